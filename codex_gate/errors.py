@@ -1,0 +1,39 @@
+"""One tree of errors; only `cli.py` turns them into exit codes.
+
+GateError                 something stopped the run
+├── UsageError     (2)    wrong use, configuration or input
+│   ├── GitError          git refused: not a repository, unknown revision, ownership
+│   └── RangeError        a range that cannot be screened: unrelated histories, no default branch
+├── InternalError  (3)    our fault, or an installation that is damaged
+│   └── ModelError        model missing, truncated, of another hash or schema
+"""
+
+
+class GateError(Exception):
+    """Base of every error that codex-gate raises on purpose; `exit_code` is what the command returns."""
+
+    exit_code = 3
+
+
+class UsageError(GateError):
+    """The request cannot be carried out as it was made."""
+
+    exit_code = 2
+
+
+class GitError(UsageError):
+    """Git refused; the message holds git's own words."""
+
+
+class RangeError(UsageError):
+    """The revisions exist, but do not describe a change that can be screened."""
+
+
+class InternalError(GateError):
+    """A fault of codex-gate or of its installation."""
+
+    exit_code = 3
+
+
+class ModelError(InternalError):
+    """A model directory that cannot be used; the message names the file."""

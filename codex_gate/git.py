@@ -1,0 +1,635 @@
+"""Everything that is asked of git: revisions, history, diffs, blobs.
+
+One backend: git processes. libgit2 costs 100 ms to import and scores some renames differently, which would
+give the same change two verdicts; a test holds this module to its values (tests/codex_gate/test_git.py).
+
+Nothing in the screened tree can steer these calls: attributes are not read (`* -diff` in a pull request
+would hide its lines), no external diff or text conversion runs, and nothing is fetched. Of the user's own
+settings only `info/attributes` in the git directory still counts: git has no way to leave it out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from codex_gate.errors import GitError, RangeError, UsageError
+from codex_gate.types import FileChange
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+ZERO_ID = "0" * 40
+MAX_DIFF_MB = 8  # a larger file is treated as binary: memory stays bounded, nobody reviews such a diff (chosen)
+MAX_TIME = 253_402_300_799  # the last second of the year 9999; a later date is a broken clock
+_CHUNK = 1 << 20
+_END = b"end of diffs"  # diff-tree --stdin echoes a line that names no object: the proof that it came to the end
+_AROUND = 256  # pairs that are listed at once where blobs are missing (chosen)
+_SHA = re.compile(r"[0-9a-f]{40}\Z")
+_FIELDS = "%H%x00%P%x00%an%x00%ae%x00%ad%x00%ct%x00%B%x00"
+# One line of context: with none, git trims common tails first and counts some lines otherwise than numstat does.
+_RAW = ("--root", "-r", "-z", "--raw", "--abbrev=40", "--ignore-submodules=none")
+_DIFF = ("--root", "-r", "-z", "--raw", "-p", "-U1", "-M", "-l1000", "--abbrev=40", "--no-ext-diff", "--no-textconv",
+         "--no-color", "--ignore-submodules=none", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
+_CONFIG = ("-c", "core.quotePath=true", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "diff.suppressBlankEmpty=false",
+           "-c", f"core.bigFileThreshold={MAX_DIFF_MB}m", "-c", "core.commitGraph=true", "-c", "gc.auto=0",
+           "-c", f"core.attributesFile={os.devnull}", "-c", "diff.default.binary=auto", "-c", "diff.indentHeuristic=true")  # fmt: skip
+
+
+class CommitMeta(NamedTuple):
+    """A commit without its diff. `time` is author time in Unix seconds, `utc_offset` its zone in minutes."""
+
+    sha: str
+    parents: tuple[str, ...]
+    name: str
+    email: str
+    time: int
+    utc_offset: int
+    message: str
+
+    @property
+    def author(self) -> str:
+        """Identity of the author: the e-mail in lower case, or the name where there is no e-mail."""
+        return author_key(self.name, self.email)
+
+
+def author_key(name: str, email: str) -> str:
+    return email.strip().lower() or name.strip().lower() or "(unknown)"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository, opened with `Repository.discover`."""
+
+    git_dir: Path
+    common_dir: Path
+    top: Path | None
+    is_shallow: bool
+    index_file: Path | None
+    environ: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def discover(cls, path: Path, environ: Mapping[str, str]) -> Repository:
+        """Find the repository around `path`.
+
+        Raises:
+            GitError: no git, no repository there, or git refuses its ownership.
+        """
+        if shutil.which("git", path=environ.get("PATH")) is None:
+            raise GitError("git was not found on PATH; install git 2.31 or newer")
+        if not path.is_dir():
+            raise GitError(f"{path} is not a directory; give the path of a git repository")
+        env = _environment(environ)
+        for name in ("GIT_DIR", "GIT_WORK_TREE"):
+            if name in environ:
+                env[name] = environ[name]
+        ask = [
+            "git",
+            "rev-parse",
+            "--path-format=absolute",
+            "--git-dir",
+            "--git-common-dir",
+            "--is-shallow-repository",
+            "--is-bare-repository",
+            "--show-object-format",
+            "--git-path",
+            "index",
+        ]
+        done = subprocess.run(ask, cwd=path, env=env, capture_output=True)
+        if done.returncode:
+            raise GitError(_not_a_repository(path, done.stderr))
+        answers = os.fsdecode(done.stdout).rstrip("\n").split("\n")
+        if len(answers) != 6:
+            raise GitError(f"{path} lies below a directory whose name holds a line break; give the repository another place")
+        git_dir, common, shallow, bare, kind, index = answers
+        if kind != "sha1":
+            raise GitError(f"{path} names its objects by {kind}; only repositories with SHA-1 names can be screened")
+        top = None
+        if bare == "false":
+            shown = subprocess.run(["git", "rev-parse", "--show-toplevel"], cwd=path, env=env, capture_output=True)
+            top = Path(os.fsdecode(shown.stdout).rstrip("\n")) if shown.returncode == 0 else None
+        chosen = environ.get("GIT_INDEX_FILE")  # set by git while a hook runs for a partial commit
+        index_file = (path / chosen).resolve() if chosen else Path(index)
+        return cls(Path(git_dir), Path(common), top, shallow == "true", index_file, env)
+
+    # -- running git ---------------------------------------------------------------------------------
+
+    def _command(self, args: Sequence[str]) -> list[str]:
+        return ["git", *_CONFIG, *args]
+
+    def _env(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        # With the git directory for a work tree and without an index, git finds no .gitattributes of the screened tree.
+        here = str(self.git_dir)
+        return {**self.environ, "GIT_DIR": here, "GIT_WORK_TREE": here, "GIT_INDEX_FILE": str(self.git_dir / "codex-gate-no-index"), **(extra or {})}
+
+    def run(self, *args: str, stdin: bytes = b"", check: bool = True, extra: Mapping[str, str] | None = None) -> bytes:
+        """Standard output of a git command; with `check` a failure is a GitError with git's words."""
+        done = subprocess.run(self._command(args), cwd=self.git_dir, env=self._env(extra), input=stdin, capture_output=True)
+        if check and done.returncode:
+            raise GitError(f"git {args[0]} failed: {_words(done.stderr)}")
+        return done.stdout if done.returncode == 0 else b""
+
+    # -- revisions -----------------------------------------------------------------------------------
+
+    def resolve(self, revision: str) -> str:
+        """The 40-hex SHA of a commit.
+
+        Raises:
+            GitError: unknown or ambiguous revision, or not a commit.
+        """
+        if "\0" in revision:
+            raise GitError(f"{revision!r} is not a commit in this repository; no name holds a NUL")
+        wanted = revision if revision.startswith(":/") else revision + "^{commit}"  # after :/ all is the text to look for
+        args = ["rev-parse", "--verify", "--end-of-options", wanted]
+        done = subprocess.run(self._command(args), cwd=self.git_dir, env=self._env(), capture_output=True)
+        if done.returncode == 0:
+            return done.stdout.decode("ascii").strip()
+        words = _words(done.stderr)
+        if "ambiguous" in words and "unknown revision" not in words:
+            raise GitError(f"{revision!r} is ambiguous here; give more characters of the SHA, or a full reference such as refs/heads/NAME")
+        if revision == "HEAD" and self.is_unborn():
+            raise GitError("the repository has no commits yet; commit something first, or screen the index with --staged")
+        hint = "; this clone is shallow, the commit may lie beyond its edge (fetch with full depth)" if self.is_shallow else ""
+        raise GitError(f"{revision!r} is not a commit in this repository{hint}; check the spelling or fetch it first")
+
+    def is_unborn(self) -> bool:
+        """Whether HEAD names a branch without commits."""
+        return not self.run("rev-parse", "--verify", "--quiet", "HEAD", check=False)
+
+    def merge_base(self, base: str, head: str) -> str:
+        """The best common ancestor.
+
+        Raises:
+            RangeError: the two have no common history (or it lies beyond a shallow clone's edge).
+        """
+        found = self.run("merge-base", base, head, check=False).decode("ascii").split()
+        if found:
+            return found[0]
+        if self.is_shallow:
+            raise RangeError(f"no common ancestor of {base[:12]} and {head[:12]} in this shallow clone; fetch with full depth (fetch-depth: 0)")
+        raise RangeError(f"{base[:12]} and {head[:12]} have no common history; give a base that the change grew from")
+
+    def default_base(self) -> tuple[str, str]:
+        """What a bare `screen` compares with: (name, SHA) of the upstream or else of the default branch.
+
+        Raises:
+            RangeError: none of the usual names exists.
+        """
+        names = ["@{upstream}", "refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master",
+                 "refs/remotes/upstream/HEAD", "refs/heads/main", "refs/heads/master", "refs/heads/trunk", "refs/heads/develop"]  # fmt: skip
+        for name in names:
+            sha = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", name + "^{commit}", check=False)
+            if sha:
+                shown = self.run("rev-parse", "--abbrev-ref", name, check=False).decode("utf-8", "replace").strip() or name
+                return shown, sha.decode("ascii").strip()
+        raise RangeError("no upstream and no default branch (main, master, trunk, develop) to compare with; give a range: codex-gate screen BASE..HEAD")
+
+    def rev_list(self, *args: str, stdin: Iterable[str] = ()) -> list[str]:
+        """SHAs as `git rev-list` prints them; more revisions, `^` ones too, may come by `stdin`."""
+        lines = "".join(f"{line}\n" for line in stdin)
+        more = ("--stdin",) if lines else ()
+        return self.run("rev-list", *args, *more, stdin=lines.encode("ascii")).decode("ascii").split()
+
+    def present_commits(self, shas: Iterable[str]) -> list[str]:
+        """Those of the 40-hex SHAs that are commits in the object store, reachable or not."""
+        asked = list(shas)
+        found = self._present(asked)
+        return [sha for sha in asked if found.get(sha) == "commit"]
+
+    def shallow_edge(self) -> frozenset[str]:
+        """Commits whose parents a shallow clone does not have: their diff would be the whole tree."""
+        path = self.common_dir / "shallow"
+        return frozenset(path.read_text("ascii").split()) if self.is_shallow and path.exists() else frozenset()
+
+    def identity(self, environ: Mapping[str, str]) -> tuple[str, str, int, int] | None:
+        """(name, e-mail, Unix seconds, zone in minutes) of whoever would commit now; None when git does not know."""
+        keep = {k: v for k, v in environ.items() if k.startswith(("GIT_AUTHOR_", "EMAIL"))}
+        text = self.run("var", "GIT_AUTHOR_IDENT", check=False, extra=keep).decode("utf-8", "replace").strip()
+        found = re.match(r"(.*?) ?<(.*)> (-?\d+) ([+-]\d{4})$", text)
+        return (found[1], found[2], int(found[3]), _minutes(found[4])) if found else None
+
+    # -- history -------------------------------------------------------------------------------------
+
+    def log(self, *args: str, stdin: Iterable[str] = ()) -> list[CommitMeta]:
+        """Commits, parents before children, without diffs; `args` and `stdin` are revisions as for rev-list."""
+        lines = "".join(f"{line}\n" for line in stdin)
+        more = ("--stdin",) if lines else ()
+        raw = self.run(
+            "log", "-z", "--topo-order", "--reverse", "--date=raw", "--encoding=UTF-8", f"--format=tformat:{_FIELDS}", *args, *more, stdin=lines.encode("ascii")
+        )
+        return _parse_log(raw)
+
+    def metas(self, shas: Sequence[str]) -> list[CommitMeta]:
+        """The same for these very commits, in this order."""
+        if not shas:
+            return []
+        raw = self.run(
+            "log", "-z", "--no-walk=unsorted", "--date=raw", "--encoding=UTF-8", f"--format=tformat:{_FIELDS}", "--stdin", stdin="\n".join(shas).encode("ascii")
+        )
+        found = {meta.sha: meta for meta in _parse_log(raw)}
+        return [found[sha] for sha in shas]
+
+    # -- diffs ---------------------------------------------------------------------------------------
+
+    def diffs(self, pairs: Sequence[tuple[str, str | None]], extra: Mapping[str, str] | None = None) -> Iterator[tuple[FileChange, ...]]:
+        """The files changed between each (new, old) pair, in order; `old` None means the empty tree.
+
+        Renames are detected as `git diff -M` does (50 %), copies are additions. A pair that git cannot
+        diff because blobs are missing is taken apart: its files are listed, those without blobs marked.
+
+        Raises:
+            GitError: a commit or a tree is missing, so that not even the files are known.
+        """
+        done = 0
+        for files in self._stream(pairs, extra):
+            done += 1
+            yield files
+        if done < len(pairs):  # git died on this pair
+            yield from self._around(pairs[done:], extra)
+
+    def _stream(self, pairs: Sequence[tuple[str, str | None]], extra: Mapping[str, str] | None) -> Iterator[tuple[FileChange, ...]]:
+        """Diffs as long as git lives: it dies on a missing object."""
+        if not pairs:
+            return
+        with tempfile.TemporaryFile() as names, tempfile.TemporaryFile() as errors:
+            names.write(_pair_lines(pairs) + _END + b"\n")
+            names.seek(0)
+            args = self._command(["diff-tree", "--stdin", "--always", *_DIFF])
+            process = subprocess.Popen(args, cwd=self.git_dir, env=self._env(extra), stdin=names, stdout=subprocess.PIPE, stderr=errors, bufsize=0)
+            assert process.stdout is not None
+            try:
+                yield from _parse_stream(process.stdout, [new for new, _ in pairs])
+            finally:
+                process.stdout.close()
+                if process.poll() is None:
+                    process.terminate()
+                process.wait()
+
+    def _around(self, pairs: Sequence[tuple[str, str | None]], extra: Mapping[str, str] | None) -> Iterator[tuple[FileChange, ...]]:
+        """The same where blobs are missing: pairs that lack none in one stream, the others file by file."""
+        for at in range(0, len(pairs), _AROUND):
+            part = pairs[at : at + _AROUND]
+            try:
+                raw = self.run("diff-tree", "--stdin", "--always", *_RAW, "-M100%", stdin=_pair_lines(part), extra=extra)
+                listings = _parse_listings(raw, [new for new, _ in part])
+            except GitError:  # more than blobs are missing: what comes before is still told
+                yield from self._unbroken(part, extra)
+                continue
+            have = self._present({i for entries in listings for entry in entries for i in _blobs_of(entry)}, extra)
+            whole: list[tuple[str, str | None]] = []
+            for pair, entries in zip(part, listings, strict=True):
+                if all(i in have for entry in entries for i in _blobs_of(entry)):
+                    whole.append(pair)
+                    continue
+                yield from self._unbroken(whole, extra)
+                whole = []
+                yield self._piecewise(*pair, entries, have, extra)
+            yield from self._unbroken(whole, extra)
+
+    def _unbroken(self, pairs: Sequence[tuple[str, str | None]], extra: Mapping[str, str] | None) -> Iterator[tuple[FileChange, ...]]:
+        """A stream over pairs whose blobs are all there, though some may be damaged."""
+        done = 0
+        while done < len(pairs):
+            for files in self._stream(pairs[done:], extra):
+                done += 1
+                yield files
+            if done < len(pairs):
+                new, old = pairs[done]
+                yield self._piecewise(new, old, self._listing(new, old, extra), None, extra)
+                done += 1
+
+    def _listing(self, new: str, old: str | None, extra: Mapping[str, str] | None) -> list[_Entry]:
+        raw = self.run("diff-tree", *_RAW, "-M100%", old or EMPTY_TREE, new, extra=extra)
+        return _parse_raw(raw, 0)[0]
+
+    def _piecewise(
+        self, new: str, old: str | None, entries: Sequence[_Entry], have: Mapping[str, str] | None, extra: Mapping[str, str] | None
+    ) -> tuple[FileChange, ...]:
+        """One pair, a process for each file whose blobs are in `have` (None: perhaps all); the others are marked as missing."""
+        files = []
+        for status, path, old_path, modes, old_id, new_id in entries:
+            if status == "R":  # by equal ids: there is nothing to read
+                files.append(FileChange(path, old_path, status, *modes, old_id, new_id, 0, 0, b""))
+                continue
+            text = b""
+            if have is None or all(i in have for i in _blobs_of((status, path, old_path, modes, old_id, new_id))):
+                text = self.run("diff-tree", *_DIFF, old or EMPTY_TREE, new, "--", ":(top,literal)" + path, check=False, extra=extra)
+            files.extend(_parse_pair(text) if text else [FileChange(path, old_path, status, *modes, old_id, new_id, None, None, b"", True)])
+        return tuple(files)
+
+    def _present(self, ids: Iterable[str], extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Those of the ids that this object store has, with their types."""
+        wanted = sorted(set(ids))
+        command = self._command(["cat-file", "--batch-check=%(objectname) %(objecttype)"])
+        done = subprocess.run(command, cwd=self.git_dir, env=self._env(extra), input="".join(f"{i}\n" for i in wanted).encode(), capture_output=True)
+        if done.returncode:  # a partial clone: git wants to fetch what is missing, and may not
+            return {i: self._local_objects[i] for i in wanted if i in self._local_objects}
+        answers = (line.split() for line in done.stdout.decode("ascii", "replace").splitlines())
+        return {words[0]: words[1] for words in answers if len(words) == 2 and words[1] in ("blob", "tree", "commit", "tag")}
+
+    @cached_property
+    def _local_objects(self) -> dict[str, str]:
+        out = self.run("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname) %(objecttype)").decode("ascii")
+        return dict(line.split() for line in out.splitlines())
+
+    def staged(self) -> tuple[FileChange, ...]:
+        """The index against HEAD (against nothing before the first commit); the work tree is never read.
+
+        The index is written as a tree into a temporary object store, so that it is diffed exactly as a
+        commit of it would be, also in a read-only repository.
+
+        Raises:
+            GitError: the index holds unresolved conflicts.
+        """
+        if self.index_file is None or not self.index_file.exists():
+            return ()
+        with tempfile.TemporaryDirectory(prefix="codex-gate-") as scratch:
+            copy = Path(scratch, "index")
+            shutil.copyfile(self.index_file, copy)
+            store = {"GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": self._object_stores()}
+            done = subprocess.run(
+                self._command(["write-tree", "--missing-ok"]), cwd=self.git_dir, env=self._env({**store, "GIT_INDEX_FILE": str(copy)}), capture_output=True
+            )
+            if done.returncode:
+                words = _words(done.stderr)
+                if "unmerged" in words:
+                    raise GitError("the index holds unresolved conflicts; resolve them and `git add` the files, then screen again")
+                raise GitError(f"the index cannot be read: {words}")
+            tree = done.stdout.decode("ascii").strip()
+            head = EMPTY_TREE if self.is_unborn() else self.resolve("HEAD")
+            old = head if head == EMPTY_TREE else self.run("rev-parse", head + "^{tree}").decode("ascii").strip()
+            if old == tree:
+                return ()
+            text = self.run("diff-tree", *_DIFF, old, tree, check=False, extra=store)
+            if text:
+                return _parse_pair(text)
+            entries = self._listing(tree, old, store)
+            return self._piecewise(tree, old, entries, self._present({i for entry in entries for i in _blobs_of(entry)}, store), store)
+
+    def _object_stores(self) -> str:
+        own = [str(self.common_dir / "objects"), self.environ.get("GIT_OBJECT_DIRECTORY", "")]
+        quoted = ['"' + p.replace("\\", "\\\\").replace('"', '\\"') + '"' for p in own if p]  # a plain path ends at its first colon
+        return os.pathsep.join([*quoted, *filter(None, [self.environ.get("GIT_ALTERNATE_OBJECT_DIRECTORIES", "")])])
+
+    def start_cat_file(self) -> subprocess.Popen[bytes]:
+        """A `git cat-file --batch` that answers as long as it is open."""
+        return subprocess.Popen(
+            self._command(["cat-file", "--batch"]), cwd=self.git_dir, env=self._env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+
+    # -- blobs ---------------------------------------------------------------------------------------
+
+    def blobs(self, ids: Iterable[str], max_bytes: int = MAX_DIFF_MB << 20) -> dict[str, bytes]:
+        """Contents by blob id; ids that are missing, no blobs, or larger than `max_bytes` are left out."""
+        asked = sorted(self._present({i for i in ids if i != ZERO_ID}))
+        if not asked:
+            return {}
+        listing = self.run("cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", stdin="\n".join(asked).encode() + b"\n").decode("ascii")
+        small = [p[0] for p in map(str.split, listing.splitlines()) if len(p) == 3 and p[1] == "blob" and int(p[2]) <= max_bytes]
+        raw = self.run("cat-file", "--batch", stdin="".join(f"{i}\n" for i in small).encode()) if small else b""
+        found, at = {}, 0
+        while at < len(raw):
+            end = raw.index(b"\n", at)
+            name, _, size = raw[at:end].decode("ascii").split()
+            found[name] = raw[end + 1 : end + 1 + int(size)]
+            at = end + 2 + int(size)
+        return found
+
+
+def count_lines(data: bytes) -> int:
+    """Lines as a diff counts them: a last line without a line end is a line."""
+    return data.count(b"\n") + (bool(data) and not data.endswith(b"\n"))
+
+
+# -- parsing -------------------------------------------------------------------------------------------
+
+
+def _parse_log(raw: bytes) -> list[CommitMeta]:
+    fields = raw.split(b"\0")
+    metas = []
+    # Seven fields and the terminator of -z make eight parts a commit; messages cannot hold NUL.
+    for at in range(0, len(fields) - 7, 8):
+        sha, parents, name, email, date, committed, body = fields[at : at + 7]
+        when, zone = _author_date(date, committed)
+        metas.append(
+            CommitMeta(
+                sha.decode("ascii"),
+                tuple(parents.decode("ascii").split()),
+                name.decode("utf-8", "replace"),
+                email.decode("utf-8", "replace"),
+                when,
+                zone,
+                body.decode("utf-8", "replace"),
+            )
+        )
+    return metas
+
+
+def _author_date(raw: bytes, committed: bytes) -> tuple[int, int]:
+    # A malformed author date (one before 1970 too) prints as nothing; the committer's date stands in.
+    when, _, zone = raw.decode("ascii", "replace").partition(" ")
+    try:
+        if 0 <= int(when) <= MAX_TIME:
+            return int(when), _minutes(zone)
+    except ValueError:
+        pass
+    stand_in = int(committed) if committed.isdigit() else 0
+    return (stand_in if stand_in <= MAX_TIME else 0), 0
+
+
+def _minutes(zone: str) -> int:
+    if not re.fullmatch(r"[+-]\d{4}", zone):
+        return 0
+    size = int(zone[1:3]) * 60 + int(zone[3:5])
+    return -size if zone[0] == "-" else size
+
+
+_Entry = tuple[str, str, str | None, tuple[int, int], str, str]
+
+
+def _pair_lines(pairs: Sequence[tuple[str, str | None]]) -> bytes:
+    """Input of diff-tree: "new old" diffs new against old as its parent; a bare root commit diffs against nothing."""
+    return "".join(f"{new} {old}\n" if old else f"{new}\n" for new, old in pairs).encode("ascii")
+
+
+def _blobs_of(entry: _Entry) -> Iterator[str]:
+    """Ids of the blobs that a diff of this entry has to read."""
+    _, _, _, modes, old_id, new_id = entry
+    if old_id != new_id:
+        yield from (i for mode, i in zip(modes, (old_id, new_id), strict=True) if mode not in (0, 0o160000))
+
+
+def _parse_listings(raw: bytes, expected: Sequence[str]) -> list[list[_Entry]]:
+    """Output of `diff-tree --stdin -z --raw`: a SHA, then its entries."""
+    listings, at = [], 0
+    for sha in expected:
+        if not raw.startswith(sha.encode("ascii") + b"\0", at):
+            raise GitError(f"git diff-tree said nothing about {sha}")
+        entries, at = _parse_raw(raw, at + len(sha) + 1)
+        listings.append(entries)
+    return listings
+
+
+def _parse_raw(buf: bytes | bytearray, at: int) -> tuple[list[_Entry], int]:
+    """Raw entries from `at` on: ([(status, path, old path, modes, old id, new id)], position after the closing NUL).
+
+    Fields are taken one after the other, so that a path may hold anything but NUL.
+    """
+    entries: list[_Entry] = []
+    while buf[at : at + 1] == b":":
+        end = buf.index(0, at)
+        old_mode, new_mode, old_id, new_id, status = bytes(buf[at + 1 : end]).decode("ascii").split(" ")
+        stop = buf.index(0, end + 1)
+        path, old_path = bytes(buf[end + 1 : stop]).decode("utf-8", "surrogateescape"), None
+        if status[0] in "RC":
+            end, stop = stop, buf.index(0, stop + 1)
+            path, old_path = bytes(buf[end + 1 : stop]).decode("utf-8", "surrogateescape"), path
+        entries.append((status[0], path, old_path, (int(old_mode, 8), int(new_mode, 8)), old_id, new_id))
+        at = stop + 1
+    return entries, at + (buf[at : at + 1] == b"\0")
+
+
+def _parse_pair(raw: bytes) -> tuple[FileChange, ...]:
+    entries, at = _parse_raw(raw, 0)
+    return _join(entries, raw[at:])
+
+
+def _join(entries: list[_Entry], patch: bytes) -> tuple[FileChange, ...]:
+    """Give each raw entry its section of the patch: they come in the same order, a type change with two."""
+    sections = ("\n" + patch.decode("latin-1")).split("\ndiff --git ")[1:] if len(entries) > 1 else [patch.decode("latin-1")]
+    files, at = [], 0
+    for status, path, old_path, modes, old_id, new_id in entries:
+        take = 2 if status == "T" and len(entries) > 1 else 1
+        text = "\ndiff --git ".join(sections[at : at + take])
+        at += take
+        files.append(_file(status, path, old_path, modes, old_id, new_id, text))
+    return tuple(files)
+
+
+def _file(status: str, path: str, old_path: str | None, modes: tuple[int, int], old_id: str, new_id: str, text: str) -> FileChange:
+    parts = text.split("\ndiff --git ") if status == "T" else [text]
+    bodies = [part[part.index("\n@@ ") + 1 :].removesuffix("\n") for part in parts if "\n@@ " in part]
+    if old_id != new_id and any("\nBinary files " in part for part in parts if "\n@@ " not in part):
+        return FileChange(path, old_path, status, *modes, old_id, new_id, None, None, b"")
+    body = "\n".join(bodies).encode("latin-1")
+    return FileChange(path, old_path, status, *modes, old_id, new_id, body.count(b"\n+"), body.count(b"\n-"), body)
+
+
+def _parse_stream(pipe: IO[bytes], expected: Sequence[str]) -> Iterator[tuple[FileChange, ...]]:
+    """Split the output of `diff-tree --stdin -z --raw -p` at the SHAs that must come next.
+
+    No line of a patch starts with 40 hex digits, and raw entries are read field by field, so nothing in
+    a repository can imitate the start of a record, nor its end. Ends early when git died.
+    """
+    buf = bytearray()
+
+    def fill() -> bool:
+        more = pipe.read(_CHUNK)
+        buf.extend(more)
+        return bool(more)
+
+    for place, sha in enumerate(expected):
+        head = sha.encode("ascii") + b"\0"
+        while len(buf) < len(head) and fill():
+            pass
+        if not buf.startswith(head):
+            return
+        following = expected[place + 1].encode("ascii") + b"\0" if place + 1 < len(expected) else _END + b"\n"
+        at = len(head)
+        while True:  # the raw part must be whole before it can be parsed
+            try:
+                if at >= len(buf):
+                    raise ValueError
+                entries, begin = _parse_raw(buf, at)
+                if begin >= len(buf) and entries:
+                    raise ValueError
+                break
+            except ValueError:
+                if not fill():
+                    return
+        if not entries:
+            del buf[:at]
+            yield ()
+            continue
+        end = _record_end(buf, begin, following, fill)
+        if end < 0:
+            return
+        files = _join(entries, bytes(buf[begin:end]))
+        del buf[:end]
+        yield files
+
+
+def _record_end(buf: bytearray, begin: int, following: bytes, fill: Callable[[], bool]) -> int:
+    """Where the patch that starts at `begin` ends, or -1 when git died before its end."""
+    mark, seen = b"\n" + following, begin - 1
+    while True:
+        found = buf.find(mark, max(seen, 0))
+        if found >= 0:
+            return found + 1
+        seen = max(begin - 1, len(buf) - len(mark))
+        if not fill():
+            return -1
+
+
+# -- small helpers -------------------------------------------------------------------------------------
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+    drop = (
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_PREFIX",
+        "GIT_EXTERNAL_DIFF",
+        "GIT_DIFF_OPTS",
+        "GIT_TRACE",
+        "GIT_NAMESPACE",
+        "GIT_LITERAL_PATHSPECS",
+        "GIT_GLOB_PATHSPECS",
+        "GIT_NOGLOB_PATHSPECS",
+        "GIT_ICASE_PATHSPECS",
+    )
+    kept = {k: v for k, v in environ.items() if k not in drop and not k.startswith("GIT_TRACE")}
+    return {**kept, "LC_ALL": "C", "LANGUAGE": "", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none",
+            "GIT_ATTR_SOURCE": EMPTY_TREE, "GIT_ATTR_NOSYSTEM": "1", "GIT_PAGER": "cat", "GIT_NO_REPLACE_OBJECTS": "1"}  # fmt: skip
+
+
+def _words(stderr: bytes) -> str:
+    text = " ".join(stderr.decode("utf-8", "replace").split())
+    return text.removeprefix("fatal: ")[:600] or "no message"
+
+
+def _not_a_repository(path: Path, stderr: bytes) -> str:
+    words = _words(stderr)
+    if "dubious ownership" in words:
+        return f"git refuses {path}: it belongs to another user; trust it with: git config --global --add safe.directory {path.resolve()}"
+    if "not a git repository" in words:
+        return f"{path.resolve()} is not inside a git repository; run this in one, or name one with -C PATH"
+    return f"git cannot open {path}: {words}"
+
+
+def is_sha(text: str) -> bool:
+    return bool(_SHA.match(text))
+
+
+def read_shas(lines: Iterable[str]) -> list[str]:
+    """Revisions from a file: one a line, blank lines and `#` comments skipped.
+
+    Raises:
+        UsageError: a line holds more than one word.
+    """
+    found = []
+    for number, line in enumerate(lines, 1):
+        word = line.split("#", 1)[0].strip()
+        if not word:
+            continue
+        if len(word.split()) > 1:
+            raise UsageError(f"line {number} of the commit list holds {line.strip()!r}; expected one SHA a line")
+        found.append(word)
+    return found

@@ -1,0 +1,231 @@
+"""The values that flow: Commit → CommitFeatures → Classification → Finding → Report."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+_HUNK = re.compile(rb"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
+
+
+class Hunk(NamedTuple):
+    """One block of a diff without context lines.
+
+    `old_start` and `new_start` are 1-based line numbers of the two sides – of the line that follows
+    where a side has none in this hunk, 0 where its file has no lines at all; `deleted` and `added` hold
+    the lines as bytes without their line ends.
+    """
+
+    old_start: int
+    new_start: int
+    deleted: tuple[bytes, ...]
+    added: tuple[bytes, ...]
+
+
+class FileChange(NamedTuple):
+    """One file of a change, as git's raw diff and patch give it.
+
+    `status` is one of A M D R T. `added` and `deleted` count lines as `git diff --numstat` does (a
+    submodule is one line, its commit); None where there are no lines to count (binary, larger than the
+    diff limit, blob missing). `patch` is the hunk text of `diff -U1` from the first `@@` on, without the
+    last line end. Paths are UTF-8 with surrogate escapes.
+    """
+
+    path: str
+    old_path: str | None
+    status: str
+    old_mode: int
+    new_mode: int
+    old_id: str
+    new_id: str
+    added: int | None
+    deleted: int | None
+    patch: bytes
+    missing: bool = False
+
+    @property
+    def is_submodule(self) -> bool:
+        return 0o160000 in (self.old_mode, self.new_mode)
+
+    @property
+    def is_symlink(self) -> bool:
+        return 0o120000 in (self.old_mode, self.new_mode)
+
+    def hunks(self) -> tuple[Hunk, ...]:
+        """The patch, parsed: one Hunk for each run of changed lines, in file order."""
+        found: list[Hunk] = []
+        deleted: list[bytes] = []
+        added: list[bytes] = []
+        old = new = 0
+
+        def close() -> None:
+            if deleted or added:
+                found.append(Hunk(old - len(deleted), new - len(added), tuple(deleted), tuple(added)))
+                deleted.clear()
+                added.clear()
+
+        for line in self.patch.split(b"\n"):
+            kind = line[:1]
+            if kind == b"-":
+                if added:
+                    close()
+                deleted.append(line[1:])
+                old += 1
+            elif kind == b"+":
+                added.append(line[1:])
+                new += 1
+            elif kind == b"@":
+                close()
+                mark = _HUNK.match(line)
+                assert mark is not None
+                old, new = int(mark[1]), int(mark[2])
+            elif kind == b" ":
+                close()
+                old, new = old + 1, new + 1
+        close()
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A change before → after, as plain values: a commit, a squashed range, the index, or a synthetic pair.
+
+    `sha` is None for the index. `author` identifies a person: the e-mail in lower case, the name where
+    there is no e-mail. `time` is author time in Unix seconds, `utc_offset` the author's zone in minutes.
+    `message` is None where it is not written yet.
+    """
+
+    sha: str | None
+    parents: tuple[str, ...]
+    author: str
+    time: int
+    utc_offset: int
+    message: str | None
+    files: tuple[FileChange, ...] = ()
+
+
+class Notice(NamedTuple):
+    """Something the reader must know about a result: a short code and a sentence."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFeatures:
+    """Named measures of one change; NaN where a measure is unknown, never a silent zero."""
+
+    values: Mapping[str, float]
+    notices: tuple[Notice, ...] = ()
+
+    def __getitem__(self, name: str) -> float:
+        return self.values[name]
+
+    def known(self) -> dict[str, float | None]:
+        """The measures with None in place of NaN, as JSON wants them."""
+        return {name: None if math.isnan(value) else value for name, value in self.values.items()}
+
+
+class Level(StrEnum):
+    """How loudly to speak; ordered from silence to alarm."""
+
+    UNKNOWN = "unknown"
+    LOW = "low"
+    MODERATE = "moderate"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        return list(Level).index(self)
+
+
+class Evidence(NamedTuple):
+    """What made a rule speak: where (`message` or a path), the line (1-based, 0 for none), the matched text."""
+
+    where: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """A defect category with its confidence in [0, 1]; `category` is None when nothing spoke."""
+
+    category: str | None
+    confidence: float
+    evidence: tuple[Evidence, ...] = ()
+    source: str = "rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why the risk is what it is: a feature, its value, its share of the risk (log-free, additive) and a sentence."""
+
+    feature: str
+    value: float
+    contribution: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileFocus:
+    """A file of the change worth a look first, with its first changed line (1-based, 0 for none) and why."""
+
+    path: str
+    line: int
+    score: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The verdict on one change.
+
+    `risk` is the calibrated probability in [0, 1] that the change will need a fix, None where it cannot
+    be said (a commit at the edge of a shallow clone). `percentile` is the share, in percent, of the
+    repository's recent changes with a lower risk, None where there are too few.
+    """
+
+    sha: str | None
+    title: str
+    risk: float | None
+    level: Level
+    percentile: float | None
+    classifications: tuple[Classification, ...]
+    features: CommitFeatures
+    reasons: tuple[Reason, ...] = ()
+    files: tuple[FileFocus, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def top(self) -> Classification:
+        return self.classifications[0] if self.classifications else Classification(None, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Risks at which levels begin in this repository, and how many recent changes they rest on."""
+
+    n_changes: int
+    base_rate: float
+    at: Mapping[Level, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a screen says: the change as it would land, a finding for each commit, and how it was made."""
+
+    scope: str
+    change: Finding | None
+    commits: tuple[Finding, ...]
+    thresholds: Thresholds
+    notices: tuple[Notice, ...]
+    model_version: str
+    seconds: float
+    repository: str
+    tier: int = 1

@@ -1,0 +1,121 @@
+"""`automl-codex`: the offline commands, and the only place where their errors become exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from codex_gate import __version__
+from codex_gate.errors import GateError, UsageError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code (0 done, 2 wrong use, 3 our fault, 4 halted by a gate)."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    try:
+        code: int = options.run(options)
+    except GateError as error:
+        print(f"automl-codex: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("automl-codex: interrupted", file=sys.stderr)
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="automl-codex", description="Train codex-gate's models from labelled history.")
+    parser.add_argument("--version", action="version", version=f"automl-codex {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    mine = commands.add_parser("mine", help="features of labelled commits, as Parquet")
+    mine.add_argument("repository", nargs="?", type=Path, help="a clone to mine")
+    mine.add_argument(
+        "--labels", type=Path, required=True, help="CSV with columns sha, buggy and optionally fix_time, project; with --corpus the folder of such files"
+    )
+    mine.add_argument("--project", help="take only rows of this project from the labels, and name the table so")
+    mine.add_argument("--corpus", type=Path, help="a corpus file: mine every project of it (the models that ship)")
+    mine.add_argument("--clones", type=Path, help="with --corpus: folder with the clones, named OWNER+NAME")
+    mine.add_argument("--output", type=Path, required=True, help="folder for the tables")
+    mine.set_defaults(run=_mine)
+    train = commands.add_parser("train", help="train, evaluate and ship the risk model")
+    train.add_argument("--input", type=Path, required=True, help="folder with mined tables")
+    train.add_argument("--corpus", type=Path, required=True, help="corpus file: repository, end of labels and role of each project")
+    train.add_argument("--output", type=Path, required=True, help="model directory, replaced only when the gates are met")
+    train.add_argument("--eval-report", type=Path, help="write the evaluation here, also when a gate is missed (default: only into the model directory)")
+    train.add_argument(
+        "--accept-missed", action="append", default=[], choices=("auc_over_lapredict", "pooled_ece"), help="ship although this gate is missed; the card says so"
+    )
+    train.add_argument("--seed", type=int, default=42)
+    train.set_defaults(run=_train)
+    evaluate = commands.add_parser("evaluate", help="recompute a model's evaluation from its recipe and the tables")
+    evaluate.add_argument("--model", type=Path, required=True, help="model directory")
+    evaluate.add_argument("--input", type=Path, required=True, help="folder with mined tables")
+    evaluate.add_argument("--output", type=Path, help="write the evaluation here instead of standard output")
+    evaluate.set_defaults(run=_evaluate)
+    return parser
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _mine(options: argparse.Namespace) -> int:
+    from automl_codex import mine, tables
+    from codex_gate.git import Repository
+
+    if options.corpus:
+        if options.repository or not options.clones:
+            raise UsageError("--corpus takes --clones DIR and no repository")
+        mine.mine_corpus(options.corpus, options.clones, options.labels, options.output, _say)
+        return 0
+    if not options.repository:
+        raise UsageError("name a repository to mine, or give --corpus FILE")
+    repo = Repository.discover(options.repository, os.environ)
+    name = options.project or options.repository.resolve().name
+    target = options.output / f"{name}.parquet"
+    rows = mine.mine(repo, mine.read_labels(options.labels, options.project), None, _say)
+    _say(f"{tables.write(target, name, rows)} rows in {target}")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from automl_codex import evaluate, mine, release, tables, train
+
+    corpus = evaluate.Corpus.of(mine.read_corpus(options.corpus))
+    recipe = train.Recipe(seed=options.seed)
+    release_ = release.make(tables.read(options.input), corpus, recipe, datetime.now(UTC).date(), options.accept_missed, _say)
+    if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
+        release.write_report(release_.report, options.eval_report)
+    missed = release_.blocking()
+    if missed:
+        _say(f"automl-codex: {missed}; {options.output} was left as it is")
+        return 4
+    release.ship(release_, options.output)
+    _say(f"{release_.version} written to {options.output}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from automl_codex import release, tables
+
+    report = release.reevaluate(options.model, tables.read(options.input), datetime.now(UTC).date(), _say)
+    if options.output:
+        release.write_report(report, options.output)
+    else:
+        print(release.as_json(report), end="")
+    missed = release.blocking_gates(report)
+    if missed:
+        _say(f"automl-codex: {missed}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

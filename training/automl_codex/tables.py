@@ -1,0 +1,111 @@
+"""Tables of labelled commits as Parquet (the sole importer of pyarrow).
+
+One row a commit: project, sha256 of its SHA, author time, label, time of its first fix, the measures of
+FEATURE_NAMES. No text of anybody is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from codex_gate.errors import UsageError
+from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA
+
+
+def hash_sha(sha: str) -> str:
+    """sha256 of the 40-hex SHA: enough to check that a commit was used, not to read it from."""
+    return hashlib.sha256(sha.encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True)
+class LabelledRow:
+    sha: str
+    time: int
+    buggy: bool
+    fix_time: int | None
+    features: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled commits of several projects.
+
+    `X` is (n, len(FEATURE_NAMES)) float32 with NaN for unknown; `y` (n,) of 0 and 1; `time` and `fix_time`
+    (n,) Unix seconds, `fix_time` NaN when the label is clean or the source has no fix times.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    time: np.ndarray
+    fix_time: np.ndarray
+    project: np.ndarray
+    sha256: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def where(self, mask: np.ndarray) -> Dataset:
+        return Dataset(self.X[mask], self.y[mask], self.time[mask], self.fix_time[mask], self.project[mask], self.sha256[mask])
+
+    def columns(self, names: Sequence[str]) -> np.ndarray:
+        """The columns `names` of X, in that order: (n, len(names))."""
+        return np.asarray(self.X[:, [FEATURE_NAMES.index(name) for name in names]])
+
+
+def write(path: Path, project: str, rows: Iterable[LabelledRow]) -> int:
+    """Write one project's rows in time order; returns how many."""
+    ordered = sorted(rows, key=lambda r: (r.time, r.sha))
+    columns: dict[str, pa.Array] = {
+        "project": pa.array([project] * len(ordered), pa.dictionary(pa.int8(), pa.string())),
+        "sha256": pa.array([bytes.fromhex(hash_sha(r.sha)) for r in ordered], pa.binary(32)),
+        "time": pa.array([r.time for r in ordered], pa.int64()),
+        "buggy": pa.array([r.buggy for r in ordered], pa.bool_()),
+        "fix_time": pa.array([r.fix_time for r in ordered], pa.int64()),
+    }
+    for name in FEATURE_NAMES:
+        columns[name] = pa.array([None if r.features[name] != r.features[name] else r.features[name] for r in ordered], pa.float32())
+    table = pa.table(columns).replace_schema_metadata({"feature_schema": str(FEATURE_SCHEMA)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    pq.write_table(table, partial, compression="zstd", compression_level=19)
+    partial.replace(path)
+    return len(ordered)
+
+
+def read(folder: Path) -> Dataset:
+    """All `*.parquet` tables of a folder (or one file), project by project in name order.
+
+    Raises:
+        UsageError: nothing there, or a table of another feature schema.
+    """
+    paths = [folder] if folder.is_file() else sorted(folder.glob("*.parquet"))
+    if not paths:
+        raise UsageError(f"{folder} holds no *.parquet tables; make them with: automl-codex mine REPO --labels FILE --output {folder}")
+    tables = []
+    for path in paths:
+        table = pq.read_table(path)
+        schema = (table.schema.metadata or {}).get(b"feature_schema", b"none").decode()
+        if schema != str(FEATURE_SCHEMA):
+            raise UsageError(f"{path} has feature schema {schema}, this version expects {FEATURE_SCHEMA}; mine it again")
+        tables.append(table)
+    table = pa.concat_tables([t.cast(t.schema.set(0, pa.field("project", pa.string()))) for t in tables])
+
+    def column(name: str) -> np.ndarray:
+        return np.asarray(table[name].to_numpy(zero_copy_only=False))
+
+    features = np.column_stack([column(name).astype(np.float32) for name in FEATURE_NAMES])
+    return Dataset(
+        features,
+        column("buggy").astype(np.int8),
+        column("time").astype(np.int64),
+        column("fix_time").astype(np.float64),
+        column("project").astype(str),
+        np.array([b.as_py().hex() for b in table["sha256"]]),
+    )
