@@ -1,0 +1,119 @@
+"""The report for programs: one JSON object, or a row for each change; `report.schema.json` holds both forms.
+
+Numbers are rounded, keys stand in a fixed order, unknown is null and never NaN. The output is ASCII: whatever
+a path or a title holds is escaped by JSON, and bytes that were no UTF-8 read `\\xNN`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Final
+
+from codex_gate import __version__
+from codex_gate.reporters import wording
+from codex_gate.reporters.hostile import writable
+from codex_gate.types import Classification, Finding, Notice, Report
+
+SCHEMA_VERSION: Final = 1
+_PRECISION: Final = 4  # digits after the point of every probability
+_FEATURE_PRECISION: Final = 6
+
+_COMPACT: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+_INDENTED: Final = json.JSONEncoder(allow_nan=False, indent=2)
+
+Object = dict[str, Any]
+
+
+def json_report(report: Report) -> str:
+    """One indented object; its first fields are the verdict on the change, which `change` holds in full."""
+    return _encoded(_INDENTED, report_object(report)) + "\n"
+
+
+def jsonl(report: Report) -> str:
+    """A row for the change of a single screen, else a row for each commit."""
+    chosen = report.commits if report.change is None else (report.change,)
+    return "".join(f"{jsonl_row(finding, report.tier, report.model_version)}\n" for finding in chosen)
+
+
+def jsonl_row(finding: Finding, tier: int, model_version: str) -> str:
+    """One line without its end, for callers that write findings as they come."""
+    return _encoded(_COMPACT, row(finding, tier, model_version))
+
+
+def report_object(report: Report) -> Object:
+    """The report as plain values."""
+    change = None if report.change is None else row(report.change, report.tier, report.model_version)
+    verdict = change or {"sha": None, "risk": None, "level": "unknown", "percentile": None, "category": wording.UNCLASSIFIED, "confidence": 0.0, "features": {}}
+    return {
+        "schema": SCHEMA_VERSION,
+        "tool": {"name": "codex-gate", "version": __version__},
+        "repository": writable(report.repository),
+        "scope": writable(report.scope),
+        **{name: verdict[name] for name in ("sha", "risk", "level", "percentile", "category", "confidence", "features")},
+        "tier": report.tier,
+        "model_version": writable(report.model_version),
+        "notices": _notices(wording.notices(report)),
+        "thresholds": {
+            "n_changes": report.thresholds.n_changes,
+            "base_rate": _number(report.thresholds.base_rate),
+            "at": {level.value: _number(at) for level, at in sorted(report.thresholds.at.items(), key=lambda item: item[0].rank)},
+        },
+        "seconds": _number(report.seconds, 3),
+        "change": change,
+        "commits": [row(finding, report.tier, report.model_version) for finding in report.commits],
+    }
+
+
+def row(finding: Finding, tier: int, model_version: str) -> Object:
+    """One finding as plain values, `#row` of the schema."""
+    top = finding.top
+    return {
+        "sha": finding.sha,
+        "risk": _number(finding.risk),
+        "level": finding.level.value,
+        "percentile": _number(finding.percentile, 2),
+        "category": wording.UNCLASSIFIED if top.category is None else str(top.category),
+        "confidence": _number(top.confidence) or 0.0,
+        "features": {name: _measure(value) for name, value in finding.features.values.items()},
+        "tier": tier,
+        "model_version": writable(model_version),
+        "notices": _notices([*dict.fromkeys((*finding.notices, *finding.features.notices))]),
+        "title": writable(finding.title),
+        "categories": [_classification(c) for c in finding.classifications],
+        "reasons": [
+            {"feature": r.feature, "value": _measure(r.value), "contribution": _number(r.contribution) or 0.0, "text": writable(r.text)}
+            for r in finding.reasons
+        ],
+        "files": [{"path": writable(f.path), "line": f.line or None, "score": _number(f.score) or 0.0, "why": writable(f.why)} for f in finding.files],
+    }
+
+
+def _classification(found: Classification) -> Object:
+    return {
+        "category": wording.UNCLASSIFIED if found.category is None else str(found.category),
+        "confidence": _number(found.confidence) or 0.0,
+        "source": found.source,
+        "evidence": [{"where": writable(e.where), "line": e.line or None, "text": writable(e.text)} for e in found.evidence],
+    }
+
+
+def _notices(notices: list[Notice]) -> list[Object]:
+    return [{"code": notice.code, "text": writable(notice.text)} for notice in notices]
+
+
+def _number(value: float | None, digits: int = _PRECISION) -> float | None:
+    # + 0.0 turns -0.0 into 0.0
+    return round(float(value), digits) + 0.0 if value is not None and math.isfinite(value) else None
+
+
+def _measure(value: float) -> float | None:
+    """A measure with whole numbers as such: counts read 3, not 3.0."""
+    if not math.isfinite(value):
+        return None
+    return int(value) if value == int(value) else round(value, _FEATURE_PRECISION)
+
+
+def _encoded(encoder: json.JSONEncoder, value: Object) -> str:
+    # `##[` commands a workflow runner wherever it stands in a line of the log; JSON can spell it otherwise.
+    return encoder.encode(value).replace("##", "#\\u0023")

@@ -1,0 +1,145 @@
+"""The report for a comment on a pull request or a step summary, in GitHub's dialect.
+
+Everything that a stranger may have written stands in code spans, or word by word behind `hostile.prose`.
+Too long a text is refused by GitHub as a whole, so sections are shed in this order until it fits: the table of
+commits (its least risky rows first), notices, categories, files, reasons. The headline stays.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from codex_gate.reporters import wording
+from codex_gate.reporters.hostile import cell, code, prose, shorten_path, shown, visible
+from codex_gate.types import Classification, Evidence, Finding, Level, Report
+
+LIMIT: Final = 65_000  # characters; GitHub refuses a body of more than 65,536
+_ROWS: Final = (250, 100, 40, 10, 0)  # commits shown, fewer each time the text is too long
+_SHA: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_MAX_NOTICES: Final = 20
+
+Section = list[str]
+
+
+def render(report: Report) -> str:
+    """The comment; brief when the risk is low, at most LIMIT characters always."""
+    n = wording.digits(report)
+    head, foot = _head(report, n), _foot(report, n)
+    why, files, seen, notices = _why(report.change), _files(report.change), _seen(report.change), _notices(report)
+    if report.change is not None and report.change.level is Level.LOW:
+        why = files = seen = []
+    # Where there is no level, the notices say why, so they come first.
+    early, late = (notices, []) if report.change is not None and report.change.level is Level.UNKNOWN else ([], notices)
+    for rows in _ROWS:
+        text = _join(head, early, why, files, seen, late, _commits(report, rows), foot)
+        if len(text) <= LIMIT:
+            return text
+    short = ["Some sections are left out: the report was too long."]
+    for kept in ((why, files, seen), (why, files), (why,), ()):
+        text = _join(head, *kept, short, foot)
+        if len(text) <= LIMIT:
+            return text
+    return _join(head, short)
+
+
+def _join(*sections: Section) -> str:
+    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+def _head(report: Report, n: int) -> Section:
+    scope = code(shown(report.scope, 80))
+    change = report.change
+    if change is None:
+        tally = f"{wording.count(len(report.commits), 'commit')}: {wording.tally(report.commits)}." if report.commits else "Nothing to screen."
+        return [f"### codex-gate: {scope}", "", tally] if scope else ["### codex-gate", "", tally]
+    standing = wording.standing(change, report.thresholds)
+    lines = [f"### {_plain(wording.verdict(change, n))}", ""]
+    sentences = [f"{standing[0].upper()}{standing[1:]}."] if standing else []
+    if change.level is Level.LOW:
+        about = wording.summary(report.commits)
+        return [*lines, " ".join((*sentences, f"{_plain(about)}." if about else "")).strip()]
+    if change.risk is not None:
+        sentences.append(wording.meaning(change.risk))
+    return [*lines, " ".join(sentences)] if sentences else lines[:1]
+
+
+def _why(change: Finding | None) -> Section:
+    if change is None or not change.reasons:
+        return []
+    return [
+        "**Why** (points of risk)",
+        "",
+        *(f"- {wording.mark(r.contribution)} {wording.points(r.contribution)}: {prose(shown(r.text, 400))}" for r in change.reasons),
+    ]
+
+
+def _files(change: Finding | None) -> Section:
+    if change is None or not change.files:
+        return []
+    return ["**Look at first**", "", *(f"- {_place(f.path, f.line)}: {prose(shown(f.why))}" for f in change.files[: wording.MAX_FILES])]
+
+
+def _seen(change: Finding | None) -> Section:
+    seen = wording.categories(change) if change is not None else []
+    if not seen:
+        return []
+    return ["**What the rules see**", "", *map(_category, seen[: wording.MAX_CATEGORIES])]
+
+
+def _category(found: Classification) -> str:
+    name = f"- {prose(visible(str(found.category)))} ({wording.percent(found.confidence)})"
+    places = ", ".join(map(_evidence, found.evidence[: wording.MAX_EVIDENCE]))
+    more = len(found.evidence) - wording.MAX_EVIDENCE
+    return name + (f": {places}" if places else "") + (f" and {wording.count(more, 'more place')}" if more > 0 else "")
+
+
+def _evidence(evidence: Evidence) -> str:
+    where = "in the message" if wording.in_message(evidence) else _place(evidence.where, evidence.line)
+    return " ".join(filter(None, (where, code(shown(wording.matched(evidence), 80)))))
+
+
+def _place(path: str, line: int) -> str:
+    return code(wording.place(shorten_path(path), line))
+
+
+def _notices(report: Report) -> Section:
+    found = wording.notices(report)
+    lines = [f"> {prose(shown(notice.text, 600))}" for notice in found[:_MAX_NOTICES]]
+    if len(found) > _MAX_NOTICES:
+        lines.append(f"> and {len(found) - _MAX_NOTICES} more notices")
+    return ["> [!NOTE]", *"\n>\n".join(lines).split("\n")] if lines else []
+
+
+def _commits(report: Report, limit: int) -> Section:
+    commits = report.commits
+    if not commits or (report.change is not None and (len(commits) < 2 or report.change.level is Level.LOW)):
+        return []
+    rows = wording.loudest_first(commits, limit)
+    top = wording.highest(commits)
+    about = wording.count(len(commits), "commit") + (f", the riskiest with {wording.percent(top.risk)}" if top is not None and top.risk is not None else "")
+    table = ["| Commit | Risk | Level | Title |", "| --- | ---: | --- | --- |", *map(_row, rows)] if rows else []
+    left = [f"and {len(commits) - len(rows):,} more, none of them riskier"] if len(rows) < len(commits) else []
+    gap = [""] if table and left else []
+    # GitHub reads Markdown inside HTML only after an empty line.
+    return ["<details>", f"<summary>{_plain(about)}</summary>", "", *table, *gap, *left, "", "</details>"]
+
+
+def _row(finding: Finding) -> str:
+    # Bare, so that GitHub links it.
+    sha = finding.sha[:10] if finding.sha is not None and _SHA.fullmatch(finding.sha) else code(visible(wording.short(finding.sha)))
+    risk = "–" if finding.risk is None else wording.percent(finding.risk)
+    return f"| {sha} | {_plain(risk)} | {finding.level.value} | {cell(code(shown(finding.title, 100)))} |"
+
+
+def _foot(report: Report, n: int) -> Section:
+    model = prose(shown(report.model_version, 40))
+    made = " · ".join(filter(None, ("codex-gate", code(shown(report.scope, 80)), f"tier {report.tier}", f"model {model}", wording.duration(report.seconds))))
+    quiet = report.change is None or report.change.level is Level.LOW
+    levels = "" if quiet else wording.levels(report.thresholds, n)
+    return [f"<sub>{_plain(levels)}<br>{made}</sub>" if levels else f"<sub>{made}</sub>"]
+
+
+def _plain(text: str) -> str:
+    """Our own words; only "<1 %" among them could be read as HTML."""
+    return text.replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,151 @@
+"""SARIF 2.1.0 for code scanning: the risk of the change at the place to look first, and what the rules see.
+
+A result needs a place, or GitHub refuses the whole file; what has none (a change of deleted files, notices)
+goes into the run's notifications. `primaryLocationLineHash` is left to the uploader, which has the sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+from urllib.parse import quote
+
+from codex_gate import __version__
+from codex_gate.reporters import wording
+from codex_gate.reporters.hostile import message, shown, visible, writable
+from codex_gate.types import Classification, Evidence, Finding, Level, Report
+
+SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+RISK_RULE: Final = "codex-gate/risk"
+MAX_RESULTS: Final = 5000  # GitHub keeps no more of a run
+_LEVELS: Final = {Level.UNKNOWN: "note", Level.MODERATE: "note", Level.HIGH: "warning", Level.CRITICAL: "warning"}
+
+Object = dict[str, Any]
+
+
+def render(report: Report) -> str:
+    """The SARIF log; a change of low risk has no results, as it has no comment."""
+    n = wording.digits(report)
+    spoken = sorted((f for f in _subjects(report) if f.level is not Level.LOW), key=lambda f: -f.level.rank)
+    results = [result for finding in spoken for result in _results(report, finding, n)]
+    notes = [_notification(notice.code, notice.text) for notice in wording.notices(report)]
+    notes += [_notification("no-place", _risk_text(report, f, n)) for f in spoken if f.level.rank >= Level.MODERATE.rank and not f.files]
+    if len(results) > MAX_RESULTS:
+        notes.append(_notification("results-cut", f"{len(results) - MAX_RESULTS} results of the least risky commits are left out."))
+        results = results[:MAX_RESULTS]
+    rules = [
+        _rule(identifier) for identifier in sorted({RISK_RULE, *(f"codex-gate/{name}" for name in _definitions()), *(result["ruleId"] for result in results)})
+    ]
+    index = {rule["id"]: i for i, rule in enumerate(rules)}
+    _fingerprint(results)
+    run = {
+        "tool": {"driver": {"name": "codex-gate", "version": __version__, "semanticVersion": __version__, "rules": rules}},
+        "automationDetails": {"id": "codex-gate/"},
+        "columnKind": "unicodeCodePoints",
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],
+        "results": [{"ruleId": result["ruleId"], "ruleIndex": index[result["ruleId"]], **result} for result in results],
+        "properties": {"scope": visible(report.scope), "modelVersion": visible(report.model_version), "tier": report.tier},
+    }
+    text = json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, allow_nan=False)
+    return text.replace("##", "#\\u0023") + "\n"
+
+
+def _subjects(report: Report) -> tuple[Finding, ...]:
+    return report.commits if report.change is None else (report.change,)
+
+
+def _results(report: Report, finding: Finding, n: int) -> Iterator[Object]:
+    level = _LEVELS[finding.level]
+    if finding.level.rank >= Level.MODERATE.rank and finding.files:
+        first = finding.files[0]
+        yield _result(RISK_RULE, level, _risk_text(report, finding, n), first.path, first.line, "")
+    for found in wording.categories(finding):
+        for evidence in found.evidence:
+            if not wording.in_message(evidence):
+                yield _result(_identifier(found), level, _category_text(found, evidence), evidence.where, evidence.line, evidence.text)
+
+
+def _result(rule: str, level: str, text: str, path: str, line: int, matched: str) -> Object:
+    """A result; `matched` goes into its fingerprint instead of the line, so that it survives moves."""
+    place = {"artifactLocation": {"uri": _uri(path), "uriBaseId": "%SRCROOT%"}, "region": {"startLine": max(1, line)}}
+    known = hashlib.sha256("\0".join((rule, path, matched)).encode("utf-8", "surrogatepass"))
+    return {
+        "ruleId": rule,
+        "level": level,
+        "message": {"text": message(text)},
+        "locations": [{"physicalLocation": place}],
+        "partialFingerprints": {"codexGate/v1": known.hexdigest()[:32]},
+    }
+
+
+def _fingerprint(results: Iterable[Object]) -> None:
+    """Number the results that are alike, so that each has a fingerprint of its own."""
+    seen: Counter[str] = Counter()
+    for result in results:
+        alike = result["partialFingerprints"]["codexGate/v1"]
+        seen[alike] += 1
+        result["partialFingerprints"]["codexGate/v1"] = f"{alike}:{seen[alike]}"
+
+
+def _risk_text(report: Report, finding: Finding, n: int) -> str:
+    parts = [wording.verdict(finding, n)]
+    if report.change is None:
+        parts = [f"Commit {wording.short(finding.sha)}: {parts[0]}"]
+    if standing := wording.standing(finding, report.thresholds):
+        parts = [f"{parts[0]}, {standing}"]
+    if finding.risk is not None:
+        parts.append(wording.meaning(finding.risk).rstrip("."))
+    reasons = [f"{shown(r.text, 300)} ({wording.points(r.contribution)} points)" for r in finding.reasons if r.contribution > 0][:3]
+    if reasons:
+        parts.append("Why: " + "; ".join(reasons))
+    return ". ".join(parts) + "."
+
+
+def _category_text(found: Classification, evidence: Evidence) -> str:
+    text = shown(wording.matched(evidence), 120)
+    matched = f' at "{text}"' if text else " in the name of the file"
+    return f"The rules see {visible(str(found.category))} ({wording.percent(found.confidence)}){matched}."
+
+
+def _notification(code: str, text: str) -> Object:
+    return {"descriptor": {"id": code}, "level": "note", "message": {"text": message(shown(text, 1000))}}
+
+
+def _identifier(found: Classification) -> str:
+    return f"codex-gate/{visible(str(found.category))}"
+
+
+def _rule(identifier: str) -> Object:
+    name = identifier.partition("/")[2]
+    if identifier == RISK_RULE:
+        name, short = "ChangeRisk", "Calibrated probability that the change will need a fix."
+        full = f"{short} A result appears when it stands out among this repository's recent changes."
+    else:
+        short, full = _definitions().get(name, (f"Defects of the category {name}.",) * 2)
+    return {
+        "id": identifier,
+        "name": name,
+        "shortDescription": {"text": message(short)},
+        "fullDescription": {"text": message(full)},
+        "help": {"text": message(full)},
+        "defaultConfiguration": {"level": "note"},
+        "properties": {"tags": ["defect-prediction"]},
+    }
+
+
+def _definitions() -> dict[str, tuple[str, str]]:
+    """What each category is, in a sentence and in full."""
+    from codex_gate.taxonomy import DEFINITIONS
+
+    return {category.value: (definition.is_a, definition.text) for category, definition in DEFINITIONS.items()}
+
+
+def _uri(path: str) -> str:
+    """A relative, percent-encoded address; bytes that were no UTF-8 keep their value."""
+    try:
+        return quote(path.encode("utf-8", "surrogateescape"), safe="/")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte: no path of git's, but no reason to fall over
+        return quote(writable(path), safe="/")

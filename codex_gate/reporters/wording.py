@@ -1,0 +1,156 @@
+"""The sentences that the reporters for people share, so that every surface says the same in the same words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from codex_gate.types import Classification, Evidence, Finding, Level, Notice, Report, Thresholds
+
+UNCLASSIFIED: Final = "unclassified"
+MESSAGE: Final = "message"  # Evidence.where of a match in the commit message
+MAX_CATEGORIES: Final = 3  # chosen, as the two below: what fits on a screen beside the rest
+MAX_EVIDENCE: Final = 2
+MAX_FILES: Final = 3
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A probability in [0, 1] as a person would write it: "31 %", never a false 0 or 100."""
+    least = 10.0**-digits
+    value = 100 * share
+    if round(value, digits) < least:
+        return f"<{least:g} %"
+    if round(value, digits) > 100 - least:
+        return f">{100 - least:g} %"
+    return f"{value:.{digits}f} %"
+
+
+def digits(report: Report) -> int:
+    """Digits after the point, at most 2, without which the change's risk would read like a threshold that it exceeds."""
+    risk = None if report.change is None else report.change.risk
+    for n in (0, 1):
+        if risk is None or not any(risk > at and round(100 * risk, n) == round(100 * at, n) for at in report.thresholds.at.values()):
+            return n
+    return 2
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def verdict(finding: Finding, n: int) -> str:
+    """The headline: "31 % risk – high", with `n` digits after the point."""
+    if finding.risk is None:
+        return "Risk unknown"
+    return f"{percent(finding.risk, n)} risk – {'no level' if finding.level is Level.UNKNOWN else finding.level}"
+
+
+def standing(finding: Finding, thresholds: Thresholds) -> str:
+    """How the risk compares with this repository's recent changes, "" where it cannot be said."""
+    if finding.risk is None or finding.percentile is None:
+        return ""
+    others = f"of this repository's last {thresholds.n_changes:,} changes" if thresholds.n_changes else "of the recent changes before it"
+    if finding.percentile >= 100:
+        return f"more than any {others}"
+    whole = int(finding.percentile)  # rounded down: "more than 100 %" of 1,000 would be untrue at 99.9
+    return f"more than {whole} % {others}" if whole else f"among the lowest {others}"
+
+
+def meaning(risk: float) -> str:
+    """The calibrated risk as a natural frequency."""
+    tenths, hundredths = round(10 * risk), round(100 * risk)
+    if hundredths == 0:
+        often = "fewer than 1 in 100"
+    elif hundredths >= 100:
+        often = "nearly all"
+    elif hundredths < 10 or tenths == 10:
+        often = f"about {hundredths} in 100"
+    else:
+        often = f"about {tenths} in 10"
+    return f"Of changes scored like this, {often} needed a fix."
+
+
+def levels(thresholds: Thresholds, n: int) -> str:
+    """Where the levels begin in this repository, "" where there are none."""
+    if not thresholds.at:
+        return ""
+    begins = ", ".join(f"{level} above {percent(at, n)}" for level, at in sorted(thresholds.at.items(), key=lambda item: item[0].rank))
+    return f"Levels here: {begins} (from the last {thresholds.n_changes:,} changes, never below the base rate of {percent(thresholds.base_rate, n)})"
+
+
+def tally(commits: Sequence[Finding]) -> str:
+    """How many commits reach each level, the loudest first: "2 high, 1 moderate, 12 low"."""
+    seen = Counter(finding.level for finding in commits)
+    names = {Level.UNKNOWN: "without a level"}
+    return ", ".join(f"{seen[level]:,} {names.get(level, level)}" for level in (*reversed(list(Level)[1:]), Level.UNKNOWN) if seen[level])
+
+
+def highest(commits: Iterable[Finding]) -> Finding | None:
+    """The commit with the greatest risk, the first of equals; None where no risk is known."""
+    return max((finding for finding in commits if finding.risk is not None), key=lambda finding: finding.risk or 0.0, default=None)
+
+
+def summary(commits: Sequence[Finding]) -> str:
+    """The commits of a quiet change in one line; "" where there is but one, which is the change."""
+    top = highest(commits)
+    if len(commits) < 2 or top is None or top.risk is None:
+        return ""
+    loud = max(finding.level.rank for finding in commits)
+    start = count(len(commits), "commit")
+    if loud <= Level.LOW.rank:
+        start += ", none above low"
+    return f"{start}, the riskiest {short(top.sha)} with {percent(top.risk)}"
+
+
+def loudest_first(commits: Sequence[Finding], limit: int) -> list[Finding]:
+    """The `limit` riskiest commits, in their own order; those without a risk come last."""
+    risks = [-1.0 if finding.risk is None else finding.risk for finding in commits]
+    ranked = sorted(range(len(commits)), key=lambda i: (-risks[i], i))[:limit]
+    return [commits[i] for i in sorted(ranked)]
+
+
+def notices(report: Report) -> list[Notice]:
+    """Every notice on the report and the change once, then those that tell why commits have no risk."""
+    found = [*report.notices]
+    if report.change is not None:
+        found += [*report.change.notices, *report.change.features.notices]
+    said = set(found)
+    why = Counter(n for f in report.commits if f.risk is None for n in dict.fromkeys((*f.notices, *f.features.notices)) if n not in said)
+    found += [Notice(n.code, f"{count(times, 'commit')}: {n.text}") for n, times in why.items()]
+    return list(dict.fromkeys(found))
+
+
+def categories(finding: Finding) -> list[Classification]:
+    """What the classifier sees, "unclassified" left out."""
+    return [c for c in finding.classifications if c.category is not None]
+
+
+def place(path: str, line: int) -> str:
+    return f"{path}:{line}" if line > 0 else path
+
+
+def in_message(evidence: Evidence) -> bool:
+    return evidence.where == MESSAGE
+
+
+def matched(evidence: Evidence) -> str:
+    """The text that spoke, "" where it is the path itself, which stands beside it anyway."""
+    return "" if evidence.text == evidence.where else evidence.text
+
+
+def short(sha: str | None) -> str:
+    return "staged" if sha is None else sha[:9]
+
+
+def points(contribution: float) -> str:
+    """A reason's share in the risk, in points of a hundred, with its sign."""
+    return f"{100 * contribution:+.0f}".replace("-", "\u2212")
+
+
+def mark(contribution: float) -> str:
+    return "↑" if contribution > 0 else "↓"
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min"

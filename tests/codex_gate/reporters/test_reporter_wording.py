@@ -1,0 +1,106 @@
+"""Numbers in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from example_reports import LIMITS, REPORTS, commit, high
+
+from codex_gate.reporters import Terminal, wording
+from codex_gate.reporters.layout import cells, fit, wrap
+from codex_gate.types import Level, Report, Thresholds
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "expected"),
+    [
+        (0.314, 0, "31 %"),
+        (0.0, 0, "<1 %"),
+        (0.004, 0, "<1 %"),
+        (0.006, 0, "1 %"),
+        (0.996, 0, ">99 %"),
+        (1.0, 0, ">99 %"),
+        (0.3149, 1, "31.5 %"),
+        (0.0001, 1, "<0.1 %"),
+        (0.99999, 2, ">99.99 %"),
+    ],
+)
+def test_percent_never_claims_certainty(share: float, digits: int, expected: str) -> None:
+    assert wording.percent(share, digits) == expected
+
+
+@pytest.mark.parametrize(
+    ("risk", "expected"),
+    [
+        (0.001, "fewer than 1 in 100"),
+        (0.031, "about 3 in 100"),
+        (0.0949, "about 9 in 100"),
+        (0.31, "about 3 in 10"),
+        (0.949, "about 9 in 10"),
+        (0.97, "about 97 in 100"),
+        (0.999, "nearly all"),
+    ],
+)
+def test_meaning_is_a_natural_frequency(risk: float, expected: str) -> None:
+    assert wording.meaning(risk) == f"Of changes scored like this, {expected} needed a fix."
+
+
+@pytest.mark.parametrize(
+    ("percentile", "expected"),
+    [(None, ""), (0.4, "among the lowest of this repository's last 1,000 changes"), (94.9, "more than 94 % of this repository's last 1,000 changes"),
+     (99.95, "more than 99 % of this repository's last 1,000 changes"), (100.0, "more than any of this repository's last 1,000 changes")],
+)  # fmt: skip
+def test_standing_is_rounded_down(percentile: float | None, expected: str) -> None:
+    assert wording.standing(commit(1, 0.5, Level.HIGH, "", percentile=percentile), LIMITS) == expected
+
+
+def test_standing_of_a_commit_among_many_names_no_false_number() -> None:
+    assert wording.standing(commit(1, 0.5, Level.HIGH, "", percentile=50.0), Thresholds(0, 0.2)) == "more than 50 % of the recent changes before it"
+
+
+def test_a_risk_just_above_a_threshold_does_not_read_as_the_threshold() -> None:
+    report = high()
+    assert report.change is not None
+
+    def with_risk(risk: float) -> Report:
+        return replace(report, change=replace(report.change, risk=risk)) if report.change is not None else report
+
+    text = Terminal(80).render(with_risk(0.3845))
+    assert "38.5 % risk – high" in text or "38.4 % risk – high" in text
+    assert "high above 38.3 %" in text
+    assert [wording.digits(with_risk(risk)) for risk in (0.38305, 0.3831, 0.38315, 0.3845, 0.39)] == [0, 0, 2, 1, 0]
+
+
+def test_many_commits_are_cut_to_the_riskiest_in_their_own_order() -> None:
+    report = REPORTS["many"]
+    kept = wording.loudest_first(report.commits, 3)
+    assert [finding.title for finding in kept] == [f"change number {i} of the cache" for i in (9, 11, 22)]
+    assert wording.loudest_first(report.commits, 100) == list(report.commits)
+
+
+def test_tally_names_the_loudest_first() -> None:
+    assert wording.tally(REPORTS["many"].commits) == "6 critical, 7 high, 4 moderate, 6 low, 1 without a level"
+
+
+def test_loud_commits_of_a_quiet_change_are_shown() -> None:
+    report = REPORTS["low"]
+    loud = replace(report, commits=(*report.commits, commit("x", 0.5, Level.HIGH, "a loud one")))
+    text = Terminal(80).render(loud)
+    assert "a loud one" in text
+    assert "docs: typo" not in text
+
+
+@pytest.mark.parametrize(("text", "room"), [("a b c", 3), ("word " * 9, 7), ("x" * 50, 7), ("修复" * 20, 7), ("31 % risk 24 % 8 %", 8)])
+def test_wrapped_text_keeps_its_words_and_its_room(text: str, room: int) -> None:
+    lines = wrap(text, room)
+    assert all(cells(line) <= room for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert not any(line.startswith("%") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "expected"), [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("修复连", 5, "修复…"), ("修复连", 4, "修…"), ("ab cd", 4, "ab…")]
+)
+def test_fit_counts_columns(text: str, room: int, expected: str) -> None:
+    assert fit(text, room) == expected
