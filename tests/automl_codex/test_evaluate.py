@@ -1,0 +1,233 @@
+import json
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+
+from automl_codex import cli, evaluate, release, tables, train
+from codex_gate.errors import UsageError
+from codex_gate.features import FEATURE_NAMES
+from codex_gate.model import Model
+from tests.automl_codex.synthetic import PROJECTS, corpus, dataset
+
+SMALL = train.Recipe(n_trees=10, leaf_size=10)
+TODAY = date(2026, 1, 2)
+
+
+@pytest.fixture
+def rows():
+    return corpus().split(dataset())[0]
+
+
+@pytest.fixture
+def quick(monkeypatch) -> None:
+    monkeypatch.setattr(evaluate, "DRAWS", 30)
+    monkeypatch.setattr(evaluate, "ABLATION_TREES", 3)
+    monkeypatch.setattr(evaluate, "entrants", lambda recipe: [evaluate.forest_entrant("forest", recipe), evaluate.logistic_entrant("lapredict", ("la",))])
+
+
+@pytest.mark.parametrize("scenario", [evaluate.SELECTION, evaluate.TIME_SAFE, evaluate.ALL_TIMES])
+def test_no_repository_is_on_both_sides(rows, scenario: evaluate.Scenario) -> None:
+    groups = corpus().groups(rows)
+    found = evaluate.folds(rows, corpus(), scenario)
+    assert [f.group for f in found] == ["org/alpha", "org/beta", "org/gamma"]
+    for fold in found:
+        assert set(groups[fold.test]) == {fold.group}
+        assert fold.group not in groups[fold.train]
+        assert not (fold.train & fold.test).any()
+
+
+def test_projects_of_one_repository_leave_together(rows) -> None:
+    fold = next(f for f in evaluate.folds(rows, corpus(), evaluate.ALL_TIMES) if f.group == "org/gamma")
+    assert set(rows.project[fold.test]) == {"gamma-core", "gamma-web"}
+    assert not set(rows.project[fold.train]) & {"gamma-core", "gamma-web"}
+
+
+@pytest.mark.parametrize("scenario", [evaluate.SELECTION, evaluate.TIME_SAFE])
+def test_no_row_or_label_is_later_than_the_cut_off_and_a_year_lies_between(rows, scenario: evaluate.Scenario) -> None:
+    assert scenario.cut_off is not None
+    labels, _ = evaluate.known(rows, corpus(), scenario)
+    for fold in evaluate.folds(rows, corpus(), scenario):
+        assert (rows.time[fold.train] < scenario.cut_off - train.YEAR).all()
+        assert (rows.fix_time[fold.train & (labels == 1)] < scenario.cut_off).all()
+        assert (rows.time[fold.test] >= scenario.cut_off + train.YEAR).all()
+
+
+def test_all_times_uses_no_label_beyond_the_end_of_the_project(rows) -> None:
+    labels, usable = evaluate.known(rows, corpus(), evaluate.ALL_TIMES)
+    ends = corpus().ends(rows)
+    assert (rows.fix_time[labels == 1] < ends[labels == 1]).all()
+    assert (rows.time[usable] < ends[usable] - train.YEAR).all()
+
+
+def test_selection_window_ends_before_the_reported_one() -> None:
+    assert evaluate.SELECTION.test_to <= evaluate.TIME_SAFE.test_from
+
+
+def test_only_rows_of_the_training_fold_reach_a_model(rows) -> None:
+    seen = []
+
+    def fit(data, y):
+        seen.append((set(data.project.tolist()), len(data), len(y)))
+        return lambda asked: asked.columns(["la"])[:, 0]
+
+    scores = evaluate.out_of_project(rows, corpus(), evaluate.TIME_SAFE, evaluate.Entrant("spy", fit))
+    assert [s[0] for s in seen] == [{"beta", "gamma-core", "gamma-web"}, {"alpha", "gamma-core", "gamma-web"}, {"alpha", "beta"}]
+    assert all(n == m for _, n, m in seen)
+    assert np.array_equal(scores, rows.columns(["la"])[:, 0])
+
+
+def test_masked_copies_are_made_of_training_rows_alone(rows, monkeypatch) -> None:
+    asked = []
+    real = train.masked
+    monkeypatch.setattr(train, "masked", lambda x, names: asked.append(len(x)) or real(x, names))
+    fold = evaluate.folds(rows, corpus(), evaluate.TIME_SAFE)[0]
+    train.fit(rows.where(fold.train), rows.y[fold.train], SMALL)
+    assert len(asked) == 1
+    assert 0.15 * fold.train.sum() < asked[0] < 0.45 * fold.train.sum()
+
+
+def test_calibration_of_a_repository_ignores_its_own_labels(rows) -> None:
+    scores = evaluate.out_of_project(rows, corpus(), evaluate.TIME_SAFE, evaluate.logistic_entrant("lapredict", ("la",)))
+    before = evaluate.calibrated_elsewhere(rows, corpus(), evaluate.TIME_SAFE, scores)
+    mine = rows.project == "alpha"
+    turned = replace(rows, y=np.where(mine, 1 - rows.y, rows.y), fix_time=np.where(mine & (rows.y == 0), rows.time + 1.0, rows.fix_time))
+    after = evaluate.calibrated_elsewhere(turned, corpus(), evaluate.TIME_SAFE, scores)
+    assert np.array_equal(before[mine], after[mine])
+    assert not np.array_equal(before[~mine], after[~mine])
+
+
+def test_leaked_label_would_show(rows) -> None:
+    """The twin of the leak tests: a measure that is the label gives an AUC near 1, so the measure can see leaks."""
+    x = rows.X.copy()
+    x[:, FEATURE_NAMES.index("la")] = rows.y
+    leaking = replace(rows, X=x)
+    scores = evaluate.out_of_project(leaking, corpus(), evaluate.TIME_SAFE, evaluate.logistic_entrant("lapredict", ("la",)))
+    assert evaluate._mean_auc(leaking, evaluate.TIME_SAFE, scores) == 1.0
+
+
+def test_table_of_an_unknown_project_is_refused() -> None:
+    data = dataset(20)
+    strange = replace(data, project=np.where(data.project == "beta", "stranger", data.project))
+    with pytest.raises(UsageError, match="tables hold stranger"):
+        corpus().split(strange)
+
+
+def test_holdout_is_kept_apart() -> None:
+    training, holdout = corpus().split(dataset(20))
+    assert set(holdout.project) == {"held"}
+    assert "held" not in training.project
+
+
+def table(gain: float, ece: float) -> dict:
+    pooled = {"ece": ece, "f1_at_fpr_10_percent": 0.5, "fpr": 0.1}
+    return {"difference_to_lapredict": {"forest": {"value": gain}}, "pooled": {"forest": pooled}, "mean": {"forest": {"auc": 0.81}}}
+
+
+@pytest.mark.parametrize(
+    ("gain", "ece", "accepted", "says"),
+    [
+        (0.05, 0.05, [], ""),
+        (0.01, 0.05, [], "auc_over_lapredict is 0.010, must be >= 0.04"),
+        (0.01, 0.05, ["auc_over_lapredict"], ""),
+        (0.05, 0.20, ["auc_over_lapredict"], "pooled_ece is 0.200, must be <= 0.1"),
+    ],
+)
+def test_gates_block_unless_accepted_by_name(gain: float, ece: float, accepted: list[str], says: str) -> None:
+    found = evaluate.gates(table(gain, ece), accepted)
+    assert says in release.blocking_gates({"gates": found})
+    assert bool(release.blocking_gates({"gates": found})) == bool(says)
+
+
+def test_specification_gates_are_reported_and_never_block() -> None:
+    found = {g["gate"]: g for g in evaluate.gates(table(0.05, 0.05), [])}
+    assert (found["spec_auc"]["met"], found["spec_f1_at_fpr_10_percent"]["met"]) == (True, False)
+    assert not found["spec_f1_at_fpr_10_percent"]["blocks"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_make_ship_and_reevaluate(tmp_path) -> None:
+    data = dataset()
+    made = release.make(data, corpus(), SMALL, TODAY, [], lambda _: None)
+    model = release.ship(made, tmp_path / "models")
+    report = json.loads((tmp_path / "models" / "evaluation.json").read_text())
+    assert report["time_safe"]["mean"]["forest"]["auc"] > 0.7
+    assert report["data"]["projects"] == ["alpha", "beta", "gamma-core", "gamma-web"]
+    assert [row["project"] for row in report["external"]] == ["held"]
+    assert report["date"] == "2026-01-02"
+    used = set((tmp_path / "models" / "training-manifest.txt").read_text().split())
+    assert used
+    assert used.isdisjoint(data.sha256[data.project == "held"])
+    sources = json.loads((tmp_path / "models" / "training-sources.json").read_text())["projects"]
+    assert sum(s["commits"] for s in sources if s["role"] == "train") == model.manifest["training_rows"] == len(used)
+    card = (tmp_path / "models" / "MODEL_CARD.md").read_text("utf-8")
+    assert model.version in card
+    assert "{version}" not in card
+    again = release.reevaluate(tmp_path / "models", data, TODAY, lambda _: None)
+    assert again["same_data"]
+    for part in ("time_safe", "all_times", "ablation", "external", "without_history"):
+        assert release._rounded(again[part]) == report[part], part
+
+
+@pytest.mark.usefixtures("quick")
+def test_command_leaves_the_old_model_when_a_gate_is_missed(tmp_path, monkeypatch, capsys) -> None:
+    write_tables(tmp_path)
+    output, report = tmp_path / "models", tmp_path / "report.json"
+    output.mkdir()
+    (output / "keep.txt").write_text("old")
+    monkeypatch.setattr(evaluate, "MIN_GAIN", 0.9)
+    monkeypatch.setattr(train.Recipe, "__init__", _with_few_trees(train.Recipe.__init__))
+    arguments = ["train", "--input", str(tmp_path / "data"), "--corpus", str(tmp_path / "corpus.yaml"), "--output", str(output)]
+    assert cli.main([*arguments, "--eval-report", str(report)]) == 4
+    assert [f.name for f in output.iterdir()] == ["keep.txt"]
+    assert not json.loads(report.read_text())["gates"][0]["met"]
+    assert "gate missed: auc_over_lapredict" in capsys.readouterr().err
+    assert cli.main([*arguments, "--accept-missed", "auc_over_lapredict"]) == 0
+    assert Model.load(output).version in (output / "MODEL_CARD.md").read_text("utf-8")
+    assert (output / "keep.txt").read_text() == "old"
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["corpus.yaml", "data", "models", "report.json"]
+    assert cli.main(["evaluate", "--model", str(output), "--input", str(tmp_path / "data"), "--output", str(report)]) == 0
+    assert json.loads(report.read_text())["model"] == Model.load(output).version
+
+
+def test_command_without_tables_is_wrong_use(tmp_path, capsys) -> None:
+    (tmp_path / "corpus.yaml").write_text("projects: []\n")
+    code = cli.main(["train", "--input", str(tmp_path), "--corpus", str(tmp_path / "corpus.yaml"), "--output", str(tmp_path / "m")])
+    assert code == 2
+    assert "no *.parquet tables" in capsys.readouterr().err
+
+
+def test_too_few_repositories_are_refused() -> None:
+    data = dataset(20)
+    with pytest.raises(UsageError, match="fewer than three"):
+        release.make(data.where(np.isin(data.project, ["alpha", "beta"])), corpus(), SMALL, TODAY, [], lambda _: None)
+
+
+def test_figures_name_the_machine_but_not_its_host() -> None:
+    found = evaluate.machine()
+    assert found["processor"]
+    assert set(found) == {"processor", "cores", "python", "system"}
+
+
+def _with_few_trees(init):
+    def small(self, *args, **kwargs) -> None:
+        init(self, *args, **({"n_trees": 8, "leaf_size": 10} | kwargs))
+
+    return small
+
+
+def write_tables(folder) -> None:
+    data = dataset()
+    for project in PROJECTS:
+        part = data.where(data.project == project)
+        found = [
+            tables.LabelledRow(f"{i:040x}", int(t), bool(y), None if np.isnan(f) else int(f), dict(zip(FEATURE_NAMES, x.tolist(), strict=True)))
+            for i, (x, y, t, f) in enumerate(zip(part.X, part.y, part.time, part.fix_time, strict=True))
+        ]
+        tables.write(folder / "data" / f"{project}.parquet", project, found)
+    entries = [
+        f"  - {{project: {e['project']}, repository: {e['repository']}, clone: {e['clone']}, head: '{e['head']}', labels: x.csv, until: 2016-12-31, role: {e['role']}}}"
+        for e in corpus().entries
+    ]
+    (folder / "corpus.yaml").write_text("\n".join(["projects:", *entries]) + "\n")

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+
+from automl_codex import metrics
+
+Y = np.array([0, 0, 1, 1, 0, 1])
+SCORE = np.array([0.1, 0.4, 0.35, 0.8, 0.4, 0.9])
+
+
+def test_auc_by_hand() -> None:
+    # Buggy .35 beats one clean of three, .8 and .9 beat all three: 7 of 9 pairs.
+    assert metrics.auc(Y, SCORE) == pytest.approx(7 / 9)
+
+
+def test_ties_count_half() -> None:
+    assert metrics.auc(np.array([0, 1, 0, 1]), np.ones(4)) == 0.5
+
+
+def test_weight_counts_a_row_that_often() -> None:
+    weight = np.array([1, 2, 0, 3, 1, 2])
+    assert metrics.auc(Y, SCORE, weight) == pytest.approx(metrics.auc(np.repeat(Y, weight), np.repeat(SCORE, weight)))
+
+
+@pytest.mark.parametrize("y", [np.zeros(4, int), np.ones(4, int)])
+def test_one_class_has_no_auc(y: np.ndarray) -> None:
+    assert np.isnan(metrics.auc(y, np.arange(4.0)))
+
+
+def test_agrees_with_scikit_learn_on_noise_with_ties() -> None:
+    rng = np.random.default_rng(0)
+    y, score = rng.integers(0, 2, 500), rng.integers(0, 60, 500) / 60
+    assert metrics.auc(y, score) == pytest.approx(roc_auc_score(y, score))
+    assert metrics.average_precision(y, score) == pytest.approx(average_precision_score(y, score))
+    assert metrics.brier(y, score) == pytest.approx(brier_score_loss(y, score))
+
+
+def test_recall_at_a_share_by_hand() -> None:
+    # A third of six is two commits: .9 and .8, both buggy, of three.
+    assert metrics.recall_at(Y, SCORE, 1 / 3) == pytest.approx(2 / 3)
+    # Half is three: the third place is shared by two clean commits at .4.
+    assert metrics.recall_at(Y, SCORE, 1 / 2) == pytest.approx(2 / 3)
+
+
+def test_recall_takes_ties_in_part() -> None:
+    assert metrics.recall_at(np.array([1, 0, 1, 0]), np.ones(4), 0.25) == pytest.approx(0.25)
+
+
+def test_measures_without_a_bug_are_unknown() -> None:
+    assert np.isnan(metrics.recall_at(np.zeros(3), np.arange(3.0)))
+    assert np.isnan(metrics.average_precision(np.zeros(3), np.arange(3.0)))
+
+
+def test_ece_by_hand() -> None:
+    # Two bins: mean risk .2 with no bug, mean risk .7 with two of two: (2 × .2 + 2 × .3) / 4.
+    assert metrics.ece(np.array([0, 0, 1, 1]), np.array([0.1, 0.3, 0.6, 0.8]), bins=2) == pytest.approx(0.25)
+
+
+def test_calibrated_coin_has_small_ece_and_a_shifted_one_its_shift() -> None:
+    rng = np.random.default_rng(1)
+    p = rng.random(20_000)
+    y = (rng.random(20_000) < p).astype(int)
+    assert metrics.ece(y, p) < 0.02
+    assert metrics.ece(y, np.clip(p + 0.2, 0, 1)) > 0.12
+
+
+def test_f1_at_a_false_positive_limit_by_hand() -> None:
+    # Without alarms on clean commits: .9 and .8 flagged, F1 = 2·2 / (2 + 3).
+    assert metrics.f1_at_fpr(Y, SCORE, 0.1) == pytest.approx((0.8, 0.0))
+
+
+def test_bootstrap_is_paired_and_repeatable() -> None:
+    rng = np.random.default_rng(2)
+    labels = {name: rng.integers(0, 2, 80) for name in "abc"}
+    good = {name: y + rng.normal(0, 0.8, 80) for name, y in labels.items()}
+    draws = metrics.bootstrap_means(labels, [good, good, {n: -s for n, s in good.items()}], np.random.default_rng(3), 50)
+    again = metrics.bootstrap_means(labels, [good, good, {n: -s for n, s in good.items()}], np.random.default_rng(3), 50)
+    assert np.array_equal(draws, again)
+    assert np.array_equal(draws[0], draws[1])
+    assert np.allclose(draws[0], 1 - draws[2])
+    found = metrics.interval(float(draws[0].mean()), draws[0])
+    assert found.low < found.value < found.high

@@ -1,0 +1,71 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from automl_codex import tables
+from codex_gate.errors import UsageError
+from codex_gate.features import FEATURE_NAMES
+
+NAN = math.nan
+
+
+def row(sha: str, time: int, buggy: bool = False, fix_time: int | None = None, **known: float) -> tables.LabelledRow:
+    return tables.LabelledRow(sha * 40, time, buggy, fix_time, dict.fromkeys(FEATURE_NAMES, 1.5) | known)
+
+
+def test_round_trip_keeps_unknown_values_and_order(tmp_path: Path) -> None:
+    path = tmp_path / "alpha.parquet"
+    assert tables.write(path, "alpha", [row("b", 200, True, 300, la=NAN), row("a", 100, la=7.0)]) == 2
+    data = tables.read(tmp_path)
+    assert data.time.tolist() == [100, 200]
+    assert data.y.tolist() == [0, 1]
+    assert data.project.tolist() == ["alpha", "alpha"]
+    assert np.array_equal(data.fix_time, [NAN, 300.0], equal_nan=True)
+    assert np.array_equal(data.columns(["la", "ld"]), np.array([[7.0, 1.5], [NAN, 1.5]], np.float32), equal_nan=True)
+    assert data.X.dtype == np.float32
+    assert data.sha256.tolist() == [tables.hash_sha("a" * 40), tables.hash_sha("b" * 40)]
+
+
+def test_hash_is_that_of_the_hex_digits() -> None:
+    # sha256 of forty zeros, by sha256sum.
+    assert tables.hash_sha("0" * 40) == "9692e67b8378a6f6753f97782d458aa757e947eab2fbdf6b5c187b74561eb78f"
+
+
+def test_projects_come_in_name_order_and_can_be_picked(tmp_path: Path) -> None:
+    for name in ("zeta", "alpha"):
+        tables.write(tmp_path / f"{name}.parquet", name, [row("c", 5), row("d", 4)])
+    data = tables.read(tmp_path)
+    assert data.project.tolist() == ["alpha", "alpha", "zeta", "zeta"]
+    part = data.where(data.project == "zeta")
+    assert (len(part), set(part.project)) == (2, {"zeta"})
+    assert len(tables.read(tmp_path / "zeta.parquet")) == 2
+
+
+def test_no_text_is_stored(tmp_path: Path) -> None:
+    path = tmp_path / "alpha.parquet"
+    tables.write(path, "alpha", [row("a", 1)])
+    schema = pq.read_schema(path)
+    assert set(schema.names) == {"project", "sha256", "time", "buggy", "fix_time", *FEATURE_NAMES}
+    assert b"a" * 40 not in path.read_bytes()
+
+
+def test_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no \*\.parquet tables"):
+        tables.read(tmp_path)
+
+
+def test_table_of_another_schema_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "old.parquet"
+    tables.write(path, "old", [row("a", 1)])
+    pq.write_table(pq.read_table(path).replace_schema_metadata({"feature_schema": "99"}), path)
+    with pytest.raises(UsageError, match=r"old\.parquet has feature schema 99"):
+        tables.read(tmp_path)
+
+
+def test_half_written_table_is_not_read(tmp_path: Path) -> None:
+    tables.write(tmp_path / "alpha.parquet", "alpha", [row("a", 1)])
+    (tmp_path / "beta.partial").write_bytes(b"PAR1")
+    assert len(tables.read(tmp_path)) == 1

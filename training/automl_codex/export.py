@@ -1,0 +1,307 @@
+"""A trained forest as the files that ship: ONNX and flat arrays that agree, manifest, card – all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from skl2onnx import convert_sklearn
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.ensemble import RandomForestClassifier
+
+from automl_codex import train
+from codex_gate.errors import InternalError
+from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
+from codex_gate.forest import Forest, pack
+from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, ONNX_FILE, Model
+
+PARITY: Final = 1e-5  # largest difference that is let through between scikit-learn, ONNX and the flat file
+OPSET: Final = 18  # onnxruntime 1.23 and later load it
+IR_VERSION: Final = 8
+
+
+def to_onnx(forest: RandomForestClassifier, n_features: int) -> bytes:
+    """The forest as an ONNX graph: input `features` (n, n_features) float32, output `probabilities` (n, 2).
+
+    Raises:
+        InternalError: the converter failed; its message is shortened (it prints whole models).
+    """
+    try:
+        graph = convert_sklearn(
+            forest,
+            "risk",
+            [("features", FloatTensorType([None, n_features]))],
+            target_opset={"": OPSET, "ai.onnx.ml": 1},
+            options={id(forest): {"zipmap": False}},
+        )
+    except Exception as error:  # noqa: BLE001 - the converter raises classes of its own
+        raise InternalError(f"the forest could not be converted to ONNX: {str(error)[:300]}") from None
+    versions = {entry.domain: entry.version for entry in graph.opset_import}
+    del graph.opset_import[:]
+    graph.opset_import.extend(onnx.helper.make_opsetid(domain, version) for domain, version in sorted(versions.items()))
+    graph.ir_version = IR_VERSION
+    onnx.checker.check_model(graph)
+    return bytes(graph.SerializeToString(deterministic=True))
+
+
+def to_flat(forest: RandomForestClassifier, n_features: int) -> bytes:
+    """The forest as the bytes of `codex_gate.forest`."""
+    trees = []
+    for estimator in forest.estimators_:
+        tree = estimator.tree_
+        share = tree.value[:, 0, 1] / tree.value[:, 0, :].sum(axis=1)
+        columns = (np.where(tree.children_left < 0, -1, tree.feature), tree.threshold, tree.children_left, tree.children_right, share)
+        trees.append(list(zip(*(column.tolist() for column in columns), strict=True)))
+    return pack(trees, n_features)
+
+
+def parity(forest: RandomForestClassifier, onnx_bytes: bytes, flat: bytes, x: np.ndarray) -> float:
+    """Largest difference of raw scores between scikit-learn, ONNX and the flat file on encoded rows x."""
+    import onnxruntime
+
+    expected = train.score(forest, x)
+    session = onnxruntime.InferenceSession(onnx_bytes, providers=["CPUExecutionProvider"])
+    (by_onnx,) = session.run(["probabilities"], {"features": x.astype(np.float32)})
+    flat_forest = Forest(flat)
+    by_flat = np.array([flat_forest.predict(row) for row in x.tolist()])
+    return float(max(np.abs(by_onnx[:, 1] - expected).max(), np.abs(by_flat - expected).max()))
+
+
+def build(
+    forest: RandomForestClassifier,
+    knots: Sequence[tuple[float, float]],
+    recipe: train.Recipe,
+    probe: np.ndarray,
+    facts: Mapping[str, Any],
+    texts: Mapping[str, str],
+) -> dict[str, bytes]:
+    """All files of a model directory by name, the manifest among them.
+
+    Args:
+        probe: encoded rows (n, n_features) on which the three forms must agree, some with unknown history.
+        facts: what the manifest states beside what is needed to score (base_rate, period, …).
+        texts: further files by name (evaluation.json, training-manifest.txt, …).
+    Raises:
+        InternalError: the three forms disagree by more than PARITY.
+    """
+    n = len(recipe.names)
+    onnx_bytes, flat = to_onnx(forest, n), to_flat(forest, n)
+    worst = parity(forest, onnx_bytes, flat, probe)
+    if worst > PARITY:
+        raise InternalError(
+            f"scikit-learn, ONNX and the flat forest differ by {worst:.2g} on {len(probe)} rows, expected at most {PARITY}; nothing was written"
+        )
+    rounded = [[round(x, 7), round(p, 7)] for x, p in knots]
+    content = hashlib.sha256(flat + json.dumps([rounded, list(recipe.names), FEATURE_SCHEMA]).encode())
+    version = f"risk-{FORMAT}-{content.hexdigest()[:8]}"
+    files = {FOREST_FILE: flat, ONNX_FILE: onnx_bytes} | {name: text.replace("{version}", version).encode() for name, text in texts.items()}
+    manifest = {
+        "format": FORMAT,
+        "version": version,
+        "feature_schema": FEATURE_SCHEMA,
+        "feature_names": list(recipe.names),
+        "unknown": UNKNOWN,
+        "calibration": rounded,
+        **facts,
+        "parity": {"rows": len(probe), "largest_difference": worst, "limit": PARITY},
+        "recipe": recipe.as_json(),
+        "files": {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in sorted(files.items())},
+    }
+    return files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
+
+
+def write_directory(files: Mapping[str, bytes], target: Path) -> None:
+    """Put the files into `target` by swapping whole directories: readers see the old model or the new one.
+
+    Files of the old directory that are not replaced are kept. The new one is loaded before the swap.
+
+    Raises:
+        ModelError: the new directory does not load; the old one stays.
+    """
+    target = target.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        if target.is_dir():
+            shutil.copytree(target, fresh, dirs_exist_ok=True)
+        for name, data in files.items():
+            (fresh / name).write_bytes(data)
+        fresh.chmod(0o755)
+        Model.load(fresh)
+        _swap(fresh, target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _swap(fresh: Path, target: Path) -> None:
+    old = target.with_name(f"{fresh.name}-old")
+    if target.exists():
+        target.rename(old)
+    try:
+        fresh.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def training_manifest(sha256: Sequence[str]) -> str:
+    """sha256 of each training commit's SHA, sorted, one a line: whoever has a SHA can check whether it was used."""
+    return "".join(f"{line}\n" for line in sorted(set(sha256)))
+
+
+def training_sources(entries: Sequence[Mapping[str, Any]], used: Mapping[str, Mapping[str, Any]]) -> str:
+    """Where the rows came from, as JSON: the corpus entries with the counts and periods that were really used."""
+    found = []
+    for entry in entries:
+        kept = {key: entry[key] for key in ("project", "repository", "clone", "head", "role")}
+        found.append({**kept, "labels": entry["labels"], "labels_until": str(entry["until"]), **used.get(entry["project"], {})})
+    return (
+        json.dumps({"labeller": "ApacheJIT, Keshavarz & Nagappan 2022 (role train); Zeng et al., ISSTA 2021 (role holdout)", "projects": found}, indent=1)
+        + "\n"
+    )
+
+
+def card(report: Mapping[str, Any]) -> str:
+    """MODEL_CARD.md from the content of evaluation.json; `{version}` is filled in by `build`."""
+    safe, every, bare = report["time_safe"], report["all_times"], report["without_history"]
+    gain = safe["difference_to_lapredict"]["forest"]
+    parts = [
+        "# Model card: {version}",
+        "",
+        "Written by `automl-codex train` from `evaluation.json`; do not edit.",
+        "",
+        "## What it is",
+        "",
+        "A random forest (200 trees, depth 15) that gives the calibrated probability that a commit will need a fix later. "
+        f"It reads {len(report['recipe']['names'])} measures of the diff and of the touched files' past, no text: the wording of a message, the hour and the day cannot move the risk. "
+        "Intended for pointing reviewers at changes worth a second look. Not for judging people, and not as proof that a change is right or wrong.",
+        "",
+        f"Measures: {', '.join(report['recipe']['names'])}. Left out: {', '.join(report['left_out_measures'])}.",
+        "",
+        "## Data",
+        "",
+        f"{report['final']['rows']} commits of {len(report['data']['projects'])} projects ({', '.join(report['data']['projects'])}), "
+        f"{report['final']['period'][0]} to {report['final']['period'][1]}, {report['final']['share_buggy']:.3f} of them buggy; base rate with every repository counted alike {report['final']['base_rate']:.3f}. "
+        "Labels: ApacheJIT (SZZ); measures mined from the repositories by this package. A label counts as buggy only if its fix was made before the end of the project's labels; the last year is left out.",
+        "",
+        "## How good it is",
+        "",
+        f"Whole repositories left out, trained on labels known on 2013-01-01, tested on commits from 2014 on. Mean AUC **{safe['mean']['forest']['auc']:.3f}** "
+        f"({_span(safe['mean']['forest']['auc_interval'])}); against counting added lines (LApredict) **{gain['value']:+.3f}** ({_span([gain['low'], gain['high']])}).",
+        "",
+        *_model_table(safe),
+        "",
+        *_project_table(safe),
+        "",
+        *_too_few(safe),
+        "Leaving out projects but not time (all commits, every project). Not time-safe: measures that grow with a repository (exp, ndev, nuc) "
+        "tell the year here, and the share of commits labelled buggy runs from .02 to .97 by project and year, which favours models that read them:",
+        "",
+        *_model_table(every),
+        "",
+        *_project_table(every),
+        "",
+        f"With all history unknown, as in a shallow clone (time-safe): mean AUC {bare['mean_auc']:.3f}, pooled ECE {bare['pooled_ece']:.3f}. "
+        "A staged change has no message yet; the model does not read it, so nothing changes.",
+        "",
+        *_external(report["external"]),
+        "## Calibration",
+        "",
+        f"Piecewise linear and monotone, fitted on out-of-project scores with every repository counted alike. Over all time-safe test commits the expected calibration error is {safe['pooled']['forest']['ece']:.3f}; "
+        f"the mean over projects is {safe['mean']['forest']['ece']:.3f}, because base rates differ from project to project (see the table) and a project that was never seen cannot tell its own. "
+        "Trust the order and the percentile within a repository more than the absolute number.",
+        "",
+        "## Gates",
+        "",
+        "| gate | value | must be | met |",
+        "|---|---|---|---|",
+        *(f"| {g['gate']} | {g['value']:.3f} | {g['must']} | {_met(g)} |" for g in report["gates"]),
+        "",
+        "Gates whose name begins with spec are the specification's absolute thresholds: reported, never blocking.",
+        "",
+        "## Which measures pay",
+        "",
+        f"Mean AUC over projects, {report['ablation']['window']}, {report['ablation']['trees']} trees; {report['ablation']['tried']} settings in this table. {report['protocol']['selection']}.",
+        "",
+        "| setting | measures | mean AUC |",
+        "|---|---|---|",
+        *(f"| {r['measures']} | {r['n_features']} | {r['mean_auc']:.4f} |" for r in report["ablation"]["rows"]),
+        "",
+        "## Limits",
+        "",
+        f"- Trained on Java projects of one foundation, {report['final']['period'][0][:4]} to {report['final']['period'][1][:4]}. Other languages, other ways of working and smaller repositories are extrapolation.",
+        "- SZZ labels are noisy: they blame lines that a fix deleted, and size alone earns much of the AUC.",
+        "- Base rates in the labels reflect how diligently a project linked fixes to issues.",
+        "- Labels exist only for commits that touch code: a change of documentation alone was hardly seen.",
+        "",
+        "## Licence and reproduction",
+        "",
+        "MIT, as the package. No source text or message of others is part of the files. "
+        f"`automl-codex train --input training/data --corpus training/corpus.yaml --output models --seed {report['seed']}{_accepted(report)}` makes these files again "
+        f"(data sha256 `{report['data']['sha256'][:16]}…`, {report['date']}, {report['machine']['processor']}, {report['machine']['cores']} cores, Python {report['machine']['python']}).",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _span(pair: Sequence[float]) -> str:
+    return f"95 % interval {pair[0]:.3f} to {pair[1]:.3f}"
+
+
+def _accepted(report: Mapping[str, Any]) -> str:
+    return "".join(f" --accept-missed {gate['gate']}" for gate in report["gates"] if gate.get("accepted"))
+
+
+def _met(gate: Mapping[str, Any]) -> str:
+    return "yes" if gate["met"] else "no, accepted by name" if gate.get("accepted") else "no"
+
+
+def _model_table(table: Mapping[str, Any]) -> list[str]:
+    rows = ["| model | mean AUC | 95 % | against LApredict | AP | recall at 20 % | Brier | mean ECE | pooled ECE |", "|---|---|---|---|---|---|---|---|---|"]
+    for name, m in table["mean"].items():
+        low, high = m["auc_interval"]
+        gain = table["difference_to_lapredict"][name]
+        against = "–" if name == "lapredict" else f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
+        rows.append(
+            f"| {name} | {m['auc']:.3f} | {low:.3f} to {high:.3f} | {against} | {m['average_precision']:.3f} | {m['recall_at_20_percent']:.3f} "
+            f"| {m['brier']:.3f} | {m['ece']:.3f} | {table['pooled'][name]['ece']:.3f} |"
+        )
+    return rows
+
+
+def _project_table(table: Mapping[str, Any]) -> list[str]:
+    rows = ["| project | commits | buggy | AUC | LApredict | AP | recall at 20 % | Brier | ECE |", "|---|---|---|---|---|---|---|---|---|"]
+    for row in table["projects"]:
+        m = row["models"]["forest"]
+        rows.append(
+            f"| {row['project']} | {row['commits']} | {row['buggy'] / row['commits']:.2f} | {m['auc']:.3f} | {row['models']['lapredict']['auc']:.3f} "
+            f"| {m['average_precision']:.3f} | {m['recall_at_20_percent']:.3f} | {m['brier']:.3f} | {m['ece']:.3f} |"
+        )
+    return rows
+
+
+def _too_few(table: Mapping[str, Any]) -> list[str]:
+    found = [f"{r['project']} ({r['commits']} commits, {r['buggy']} buggy)" for r in table["too_few_test_commits"] if r["commits"]]
+    return [f"Too few test commits for a figure: {', '.join(found)}.", ""] if found else []
+
+
+def _external(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not found:
+        return []
+    lines = ["## External holdout", "", "Never trained or tuned on, labels by other people.", ""]
+    lines += ["| project | commits | buggy | AUC | LApredict | difference | mean risk | ECE |", "|---|---|---|---|---|---|---|---|"]
+    for row in found:
+        ours, base, gain = row["auc"]["forest"], row["auc"]["lapredict"], row["difference_to_lapredict"]["forest"]
+        lines.append(
+            f"| {row['project']} | {row['commits']} | {row['buggy'] / row['commits']:.2f} | {ours['value']:.3f} ({ours['low']:.3f} to {ours['high']:.3f}) | {base['value']:.3f} "
+            f"| {gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}) | {row['mean_risk']:.3f} | {row['ece']:.3f} |"
+        )
+    return [*lines, ""]

@@ -1,0 +1,119 @@
+"""Measures of a ranking and of a probability, and bootstrap intervals over projects (numpy alone).
+
+Throughout, `y` is (n,) of 0 and 1, `score` (n,) of numbers of which higher means riskier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Interval(NamedTuple):
+    """A figure with its 95 % percentile bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def auc(y: np.ndarray, score: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Area under the ROC curve: P(a buggy commit outranks a clean one), ties count half; NaN with one class only.
+
+    `weight` (n,) counts each row that often.
+    Source: Hanley & McNeil 1982, Radiology 143(1).
+    """
+    _, place = np.unique(score, return_inverse=True)
+    w = np.ones(len(y)) if weight is None else weight
+    buggy = np.bincount(place, w * y)
+    clean = np.bincount(place, w * (1 - y))
+    pairs = buggy.sum() * clean.sum()
+    if not pairs:
+        return float("nan")
+    below = np.cumsum(clean) - clean
+    return float((buggy * (below + clean / 2)).sum() / pairs)
+
+
+def average_precision(y: np.ndarray, score: np.ndarray) -> float:
+    """Mean of precision over the buggy commits, each at its own score (ties share one threshold); NaN without any."""
+    values, place = np.unique(-score, return_inverse=True)
+    buggy = np.bincount(place, y, len(values))
+    seen = np.cumsum(np.bincount(place, minlength=len(values)))
+    return float((buggy * np.cumsum(buggy) / seen).sum() / y.sum()) if y.sum() else float("nan")
+
+
+def recall_at(y: np.ndarray, score: np.ndarray, share: float = 0.2) -> float:
+    """Share of the buggy commits among the riskiest `share` of commits; ties at the border count in part."""
+    if not y.sum():
+        return float("nan")
+    budget = share * len(y)
+    values, place = np.unique(-score, return_inverse=True)
+    buggy = np.bincount(place, y, len(values))
+    size = np.bincount(place, minlength=len(values))
+    before = np.cumsum(size) - size
+    taken = np.clip((budget - before) / size, 0.0, 1.0)
+    return float((buggy * taken).sum() / y.sum())
+
+
+def brier(y: np.ndarray, p: np.ndarray) -> float:
+    """Mean squared distance of the probability from what happened; [0, 1], lower is better. Source: Brier 1950."""
+    return float(np.mean((p - y) ** 2))
+
+
+def ece(y: np.ndarray, p: np.ndarray, bins: int = 10) -> float:
+    """Expected calibration error over `bins` bins of equal mass: mean |share of buggy − mean probability|.
+
+    Source: Nixon et al. 2019, "Measuring calibration in deep learning" (adaptive bins).
+    """
+    order = np.argsort(p, kind="stable")
+    parts = np.array_split(order, min(bins, len(order)))
+    return float(sum(len(i) * abs(y[i].mean() - p[i].mean()) for i in parts) / len(order))
+
+
+def f1_at_fpr(y: np.ndarray, score: np.ndarray, limit: float = 0.10) -> tuple[float, float]:
+    """The best F1 of any threshold whose false-positive rate is at most `limit`, and that rate."""
+    values, place = np.unique(-score, return_inverse=True)
+    hits = np.cumsum(np.bincount(place, y, len(values)))
+    alarms = np.cumsum(np.bincount(place, 1 - y, len(values)))
+    rate = alarms / max(1, (1 - y).sum())
+    f1 = 2 * hits / (hits + alarms + y.sum())
+    f1[rate > limit] = 0.0
+    best = int(np.argmax(f1))
+    return float(f1[best]), float(rate[best])
+
+
+def summary(y: np.ndarray, score: np.ndarray, p: np.ndarray) -> dict[str, float]:
+    """All measures of one project: ranking by `score`, probabilities `p`."""
+    return {
+        "auc": auc(y, score),
+        "average_precision": average_precision(y, score),
+        "recall_at_20_percent": recall_at(y, score),
+        "brier": brier(y, p),
+        "ece": ece(y, p),
+    }
+
+
+def bootstrap_means(labels: Mapping[str, np.ndarray], scores: Sequence[Mapping[str, np.ndarray]], rng: np.random.Generator, draws: int = 1000) -> np.ndarray:
+    """Mean AUC over projects for each model and draw: (len(scores), draws).
+
+    A draw resamples projects and, within each, commits; all models see the same draw, so that
+    differences of rows are paired.
+    """
+    names = sorted(labels)
+    means = np.empty((len(scores), draws))
+    for draw in range(draws):
+        found = []
+        for name in rng.choice(names, len(names)):
+            y = labels[name]
+            weight = np.bincount(rng.integers(0, len(y), len(y)), minlength=len(y)).astype(float)
+            found.append([auc(y, by_project[name], weight) for by_project in scores])
+        means[:, draw] = np.nanmean(np.array(found), axis=0)
+    return means
+
+
+def interval(value: float, draws: np.ndarray) -> Interval:
+    """`value` with the 2.5th and 97.5th percentile of its bootstrap draws."""
+    low, high = np.nanpercentile(draws, [2.5, 97.5])
+    return Interval(value, float(low), float(high))

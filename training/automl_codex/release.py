@@ -1,0 +1,159 @@
+"""From tables to a model directory: the only place that knows the order of evaluate, fit, export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl_codex import evaluate, export, train
+from automl_codex.tables import Dataset
+from codex_gate.errors import UsageError
+from codex_gate.model import MANIFEST, Model, read_manifest
+
+SOURCES = "training-sources.json"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A trained model that is not on disk yet: its files by name, its evaluation."""
+
+    files: Mapping[str, bytes]
+    report: Mapping[str, Any]
+
+    @property
+    def version(self) -> str:
+        return str(json.loads(self.files[MANIFEST])["version"])
+
+    def blocking(self) -> str:
+        return blocking_gates(self.report)
+
+
+def make(data: Dataset, corpus: evaluate.Corpus, recipe: train.Recipe, today: date, accepted: Sequence[str], progress: evaluate.Progress) -> Release:
+    """Evaluate the recipe, fit it on everything that may be trained on, and build the files.
+
+    Raises:
+        UsageError: no training project with enough rows, or a table that the corpus does not name.
+        InternalError: the exported forms disagree.
+    """
+    rows, holdout = corpus.split(data)
+    if len(set(corpus.groups(rows).tolist())) < 3:
+        raise UsageError("the tables hold fewer than three training repositories; leave-one-project-out needs three, mine more")
+    report, knots = evaluate.report(rows, holdout, corpus, recipe, today, accepted, progress)
+    labels, usable = evaluate.known(rows, corpus, evaluate.ALL_TIMES)
+    used, y = rows.where(usable), labels[usable]
+    forest = train.fit(used, y, recipe)
+    report["external"] = evaluate.external(
+        holdout, _finals(used, y, recipe, forest), lambda d: train.apply(knots, train.score(forest, train.encode(d, recipe.names))), recipe.seed
+    )
+    period = [_day(used.time.min()), _day(used.time.max())]
+    base_rate = float(np.average(y, weights=evaluate.evenly(corpus.groups(used))))
+    report["final"] = {"rows": len(used), "share_buggy": float(y.mean()), "base_rate": base_rate, "period": period}
+    facts = {
+        "base_rate": base_rate,
+        "training_rows": len(used),
+        "training_period": period,
+        "seed": recipe.seed,
+        "data_sha256": report["data"]["sha256"],
+        "trained": today.isoformat(),
+    }
+    texts = {
+        "evaluation.json": as_json(report),
+        "MODEL_CARD.md": export.card(json.loads(as_json(report))),
+        "training-manifest.txt": export.training_manifest(used.sha256.tolist()),
+        SOURCES: export.training_sources(corpus.entries, _counts(used, y, holdout)),
+    }
+    return Release(export.build(forest, knots, recipe, probe_rows(used, recipe), facts, texts), report)
+
+
+def ship(release: Release, target: Path) -> Model:
+    """Write the directory and load what was written."""
+    export.write_directory(release.files, target)
+    return Model.load(target)
+
+
+def reevaluate(directory: Path, data: Dataset, today: date, progress: evaluate.Progress) -> dict[str, Any]:
+    """Recompute a model directory's evaluation from its recipe and sources; gates accepted then are accepted now.
+
+    The external holdout is scored by the directory's own forest.
+    """
+    manifest = read_manifest(directory)
+    sources = json.loads((directory / SOURCES).read_bytes())["projects"]
+    corpus = evaluate.Corpus.of([{**entry, "until": entry["labels_until"]} for entry in sources])
+    recipe = train.Recipe.from_json(manifest["recipe"])
+    earlier = json.loads((directory / "evaluation.json").read_bytes())
+    accepted = [gate["gate"] for gate in earlier["gates"] if gate.get("accepted")]
+    rows, holdout = corpus.split(data)
+    report, _ = evaluate.report(rows, holdout, corpus, recipe, today, accepted, progress)
+    labels, usable = evaluate.known(rows, corpus, evaluate.ALL_TIMES)
+    model = Model.load(directory)
+    shipped = _shipped(model)
+    used, y = rows.where(usable), labels[usable]
+    finals = {"forest": shipped} | {e.name: e.fit(used, y) for e in evaluate.entrants(recipe)[1:]}
+    report["external"] = evaluate.external(holdout, finals, lambda d: np.array([model.calibration(s) for s in shipped(d)]), recipe.seed)
+    report["model"] = model.version
+    report["same_data"] = report["data"]["sha256"] == manifest["data_sha256"]
+    return report
+
+
+def probe_rows(data: Dataset, recipe: train.Recipe, most: int = 1500) -> np.ndarray:
+    """Encoded rows for the parity check: evenly spaced real ones, the same without history, and all unknown."""
+    x = train.encode(data, recipe.names)[:: max(1, len(data) // most)]
+    return np.vstack([x, train.masked(x, recipe.names), np.full((1, x.shape[1]), -1, np.float32)])
+
+
+def blocking_gates(report: Mapping[str, Any]) -> str:
+    """A sentence on the gates that are missed and block, empty when there are none."""
+    missed = [f"{g['gate']} is {g['value']:.3f}, must be {g['must']}" for g in report["gates"] if g["blocks"] and not g["met"]]
+    return f"gate missed: {'; '.join(missed)} (--accept-missed NAME ships all the same)" if missed else ""
+
+
+def as_json(report: Mapping[str, Any]) -> str:
+    return json.dumps(_rounded(report), indent=1) + "\n"
+
+
+def write_report(report: Mapping[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(as_json(report), "utf-8")
+
+
+def _rounded(value: Any) -> Any:
+    """Floats to six digits, NaN to None, all through a JSON value."""
+    if isinstance(value, Mapping):
+        return {key: _rounded(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(v) for v in value]
+    if isinstance(value, float):
+        return round(value, 6) if value == value else None
+    return value
+
+
+def _finals(used: Dataset, y: np.ndarray, recipe: train.Recipe, forest: Any) -> dict[str, Callable[[Dataset], np.ndarray]]:
+    baselines = {e.name: e.fit(used, y) for e in evaluate.entrants(recipe)[1:]}
+    return {"forest": lambda d: train.score(forest, train.encode(d, recipe.names))} | baselines
+
+
+def _shipped(model: Model) -> Callable[[Dataset], np.ndarray]:
+    return lambda d: np.array(model.forest.predict_many(train.encode(d, model.feature_names).tolist()))
+
+
+def _counts(used: Dataset, y: np.ndarray, holdout: Dataset) -> dict[str, dict[str, Any]]:
+    found = {}
+    for data, labels in ((used, y), (holdout, holdout.y)):
+        for project in np.unique(data.project).tolist():
+            mine = data.project == project
+            found[project] = {
+                "commits": int(mine.sum()),
+                "buggy": int(labels[mine].sum()),
+                "period": [_day(data.time[mine].min()), _day(data.time[mine].max())],
+            }
+    return found
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).date().isoformat()
