@@ -276,7 +276,7 @@ class History:
             sums = parts[0] if len(parts) == 1 else _together(parts)
             everyone.update(sums.by_author)
             last, fix_times = sums.last[0], sums.fix_times
-            lasts.add(sums.last[1])
+            lasts.add(last)  # by its time: of two commits of one second the later one depends on the order of the walk
             ages.append(max(0, time - last) / DAY)
             n_fixes = len(fix_times)
             in_year = n_fixes - bisect_left(fix_times, time - YEAR) if n_fixes else 0

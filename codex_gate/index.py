@@ -148,7 +148,7 @@ class HistoryIndex:
         return True
 
     def _discard(self) -> None:
-        for suffix in ("", "-journal", "-wal", "-shm"):
+        for suffix in ("-journal", "-wal", "-shm", ""):  # a journal that stays would be played back into the next file
             with suppress(OSError):
                 self.path.with_name(self.path.name + suffix).unlink()
 
@@ -317,8 +317,10 @@ def _reading() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        kind = IndexRefusedError if getattr(error, "sqlite_errorcode", 5) & 0xFF in _REFUSALS else IndexDamagedError
+        kind = IndexRefusedError if getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSALS else IndexDamagedError
         raise kind(str(error)) from error
+    except (UnicodeDecodeError, OverflowError, MemoryError) as error:  # sqlite3 on text and sizes that it did not write
+        raise IndexDamagedError(str(error)) from error
 
 
 # -- rows ----------------------------------------------------------------------------------------------

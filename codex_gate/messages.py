@@ -12,7 +12,7 @@ _REPAIR = re.compile(
     r"|broken?|fail(?:s|ed|ing|ures?)|faults?|vulnerabilit(?:y|ies)|cve-\d{4}-\d+)\b",
     re.IGNORECASE,
 )
-_CLOSES = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?)\s*:?\s+(?:\w+/\w+)?#\d+\b", re.IGNORECASE)
+_CLOSES = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?)\s*:?\s+(?:[\w.-]+/[\w.-]+#|#|gh-)\d+\b", re.IGNORECASE)
 # Repairs of something that is no defect of the program, and statements that there is none.
 _HARMLESS = re.compile(
     r"\b(?:no|not an?|without|isn't an?|non)[ -]+(?:bugs?|fix(?:es)?|regressions?|failures?|crash(?:es)?|defects?|leaks?)\b"
@@ -20,7 +20,8 @@ _HARMLESS = re.compile(
     r"(?:typos?|spelling|grammar|wording|docs?|documentation|docstrings?|comments?|readme|changelog|javadocs?|links?|urls?"
     r"|indent(?:ation)?|whitespaces?|formatting|format|style|lint(?:er|ing)?|checkstyle|pep ?8|flake8|imports?|copyright|licen[cs]e"
     r"|ci|travis|appveyor|workflows?)\b"
-    r"|\b(?:bug ?tracker|bug ?reports?|issue template|bugfix release|fixtures?|fix[- ]?versions?|fail[- ]?over|fail[- ]?safe|fail[- ]?fast)\b",
+    r"|\b(?:bug ?tracker|bug ?reports?|issue template|bugfix release|fixtures?|fix[- ]?versions?|fail[- ]?over|fail[- ]?safe|fail[- ]?fast"
+    r"|fixed[- ](?:size|length|width|point)|fault[- ]toleran\w+)\b",
     re.IGNORECASE,
 )
 _REVERT = re.compile(r"^\s*revert\b", re.IGNORECASE)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from codex_gate.features import extract
-from codex_gate.git import MAX_DIFF_MB, CommitMeta, Repository, count_lines
+from codex_gate.git import MAX_DIFF_MB, CommitMeta, Repository, count_lines, object_name
 from codex_gate.history import History, Past
 from codex_gate.messages import is_fix
 from codex_gate.types import Commit, CommitFeatures, FileChange, Notice
@@ -94,30 +94,37 @@ class LineCounts:
         assert self._process.stdin is not None
         self._known[key] = (key, 0)
         self._asked.append((key, blob_id))
-        self._process.stdin.write(blob_id.encode("ascii") + b"\n")
+        with suppress(BrokenPipeError):  # it died; _receive finds out and starts another
+            self._process.stdin.write(blob_id.encode("ascii") + b"\n")
 
     def _flush(self) -> None:
         if self._process is not None and self._process.stdin is not None:
-            with suppress(BrokenPipeError):  # it died; _receive finds out and starts another
+            with suppress(BrokenPipeError):
                 self._process.stdin.flush()
 
     def _receive(self) -> None:
         """Take the next answer."""
         assert self._process is not None and self._process.stdout is not None
-        key, _ = self._asked.popleft()
+        key, blob_id = self._asked.popleft()
         head = self._process.stdout.readline().split()
         self._known[key] = None
-        if not head:  # it died on this one: the blob is damaged, or promised by a remote that is not asked
-            self._stop()
-            rest, self._asked = self._asked, deque()
-            for other, blob_id in rest:
-                self._ask(other, blob_id)
-            self._flush()
+        if not head:  # it died on this one: the blob is promised by a remote that is not asked
+            self._start_again()
         elif len(head) == 3:
             data = self._process.stdout.read(int(head[2]) + 1)[:-1]
+            if object_name(head[1], data) != blob_id:  # damaged: git announces more bytes than it sends, and is out of step
+                self._start_again()
             # As git tells binary from text.
-            if head[1] == b"blob" and len(data) <= MAX_DIFF_MB << 20 and b"\0" not in data[:8000]:
+            elif head[1] == b"blob" and len(data) <= MAX_DIFF_MB << 20 and b"\0" not in data[:8000]:
                 self._known[key] = count_lines(data)
+
+    def _start_again(self) -> None:
+        """Ask another process for what is still open."""
+        self._stop()
+        rest, self._asked = self._asked, deque()
+        for key, blob_id in rest:
+            self._ask(key, blob_id)
+        self._flush()
 
     def _stop(self) -> None:
         if self._process is not None:

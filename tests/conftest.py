@@ -90,6 +90,11 @@ class Repo:
         (self.path / path).unlink(missing_ok=True)
         (self.path / path).symlink_to(target)
 
+    def loose(self, revision: str) -> Path:
+        """The file of a loose object: to delete or damage it."""
+        sha = self.git("rev-parse", revision)
+        return self.path / ".git" / "objects" / sha[:2] / sha[2:]
+
     def identity(self, author: str, date: int | str | None) -> dict[str, str]:
         """Variables that make git commit as `author` ("Name <mail>") at `date` (Unix seconds, "SECONDS ZONE", or ISO 8601)."""
         if date is None:
@@ -176,7 +181,6 @@ def git_environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "GIT_COMMITTER_NAME": "Com Mitter",
         "GIT_COMMITTER_EMAIL": "com@example.org",
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CEILING_DIRECTORIES": "/",
     }
 
 
@@ -204,3 +208,12 @@ def make_repo(tmp_path: Path, git_environ: dict[str, str]) -> Callable[..., Repo
 def repo(make_repo: Callable[..., Repo]) -> Repo:
     """One empty Repo, for tests that need no second."""
     return make_repo()
+
+
+def has_children() -> bool:
+    """Whether this process has children that run or wait to be reaped."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True

@@ -159,7 +159,7 @@ def _why(finding: Finding, width: int) -> list[Line]:
     lines: list[Line] = [(Span("Why", "heading"), Span(" (points of risk)", "dim"))]
     room = max(len(wording.points(r.contribution)) for r in finding.reasons)
     for reason in finding.reasons:
-        way = "up" if reason.contribution > 0 else "down"
+        way = "up" if reason.contribution > 0 else "down" if reason.contribution else "dim"
         head = (Span("  "), Span(f"{wording.mark(reason.contribution)} {wording.points(reason.contribution):>{room}}", way), Span("  "))
         lines += _paragraph(head, shown(reason.text, 400), "", width)
     return lines

@@ -70,7 +70,10 @@ def _why(change: Finding | None) -> Section:
     return [
         "**Why** (points of risk)",
         "",
-        *(f"- {wording.mark(r.contribution)} {wording.points(r.contribution)}: {prose(shown(r.text, 400))}" for r in change.reasons),
+        *(
+            f"- {wording.mark(r.contribution)} {f'{wording.points(r.contribution)}: ' if r.contribution else ''}{prose(shown(r.text, 400))}"
+            for r in change.reasons
+        ),
     ]
 
 

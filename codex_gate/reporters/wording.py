@@ -145,11 +145,11 @@ def short(sha: str | None) -> str:
 
 def points(contribution: float) -> str:
     """A reason's share in the risk, in points of a hundred, with its sign."""
-    return f"{100 * contribution:+.0f}".replace("-", "\u2212")
+    return "" if not contribution else f"{100 * contribution:+.0f}".replace("-", "\u2212")
 
 
 def mark(contribution: float) -> str:
-    return "↑" if contribution > 0 else "↓"
+    return "·" if not contribution else "↑" if contribution > 0 else "↓"
 
 
 def duration(seconds: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from codex_gate.errors import GitError, RangeError, UsageError
 from codex_gate.git import EMPTY_TREE, MAX_DIFF_MB, MAX_TIME, ZERO_ID, CommitMeta, Repository, count_lines, is_sha, read_shas
 from codex_gate.types import FileChange, Hunk
-from tests.conftest import ADA, BOB, HOUR, START, Node, Repo
+from tests.conftest import ADA, BOB, HOUR, START, Node, Repo, has_children
 
 MakeRepo = Callable[..., Repo]
 
@@ -27,10 +26,6 @@ def changes(repo: Repo, new: str, old: str | None = None, **environ: str) -> dic
 def brief(files: dict[str, FileChange] | tuple[FileChange, ...]) -> dict[str, tuple[str, int | None, int | None]]:
     """{path: (status, added, deleted)}"""
     return {f.path: (f.status, f.added, f.deleted) for f in (files.values() if isinstance(files, dict) else files)}
-
-
-def loose(repo: Repo, sha: str) -> Path:
-    return repo.path / ".git" / "objects" / sha[:2] / sha[2:]
 
 
 def snapshot(folder: Path) -> dict[str, bytes | str]:
@@ -613,6 +608,21 @@ def test_settings_of_the_user_have_no_effect(steered: tuple[Repo, str, str], tmp
     assert gate.log("HEAD") == metas
 
 
+@pytest.mark.parametrize("driver", ["textconv", "command"])
+def test_the_users_own_attributes_run_no_program(steered: tuple[Repo, str, str], driver: str) -> None:
+    """info/attributes is the one place that git still reads; what it names is not started."""
+    repo, first, second = steered
+    trace = repo.path / "started"
+    repo.git("config", f"diff.upper.{driver}", f"touch '{trace}'; echo")
+    info = repo.path / ".git" / "info"
+    info.mkdir(exist_ok=True)
+    (info / "attributes").write_text("*.py diff=upper\n")
+    assert brief(changes(repo, second, first)) == CLEAN
+    assert not trace.exists()
+    repo.git("diff", first, second)
+    assert trace.exists(), "git itself would start it"
+
+
 # -- objects that are missing --------------------------------------------------------------------------------
 
 
@@ -633,7 +643,7 @@ def test_missing_blobs_mark_their_files_and_the_stream_goes_on(repo: Repo) -> No
     shas.append(repo.commit())
     lost.append(repo.git("rev-parse", "HEAD:c"))
     for sha in lost:
-        loose(repo, sha).unlink()
+        repo.loose(sha).unlink()
     pairs = list(zip(shas, [None, *shas]))
     expected = [
         {"a": ("A", 3, 0), "b": ("A", 1, 0)},
@@ -656,7 +666,7 @@ def test_damaged_blob_is_missing_too(repo: Repo) -> None:
     first = repo.commit()
     repo.write("a", "2\n")
     second = repo.commit()
-    bad = loose(repo, repo.git("rev-parse", f"{first}:a"))
+    bad = repo.loose(f"{first}:a")
     bad.chmod(0o644)
     bad.write_bytes(b"no zlib stream")
     found = list(repo.open().diffs([(first, None), (second, first), (first, None)]))
@@ -670,7 +680,7 @@ def test_missing_tree_or_commit_is_an_error_not_an_empty_change(repo: Repo) -> N
     first = repo.commit()
     repo.write("a", "2\n")
     second = repo.commit()
-    loose(repo, repo.git("rev-parse", f"{second}^{{tree}}")).unlink()
+    repo.loose(f"{second}^{{tree}}").unlink()
     stream = repo.open().diffs([(first, None), (second, first)])
     assert brief(next(stream)) == {"a": ("A", 1, 0)}
     with pytest.raises(GitError, match="diff-tree failed"):
@@ -686,7 +696,7 @@ def test_missing_blob_in_the_index(repo: Repo) -> None:
     repo.write("a", "2\n")
     repo.write("b", "x\n")
     repo.git("add", "-A")
-    loose(repo, repo.git("rev-parse", ":a")).unlink()
+    repo.loose(":a").unlink()
     found = repo.open().staged()
     assert brief(found) == {"a": ("M", None, None), "b": ("M", 1, 1)}
     assert [f.missing for f in found] == [True, False]
@@ -708,6 +718,13 @@ def test_a_partial_clone_is_not_filled_up(make_repo: MakeRepo, tmp_path: Path) -
     assert gate.blobs([found[0][0].new_id]) == {}
     assert gate.present_commits([first, "1" * 40, found[0][0].new_id]) == [first]
     assert snapshot(tmp_path / "partial") == before
+
+
+def test_nothing_is_fetched_over_any_protocol(repo: Repo) -> None:
+    repo.commit()
+    repo.git("config", "protocol.file.allow", "always")
+    with pytest.raises(GitError, match="transport 'file' not allowed"):
+        repo.open().run("ls-remote", repo.path.as_uri())
 
 
 # -- the index ---------------------------------------------------------------------------------------------
@@ -1216,13 +1233,6 @@ def test_a_stream_that_is_left_early_leaves_no_process(repo: Repo) -> None:
     shas = repo.build([Node({"f": "x\n" * 50_000 + str(n)}, [n - 1] if n else []) for n in range(20)])
     stream: Iterator[tuple[FileChange, ...]] = repo.open().diffs([(sha, None) for sha in shas])
     next(stream)
-    assert children()
+    assert has_children()
     stream.close()  # type: ignore[attr-defined]
-    assert not children()
-
-
-def children() -> list[str]:
-    """Command lines of this process's living children."""
-    time.sleep(0.01)
-    done = subprocess.run(["ps", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
-    return [line for line in done.stdout.splitlines() if not line.startswith("ps ")]
+    assert not has_children()

@@ -1,0 +1,277 @@
+"""`codex-gate`: commands, and the only place where errors become exit codes.
+
+Exit codes: 0 done · 1 a gate tripped · 2 wrong use, configuration or input · 3 our fault · 5 done in part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from codex_gate import __version__
+from codex_gate.errors import GateError, UsageError
+
+if TYPE_CHECKING:
+    from codex_gate.git import Repository
+    from codex_gate.model import Model
+    from codex_gate.screen import Screener
+    from codex_gate.types import Finding, Level, Report
+
+FORMATS = ("terminal", "json", "jsonl", "markdown", "sarif")
+LEVELS = ("moderate", "high", "critical")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
+        if hasattr(stream, "reconfigure"):  # a C locale must not break on a title with an umlaut
+            stream.reconfigure(encoding="utf-8", errors=errors)
+    options = _parser().parse_args(argv)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+        return code
+    except GateError as error:
+        _say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("interrupted; nothing was changed")
+        return 130
+    except BrokenPipeError:  # `codex-gate … | head`: the reader has seen enough
+        _close_output()
+        return 0
+    except Exception as error:  # the last resort: a sentence in place of a traceback
+        if os.environ.get("CODEX_GATE_DEBUG"):
+            raise
+        if isinstance(error, OSError):  # a full disk would speak up again when the interpreter ends
+            _close_output()
+        _say(f"internal error, {type(error).__name__}: {error}; set CODEX_GATE_DEBUG=1 to see where, and please report it")
+        return 3
+
+
+def _close_output() -> None:
+    """Let what is still to be written to standard output go nowhere."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say(text: str) -> None:
+    from codex_gate.reporters.hostile import visible  # branch and path names are hostile text on a terminal too
+
+    print(f"codex-gate: {visible(text)}", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="codex-gate",
+        description="How likely is this change to need a fix, and where to look first.",
+        epilog="exit codes: 0 done, 1 gate tripped, 2 wrong use or input, 3 internal error, 5 done in part",
+    )
+    parser.add_argument("--version", action="version", version=f"codex-gate {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    screen = commands.add_parser(
+        "screen",
+        help="the risk of a change, a commit, the index or many commits",
+        description="Screens BASE..HEAD as a pull request means it: from their merge base to HEAD. Without a range: what differs from the upstream or default branch.",
+    )
+    what = screen.add_mutually_exclusive_group()
+    what.add_argument("range", nargs="?", metavar="BASE..HEAD", help="a range as a pull request means it")
+    what.add_argument("--staged", action="store_true", help="the index against HEAD")
+    what.add_argument("--commit", metavar="SHA", help="one commit, with what was known before it")
+    what.add_argument("--commits", metavar="FILE", help="many commits, one SHA a line, - for standard input; rows come in history order")
+    what.add_argument("--each", metavar="BASE..HEAD", help="every commit of a range for itself, in history order")
+    screen.add_argument("--format", choices=FORMATS, help="terminal (default), json, jsonl (default of --commits and --each in a pipe), markdown, sarif")
+    screen.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    screen.add_argument("--fail-on", choices=(*LEVELS, "never"), default="never", help="exit 1 when a change reaches this level (default: never)")
+    _add_common(screen)
+    screen.set_defaults(run=_screen)
+
+    doctor = commands.add_parser("doctor", help="whether a screen can work here, and what to do where it cannot")
+    _add_common(doctor)
+    doctor.set_defaults(run=_doctor)
+
+    schema = commands.add_parser("schema", help="print the JSON Schema of the json and jsonl formats")
+    schema.set_defaults(run=_schema)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-C", "--repository", type=Path, default=Path("."), metavar="DIR", help="the repository (default: the current directory)")
+    parser.add_argument("--model", type=Path, metavar="DIR", help="a model directory (default: the one that ships)")
+
+
+def _load_model(options: argparse.Namespace) -> Model:
+    from codex_gate.model import Model, default_directory
+
+    return Model.load(options.model or default_directory())
+
+
+def _screen(options: argparse.Namespace) -> int:
+    from codex_gate.git import Repository
+    from codex_gate.screen import Screener
+
+    repo = Repository.discover(options.repository, os.environ)
+    screener = Screener(repo, _load_model(options), thorough=options.format in ("json", "jsonl", "sarif"))
+    if options.commits or options.each:
+        return _many(options, screener, repo)
+    if options.staged:
+        import time
+
+        report = screener.staged(repo.identity(os.environ), int(time.time()))
+    elif options.commit:
+        report = screener.commit(options.commit, f"commit {options.commit}")
+    else:
+        base, head, scope = _range(options.range, repo)
+        report = screener.range(base, head, scope)
+    _write(options, _render(options, report))
+    return _gate(options, [f for f in (report.change,) if f is not None])
+
+
+def _range(text: str | None, repo: Repository) -> tuple[str, str, str]:
+    if text is None:
+        repo.resolve("HEAD")  # says so when there are no commits
+        name, sha = repo.default_base()
+        return sha, "HEAD", f"{name}..HEAD"
+    base, dots, head = text.partition("..")
+    if not dots or not base:
+        raise UsageError(f"{text!r} is no range; expected BASE..HEAD, for example {base or 'main'}..HEAD (one commit: --commit {base or 'SHA'})")
+    head = head.removeprefix(".") or "HEAD"
+    return base, head, f"{base}..{head}"
+
+
+def _many(options: argparse.Namespace, screener: Screener, repo: Repository) -> int:
+    from codex_gate.git import read_shas
+    from codex_gate.screen import pick
+    from codex_gate.types import Report, Thresholds
+
+    if options.commits:
+        shas = pick(_commit_list(options.commits, read_shas), repo)
+        scope = f"{len(shas)} commits"
+    else:
+        base, head, scope = _range(options.each, repo)
+        new = repo.resolve(head)
+        shas = repo.rev_list(stdin=[new, f"^{repo.merge_base(repo.resolve(base), new)}"])
+    if not shas:
+        _say(f"{scope if options.each else options.commits} holds no commits: there is nothing to screen")
+        return 0
+    progress = _progress if sys.stderr.isatty() and not sys.stdout.isatty() else lambda done, of: None
+    findings = screener.many(shas, progress)
+    if (options.format or ("terminal" if sys.stdout.isatty() else "jsonl")) == "jsonl":
+        return _stream(options, findings, screener.model)
+    import time
+
+    rows = tuple(findings)
+    limits = Thresholds(0, screener.model.base_rate)
+    report = Report(scope, None, rows, limits, (), screener.model.version, time.perf_counter() - screener.started, str(repo.top or repo.git_dir))
+    _write(options, _render(options, report))
+    return _gate(options, rows)
+
+
+def _commit_list(name: str, read: Callable[[Iterable[str]], list[str]]) -> list[str]:
+    if name == "-":
+        return read(sys.stdin)
+    try:
+        with open(name, encoding="utf-8", errors="replace") as lines:  # a pipe too: --commits <(git rev-list …)
+            return read(lines)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{name} cannot be read ({getattr(error, 'strerror', error)}); expected a file with one SHA a line, or - for standard input"
+        ) from error
+
+
+def _stream(options: argparse.Namespace, findings: Iterator[Finding], model: Model) -> int:
+    from codex_gate.reporters.machine import jsonl_row
+
+    worst: list[Finding] = []
+    with _sink(options) as sink:
+        for finding in findings:
+            sink.write(jsonl_row(finding, 1, model.version) + "\n")
+            if not worst or finding.level.rank > worst[0].level.rank:
+                worst = [finding]
+    return _gate(options, worst)
+
+
+@contextmanager
+def _sink(options: argparse.Namespace) -> Iterator[IO[str]]:
+    """Where the report goes; a file appears when it is whole, and what it held before stays when it does not come to that."""
+    target: Path | None = options.output
+    if target is None:
+        yield sys.stdout
+        return
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replaced = target.is_file() or not target.exists()  # not /dev/stdout, not a pipe
+        part = target.resolve().with_name(target.name + f".{os.getpid()}.part") if replaced else target
+        sink = part.open("w", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}") from error
+    try:
+        with sink:
+            yield sink
+        if replaced:
+            part.replace(target.resolve())
+    except BaseException:
+        if replaced:
+            part.unlink(missing_ok=True)
+        raise
+
+
+def _progress(done: int, of: int) -> None:
+    print(f"\r{done:,} of {of:,} commits", end="\n" if done >= of else "", file=sys.stderr, flush=True)
+
+
+def _render(options: argparse.Namespace, report: Report) -> str:
+    from codex_gate.reporters import render
+
+    to_terminal = options.output is None and sys.stdout.isatty()
+    return render(options.format or "terminal", report, width=_width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal)
+
+
+def _width(to_terminal: bool) -> int:
+    import shutil
+
+    return max(40, shutil.get_terminal_size((80, 24)).columns) if to_terminal else 80
+
+
+def _write(options: argparse.Namespace, text: str) -> None:
+    with _sink(options) as sink:
+        sink.write(text)
+
+
+def _gate(options: argparse.Namespace, findings: Sequence[Finding]) -> int:
+    from codex_gate.types import Level
+
+    if options.fail_on == "never":
+        return 0
+    limit: Level = Level(options.fail_on)
+    over = [f for f in findings if f.level.rank >= limit.rank]
+    if over:
+        _say(f"level {over[0].level} reaches --fail-on {limit}")
+    return 1 if over else 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from codex_gate.doctor import examine
+    from codex_gate.model import default_directory
+    from codex_gate.reporters.hostile import visible
+
+    failed = False
+    for check in examine(options.repository, os.environ, options.model or default_directory()):
+        print(f"{check.state:4}  {check.what:13} {visible(check.found)}")
+        failed |= check.state == "fail"
+    return 2 if failed else 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    sys.stdout.write(Path(__file__).with_name("report.schema.json").read_text("utf-8"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

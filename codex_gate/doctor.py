@@ -1,0 +1,106 @@
+"""`codex-gate doctor`: whether a screen can work here, and the one thing to do where it cannot."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from codex_gate import __version__
+from codex_gate.errors import GateError
+from codex_gate.explain import count
+from codex_gate.git import Repository
+from codex_gate.index import HistoryIndex, IndexDamagedError
+from codex_gate.levels import MIN_CHANGES
+from codex_gate.model import Model
+
+MIN_GIT: Final = (2, 31)  # rev-parse --path-format
+
+
+class Check(NamedTuple):
+    """One thing looked at: ok, warn (works with less) or fail (a screen will not work)."""
+
+    state: Literal["ok", "warn", "fail"]
+    what: str
+    found: str
+
+
+def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator[Check]:
+    """Look at the interpreter, git, the repository, its history and index, the author and the model."""
+    yield Check("ok", "codex-gate", f"{__version__}, Python {platform.python_version()} at {sys.executable}")
+    try:
+        model = Model.load(model_dir)
+        yield Check("ok", "model", f"{model.version}, {len(model.feature_names)} measures, base rate {model.base_rate * 100:.0f} %, in {model_dir}")
+    except GateError as error:
+        yield Check("fail", "model", str(error))
+    if find_spec("onnxruntime"):
+        yield Check("ok", "onnxruntime", "installed: bulk scoring runs on it")
+    else:
+        yield Check("ok", "onnxruntime", "not installed; tier 1 needs none (pip install 'codex-gate[onnx]' makes bulk scoring quicker)")
+    try:
+        repo = Repository.discover(path, environ)
+    except GateError as error:
+        yield Check("fail", "repository", str(error))
+        return
+    yield _git_version(repo)
+    yield Check("ok", "repository", f"{repo.top or repo.git_dir}{'' if repo.top else ' (bare)'}")
+    yield from _history(repo)
+    yield _author(repo, environ)
+
+
+def _git_version(repo: Repository) -> Check:
+    text = repo.run("version").decode("ascii", "replace").strip()
+    found = re.search(r"(\d+)\.(\d+)", text)
+    if found and (int(found[1]), int(found[2])) < MIN_GIT:
+        return Check("fail", "git", f"{text}; {MIN_GIT[0]}.{MIN_GIT[1]} or newer is needed")
+    return Check("ok", "git", text)
+
+
+def _history(repo: Repository) -> Iterator[Check]:
+    if repo.is_shallow:
+        yield Check(
+            "warn",
+            "history",
+            "this clone is shallow: history measures are unknown and no level is given; `git fetch --unshallow`, or in a workflow `fetch-depth: 0`",
+        )
+    if repo.is_unborn():
+        yield Check("warn", "history", "no commits yet: only `screen --staged` has something to look at")
+        return
+    head = repo.resolve("HEAD")
+    changes = len(repo.rev_list("--first-parent", "-n", str(MIN_CHANGES), head))
+    if not repo.is_shallow:
+        enough = changes >= MIN_CHANGES
+        few = f"{count(changes, 'change')} on this branch; levels need {MIN_CHANGES} to compare with, until then only the probability is given"
+        yield Check("ok", "history", "deep enough for levels and percentiles") if enough else Check("warn", "history", few)
+    try:
+        name, sha = repo.default_base()
+        yield Check("ok", "default base", f"{name} ({sha[:12]})")
+    except GateError as error:
+        yield Check("warn", "default base", str(error))
+    yield from _index(repo, head)
+
+
+def _index(repo: Repository, head: str) -> Iterator[Check]:
+    if repo.is_shallow:
+        return
+    try:
+        with HistoryIndex(repo) as index:
+            if index.problem:
+                yield Check("warn", "index", index.problem)
+                return
+            behind = len(index.missing(head))
+            text = f"{index.size:,} commits in {index.path}" + (f"; the next screen adds {behind:,}" if behind else "")
+            yield Check("ok", "index", text)
+    except IndexDamagedError as error:
+        yield Check("warn", "index", f"damaged ({error}); the next screen builds it again")
+
+
+def _author(repo: Repository, environ: Mapping[str, str]) -> Check:
+    who = repo.identity(environ)
+    if who is None:
+        return Check("warn", "author", "git knows no author: `screen --staged` treats you as a newcomer; set user.name and user.email")
+    return Check("ok", "author", f"{who[0]} <{who[1]}>")

@@ -1,0 +1,372 @@
+"""The order of steps, known here alone: diff → history → features → risk → level → categories → reasons."""
+
+from __future__ import annotations
+
+import math
+import time
+from bisect import bisect_left, insort
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from codex_gate import explain, levels, rules
+from codex_gate.errors import UsageError
+from codex_gate.features import LineCount, extract
+from codex_gate.git import CommitMeta, Repository, author_key, is_sha
+from codex_gate.history import ChangePast, History, Past
+from codex_gate.index import HistoryIndex, IndexDamagedError, IndexRefusedError
+from codex_gate.messages import title
+from codex_gate.model import Model
+from codex_gate.paths import role
+from codex_gate.types import Classification, Commit, CommitFeatures, FileChange, FileFocus, Finding, Level, Notice, Report, Thresholds
+from codex_gate.walk import LineCounts, Row, as_commit, edge_features, walk
+
+_FAR_BEHIND = 32  # places where new commits leave the known history; more cost more than a walk from the root
+_FEW = 20  # unscored changes that are measured one by one; more are scored by a walk
+_MAX_FOCUS = 200  # files that are scored one by one for the places to look first
+_BATCH = 512
+
+SHALLOW = Notice(
+    "shallow",
+    "this clone is shallow: what happened before is not known, so history measures are unknown and no level is given; fetch with full depth (fetch-depth: 0)",
+)
+
+
+class Screener:
+    """Screens changes of one repository with one model.
+
+    With `thorough` a change is measured in full whatever comes out; without it what a report in words would
+    not show anyway (reasons, complexity and files of a change at level low) is left out, which a hook feels.
+    """
+
+    def __init__(self, repo: Repository, model: Model, *, thorough: bool = True) -> None:
+        self.thorough = thorough
+        self.repo = repo
+        self.model = model
+        self.started = time.perf_counter()
+
+    # -- what can be asked ---------------------------------------------------------------------------
+
+    def range(self, base: str, head: str, scope: str) -> Report:
+        """The change from the merge base of `base` and `head` to `head`, as it would land, and each commit of it.
+
+        Raises:
+            GitError: an unknown revision.
+            RangeError: no common history.
+        """
+        new = self.repo.resolve(head)
+        old = self.repo.merge_base(self.repo.resolve(base), new)
+        metas = self.repo.log(stdin=[new, f"^{old}"])
+        if not metas:
+            return self._report(
+                scope, None, (), Thresholds(0, self.model.base_rate), [Notice("empty-range", f"{scope} holds no commits: there is nothing to screen")]
+            )
+
+        def run(index: HistoryIndex | None) -> Report:
+            recent = self._recent(index, old)
+            limits = levels.thresholds(recent, self.model.base_rate)
+            last = metas[-1]
+            files = self._files(new, old)
+            message = "\n\n".join(meta.message for meta in metas if len(meta.parents) < 2)
+            whole = Commit(new, (old,), last.author, last.time, last.utc_offset, message, files)
+            change = self._finding(whole, self._past(index, whole, old), recent, limits, _headline(metas))
+            commits = tuple(self._brief(r.commit, r.features, recent, limits) for r in self._walk_on(index, metas) if r.features is not None)
+            return self._report(scope, change, commits, limits, self._notices(index))
+
+        return self._with_index(run)
+
+    def commit(self, revision: str, scope: str) -> Report:
+        """One commit with what was known before it; a merge as the change that it brought."""
+        sha = self.repo.resolve(revision)
+        meta = self.repo.metas([sha])[0]
+        parent = meta.parents[0] if meta.parents else None
+        if sha in self.repo.shallow_edge():
+            commit = as_commit(meta, ())
+            features = edge_features(extract(commit, None, lambda _: None))
+            finding = Finding(sha, title(meta.message), None, Level.UNKNOWN, None, (), features, notices=features.notices)
+            return self._report(scope, finding, (), Thresholds(0, self.model.base_rate), [SHALLOW])
+
+        def run(index: HistoryIndex | None) -> Report:
+            recent = self._recent(index, parent)
+            limits = levels.thresholds(recent, self.model.base_rate)
+            author = self.repo.metas([meta.parents[1]])[0].author if len(meta.parents) > 1 else None
+            commit = as_commit(meta, self._files(sha, parent), author)
+            finding = self._finding(commit, self._past(index, commit, parent), recent, limits, title(meta.message))
+            return self._report(scope, finding, (), limits, self._notices(index))
+
+        return self._with_index(run)
+
+    def staged(self, identity: tuple[str, str, int, int] | None, now: int) -> Report:
+        """The index against HEAD, as the commit that it would become; its message is not known yet.
+
+        Args:
+            identity: (name, e-mail, Unix seconds, zone in minutes) of who would commit; None when unknown.
+            now: Unix seconds, the time of the change when `identity` is None.
+        """
+        files = self.repo.staged()
+        head = None if self.repo.is_unborn() else self.repo.resolve("HEAD")
+        if not files:
+            return self._report(
+                "staged changes", None, (), Thresholds(0, self.model.base_rate), [Notice("empty-range", "nothing is staged: there is nothing to screen")]
+            )
+        name, email, when, zone = identity or ("", "", now, 0)
+
+        def run(index: HistoryIndex | None) -> Report:
+            recent = self._recent(index, head)
+            limits = levels.thresholds(recent, self.model.base_rate)
+            commit = Commit(None, (head,) if head else (), author_key(name, email), when, zone, None, files)
+            finding = self._finding(commit, self._past(index, commit, head), recent, limits, "staged changes")
+            notices = self._notices(index)
+            if identity is None:
+                notices.append(Notice("no-identity", "git knows no author (user.email is not set): experience measures are those of a newcomer"))
+            return self._report("staged changes", finding, (), limits, notices)
+
+        return self._with_index(run)
+
+    def many(self, shas: Sequence[str], progress: Callable[[int, int], None] = lambda done, of: None) -> Iterator[Finding]:
+        """Each of these commits with only what was known before it, in history order, at mining speed.
+
+        Levels and percentiles compare with the changes on the first-parent line before each commit.
+        """
+        asked = set(shas)
+        metas = self.repo.log(stdin=sorted(asked)) if asked else []
+        wanted = _with_recent(metas, asked)
+        windows = _Windows(metas, wanted)
+        rows = self._classified(walk(self.repo, metas, wanted), asked)
+        done = 0
+        while batch := list(islice(rows, _BATCH)):
+            risks = self.model.risks([features for _, features, _ in batch])
+            for (commit, features, categories), risk in zip(batch, risks, strict=True):
+                known = None if any(n.code == "shallow-edge" for n in features.notices) else risk
+                if commit.sha in asked:
+                    recent = [] if self.repo.is_shallow else windows.before(commit)
+                    limits = levels.thresholds(recent, self.model.base_rate)
+                    found = self._brief(commit, features, recent, limits, known, categories)
+                    yield replace(found, notices=(*found.notices, SHALLOW)) if self.repo.is_shallow else found
+                windows.add(commit, risk)
+            done += len(batch)
+            progress(done, len(wanted))
+
+    def _classified(self, rows: Iterator[Row], asked: Collection[str]) -> Iterator[tuple[Commit, CommitFeatures, tuple[Classification, ...]]]:
+        """The measured rows with their categories in place of their diffs, which are let go."""
+        for commit, features in rows:
+            if features is not None:
+                categories = rules.classify(commit) if commit.sha in asked else ()
+                yield replace(commit, files=()), features, categories
+
+    # -- steps ---------------------------------------------------------------------------------------
+
+    def _with_index(self, run: Callable[[HistoryIndex | None], Report]) -> Report:
+        """Run with the history index; one that is damaged is thrown away and built again, one that cannot be used is left alone."""
+        if self.repo.is_shallow:
+            return run(None)
+        why = ""
+        for fresh in (False, True):
+            try:
+                with HistoryIndex(self.repo, fresh=fresh) as index:
+                    return run(index)
+            except IndexRefusedError as error:
+                why = str(error)
+                break
+            except IndexDamagedError as error:
+                why = str(error)
+        with HistoryIndex(self.repo, without=why) as index:
+            return run(index)
+
+    def _files(self, new: str, old: str | None) -> tuple[FileChange, ...]:
+        return next(iter(self.repo.diffs([(new, old)])), ())
+
+    def _past(self, index: HistoryIndex | None, commit: Commit, before: str | None) -> ChangePast | None:
+        """What was known when `before` was the newest commit; None in a shallow clone."""
+        return index.history.before(commit.author, commit.time, commit.files, index.past(before)) if index is not None else None
+
+    def _recent(self, index: HistoryIndex | None, tip: str | None) -> list[float]:
+        """Risks of the last changes on the first-parent line that ends in `tip`, ascending; the index catches up."""
+        if index is None or tip is None:
+            return []
+        line = self.repo.rev_list("--first-parent", "-n", str(levels.N_RECENT), tip)
+        version = self.model.version
+        known = index.risks(version, line)
+        lacking = {sha for sha in line if sha not in known}
+        metas = index.missing(tip)
+        fresh = {meta.sha for meta in metas}
+        if metas:
+            scored = self._score(self._walk_on(index, metas, lacking & fresh))
+            index.add(metas, tip)
+            index.note_risks(version, scored)
+            known |= scored
+        unscored = lacking - fresh
+        if len(unscored) > _FEW:
+            everything = self.repo.log(tip)
+            scored = self._score(walk(self.repo, everything, {meta.sha for meta in everything}))
+        else:
+            scored = self._score(self._one_by_one(index, unscored))
+        index.note_risks(version, scored)
+        known |= {sha: scored[sha] for sha in unscored}
+        return sorted(known[sha] for sha in line)
+
+    def _score(self, rows: Iterator[Row]) -> dict[str, float]:
+        """Risks of the measured ones by SHA; the diffs are let go at once."""
+        scored: dict[str, float] = {}
+        source = ((r.commit.sha, r.features) for r in rows if r.features is not None and r.commit.sha is not None)
+        while batch := list(islice(source, _BATCH)):
+            risks = self.model.risks([features for _, features in batch])
+            scored.update(zip((sha for sha, _ in batch), risks, strict=True))
+        return scored
+
+    def _one_by_one(self, index: HistoryIndex, shas: Collection[str]) -> Iterator[Row]:
+        for meta in self.repo.metas(sorted(shas)):
+            parent = meta.parents[0] if meta.parents else None
+            author = self.repo.metas([meta.parents[1]])[0].author if len(meta.parents) > 1 else None
+            commit = as_commit(meta, self._files(meta.sha, parent), author)
+            with LineCounts(self.repo) as line_count:
+                yield Row(commit, extract(commit, self._past(index, commit, parent), line_count))
+
+    def _walk_on(self, index: HistoryIndex | None, metas: Sequence[CommitMeta], wanted: Collection[str] | None = None) -> Iterator[Row]:
+        """Walk commits that grow from what the index holds; its history learns them, the file does not yet."""
+        if index is None:
+            yield from walk(self.repo, metas, wanted, History())
+            return
+        inside = {meta.sha for meta in metas}
+        roots = {parent for meta in metas for parent in meta.parents} - inside
+        if len(roots) > _FAR_BEHIND and wanted is not None:
+            raise IndexDamagedError("the index is far behind; a walk from the root is quicker")
+        base: dict[str, Past] = {root: index.past(root, len(metas)) for root in roots}
+        yield from walk(self.repo, metas, wanted, index.history, base, index.size)
+
+    def _finding(self, commit: Commit, past: ChangePast | None, recent: Sequence[float], limits: Thresholds, heading: str) -> Finding:
+        """The full verdict on one change: with complexity, reasons and the files to look at first."""
+        with LineCounts(self.repo) as line_count:
+            finding = replace(self._brief(commit, extract(commit, past, line_count), recent, limits), title=heading)
+            if finding.level is Level.LOW and not self.thorough:
+                return finding
+            measured = {**finding.features.values, "complexity_delta": self._complexity(commit)}
+            features = CommitFeatures(measured, finding.features.notices)
+            why = explain.reasons(self.model.explain(features), features)
+            return replace(finding, features=features, reasons=why, files=self._focus(commit, past, line_count))
+
+    def _complexity(self, commit: Commit) -> float:
+        from codex_gate import complexity
+
+        chosen = complexity.measurable(commit.files)
+        if not chosen or len(chosen) > complexity.MAX_FILES:
+            return math.nan
+        return complexity.delta(chosen, self.repo.blobs({i for f in chosen for i in (f.old_id, f.new_id)}, complexity.MAX_BYTES))
+
+    def _brief(
+        self,
+        commit: Commit,
+        features: CommitFeatures,
+        recent: Sequence[float],
+        limits: Thresholds,
+        risk: float | None = math.nan,
+        categories: tuple[Classification, ...] | None = None,
+    ) -> Finding:
+        """The verdict in short; risk (NaN) and categories (None) are worked out where they are not given."""
+        value = self.model.risk(features) if risk is not None and math.isnan(risk) else risk
+        return Finding(
+            sha=commit.sha,
+            title=title(commit.message) if commit.message is not None else "staged changes",
+            risk=value,
+            level=levels.level(value, limits),
+            percentile=levels.percentile(value, recent) if value is not None else None,
+            classifications=rules.classify(commit) if categories is None else categories,
+            features=features,
+            notices=features.notices,
+        )
+
+    def _focus(self, commit: Commit, past: ChangePast | None, line_count: LineCount) -> tuple[FileFocus, ...]:
+        """The files to look at first: each scored as if it were the whole change, program text before the rest."""
+        chosen = [(f, k) for k, f in enumerate(commit.files) if f.added is not None and (f.added or f.deleted)][:_MAX_FOCUS]
+        alone = [extract(replace(commit, files=(f,)), past.only(k, commit.time) if past else None, line_count) for f, k in chosen]
+        scored = [(risk, f, k) for risk, (f, k) in zip(self.model.risks(alone), chosen, strict=True)]
+        scored.sort(key=lambda entry: (role(entry[1].path) != "code", -entry[0], entry[1].path))
+        return tuple(FileFocus(f.path, _first_line(f), risk, explain.focus(f, past.files[k] if past else None)) for risk, f, k in scored[:3])
+
+    def _notices(self, index: HistoryIndex | None) -> list[Notice]:
+        if index is None:
+            return [SHALLOW]
+        return [Notice("index", index.problem)] if index.problem else []
+
+    def _report(self, scope: str, change: Finding | None, commits: tuple[Finding, ...], limits: Thresholds, notices: list[Notice]) -> Report:
+        if change is not None and not limits.at and not self.repo.is_shallow:
+            text = f"{explain.count(limits.n_changes, 'earlier change')} on this branch: fewer than {levels.MIN_CHANGES} cannot be compared with, so no level is given"
+            notices = [*notices, Notice("little-history", text)]
+        where = str(self.repo.top or self.repo.git_dir)
+        return Report(scope, change, commits, limits, tuple(notices), self.model.version, time.perf_counter() - self.started, where)
+
+
+class _Windows:
+    """Risks of the last N_RECENT changes on the first-parent line before each commit of a walk."""
+
+    def __init__(self, metas: Sequence[CommitMeta], wanted: Collection[str]) -> None:
+        self._children: dict[str, int] = {}
+        for meta in metas:
+            if meta.sha in wanted and meta.parents:
+                self._children[meta.parents[0]] = self._children.get(meta.parents[0], 0) + 1
+        self._of: dict[str, tuple[list[float], list[float]]] = {}
+
+    def before(self, commit: Commit) -> list[float]:
+        """The risks, ascending; they hold until the next `add`."""
+        return self._of.get(commit.parents[0], ([], []))[1] if commit.parents else []
+
+    def add(self, commit: Commit, risk: float) -> None:
+        """Note the commit's risk for its first-parent children."""
+        assert commit.sha is not None
+        parent = commit.parents[0] if commit.parents else None
+        order, ascending = self._take(parent) if parent else ([], [])
+        if not self._children.get(commit.sha):
+            return
+        order.append(risk)
+        insort(ascending, risk)
+        if len(order) > levels.N_RECENT:
+            del ascending[bisect_left(ascending, order.pop(0))]
+        self._of[commit.sha] = (order, ascending)
+
+    def _take(self, parent: str) -> tuple[list[float], list[float]]:
+        if parent not in self._of:
+            return [], []
+        self._children[parent] -= 1
+        if not self._children[parent]:
+            return self._of.pop(parent)
+        order, ascending = self._of[parent]
+        return list(order), list(ascending)
+
+
+def _with_recent(metas: Sequence[CommitMeta], asked: Collection[str]) -> set[str]:
+    """The commits asked for and the N_RECENT before each on its first-parent line."""
+    depth: dict[str, int] = {}
+    wanted = set()
+    for meta in reversed(metas):
+        here = levels.N_RECENT + 1 if meta.sha in asked else depth.get(meta.sha, 0)
+        if here > 0:
+            wanted.add(meta.sha)
+            if meta.parents and here > depth.get(meta.parents[0], 0) + 1:
+                depth[meta.parents[0]] = here - 1
+    return wanted
+
+
+def _headline(metas: Sequence[CommitMeta]) -> str:
+    own = [meta for meta in metas if len(meta.parents) < 2]
+    if len(own) == 1:
+        return title(own[0].message)
+    return f"{len(own)} commits, the last: {title(own[-1].message)}" if own else title(metas[-1].message)
+
+
+def _first_line(change: FileChange) -> int:
+    hunks = change.hunks()
+    return max(1, hunks[0].new_start) if hunks and change.status != "D" else 0
+
+
+def pick(revisions: Sequence[str], repo: Repository) -> list[str]:
+    """SHAs of the revisions that a list names.
+
+    Raises:
+        UsageError: one is no commit here; all unknown ones are counted.
+    """
+    full = [r for r in revisions if is_sha(r)]
+    present = set(repo.present_commits(full))
+    lost = [r for r in full if r not in present]
+    if lost:
+        raise UsageError(f"{len(lost)} of {len(revisions)} commits are not in this repository, the first is {lost[0]}; fetch them or take them out of the list")
+    return [r if is_sha(r) else repo.resolve(r) for r in revisions]

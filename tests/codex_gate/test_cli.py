@@ -1,0 +1,448 @@
+"""The command: options, formats, exit codes, what it imports and how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from codex_gate import __version__, cli
+from codex_gate.model import default_directory
+from codex_gate.screen import Screener
+from tests.codex_gate.samples import Said, call, write_model
+from tests.conftest import ADA, BOB, START, Node, Repo
+
+MakeRepo = Callable[..., Repo]
+SCHEMA = json.loads((files("codex_gate") / "report.schema.json").read_text("utf-8"))
+ROW = {"$ref": "#row", **{key: SCHEMA[key] for key in ("$schema", "$defs", "$id")}}
+GateCall = Callable[..., Said]
+
+
+@pytest.fixture
+def project(make_repo: MakeRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo:
+    """Sixty small commits, then a branch with a large one and a small one; the current directory lies inside."""
+    repo = make_repo()
+    repo.build(Node({f"src/f{k % 5}.py": f"x = {k}\n" * (1 + k % 4)}, (k - 1,) if k else (), (ADA, BOB)[k % 2], START + k * 86_400, "work") for k in range(60))
+    repo.git("checkout", "-q", "-f", "main")
+    repo.branch("topic")
+    for k in range(6):
+        repo.write(f"lib/g{k}.py", f"y = {k}\n" * 40)
+    repo.commit("large step", author=BOB, date=START + 70 * 86_400)
+    repo.write("src/f1.py", "z = 1\n")
+    repo.commit("small step", author=BOB, date=START + 71 * 86_400)
+    (repo.path / "src").mkdir(exist_ok=True)
+    monkeypatch.chdir(repo.path / "src")
+    write_model(tmp_path / "model")
+    return repo
+
+
+@pytest.fixture
+def gate(project: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> GateCall:
+    """`gate("--commit", "HEAD")` is `codex-gate screen --commit HEAD` with a small model."""
+    return lambda *args: call(capsys, "screen", *args, "--model", tmp_path / "model")
+
+
+def valid(row: object, schema: object = None) -> dict[str, object]:
+    jsonschema.Draft202012Validator(schema or SCHEMA).validate(row)
+    assert isinstance(row, dict)
+    return row
+
+
+def lines(said: Said) -> list[dict[str, object]]:
+    assert said.out.endswith("\n") or not said.out
+    assert "\n\n" not in said.out
+    return [valid(json.loads(text), ROW) for text in said.out.splitlines()]
+
+
+# -- what can be asked ---------------------------------------------------------------------------------
+
+
+def test_without_a_range_it_compares_with_the_default_branch(gate: GateCall, project: Repo) -> None:
+    said = gate("--format", "json")
+    assert (said.code, said.err) == (0, "")
+    report = valid(json.loads(said.out))
+    assert report["scope"] == "main..HEAD"
+    assert report["sha"] == project.git("rev-parse", "topic")
+    assert [row["title"] for row in report["commits"]] == ["large step", "small step"]
+
+
+def test_without_a_range_it_prefers_the_upstream(gate: GateCall, project: Repo) -> None:
+    project.git("branch", "base", "topic~1")
+    project.git("branch", "-q", "--set-upstream-to=base", "topic")
+    report = json.loads(gate("--format", "json").out)
+    assert report["scope"] == "base..HEAD"
+    assert len(report["commits"]) == 1
+
+
+@pytest.mark.parametrize("text", ["main..topic", "main...topic", "main..", "main...", "main..HEAD"])
+def test_a_range_in_every_spelling(gate: GateCall, text: str) -> None:
+    report = valid(json.loads(gate(text, "--format", "json").out))
+    assert len(report["commits"]) == 2
+    assert report["features"]["nf"] == 7
+    assert report["features"]["la"] == 241
+
+
+def test_a_range_option_and_its_value_of_each_kind_name_the_same_change(gate: GateCall, project: Repo) -> None:
+    by_range = json.loads(gate("topic~1..topic", "--format", "jsonl").out)
+    by_commit = json.loads(gate("--commit", "topic", "--format", "jsonl").out)
+    (bulk,) = lines(gate("--each", "topic~1..topic"))
+    (listed,) = lines(gate("--commits", listing(project, "topic")))
+    assert by_range == by_commit
+    assert bulk == listed
+    assert {key: bulk[key] for key in ("sha", "risk", "level", "percentile", "category")} == {
+        key: by_commit[key] for key in ("sha", "risk", "level", "percentile", "category")
+    }
+
+
+def listing(repo: Repo, *revisions: str) -> Path:
+    path = repo.path.parent / "list"
+    path.write_text("\n".join(["# a comment", "", *revisions, ""]))
+    return path
+
+
+def test_commits_from_a_file_come_in_history_order(gate: GateCall, project: Repo) -> None:
+    names = ["topic", "main", "topic~1", "main~9"]
+    rows = lines(gate("--commits", listing(project, *names)))
+    assert [row["sha"] for row in rows] == [project.git("rev-parse", name) for name in ("main~9", "main", "topic~1", "topic")]
+    assert {row["model_version"] for row in rows} == {"test-1"}
+
+
+def test_commits_from_standard_input(gate: GateCall, project: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{project.git('rev-parse', 'topic')}\n".encode()), "utf-8"))
+    assert [row["sha"] for row in lines(gate("--commits", "-"))] == [project.git("rev-parse", "topic")]
+
+
+def test_commits_from_a_pipe_with_a_name(gate: GateCall, project: Repo) -> None:
+    """As bash gives it for --commits <(git rev-list …)."""
+    read, write = os.pipe()
+    os.write(write, b"topic\n")
+    os.close(write)
+    said = gate("--commits", f"/dev/fd/{read}")
+    os.close(read)
+    assert len(lines(said)) == 1
+
+
+def test_standard_input_that_is_no_text_is_refused_with_a_sentence(gate: GateCall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\x00\n"), "utf-8", errors="strict"))
+    said = gate("--commits", "-")
+    assert said.code == 2
+    assert "is not a commit" in said.err
+
+
+def test_a_list_with_unknown_commits_is_refused_and_counted(gate: GateCall, project: Repo) -> None:
+    said = gate("--commits", listing(project, "topic", "1" * 40, "2" * 40))
+    assert (said.code, said.out) == (2, "")
+    assert "2 of 3 commits are not in this repository" in said.err
+
+
+@pytest.mark.parametrize("name", ["no-such-file", "."])
+def test_a_list_that_cannot_be_read_is_refused(gate: GateCall, name: str) -> None:
+    said = gate("--commits", name)
+    assert said.code == 2
+    assert name in said.err
+    assert "one SHA a line" in said.err
+
+
+def test_an_empty_list_is_said_and_done(gate: GateCall, project: Repo) -> None:
+    said = gate("--commits", listing(project))
+    assert (said.code, said.out) == (0, "")
+    assert "nothing to screen" in said.err
+
+
+def test_each_commit_of_a_range(gate: GateCall) -> None:
+    assert [row["title"] for row in lines(gate("--each", "main..topic"))] == ["large step", "small step"]
+
+
+def test_staged(gate: GateCall, project: Repo) -> None:
+    project.write("src/f2.py", "staged = 1\n")
+    project.git("add", "-A")
+    report = valid(json.loads(gate("--staged", "--format", "json").out))
+    assert (report["sha"], report["features"]["nf"], report["features"]["fix"]) == (None, 1, None)
+
+
+def test_another_directory_than_the_current_one(gate: GateCall, project: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert gate().code == 2
+    assert gate("-C", project.path).code == 0
+    assert gate("--repository", project.path / "src").code == 0
+
+
+def test_the_shipped_model_is_the_default(project: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    report = json.loads(call(capsys, "screen", "--commit", "topic", "--format", "json").out)
+    assert report["model_version"] == json.loads((default_directory() / "model.json").read_text("utf-8"))["version"]
+
+
+# -- formats and where they go -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", [["main..topic"], ["--commit", "topic"], ["--each", "main..topic"], ["--commit", "main~59"], ["main..main"]])
+def test_every_format_of_every_question(gate: GateCall, what: list[str]) -> None:
+    for name in cli.FORMATS:
+        said = gate(*what, "--format", name)
+        assert said.code == 0, name
+        assert said.err == "" or what == ["main..main"]
+        if name in ("json", "sarif"):
+            report = json.loads(said.out)
+            if name == "json":
+                valid(report)
+        elif name == "jsonl":
+            assert len(lines(said)) == {"main..topic": 1, "--each": 2, "main..main": 0}.get(what[0], 1)
+        else:
+            assert said.out.strip()
+        assert said.out.endswith("\n") or (name == "jsonl" and not said.out)
+
+
+def test_in_a_pipe_a_single_screen_is_plain_text_and_many_are_rows(gate: GateCall) -> None:
+    text = gate("main..topic").out
+    assert "\x1b" not in text
+    assert "%" in text
+    assert text.isprintable() or "\n" in text
+    assert len(lines(gate("--each", "main..topic"))) == 2
+
+
+def test_output_goes_to_a_file_with_the_folders_above_it(gate: GateCall, tmp_path: Path) -> None:
+    target = tmp_path / "new" / "deep" / "report.json"
+    said = gate("main..topic", "--format", "json", "--output", target)
+    assert said == Said(0, "", "")
+    valid(json.loads(target.read_text("utf-8")))
+    assert [p.name for p in target.parent.iterdir()] == ["report.json"]
+    rows = tmp_path / "rows.jsonl"
+    assert gate("--each", "main..topic", "--format", "jsonl", "--output", rows) == Said(0, "", "")
+    assert len(rows.read_text().splitlines()) == 2
+
+
+def test_output_to_a_pipe_is_written_not_replaced(gate: GateCall, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = subprocess.Popen(["cat", str(fifo)], stdout=subprocess.PIPE)
+    assert gate("--commit", "topic", "--format", "json", "--output", fifo).code == 0
+    valid(json.loads(reader.communicate(timeout=20)[0]))
+    assert fifo.is_fifo()
+
+
+@pytest.mark.parametrize("where", ["folder", "file/below"])
+def test_an_output_that_cannot_be_written_is_refused(gate: GateCall, tmp_path: Path, where: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("x")
+    said = gate("--commit", "topic", "--output", tmp_path / where)
+    assert said.code == 2
+    assert "cannot be written" in said.err
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_run_that_fails_half_way_leaves_the_old_output(gate: GateCall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "rows.jsonl"
+    target.write_text("the last good run\n")
+    many = Screener.many
+
+    def breaks(self: Screener, *args: object) -> object:
+        yield next(many(self, *args))  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Screener, "many", breaks)
+    assert gate("--each", "main..topic", "--output", target).code == 130
+    assert target.read_text() == "the last good run\n"
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_schema_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    said = call(capsys, "schema")
+    assert (said.code, json.loads(said.out)) == (0, SCHEMA)
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+# -- exit codes ----------------------------------------------------------------------------------------
+
+
+def test_fail_on_trips_at_the_level_and_above_it_alone(gate: GateCall) -> None:
+    level = str(json.loads(gate("main..topic", "--format", "json").out)["level"])
+    assert level == "critical"
+    for name in ("moderate", "high", "critical"):
+        said = gate("main..topic", "--fail-on", name)
+        assert said.code == 1
+        assert said.err == f"codex-gate: level critical reaches --fail-on {name}\n"
+        assert said.out
+    assert gate("main..topic", "--fail-on", "never").code == 0
+    assert gate("main..topic").code == 0
+    assert gate("--commit", "topic", "--fail-on", "moderate").code == 0  # the small step is low
+
+
+def test_fail_on_looks_at_the_worst_of_many(gate: GateCall) -> None:
+    assert [row["level"] for row in lines(gate("--each", "main..topic"))] == ["critical", "low"]
+    for name in cli.FORMATS:
+        assert gate("--each", "main..topic", "--fail-on", "critical", "--format", name).code == 1
+        assert gate("--each", "topic~1..topic", "--fail-on", "moderate", "--format", name).code == 0
+
+
+def test_fail_on_does_not_trip_where_no_level_can_be_given(gate: GateCall) -> None:
+    assert json.loads(gate("--commit", "main~58", "--format", "jsonl").out)["level"] == "unknown"
+    assert gate("--commit", "main~58", "--fail-on", "moderate").code == 0
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["screen", "--format", "xml"],
+        ["screen", "--fail-on", "low"],
+        ["screen", "--staged", "--commit", "HEAD"],
+        ["screen", "main..topic", "--staged"],
+        ["screen", "--commits", "-", "--each", "main..topic"],
+        ["screen", "--nonsense"],
+        ["nonsense"],
+        [],
+        ["screen", "--commit"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_is_exit_code_2_with_the_usage(capsys: pytest.CaptureFixture[str], args: list[str]) -> None:
+    said = call(capsys, *args)
+    assert (said.code, said.out) == (2, "")
+    assert "usage: codex-gate" in said.err
+
+
+@pytest.mark.parametrize("text", ["main", "..main", "topic~1", ""])
+def test_what_is_no_range_is_refused_with_an_example(gate: GateCall, text: str) -> None:
+    said = gate(text)
+    assert (said.code, said.out) == (2, "")
+    assert "expected BASE..HEAD" in said.err
+    assert "--commit" in said.err
+
+
+@pytest.mark.parametrize("args", [["--help"], ["screen", "--help"], ["doctor", "-h"], ["schema", "-h"]], ids=" ".join)
+def test_help_tells_what_there_is(capsys: pytest.CaptureFixture[str], args: list[str]) -> None:
+    said = call(capsys, *args)
+    assert (said.code, said.err) == (0, "")
+    assert "codex-gate" in said.out
+
+
+def test_an_internal_error_is_a_sentence_and_exit_code_3(gate: GateCall, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("by nought\n::error::not a command")
+
+    monkeypatch.setattr(Screener, "commit", broken)
+    said = gate("--commit", "topic")
+    assert (said.code, said.out) == (3, "")
+    assert "internal error, ZeroDivisionError: by nought" in said.err
+    assert "report it" in said.err
+    assert len(said.err.splitlines()) == 1
+    monkeypatch.setenv("CODEX_GATE_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        gate("--commit", "topic")
+
+
+def test_an_interrupt_is_a_sentence_and_exit_code_130(gate: GateCall, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Screener, "commit", interrupted)
+    said = gate("--commit", "topic")
+    assert (said.code, said.out) == (130, "")
+    assert said.err == "codex-gate: interrupted; nothing was changed\n"
+
+
+def test_messages_show_what_hides_in_a_name(gate: GateCall) -> None:
+    said = gate("main..\u202ehidden\x1b[31m")
+    assert said.code == 2
+    assert "\u202e" not in said.err
+    assert "\x1b" not in said.err
+
+
+# -- whole processes -----------------------------------------------------------------------------------
+
+
+def process(repo: Repo, *args: str | Path, flags: tuple[str, ...] = (), **environ: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-I", *flags, "-c", "import sys; from codex_gate.cli import main; sys.exit(main())", *map(str, args)]
+    return subprocess.run(command, cwd=repo.path, env={**repo.environ, **environ}, capture_output=True, timeout=60)
+
+
+def imported(done: subprocess.CompletedProcess[bytes]) -> set[str]:
+    """Names of the modules that a run with -X importtime loaded."""
+    return {text.rpartition("|")[2].strip() for text in done.stderr.decode().splitlines() if text.startswith("import time:")}
+
+
+HEAVY = {"rich", "lizard", "numpy", "onnxruntime", "pygments", "pygit2", "yaml"}
+
+
+def test_version_is_light(repo: Repo) -> None:
+    done = process(repo, "--version", flags=("-X", "importtime"))
+    assert (done.returncode, done.stdout.decode()) == (0, f"codex-gate {__version__}\n")
+    found = imported(done)
+    assert "codex_gate.cli" in found
+    assert not {name.partition(".")[0] for name in found} & {*HEAVY, "sqlite3", "subprocess", "hashlib", "json", "tempfile", "logging"}
+    assert {name for name in found if name.startswith("codex_gate.")} == {"codex_gate.cli", "codex_gate.errors"}
+
+
+def test_a_staged_screen_in_a_pipe_is_light(project: Repo) -> None:
+    project.write("notes.md", "text\n")
+    project.git("add", "-A")
+    done = process(project, "screen", "--staged", flags=("-X", "importtime"))
+    assert done.returncode == 0
+    found = {name.partition(".")[0] for name in imported(done)}
+    assert "sqlite3" in found  # the index was at work
+    assert not found & HEAVY  # not even lizard: no program text was touched
+
+
+def test_a_staged_screen_of_program_text_measures_it_and_stays_without_numpy(project: Repo) -> None:
+    project.write("src/f1.py", "def f(x):\n    return 1 if x else 2\n")
+    project.git("add", "-A")
+    done = process(project, "screen", "--staged", "--format", "json", flags=("-X", "importtime"))
+    assert json.loads(done.stdout)["features"]["complexity_delta"] == 2
+    assert {name.partition(".")[0] for name in imported(done)} & HEAVY <= {"lizard", "pygments"}
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(project: Repo) -> None:
+    command = [sys.executable, "-I", "-c", "import sys; from codex_gate.cli import main; sys.exit(main())", "screen", "--commits", "-"]
+    run = subprocess.Popen(command, cwd=project.path, env=project.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert run.stdout is not None and run.stdin is not None and run.stderr is not None
+    run.stdout.close()  # before it writes its first row
+    run.stdin.write("\n".join(project.git("rev-list", "topic").split() * 3).encode())
+    run.stdin.close()
+    err = run.stderr.read()
+    run.stderr.close()
+    assert (run.wait(timeout=30), err) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("what", [["--commit", "topic"], ["--each", "main..topic"]], ids=" ".join)
+def test_a_full_disk_is_a_sentence_and_exit_code_3(project: Repo, what: list[str]) -> None:
+    command = [sys.executable, "-I", "-c", "import sys; from codex_gate.cli import main; sys.exit(main())", "screen", *what]
+    with open("/dev/full", "wb") as full:
+        to_stdout = subprocess.run(command, cwd=project.path, env=project.environ, stdout=full, stderr=subprocess.PIPE, timeout=30)
+    to_file = process(project, "screen", *what, "--output", "/dev/full")
+    for done in (to_stdout, to_file):
+        assert done.returncode == 3
+        assert b"No space left" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("locale", ["C", "en_US.ISO-8859-1"])
+def test_a_poor_locale_writes_every_format(project: Repo, locale: str) -> None:
+    project.write("src/grün.py", "x = 1\n")
+    project.commit("größer ☃", author="Jürgen <j@example.org>")
+    for name, text in (("terminal", "größer ☃"), ("markdown", "–"), ("jsonl", "gr\\u00f6\\u00dfer")):
+        done = process(project, "screen", "--commit", "HEAD", "--format", name, flags=("-X", "utf8=0"), LC_ALL=locale, LANG=locale)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert text in done.stdout.decode("utf-8")
+
+
+def test_a_signal_in_a_bulk_run_ends_it_with_a_sentence(project: Repo) -> None:
+    code = (
+        "import os, signal, sys\nfrom codex_gate import cli, screen\nmany = screen.Screener.many\n"
+        "def slow(self, *a):\n    yield next(many(self, *a))\n    os.kill(os.getpid(), signal.SIGINT)\n    signal.pause()\n"
+        "screen.Screener.many = slow\nsys.exit(cli.main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, "screen", "--each", "main~20..topic"], cwd=project.path, env=project.environ, capture_output=True, timeout=30
+    )
+    assert done.returncode == 130
+    assert done.stderr == b"codex-gate: interrupted; nothing was changed\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,0 +1,166 @@
+"""`codex-gate doctor` finds what would spoil a screen and says what to do."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from codex_gate import doctor
+from codex_gate.doctor import Check, examine
+from codex_gate.git import Repository
+from codex_gate.index import INDEX_FORMAT
+from codex_gate.screen import Screener
+from tests.codex_gate.samples import FakeModel, call, write_model
+from tests.conftest import ADA, START, Node, Repo
+
+MakeRepo = Callable[..., Repo]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_model(tmp_path / "model")
+
+
+def checks(repo: Repo, model: Path, path: Path | None = None, **environ: str) -> dict[str, Check]:
+    found = list(examine(path or repo.path, {**repo.environ, **environ}, model))
+    assert len({check.what for check in found}) == len(found)
+    return {check.what: check for check in found}
+
+
+def build(repo: Repo, n: int) -> None:
+    repo.build(Node({"a.py": f"x = {k}\n"}, (k - 1,) if k else (), ADA, START + k * 3600) for k in range(n))
+
+
+def test_a_healthy_repository_is_all_ok(repo: Repo, model: Path) -> None:
+    build(repo, 60)
+    found = checks(repo, model)
+    assert {check.state for check in found.values()} == {"ok"}
+    assert list(found) == ["codex-gate", "model", "onnxruntime", "git", "repository", "history", "default base", "index", "author"]
+    assert found["model"].found.startswith("test-1, 3 measures, base rate 10")
+    assert str(model) in found["model"].found
+    assert "main" in found["default base"].found
+    assert found["author"].found == "Ada <ada@example.org>"
+    assert "the next screen adds 60" in found["index"].found
+
+
+def test_a_warm_index_has_nothing_to_add_but_the_newest(repo: Repo, model: Path) -> None:
+    build(repo, 60)
+    Screener(repo.open(), FakeModel()).range("main", "main", "x")
+    Screener(repo.open(), FakeModel()).commit("main", "x")
+    assert re.fullmatch(r"59 commits in .*; the next screen adds 1", checks(repo, model)["index"].found)
+
+
+def test_no_repository_is_a_failure_and_ends_the_examination(repo: Repo, model: Path, tmp_path: Path) -> None:
+    found = checks(repo, model, tmp_path)
+    assert found["repository"].state == "fail"
+    assert "not inside a git repository" in found["repository"].found
+    assert "history" not in found
+
+
+def test_a_missing_model_is_a_failure_and_the_rest_is_still_looked_at(repo: Repo, tmp_path: Path) -> None:
+    build(repo, 60)
+    found = checks(repo, tmp_path / "nothing")
+    assert found["model"].state == "fail"
+    assert "model.json" in found["model"].found
+    assert found["history"].state == "ok"
+
+
+def test_no_commits_are_a_warning(repo: Repo, model: Path) -> None:
+    found = checks(repo, model)
+    assert found["history"] == Check("warn", "history", "no commits yet: only `screen --staged` has something to look at")
+
+
+@pytest.mark.parametrize(("n", "text"), [(1, "1 change on this branch"), (49, "49 changes on this branch")])
+def test_few_commits_are_a_warning(repo: Repo, model: Path, n: int, text: str) -> None:
+    build(repo, n)
+    found = checks(repo, model)["history"]
+    assert found.state == "warn"
+    assert found.found.startswith(text)
+    assert "levels need 50" in found.found
+
+
+def test_a_shallow_clone_is_a_warning_with_the_cure(repo: Repo, model: Path, tmp_path: Path) -> None:
+    build(repo, 60)
+    repo.git("clone", "-q", "--depth", "2", f"file://{repo.path}", str(tmp_path / "clone"))
+    found = checks(repo, model, tmp_path / "clone")
+    assert found["history"].state == "warn"
+    assert "git fetch --unshallow" in found["history"].found
+    assert "fetch-depth: 0" in found["history"].found
+    assert "index" not in found
+
+
+def test_no_default_branch_is_a_warning(repo: Repo, model: Path) -> None:
+    build(repo, 60)
+    repo.git("branch", "-m", "main", "elsewhere")
+    found = checks(repo, model)["default base"]
+    assert found.state == "warn"
+    assert "screen BASE..HEAD" in found.found
+
+
+def test_a_damaged_index_is_a_warning(repo: Repo, model: Path) -> None:
+    build(repo, 60)
+    Screener(repo.open(), FakeModel()).commit("main", "x")
+    path = repo.path / ".git" / "codex-gate" / f"history-{INDEX_FORMAT}.sqlite"
+    db = sqlite3.connect(path)
+    with db:
+        db.execute("UPDATE meta SET crc = crc + 1")
+    db.close()
+    found = checks(repo, model)["index"]
+    assert found.state == "warn"
+    assert "damaged" in found.found
+    assert "builds it again" in found.found
+
+
+def test_an_index_that_cannot_be_kept_is_a_warning(repo: Repo, model: Path) -> None:
+    build(repo, 60)
+    (repo.path / ".git" / "codex-gate").write_text("in the way")
+    found = checks(repo, model)["index"]
+    assert found.state == "warn"
+    assert "cannot be kept" in found.found
+
+
+def test_no_author_is_a_warning(repo: Repo, model: Path) -> None:
+    build(repo, 60)
+    repo.git("config", "user.useConfigOnly", "true")
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL"):
+        repo.environ.pop(name)
+    found = checks(repo, model)["author"]
+    assert found.state == "warn"
+    assert "user.email" in found.found
+
+
+def test_an_old_git_is_a_failure(repo: Repo, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(repo, 60)
+    run = Repository.run
+    monkeypatch.setattr(Repository, "run", lambda self, *args, **more: b"git version 2.17.1\n" if args == ("version",) else run(self, *args, **more))
+    assert checks(repo, model)["git"] == Check("fail", "git", "git version 2.17.1; 2.31 or newer is needed")
+
+
+def test_without_onnxruntime_it_says_that_none_is_needed(repo: Repo, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(repo, 1)
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    found = checks(repo, model)["onnxruntime"]
+    assert found.state == "ok"
+    assert "codex-gate[onnx]" in found.found
+
+
+def test_the_command_prints_a_line_for_each_and_fails_with_2(repo: Repo, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build(repo, 60)
+    said = call(capsys, "doctor", "-C", repo.path, "--model", model)
+    assert (said.code, said.err) == (0, "")
+    assert [line[:4].strip() for line in said.out.splitlines()] == ["ok"] * 9
+    assert call(capsys, "doctor", "-C", tmp_path, "--model", model).code == 2
+    assert call(capsys, "doctor", "-C", repo.path, "--model", tmp_path / "nothing").code == 2
+
+
+def test_the_command_shows_what_hides_in_a_name(repo: Repo, model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    build(repo, 1)
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "\x1b[31mEve\u202e")
+    said = call(capsys, "doctor", "-C", repo.path, "--model", model)
+    assert "Eve" in said.out
+    assert "\x1b" not in said.out
+    assert "\u202e" not in said.out

@@ -1,0 +1,584 @@
+"""The order of steps: what is asked of a repository gives the same verdict by every way of asking."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from codex_gate.errors import GitError, RangeError, UsageError
+from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, MESSAGE_NAMES
+from codex_gate.levels import MIN_CHANGES, N_RECENT
+from codex_gate.screen import Screener, pick
+from codex_gate.types import Finding, Level, Report
+from tests.codex_gate.samples import FakeModel, random_history, verdict
+from tests.conftest import ADA, BOB, EVE, HOUR, START, Node, Repo
+
+MakeRepo = Callable[..., Repo]
+WHEN = START + 500 * 86_400
+
+
+def screener(repo: Repo, path: Path | None = None) -> Screener:
+    return Screener(repo.open(path), FakeModel())
+
+
+def change(report: Report) -> Finding:
+    assert report.change is not None
+    return report.change
+
+
+def measures(finding: Finding, *without: str) -> dict[str, float | None]:
+    return {name: value for name, value in finding.features.known().items() if name not in without}
+
+
+def straight(repo: Repo, n: int) -> list[str]:
+    """A checked-out branch of n commits."""
+    people = [ADA, BOB, EVE]
+    shas = repo.build(
+        Node(
+            {f"src/f{k % 4}.py": f"x = {k}\n" * (1 + k % 9), "README.md": f"{k}\n"},
+            (k - 1,) if k else (),
+            people[k % 3],
+            START + k * 86_400,
+            "fix it" if k % 5 == 0 else "work",
+        )
+        for k in range(n)
+    )
+    repo.git("checkout", "-q", "-f", "main")
+    return shas
+
+
+@pytest.fixture
+def long(make_repo: MakeRepo) -> Repo:
+    """Sixty commits: enough for levels."""
+    repo = make_repo()
+    straight(repo, 60)
+    return repo
+
+
+# -- ranges --------------------------------------------------------------------------------------------
+
+
+def test_a_range_means_what_a_pull_request_means(long: Repo) -> None:
+    """main went on after the branch left it: what main did is no part of the change."""
+    long.branch("topic", "main~3")
+    long.write("src/new.py", "x = 1\ny = 2\n")
+    long.commit("add new", author=BOB)
+    report = screener(long).range("main", "topic", "main..topic")
+    found = change(report)
+    assert (found.features["nf"], found.features["la"], found.features["ld"]) == (1, 2, 0)
+    assert [f.sha for f in report.commits] == [long.git("rev-parse", "topic")]
+    assert report.scope == "main..topic"
+
+
+def test_a_branch_scores_the_same_whether_main_went_on_or_not(long: Repo) -> None:
+    long.branch("topic", "main~3")
+    long.write("src/f1.py", "other = 1\n")
+    long.commit("change f1", author=BOB)
+    beside = change(screener(long).range("main", "topic", "x"))
+    straight_on = change(screener(long).range("main~3", "topic", "x"))
+    assert verdict(beside) == verdict(straight_on)
+
+
+def merge_at(repo: Repo, branch: str, when: str) -> str:
+    return repo.merge(branch, author=BOB, date=when)
+
+
+def test_a_squashed_change_equals_the_row_of_its_merge(long: Repo) -> None:
+    long.branch("topic", "main")
+    when = f"{WHEN} +0200"
+    for k in range(3):
+        long.write(f"src/f{k}.py", f"topic = {k}\n")
+        long.write(f"lib/g{k}.py", f"def g(x):\n    return x if x > {k} else 0\n")
+        long.commit(f"step {k}", author=EVE, date=f"{WHEN - HOUR * (3 - k)} +0200" if k < 2 else when)
+    squashed = screener(long).range("main", "topic", "x")
+    long.checkout("main")
+    merge = merge_at(long, "topic", when)
+    merged = screener(long).commit(merge, merge)
+    assert measures(change(squashed), *MESSAGE_NAMES) == measures(change(merged), *MESSAGE_NAMES)
+    assert change(squashed).features["nf"] == 6
+    assert (change(squashed).risk, change(squashed).percentile, change(squashed).level) == (
+        change(merged).risk,
+        change(merged).percentile,
+        change(merged).level,
+    )
+    (row,) = Screener(long.open(), FakeModel()).many([merge])
+    assert measures(row, "complexity_delta") == measures(change(merged), "complexity_delta")
+
+
+def test_a_squashed_change_takes_its_message_from_its_commits(make_repo: MakeRepo) -> None:
+    repo = make_repo()
+    straight(repo, 3)
+    repo.branch("topic")
+    repo.write("a.py", "x = 1\n")
+    repo.commit("tidy up")
+    repo.write("a.py", "x = 2\n")
+    repo.commit("fix crash on start")
+    found = change(screener(repo).range("main", "topic", "x"))
+    assert found.features["fix"] == 1
+    assert found.features["message_length"] == len("tidy up") + 2 + len("fix crash on start")
+    assert found.title == "2 commits, the last: fix crash on start"
+
+
+def test_merges_inside_a_range_do_not_speak_for_it(make_repo: MakeRepo) -> None:
+    repo = make_repo()
+    straight(repo, 5)
+    repo.branch("topic", "main~2")
+    repo.write("a.py", "x = 1\n")
+    own = repo.commit("add a", author=EVE)
+    merge = repo.merge("main", message="fix: merge main into topic", author=EVE)
+    report = screener(repo).range("main", "topic", "x")
+    found = change(report)
+    assert (found.features["nf"], found.features["fix"], found.title) == (1, 0, "add a")
+    assert [f.sha for f in report.commits] == [own]  # the merge brought nothing of its own
+    assert found.sha == merge
+
+
+def test_a_range_of_one_commit_equals_that_commit(long: Repo) -> None:
+    by_range = screener(long).range("main~1", "main", "x")
+    by_commit = screener(long).commit("main", "x")
+    assert change(by_range) == change(by_commit)
+    assert by_range.thresholds == by_commit.thresholds
+    (row,) = by_range.commits
+    assert verdict(row) == verdict(change(by_commit))
+
+
+def test_rows_of_a_range_come_in_history_order_each_with_its_own_past(make_repo: MakeRepo) -> None:
+    repo = make_repo()
+    straight(repo, 4)
+    repo.branch("topic")
+    shas = []
+    for k in range(4):
+        repo.write("fresh.py", "x = 1\n" * (k + 1))
+        shas.append(repo.commit(f"step {k}", author="New <new@example.org>"))
+    report = screener(repo).range("main", "topic", "x")
+    assert [f.sha for f in report.commits] == shas
+    assert [f.features["exp"] for f in report.commits] == [0, 1, 2, 3]
+    assert [f.features["touches_sum"] for f in report.commits] == [0, 1, 2, 3]
+    assert change(report).features["exp"] == 0  # the change as it would land sees none of its own commits
+
+
+def test_identical_ends_and_a_head_behind_its_base_hold_nothing(long: Repo) -> None:
+    for base, head in (("main", "main"), ("main", "main~4")):
+        report = screener(long).range(base, head, "x")
+        assert (report.change, report.commits) == (None, ())
+        assert [n.code for n in report.notices] == ["empty-range"]
+
+
+def test_a_range_from_unrelated_history_is_refused(make_repo: MakeRepo) -> None:
+    repo = make_repo()
+    straight(repo, 3)
+    repo.git("checkout", "-q", "--orphan", "island")
+    repo.commit("alone")
+    with pytest.raises(RangeError, match="no common history"):
+        screener(repo).range("main", "island", "x")
+
+
+# -- single commits ------------------------------------------------------------------------------------
+
+
+def test_a_root_commit_has_no_past_and_adds_its_whole_tree(make_repo: MakeRepo) -> None:
+    repo = make_repo()
+    repo.write("a.py", "x = 1\n")
+    repo.write("src/b.py", "y = 1\n")
+    root = repo.commit("first")
+    report = screener(repo).commit(root, "x")
+    found = change(report)
+    assert {name: found.features[name] for name in ("nf", "la", "lt", "exp", "ndev", "touches_sum", "new_files")} == {
+        "nf": 2, "la": 2, "lt": 0, "exp": 0, "ndev": 0, "touches_sum": 0, "new_files": 2,
+    }  # fmt: skip
+    assert found.level is Level.UNKNOWN
+    assert [n.code for n in report.notices] == ["little-history"]
+    assert "0 earlier changes" in report.notices[0].text
+
+
+def test_a_merge_is_what_it_brought_and_belongs_to_its_branch(make_repo: MakeRepo) -> None:
+    repo = make_repo()
+    straight(repo, 6)
+    repo.branch("topic", "main~2")
+    repo.write("src/topic.py", "x = 1\n" * 7)
+    repo.commit("topic", author=EVE)
+    repo.checkout("main")
+    merge = repo.merge("topic", author="Maintainer <m@example.org>")
+    found = change(screener(repo).commit(merge, "x"))
+    assert (found.features["nf"], found.features["la"], found.features["new_files"]) == (1, 7, 1)
+    assert found.features["exp"] == sum(author == "eve@example.org" for author in repo.git("log", "--format=%ae", "main~1").split())
+
+
+def test_an_octopus_is_what_all_its_branches_brought(make_repo: MakeRepo) -> None:
+    repo = make_repo()
+    straight(repo, 4)
+    for name in ("one", "two", "three"):
+        repo.branch(name, "main")
+        repo.write(f"{name}.py", "x = 1\n")
+        repo.commit(name)
+    repo.checkout("main")
+    octopus = repo.merge("one", "two", "three")
+    assert len(repo.git("log", "-1", "--format=%P", octopus).split()) == 4
+    found = change(screener(repo).commit(octopus, "x"))
+    assert (found.features["nf"], found.features["la"]) == (3, 3)
+    (row,) = screener(repo).many([octopus])
+    assert verdict(row) == verdict(found)
+
+
+def test_an_empty_commit_is_scored_without_words_about_files(long: Repo) -> None:
+    sha = long.commit("nothing", author=BOB)
+    found = change(screener(long).commit(sha, "x"))
+    assert (found.features["nf"], found.features["la"], found.features["entropy"]) == (0, 0, 0)
+    assert found.files == ()
+    assert found.risk is not None
+
+
+def test_the_full_verdict_has_reasons_that_belong_to_it_and_files_to_look_at(long: Repo) -> None:
+    long.write("src/f1.py", "def f(x):\n    if x:\n        return 1\n" * 4)
+    long.write("docs/big.md", "text\n" * 500)
+    long.write("src/added.py", "y = 2\n")
+    long.write("src/gone.bin", b"\0\1\2" * 50)
+    sha = long.commit("change", author=BOB)
+    found = change(screener(long).commit(sha, "x"))
+    assert found.features["complexity_delta"] == 4 + 4  # four functions with a branch each
+    assert {f.path for f in found.files} == {"src/f1.py", "src/added.py", "docs/big.md"}
+    assert found.files[-1].path == "docs/big.md"  # program text before the rest
+    assert [f.line for f in found.files if f.path == "src/added.py"] == [1]
+    assert all(0 <= f.score <= 1 and f.why for f in found.files)
+    assert [n.code for n in found.notices] == ["binary-files"]
+    assert found.reasons
+    assert {r.feature for r in found.reasons} <= set(FEATURE_NAMES)
+    assert all(r.value == found.features[r.feature] for r in found.reasons)
+
+
+# -- the index -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_staged_equals_the_same_change_committed_later(long: Repo, seed: int) -> None:
+    if seed == 0:
+        long.write("src/f1.py", "def f(x):\n    return [y for y in x if y]\n")
+    elif seed == 1:
+        long.mv("src/f2.py", "moved/f2.py")
+        long.remove("README.md")
+        long.write("new/a.go", "package a\n")
+    else:
+        long.write("data.bin", b"\0\1" * 999)
+        long.write("deep/er/x.py", "x = 1\n")
+        long.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module")
+    long.git("add", "src", "README.md") if seed == 0 else long.git("add", "-A", "--", ".", ":!module")
+    when = f"{WHEN} +0530"
+    environ = {**long.environ, **long.identity("Eve <EVE@example.org>", when)}
+    gate = long.open()
+    identity = gate.identity(environ)
+    assert identity == ("Eve", "EVE@example.org", WHEN, 330)
+    staged = change(Screener(gate, FakeModel()).staged(identity, 0))
+    sha = long.commit("whatever is said", author="Eve <EVE@example.org>", date=when, add=False)
+    later = change(screener(long).commit(sha, "x"))
+    assert measures(staged, *MESSAGE_NAMES) == measures(later, *MESSAGE_NAMES)
+    assert (staged.risk, staged.level, staged.percentile) == (later.risk, later.level, later.percentile)
+    assert all(math.isnan(staged.features[name]) for name in MESSAGE_NAMES)
+    assert staged.files == later.files
+    assert (staged.sha, staged.title) == (None, "staged changes")
+
+
+def test_staged_does_not_see_the_work_tree(long: Repo) -> None:
+    long.write("src/f1.py", "staged = 1\n")
+    long.git("add", "src/f1.py")
+    identity = ("Ada", "ada@example.org", WHEN, 0)
+    before = change(screener(long).staged(identity, 0))
+    long.write("src/f1.py", "work tree = 1\n" * 50)
+    long.write("src/untracked.py", "x = 1\n")
+    assert change(screener(long).staged(identity, 0)) == before
+
+
+def test_staged_before_the_first_commit(repo: Repo) -> None:
+    repo.write("a.py", "x = 1\n")
+    repo.git("add", "-A")
+    report = screener(repo).staged(("Ada", "ada@example.org", START, 0), 0)
+    found = change(report)
+    assert (found.features["nf"], found.features["la"], found.features["exp"], found.level) == (1, 1, 0, Level.UNKNOWN)
+    assert [n.code for n in report.notices] == ["little-history"]
+
+
+def test_nothing_staged_is_said(long: Repo) -> None:
+    report = screener(long).staged(None, START)
+    assert report.change is None
+    assert [n.code for n in report.notices] == ["empty-range"]
+
+
+def test_an_unknown_author_is_a_newcomer_and_it_is_said(long: Repo) -> None:
+    long.write("src/f1.py", "x = 1\n")
+    long.git("add", "-A")
+    report = screener(long).staged(None, WHEN)
+    assert change(report).features["exp"] == 0
+    assert change(report).features["hour_of_day"] == WHEN // 3600 % 24
+    assert [n.code for n in report.notices] == ["no-identity"]
+
+
+# -- many ----------------------------------------------------------------------------------------------
+
+
+def test_many_come_in_history_order_whatever_the_order_asked(make_repo: MakeRepo) -> None:
+    repo = make_repo()
+    shas = repo.build(random_history(11))
+    wanted = shas[40:60]
+    found = [f.sha for f in screener(repo).many([*reversed(wanted), wanted[0]])]
+    assert sorted(str(sha) for sha in found) == sorted(wanted)
+    place = {sha: k for k, sha in enumerate(repo.git("rev-list", "--topo-order", "--reverse", *wanted).split())}
+    assert [place[str(sha)] for sha in found] == sorted(place[sha] for sha in wanted)
+
+
+def test_many_give_each_commit_only_what_was_known_before_it(make_repo: MakeRepo) -> None:
+    repo = make_repo()
+    shas = repo.build(random_history(12))
+    early = {f.sha: verdict(f) for f in screener(repo).many(shas[:70])}
+    late = {f.sha: verdict(f) for f in screener(repo).many(shas)}
+    alone = {f.sha: verdict(f) for sha in shas[50:60] for f in screener(repo).many([sha])}
+    assert early == {sha: late[sha] for sha in early}
+    assert alone == {sha: late[sha] for sha in alone}
+
+
+def test_many_of_nothing_is_nothing(long: Repo) -> None:
+    assert list(screener(long).many([])) == []
+
+
+def test_many_report_progress_to_the_end(long: Repo) -> None:
+    said: list[tuple[int, int]] = []
+    list(screener(long).many(long.git("rev-list", "main").split(), lambda done, of: said.append((done, of))))
+    assert said[-1] == (60, 60)
+
+
+def test_many_measures_commits_that_no_branch_holds(long: Repo) -> None:
+    lost = long.commit("soon lost", author=EVE)
+    long.git("reset", "-q", "--hard", "HEAD~1")
+    (found,) = screener(long).many([lost])
+    assert verdict(found) == verdict(change(screener(long).commit(lost, "x")))
+
+
+def test_comparison_stops_after_the_last_thousand_changes(make_repo: MakeRepo) -> None:
+    repo = make_repo()
+    shas = repo.build(Node({"a.py": "x\n" * (k % 50)}, (k - 1,) if k else (), ADA, START + k * HOUR) for k in range(N_RECENT + 60))
+    report = screener(repo).commit(shas[-1], "x")
+    assert report.thresholds.n_changes == N_RECENT
+    (bulk,) = screener(repo).many([shas[-1]])
+    assert verdict(bulk) == verdict(change(report))
+
+
+def test_levels_appear_with_the_fiftieth_earlier_change(make_repo: MakeRepo) -> None:
+    repo = make_repo()
+    shas = straight(repo, MIN_CHANGES + 1)
+    assert change(screener(repo).commit(shas[-2], "x")).level is Level.UNKNOWN
+    assert change(screener(repo).commit(shas[-1], "x")).level is not Level.UNKNOWN
+    found = list(screener(repo).many(shas[-2:]))
+    assert [f.level is Level.UNKNOWN for f in found] == [True, False]
+
+
+# -- shallow clones ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shallow(long: Repo, tmp_path: Path) -> Path:
+    path = tmp_path / "shallow"
+    long.git("clone", "-q", "--depth", "3", f"file://{long.path}", str(path))
+    return path
+
+
+def test_a_shallow_clone_gives_unknown_history_and_no_level(long: Repo, shallow: Path) -> None:
+    report = screener(long, shallow).commit("HEAD", "x")
+    found = change(report)
+    assert found.level is Level.UNKNOWN
+    assert found.percentile is None
+    assert all(math.isnan(found.features[name]) for name in HISTORY_NAMES)
+    assert found.features["la"] == change(screener(long).commit("main", "x")).features["la"]  # what the diff says is known
+    assert [n.code for n in report.notices] == ["shallow"]
+    assert not (shallow / ".git" / "codex-gate").exists()
+
+
+def test_the_edge_of_a_shallow_clone_is_not_scored(long: Repo, shallow: Path) -> None:
+    report = screener(long, shallow).commit("HEAD~2", "x")
+    found = change(report)
+    assert (found.risk, found.level, found.files) == (None, Level.UNKNOWN, ())
+    kept = {"fix", "message_length", "hour_of_day", "day_of_week"}
+    assert {name for name in FEATURE_NAMES if not math.isnan(found.features[name])} == kept
+    assert "shallow" in {n.code for n in report.notices}
+    assert "shallow-edge" in {n.code for n in found.notices}
+
+
+def test_a_range_and_many_in_a_shallow_clone(long: Repo, shallow: Path) -> None:
+    report = screener(long, shallow).range("HEAD~2", "HEAD", "x")
+    assert [f.level for f in report.commits] == [Level.UNKNOWN] * 2
+    assert [n.code for n in report.notices] == ["shallow"]
+    rows = list(screener(long, shallow).many(long.open(shallow).rev_list("HEAD")))
+    assert [f.risk is None for f in rows] == [True, False, False]
+    assert all(f.level is Level.UNKNOWN and f.percentile is None for f in rows)
+
+
+def test_a_full_clone_next_door_says_nothing_of_shallowness(long: Repo) -> None:
+    assert screener(long).commit("HEAD", "x").notices == ()
+
+
+# -- hostile repositories ------------------------------------------------------------------------------
+
+
+def everything(repo: Repo) -> list[object]:
+    """Every way of asking, as comparable values."""
+    gate = repo.open()
+    asked = Screener(gate, FakeModel())
+    return [
+        change(asked.commit("main", "x")),
+        change(asked.range("main~5", "main", "x")),
+        change(asked.staged(("Ada", "ada@example.org", WHEN, 0), 0)),
+        [verdict(f) for f in asked.many(gate.rev_list("main"))],
+    ]
+
+
+def test_no_socket_is_opened(long: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    long.write("src/f1.py", "x = 1\n")
+    long.git("add", "-A")
+    monkeypatch.setattr(socket, "socket", refuse)
+    assert len(everything(long)) == 4
+
+
+def test_attributes_in_the_tree_have_no_effect(long: Repo) -> None:
+    long.write("src/f1.py", "staged = 1\n")
+    long.git("add", "-A")
+    long.git("commit", "-q", "-m", "base", env=long.identity(ADA, WHEN))
+    plain = long.git("rev-parse", "HEAD")
+    nasty = "* -diff\n*.py binary\n*.py diff=evil -text eol=crlf\n* filter=evil merge=evil linguist-generated\n"
+    long.write(".gitattributes", nasty)
+    long.write("src/.gitattributes", nasty)
+    long.git("config", "diff.evil.binary", "true")
+    long.git("config", "diff.evil.xfuncname", ".*")
+    long.git("config", "diff.evil.command", "false")
+    before = change(screener(long).commit(plain, "x"))
+    long.git("add", "-A")
+    sha = long.commit("attributes", date=WHEN + 9)
+    assert change(screener(long).commit(plain, "x")) == before
+    long.write("src/f1.py", "x = 1\ny = 2\n")
+    after = long.commit("work", date=WHEN + 99)
+    found = change(screener(long).commit(after, "x"))
+    assert (found.features["la"], found.features["ld"], found.notices) == (2, 1, ())
+    assert change(screener(long).commit(sha, "x")).features["la"] == 8
+
+
+HOOKS = ("post-index-change", "reference-transaction", "fsmonitor-watchman", "pre-commit", "post-checkout", "pre-auto-gc", "post-rewrite", "sendemail-validate")
+
+
+@pytest.fixture
+def trap(long: Repo, tmp_path: Path) -> tuple[Repo, Path]:
+    """A repository whose configuration names a program everywhere git would run one, and the mark that it leaves."""
+    mark = tmp_path / "mark"
+    evil = tmp_path / "evil"
+    evil.write_text(f'#!/bin/sh\necho "$0 $*" >> {mark}\ncat 2>/dev/null\nexit 0\n')
+    evil.chmod(evil.stat().st_mode | stat.S_IXUSR)
+    long.write("src/f1.py", "staged = 1\n")
+    long.write("picture.png", b"\0\1\2")
+    long.write(".gitattributes", "* diff=evil filter=evil merge=evil\n")
+    long.git("add", "-A")
+    long.commit("bait", author=EVE)
+    long.write("src/f2.py", "staged = 2\n")
+    long.write("src/f1.py", "staged = 3\n")
+    long.git("add", "-A")
+    (long.path / ".git" / "info").mkdir(exist_ok=True)
+    (long.path / ".git" / "info" / "attributes").write_text("* diff=evil filter=evil merge=evil\n")
+    hooks = tmp_path / "hooks"
+    for folder in (hooks, long.path / ".git" / "hooks"):
+        folder.mkdir(exist_ok=True)
+        for name in HOOKS:
+            (folder / name).write_bytes(evil.read_bytes())
+            (folder / name).chmod(0o755)
+    run = str(evil)
+    settings = {
+        "diff.external": run, "diff.evil.textconv": run, "diff.evil.command": run, "diff.evil.cachetextconv": "true", "filter.evil.clean": run,
+        "filter.evil.smudge": run, "filter.evil.process": run, "filter.evil.required": "true", "merge.evil.driver": run, "core.fsmonitor": run,
+        "core.pager": run, "pager.log": run, "pager.diff": run, "pager.rev-list": run, "core.hooksPath": str(hooks), "core.editor": run, "core.askPass": run,
+        "core.sshCommand": run, "core.gitProxy": run, "credential.helper": f"!{run}", "gpg.program": run, "gpg.ssh.program": run, "log.showSignature": "true",
+        "sequence.editor": run, "core.alternateRefsCommand": run, "interactive.diffFilter": run, "trailer.sign.command": run, "uploadpack.packObjectsHook": run,
+        "alias.log": f"!{run}", "alias.rev-parse": f"!{run}", "alias.diff-tree": f"!{run}", "remote.origin.url": f"ext::{run}", "remote.origin.promisor": "true",
+        "remote.origin.partialclonefilter": "blob:none", "protocol.ext.allow": "always", "extensions.partialClone": "origin", "core.repositoryFormatVersion": "1",
+    }  # fmt: skip
+    for name, value in settings.items():
+        long.git("config", name, value)
+    mark.unlink(missing_ok=True)
+    return long, mark
+
+
+def test_the_trap_works(trap: tuple[Repo, Path]) -> None:
+    """Else the next test could not fail."""
+    repo, mark = trap
+    for args in (["diff", "--cached"], ["update-index", "--refresh"], ["read-tree", "HEAD"]):
+        mark.unlink(missing_ok=True)
+        subprocess.run(["git", *args], cwd=repo.path, env=repo.environ, capture_output=True)
+        assert mark.exists(), args
+
+
+def test_no_program_of_the_repository_is_run(trap: tuple[Repo, Path]) -> None:
+    repo, mark = trap
+    gate = repo.open()
+    asked = Screener(gate, FakeModel())
+    asked.commit("main", "x")
+    asked.range("main~5", "main", "x")
+    assert asked.staged(gate.identity(repo.environ), 0).change is not None
+    assert len(list(asked.many(gate.rev_list("main")))) == 61
+    pick(["main", repo.git("rev-parse", "main")], gate)
+    gate.default_base()
+    assert not mark.exists(), mark.read_text()
+
+
+def test_no_program_is_run_to_fetch_what_is_missing(trap: tuple[Repo, Path]) -> None:
+    repo, mark = trap
+    blob = repo.git("rev-parse", "main:src/f1.py")
+    (repo.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    found = change(screener(repo).commit("main", "x"))
+    assert "missing-blobs" in {n.code for n in found.notices}
+    assert not mark.exists(), mark.read_text()
+
+
+def test_hooks_path_inside_the_tree_runs_nothing(long: Repo, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    for name in HOOKS:
+        long.write(f".husky/{name}", f"#!/bin/sh\ntouch {mark}\n").chmod(0o755)
+    long.git("config", "core.hooksPath", ".husky")
+    long.git("add", "-A")
+    mark.unlink(missing_ok=True)
+    assert change(screener(long).staged(None, WHEN)).features["nf"] == len(HOOKS)
+    assert not mark.exists()
+
+
+# -- lists of commits ----------------------------------------------------------------------------------
+
+
+def test_pick_takes_names_short_and_full_ones(long: Repo) -> None:
+    tip = long.git("rev-parse", "main")
+    assert pick(["main", tip, tip[:12], tip.upper(), "HEAD~1"], long.open()) == [tip, tip, tip, tip, long.git("rev-parse", "HEAD~1")]
+
+
+def test_pick_counts_what_is_not_there(long: Repo) -> None:
+    lost = ["1" * 40, "2" * 40]
+    with pytest.raises(UsageError, match=f"2 of 3 commits are not in this repository, the first is {lost[0]}"):
+        pick([lost[0], long.git("rev-parse", "main"), lost[1]], long.open())
+
+
+@pytest.mark.parametrize("what", ["no such branch", "main:src", "main^{tree}", "a\0b", "--all", "\udcff"])
+def test_pick_refuses_what_is_no_commit(long: Repo, what: str) -> None:
+    with pytest.raises((GitError, UsageError)):
+        pick([what], long.open())
+
+
+def test_the_environment_of_the_caller_does_not_steer(long: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """GIT_* variables of a hook or of a workflow change nothing."""
+    long.write("src/f1.py", "x = 1\n")
+    long.git("add", "-A")
+    plain = everything(long)
+    nasty = {"GIT_EXTERNAL_DIFF": "false", "GIT_DIFF_OPTS": "-u9", "GIT_TRACE": "1", "GIT_PREFIX": "src/", "GIT_LITERAL_PATHSPECS": "1", "LC_ALL": "de_DE"}
+    gate = long.open(**nasty)
+    asked = Screener(gate, FakeModel())
+    assert change(asked.commit("main", "x")) == plain[0]
+    assert change(asked.staged(("Ada", "ada@example.org", WHEN, 0), 0)) == plain[2]
+    assert os.environ.get("GIT_DIR") is None

@@ -1,0 +1,234 @@
+"""The house as it was drawn: who may import whom, what start-up costs, what the documents promise."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from codex_gate import cli
+
+ROOT = Path(__file__).parents[1]
+RUNTIME = sorted((ROOT / "codex_gate").rglob("*.py"))
+TRAINING = sorted((ROOT / "training" / "automl_codex").rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), name_of(path))
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Top names of every import in a file, those inside functions too, those for type checkers alone left out."""
+    skipped = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for inner in ast.walk(ast.Module(node.body, []))
+    }
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.partition(".")[0]
+
+
+def importers(module: str) -> set[str]:
+    return {name_of(path) for path in RUNTIME if module in imports(parsed(path))}
+
+
+def test_the_tree_is_where_this_test_looks() -> None:
+    assert ROOT / "codex_gate" / "cli.py" in RUNTIME
+    assert len(RUNTIME) > 15
+    assert TRAINING
+
+
+def test_import_contracts_hold() -> None:
+    tool = Path(sys.executable).with_name("lint-imports")
+    assert tool.exists(), "import-linter is missing: install the test group"
+    done = subprocess.run([tool, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Contracts: [1-9]\d* kept, 0 broken", done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("library", "homes"),
+    [
+        ("lizard", {"codex_gate/complexity.py"}),
+        ("onnxruntime", {"codex_gate/model.py"}),
+        ("rich", {"codex_gate/reporters/terminal.py"}),
+        ("subprocess", {"codex_gate/git.py", "codex_gate/walk.py"}),
+        ("sqlite3", {"codex_gate/index.py"}),
+        ("argparse", {"codex_gate/cli.py"}),
+    ],
+)
+def test_each_library_has_one_home(library: str, homes: set[str]) -> None:
+    assert importers(library) == homes
+
+
+def test_numpy_is_imported_by_what_scores_in_bulk_alone() -> None:
+    assert importers("numpy") == {"codex_gate/forest.py", "codex_gate/model.py"}
+
+
+def test_the_runtime_needs_nothing_beyond_its_declared_libraries() -> None:
+    outside = {name for path in RUNTIME for name in imports(parsed(path))} - set(sys.stdlib_module_names)
+    assert outside == {"codex_gate", "rich", "lizard", "numpy", "onnxruntime"}
+
+
+def test_the_walk_names_subprocess_in_types_alone() -> None:
+    tree = parsed(ROOT / "codex_gate" / "walk.py")
+    used = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "subprocess"]
+    assert {node.attr for node in used} == {"Popen"}
+    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert not any(name.startswith("subprocess") for name in called)
+
+
+def test_the_command_alone_reads_the_environment_and_the_arguments() -> None:
+    found = {
+        name_of(path)
+        for path in RUNTIME
+        for node in ast.walk(parsed(path))
+        if (isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.environb", "os.getenv", "sys.argv"))
+        or (isinstance(node, ast.ImportFrom) and node.module in ("os", "sys") and {alias.name for alias in node.names} & {"environ", "getenv", "argv"})
+    }
+    assert found == {"codex_gate/cli.py"}
+
+
+def test_nothing_is_run_through_a_shell_or_evaluated() -> None:
+    for path in (*RUNTIME, *TRAINING):
+        for node in ast.walk(parsed(path)):
+            if not isinstance(node, ast.Call):
+                continue
+            assert ast.unparse(node.func) not in ("eval", "exec", "os.system", "os.popen", "pickle.load", "pickle.loads", "joblib.load", "yaml.load"), name_of(
+                path
+            )
+            assert not any(key.arg == "shell" for key in node.keywords), name_of(path)
+
+
+def test_the_runtime_does_not_print_but_where_it_speaks_to_people() -> None:
+    found = {name_of(p) for p in RUNTIME for n in ast.walk(parsed(p)) if isinstance(n, ast.Call) and ast.unparse(n.func) == "print"}
+    assert found == {"codex_gate/cli.py"}
+
+
+def test_start_up_stays_light() -> None:
+    """`--version` is what a hook's first call costs: the standard library's argument parser, and of ours two modules."""
+    code = "import sys; before = set(sys.modules); import codex_gate.cli; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert {name for name in loaded if name.startswith("codex_gate")} == {"codex_gate", "codex_gate.cli", "codex_gate.errors"}
+    assert not loaded & {"subprocess", "sqlite3", "json", "hashlib", "tempfile", "logging", "inspect", "dataclasses", "asyncio"}
+    assert len(loaded) < 60
+
+
+def test_no_file_is_longer_than_six_hundred_lines() -> None:
+    tables = {"codex_gate/rule_table.py"}  # one thought: a table
+    long = {name_of(path): n for path in RUNTIME if (n := len(path.read_text("utf-8").splitlines())) > 600}
+    assert long.keys() <= tables | {"codex_gate/git.py"}
+    assert long.get("codex_gate/git.py", 0) <= 700  # everything that is asked of git is one thought too
+
+
+def test_nothing_is_left_to_do() -> None:
+    marks = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
+    for path in (*RUNTIME, *TRAINING, *sorted((ROOT / "scripts").iterdir())):
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            assert not marks.search(line), f"{name_of(path)}:{number}: {line.strip()}"
+
+
+def test_every_module_and_public_class_says_what_it_is() -> None:
+    for path in RUNTIME:
+        tree = parsed(path)
+        assert ast.get_docstring(tree) or path.name == "__main__.py", name_of(path)
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                assert ast.get_docstring(node), f"{name_of(path)}: {node.name}"
+
+
+# -- what the documents promise ------------------------------------------------------------------------
+
+
+def fenced(path: Path) -> Iterator[str]:
+    """Command lines in the shell blocks of a Markdown file, joined where they go on, comments cut off."""
+    for block in re.findall(r"^```(?:sh|bash|console|shell)\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            if text := line.removeprefix("$ ").partition(" #")[0].strip():
+                yield text
+
+
+DOCUMENTS = sorted({ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")})
+PLACEHOLDER = {"BASE..HEAD": "main..HEAD", "FILE|-": "-", "SHA": "HEAD", "FILE": "list", "DIR": ".", "LEVEL": "high", "PATH": "."}
+
+
+def commands(program: str) -> list[tuple[str, list[str]]]:
+    """(where, arguments) of every call of a program in the documents, each part of a pipe for itself."""
+    found = []
+    for path in DOCUMENTS:
+        for line in fenced(path):
+            for part in re.split(r"\s*(?:\|\||&&|\||;)\s+", line):
+                try:
+                    words = shlex.split(part)
+                except ValueError:
+                    continue
+                if words and Path(words[0]).name == program:
+                    found.append((f"{path.name}: {line}", [PLACEHOLDER.get(word, word) for word in words[1:]]))
+    return found
+
+
+def accepted(parser: argparse.ArgumentParser, words: list[str]) -> bool:
+    try:
+        parser.parse_args(words)
+    except SystemExit as leave:  # --help and --version leave with 0
+        return leave.code == 0
+    return True
+
+
+@pytest.mark.parametrize("program", ["codex-gate", "automl-codex"])
+def test_every_documented_command_is_one(program: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if program == "codex-gate":
+        parser = cli._parser()
+    else:
+        from automl_codex import cli as training
+
+        parser = training._parser()
+    assert isinstance(parser, argparse.ArgumentParser)
+    for where, words in commands(program):
+        words = words[: words.index(">")] if ">" in words else words
+        assert accepted(parser, words), f"{where}\n{capsys.readouterr().err}"
+
+
+def test_the_quick_start_is_two_commands_that_exist() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    start = text[text.index("## Quick start") :].partition("\n## ")[0]
+    blocks = re.findall(r"^```sh\n(.*?)^```", start, re.MULTILINE | re.DOTALL)
+    assert [block.strip() for block in blocks] == ["sh scripts/try", "sh scripts/test"]
+    for block in blocks:
+        assert (ROOT / block.split()[1]).is_file()
+
+
+def test_ci_runs_the_documented_test_command() -> None:
+    assert "scripts/test" in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def test_every_documented_file_of_the_tree_exists() -> None:
+    for path in DOCUMENTS:
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", path.read_text("utf-8")):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_both_commands_are_entry_points() -> None:
+    found = {point.name: point.value for point in entry_points(group="console_scripts") if point.name in ("codex-gate", "automl-codex")}
+    assert found == {"codex-gate": "codex_gate.cli:main", "automl-codex": "automl_codex.cli:main"}
