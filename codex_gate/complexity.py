@@ -9,7 +9,7 @@ from contextlib import redirect_stderr
 from io import StringIO
 from typing import Final
 
-from codex_gate.git import ZERO_ID
+from codex_gate.diffs import ZERO_ID
 from codex_gate.paths import language
 from codex_gate.types import FileChange
 

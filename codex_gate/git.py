@@ -16,21 +16,19 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
+from codex_gate.diffs import END, ZERO_ID, Entry, blobs_of, pair_lines, parse_listings, parse_pair, parse_raw, parse_stream
 from codex_gate.errors import GitError, RangeError, UsageError
 from codex_gate.types import FileChange
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-ZERO_ID = "0" * 40
 MAX_DIFF_MB = 8  # a larger file is treated as binary: memory stays bounded, nobody reviews such a diff (chosen)
 MAX_TIME = 253_402_300_799  # the last second of the year 9999; a later date is a broken clock
-_CHUNK = 1 << 20
-_END = b"end of diffs"  # diff-tree --stdin echoes a line that names no object: the proof that it came to the end
 _AROUND = 256  # pairs that are listed at once where blobs are missing (chosen)
 _SHA = re.compile(r"[0-9a-f]{40}\Z")
 _FIELDS = "%H%x00%P%x00%an%x00%ae%x00%ad%x00%ct%x00%B%x00"
@@ -259,13 +257,13 @@ class Repository:
         if not pairs:
             return
         with tempfile.TemporaryFile() as names, tempfile.TemporaryFile() as errors:
-            names.write(_pair_lines(pairs) + _END + b"\n")
+            names.write(pair_lines(pairs) + END + b"\n")
             names.seek(0)
             args = self._command(["diff-tree", "--stdin", "--always", *_DIFF])
             process = subprocess.Popen(args, cwd=self.git_dir, env=self._env(extra), stdin=names, stdout=subprocess.PIPE, stderr=errors, bufsize=0)
             assert process.stdout is not None
             try:
-                yield from _parse_stream(process.stdout, [new for new, _ in pairs])
+                yield from parse_stream(process.stdout, [new for new, _ in pairs])
             finally:
                 process.stdout.close()
                 if process.poll() is None:
@@ -277,15 +275,15 @@ class Repository:
         for at in range(0, len(pairs), _AROUND):
             part = pairs[at : at + _AROUND]
             try:
-                raw = self.run("diff-tree", "--stdin", "--always", *_RAW, "-M100%", stdin=_pair_lines(part), extra=extra)
-                listings = _parse_listings(raw, [new for new, _ in part])
+                raw = self.run("diff-tree", "--stdin", "--always", *_RAW, "-M100%", stdin=pair_lines(part), extra=extra)
+                listings = parse_listings(raw, [new for new, _ in part])
             except GitError:  # more than blobs are missing: what comes before is still told
                 yield from self._unbroken(part, extra)
                 continue
-            have = self._present({i for entries in listings for entry in entries for i in _blobs_of(entry)}, extra)
+            have = self._present({i for entries in listings for entry in entries for i in blobs_of(entry)}, extra)
             whole: list[tuple[str, str | None]] = []
             for pair, entries in zip(part, listings, strict=True):
-                if all(i in have for entry in entries for i in _blobs_of(entry)):
+                if all(i in have for entry in entries for i in blobs_of(entry)):
                     whole.append(pair)
                     continue
                 yield from self._unbroken(whole, extra)
@@ -305,12 +303,12 @@ class Repository:
                 yield self._piecewise(new, old, self._listing(new, old, extra), None, extra)
                 done += 1
 
-    def _listing(self, new: str, old: str | None, extra: Mapping[str, str] | None) -> list[_Entry]:
+    def _listing(self, new: str, old: str | None, extra: Mapping[str, str] | None) -> list[Entry]:
         raw = self.run("diff-tree", *_RAW, "-M100%", old or EMPTY_TREE, new, extra=extra)
-        return _parse_raw(raw, 0)[0]
+        return parse_raw(raw, 0)[0]
 
     def _piecewise(
-        self, new: str, old: str | None, entries: Sequence[_Entry], have: Mapping[str, str] | None, extra: Mapping[str, str] | None
+        self, new: str, old: str | None, entries: Sequence[Entry], have: Mapping[str, str] | None, extra: Mapping[str, str] | None
     ) -> tuple[FileChange, ...]:
         """One pair, a process for each file whose blobs are in `have` (None: perhaps all); the others are marked as missing."""
         files = []
@@ -319,9 +317,9 @@ class Repository:
                 files.append(FileChange(path, old_path, status, *modes, old_id, new_id, 0, 0, b""))
                 continue
             text = b""
-            if have is None or all(i in have for i in _blobs_of((status, path, old_path, modes, old_id, new_id))):
+            if have is None or all(i in have for i in blobs_of((status, path, old_path, modes, old_id, new_id))):
                 text = self.run("diff-tree", *_DIFF, old or EMPTY_TREE, new, "--", ":(top,literal)" + path, check=False, extra=extra)
-            files.extend(_parse_pair(text) if text else [FileChange(path, old_path, status, *modes, old_id, new_id, None, None, b"", True)])
+            files.extend(parse_pair(text) if text else [FileChange(path, old_path, status, *modes, old_id, new_id, None, None, b"", True)])
         return tuple(files)
 
     def _present(self, ids: Iterable[str], extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -369,9 +367,9 @@ class Repository:
                 return ()
             text = self.run("diff-tree", *_DIFF, old, tree, check=False, extra=store)
             if text:
-                return _parse_pair(text)
+                return parse_pair(text)
             entries = self._listing(tree, old, store)
-            return self._piecewise(tree, old, entries, self._present({i for entry in entries for i in _blobs_of(entry)}, store), store)
+            return self._piecewise(tree, old, entries, self._present({i for entry in entries for i in blobs_of(entry)}, store), store)
 
     def _object_stores(self) -> str:
         own = [str(self.common_dir / "objects"), self.environ.get("GIT_OBJECT_DIRECTORY", "")]
@@ -463,133 +461,6 @@ def _minutes(zone: str) -> int:
         return 0
     size = int(zone[1:3]) * 60 + int(zone[3:5])
     return -size if zone[0] == "-" else size
-
-
-_Entry = tuple[str, str, str | None, tuple[int, int], str, str]
-
-
-def _pair_lines(pairs: Sequence[tuple[str, str | None]]) -> bytes:
-    """Input of diff-tree: "new old" diffs new against old as its parent; a bare root commit diffs against nothing."""
-    return "".join(f"{new} {old}\n" if old else f"{new}\n" for new, old in pairs).encode("ascii")
-
-
-def _blobs_of(entry: _Entry) -> Iterator[str]:
-    """Ids of the blobs that a diff of this entry has to read."""
-    _, _, _, modes, old_id, new_id = entry
-    if old_id != new_id:
-        yield from (i for mode, i in zip(modes, (old_id, new_id), strict=True) if mode not in (0, 0o160000))
-
-
-def _parse_listings(raw: bytes, expected: Sequence[str]) -> list[list[_Entry]]:
-    """Output of `diff-tree --stdin -z --raw`: a SHA, then its entries."""
-    listings, at = [], 0
-    for sha in expected:
-        if not raw.startswith(sha.encode("ascii") + b"\0", at):
-            raise GitError(f"git diff-tree said nothing about {sha}")
-        entries, at = _parse_raw(raw, at + len(sha) + 1)
-        listings.append(entries)
-    return listings
-
-
-def _parse_raw(buf: bytes | bytearray, at: int) -> tuple[list[_Entry], int]:
-    """Raw entries from `at` on: ([(status, path, old path, modes, old id, new id)], position after the closing NUL).
-
-    Fields are taken one after the other, so that a path may hold anything but NUL.
-    """
-    entries: list[_Entry] = []
-    while buf[at : at + 1] == b":":
-        end = buf.index(0, at)
-        old_mode, new_mode, old_id, new_id, status = bytes(buf[at + 1 : end]).decode("ascii").split(" ")
-        stop = buf.index(0, end + 1)
-        path, old_path = bytes(buf[end + 1 : stop]).decode("utf-8", "surrogateescape"), None
-        if status[0] in "RC":
-            end, stop = stop, buf.index(0, stop + 1)
-            path, old_path = bytes(buf[end + 1 : stop]).decode("utf-8", "surrogateescape"), path
-        entries.append((status[0], path, old_path, (int(old_mode, 8), int(new_mode, 8)), old_id, new_id))
-        at = stop + 1
-    return entries, at + (buf[at : at + 1] == b"\0")
-
-
-def _parse_pair(raw: bytes) -> tuple[FileChange, ...]:
-    entries, at = _parse_raw(raw, 0)
-    return _join(entries, raw[at:])
-
-
-def _join(entries: list[_Entry], patch: bytes) -> tuple[FileChange, ...]:
-    """Give each raw entry its section of the patch: they come in the same order, a type change with two."""
-    sections = ("\n" + patch.decode("latin-1")).split("\ndiff --git ")[1:] if len(entries) > 1 else [patch.decode("latin-1")]
-    files, at = [], 0
-    for status, path, old_path, modes, old_id, new_id in entries:
-        take = 2 if status == "T" and len(entries) > 1 else 1
-        text = "\ndiff --git ".join(sections[at : at + take])
-        at += take
-        files.append(_file(status, path, old_path, modes, old_id, new_id, text))
-    return tuple(files)
-
-
-def _file(status: str, path: str, old_path: str | None, modes: tuple[int, int], old_id: str, new_id: str, text: str) -> FileChange:
-    parts = text.split("\ndiff --git ") if status == "T" else [text]
-    bodies = [part[part.index("\n@@ ") + 1 :].removesuffix("\n") for part in parts if "\n@@ " in part]
-    if old_id != new_id and any("\nBinary files " in part for part in parts if "\n@@ " not in part):
-        return FileChange(path, old_path, status, *modes, old_id, new_id, None, None, b"")
-    body = "\n".join(bodies).encode("latin-1")
-    return FileChange(path, old_path, status, *modes, old_id, new_id, body.count(b"\n+"), body.count(b"\n-"), body)
-
-
-def _parse_stream(pipe: IO[bytes], expected: Sequence[str]) -> Iterator[tuple[FileChange, ...]]:
-    """Split the output of `diff-tree --stdin -z --raw -p` at the SHAs that must come next.
-
-    No line of a patch starts with 40 hex digits, and raw entries are read field by field, so nothing in
-    a repository can imitate the start of a record, nor its end. Ends early when git died.
-    """
-    buf = bytearray()
-
-    def fill() -> bool:
-        more = pipe.read(_CHUNK)
-        buf.extend(more)
-        return bool(more)
-
-    for place, sha in enumerate(expected):
-        head = sha.encode("ascii") + b"\0"
-        while len(buf) < len(head) and fill():
-            pass
-        if not buf.startswith(head):
-            return
-        following = expected[place + 1].encode("ascii") + b"\0" if place + 1 < len(expected) else _END + b"\n"
-        at = len(head)
-        while True:  # the raw part must be whole before it can be parsed
-            try:
-                if at >= len(buf):
-                    raise ValueError
-                entries, begin = _parse_raw(buf, at)
-                if begin >= len(buf) and entries:
-                    raise ValueError
-                break
-            except ValueError:
-                if not fill():
-                    return
-        if not entries:
-            del buf[:at]
-            yield ()
-            continue
-        end = _record_end(buf, begin, following, fill)
-        if end < 0:
-            return
-        files = _join(entries, bytes(buf[begin:end]))
-        del buf[:end]
-        yield files
-
-
-def _record_end(buf: bytearray, begin: int, following: bytes, fill: Callable[[], bool]) -> int:
-    """Where the patch that starts at `begin` ends, or -1 when git died before its end."""
-    mark, seen = b"\n" + following, begin - 1
-    while True:
-        found = buf.find(mark, max(seen, 0))
-        if found >= 0:
-            return found + 1
-        seen = max(begin - 1, len(buf) - len(mark))
-        if not fill():
-            return -1
 
 
 # -- small helpers -------------------------------------------------------------------------------------

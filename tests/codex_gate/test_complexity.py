@@ -6,7 +6,7 @@ import pytest
 
 from codex_gate import complexity
 from codex_gate.complexity import MAX_BYTES, MAX_FILES, MAX_TOTAL_BYTES, delta, measurable
-from codex_gate.git import ZERO_ID
+from codex_gate.diffs import ZERO_ID
 from codex_gate.types import FileChange
 from tests.conftest import Repo
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from codex_gate.diffs import ZERO_ID
 from codex_gate.errors import GitError, RangeError, UsageError
-from codex_gate.git import EMPTY_TREE, MAX_DIFF_MB, MAX_TIME, ZERO_ID, CommitMeta, Repository, count_lines, is_sha, read_shas
+from codex_gate.git import EMPTY_TREE, MAX_DIFF_MB, MAX_TIME, CommitMeta, Repository, count_lines, is_sha, read_shas
 from codex_gate.types import FileChange, Hunk
 from tests.conftest import ADA, BOB, HOUR, START, Node, Repo, has_children
 
