@@ -146,6 +146,8 @@ def _range(text: str | None, repo: Repository) -> tuple[str, str, str]:
 
 
 def _many(options: argparse.Namespace, screener: Screener, repo: Repository) -> int:
+    import gc
+
     from codex_gate.git import read_shas
     from codex_gate.screen import pick
     from codex_gate.types import Report, Thresholds
@@ -160,6 +162,7 @@ def _many(options: argparse.Namespace, screener: Screener, repo: Repository) -> 
     if not shas:
         _say(f"{scope if options.each else options.commits} holds no commits: there is nothing to screen")
         return 0
+    gc.disable()  # rows come by the thousand and hold no cycles: looking for some costs a tenth of the time
     progress = _progress if sys.stderr.isatty() and not sys.stdout.isatty() else lambda done, of: None
     findings = screener.many(shas, progress)
     if (options.format or ("terminal" if sys.stdout.isatty() else "jsonl")) == "jsonl":

@@ -40,6 +40,7 @@ VERSION: Final = 1
 LEAF: Final = 255
 _HEADER: Final = struct.Struct("<8s4I")
 _NODE_BYTES: Final = 4 + 4 + 4 + 1
+_BLOCK: Final = 128  # rows at a time: with 200 trees the indices stay in the cache (measured: 512 takes 1.4 times as long)
 _VECTORISED_ROWS: Final = 1500  # below, importing numpy (100 ms) costs more than it saves (measured 2026-11-23)
 _LISTED_ROWS: Final = 20  # below, copying the arrays into lists (10 ms) costs more than it saves
 
@@ -172,30 +173,33 @@ class Forest:
         x = np.asarray(rows, dtype=np.float32)
         if x.ndim != 2 or x.shape[1] != self.n_features:
             raise ModelError(f"the forest takes {self.n_features} features, got {x.shape[1:]}; package and model do not match")
-        scores: list[float] = []
-        for start in range(0, len(x), 2048):  # 2048 rows × 200 trees of int64 indices: 3 MB
-            scores += self._walk_array(np.ascontiguousarray(x[start : start + 2048])).tolist()
+        scores: list[float] = self._walk_array(np.ascontiguousarray(x)).tolist()
         return scores
 
     def _walk_array(self, x: np.ndarray) -> np.ndarray:
         """Scores of x (n, n_features): every (row, tree) takes one step a turn; leaves lead to themselves."""
         import numpy as np
 
-        feature, threshold, child, value = (np.asarray(a) for a in (self._feature, self._threshold, self._child, self._value))
-        total = np.zeros(len(x))
-        rows = np.arange(len(x))
-        for root in self._roots:
-            node = np.full(len(x), root, np.int64)
-            active = rows
-            while len(active):
-                here = node[active]
-                asked = feature[here]
-                going = asked != LEAF
-                active, here, asked = active[going], here[going], asked[going]
-                node[active] = child[here] + (x[active, asked] > threshold[here])
-            total += value[node]
-        total /= self.n_trees
-        return total
+        n, width = x.shape
+        is_leaf = np.asarray(self._feature) == LEAF
+        feature = np.where(is_leaf, 0, self._feature).astype(np.int32)
+        threshold = np.where(is_leaf, np.float32(np.inf), self._threshold).astype(np.float32)
+        child = np.where(is_leaf, np.arange(len(feature)), self._child).astype(np.int32)
+        value, roots = np.asarray(self._value), np.asarray(self._roots, dtype=np.int32)
+        scores = np.empty(n)
+        for start in range(0, n, _BLOCK):
+            block = x[start : start + _BLOCK].ravel()
+            size = len(block) // width
+            first = np.repeat(np.arange(size, dtype=np.int32) * width, len(roots))
+            node, before = np.tile(roots, size), None
+            while before is None or not np.array_equal(node, before):
+                before = node
+                node = child.take(before) + (block.take(first + feature.take(before)) > threshold.take(before))
+            total = np.zeros(size)
+            for tree in value.take(node).reshape(size, -1).T:  # in the order of predict(), so that the sums are equal to the bit
+                total += tree
+            scores[start : start + _BLOCK] = total / self.n_trees
+        return scores
 
 
 def pack(trees: Sequence[Sequence[tuple[int, float, int, int, float]]], n_features: int) -> bytes:

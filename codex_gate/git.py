@@ -29,12 +29,14 @@ from codex_gate.types import FileChange
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 MAX_DIFF_MB = 8  # a larger file is treated as binary: memory stays bounded, nobody reviews such a diff (chosen)
 MAX_TIME = 253_402_300_799  # the last second of the year 9999; a later date is a broken clock
+_LISTED = 2048  # pairs whose files are listed at once; bounds memory (chosen)
 _AROUND = 256  # pairs that are listed at once where blobs are missing (chosen)
 _SHA = re.compile(r"[0-9a-f]{40}\Z")
 _FIELDS = "%H%x00%P%x00%an%x00%ae%x00%ad%x00%ct%x00%B%x00"
-# One line of context: with none, git trims common tails first and counts some lines otherwise than numstat does.
+_RENAMES = ("-M", "-l1000")
 _RAW = ("--root", "-r", "-z", "--raw", "--abbrev=40", "--ignore-submodules=none")
-_DIFF = ("--root", "-r", "-z", "--raw", "-p", "-U1", "-M", "-l1000", "--abbrev=40", "--no-ext-diff", "--no-textconv",
+# One line of context: with none, git trims common tails first and counts some lines otherwise than numstat does.
+_DIFF = ("--root", "-r", "-z", "--raw", "-p", "-U1", *_RENAMES, "--abbrev=40", "--no-ext-diff", "--no-textconv",
          "--no-color", "--ignore-submodules=none", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
 _CONFIG = ("-c", "core.quotePath=true", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "log.showSignature=false", "-c", "diff.suppressBlankEmpty=false",
            "-c", f"core.bigFileThreshold={MAX_DIFF_MB}m", "-c", "core.commitGraph=true", "-c", "gc.auto=0",
@@ -251,6 +253,21 @@ class Repository:
             yield files
         if done < len(pairs):  # git died on this pair
             yield from self._around(pairs[done:], extra)
+
+    def touches(self, pairs: Sequence[tuple[str, str | None]]) -> Iterator[tuple[FileChange, ...]]:
+        """The same files with their lines left unread: many times quicker, enough to record who touched what."""
+        for at in range(0, len(pairs), _LISTED):
+            part = pairs[at : at + _LISTED]
+            try:
+                raw = self.run("diff-tree", "--stdin", "--always", *_RAW, *_RENAMES, stdin=pair_lines(part))
+                listings = parse_listings(raw, [new for new, _ in part])
+            except GitError:  # a blob that the search for renames reads is missing
+                yield from self.diffs(part)
+                continue
+            for entries in listings:
+                yield tuple(
+                    FileChange(path, old_path, status, *modes, old_id, new_id, None, None, b"") for status, path, old_path, modes, old_id, new_id in entries
+                )
 
     def _stream(self, pairs: Sequence[tuple[str, str | None]], extra: Mapping[str, str] | None) -> Iterator[tuple[FileChange, ...]]:
         """Diffs as long as git lives: it dies on a missing object."""

@@ -269,11 +269,15 @@ class History:
         ages: list[float] = []
         found: list[FilePast] = []
         for change in files:
-            parts = self._chain(change, past)
-            if not parts:
+            entry = self.file(change.path)
+            if change.old_path is None and entry is not None and not entry.names:
+                sums = entry.before(past)  # nearly every file
+            else:
+                parts = self._chain(change, past)
+                sums = parts[0] if len(parts) == 1 else _together(parts)
+            if not sums.n:
                 found.append(_NO_PAST)
                 continue
-            sums = parts[0] if len(parts) == 1 else _together(parts)
             everyone.update(sums.by_author)
             last, fix_times = sums.last[0], sums.fix_times
             lasts.add(last)  # by its time: of two commits of one second the later one depends on the order of the walk
@@ -324,11 +328,14 @@ class History:
 
 def _together(parts: Sequence[Totals]) -> Totals:
     """Totals of a file over the names it had."""
+    if not parts:
+        return Totals()
     by_author: dict[int, int] = {}
     for part in parts:
         for who, n in part.by_author.items():
             by_author[who] = by_author.get(who, 0) + n
-    fix_times = sorted(time for part in parts for time in part.fix_times)
+    fix_times = [time for part in parts for time in part.fix_times]
+    fix_times.sort()
     return Totals(sum(p.n for p in parts), by_author, fix_times, min(p.first for p in parts), max(p.last for p in parts), max(by_author.values()))
 
 

@@ -18,7 +18,7 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -205,6 +205,12 @@ class HistoryIndex:
                 for name in outside:
                     flags[ordinal[bytes.fromhex(name)]] = 0
         return Past(flags)
+
+    def ordinals(self, shas: Collection[str]) -> dict[str, int]:
+        """Ordinals of commits that the index holds."""
+        asked = {bytes.fromhex(sha): sha for sha in shas}
+        names = (self._shas[at : at + 20] for at in range(0, len(self._shas), 20))
+        return {asked[name]: ordinal for ordinal, name in enumerate(names) if name in asked}
 
     def _not_before(self, sha: str) -> list[str]:
         """Commits of the index that are neither `sha` nor its ancestors."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # Kamei et al. 2013 (TSE 39(6), FIX) look for "bug", "fix", "defect", "patch" as substrings; here whole words,
 # without the words that programmers use for something else ("patch release", "prefix", "fixture").
@@ -28,6 +29,7 @@ _REVERT = re.compile(r"^\s*revert\b", re.IGNORECASE)
 _TRAILER = re.compile(r"^(?:signed-off-by|reviewed-by|co-authored-by|cc|change-id|git-svn-id)\s*:.*$", re.IGNORECASE | re.MULTILINE)
 
 
+@lru_cache(maxsize=8)  # a walk asks twice about each commit
 def is_fix(message: str) -> bool:
     """Whether the message says that the commit repairs a defect of the program.
 

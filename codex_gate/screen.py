@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from bisect import bisect_left, insort
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
@@ -22,9 +23,8 @@ from codex_gate.types import Classification, Commit, CommitFeatures, FileChange,
 from codex_gate.walk import LineCounts, Row, as_commit, edge_features, walk
 
 _FAR_BEHIND = 32  # places where new commits leave the known history; more cost more than a walk from the root
-_FEW = 20  # unscored changes that are measured one by one; more are scored by a walk
 _MAX_FOCUS = 200  # files that are scored one by one for the places to look first
-_BATCH = 512
+_BATCH = 2048  # changes that are scored at once; enough to make numpy worth its import where it is installed
 
 SHALLOW = Notice(
     "shallow",
@@ -70,7 +70,7 @@ class Screener:
             message = "\n\n".join(meta.message for meta in metas if len(meta.parents) < 2)
             whole = Commit(new, (old,), last.author, last.time, last.utc_offset, message, files)
             change = self._finding(whole, self._past(index, whole, old), recent, limits, _headline(metas))
-            commits = tuple(self._brief(r.commit, r.features, recent, limits) for r in self._walk_on(index, metas) if r.features is not None)
+            commits = tuple(self._brief(r.commit, r.features, recent, limits) for r in self._walk_on(index, metas))
             return self._report(scope, change, commits, limits, self._notices(index))
 
         return self._with_index(run)
@@ -130,29 +130,52 @@ class Screener:
         """
         asked = set(shas)
         metas = self.repo.log(stdin=sorted(asked)) if asked else []
-        wanted = _with_recent(metas, asked)
-        windows = _Windows(metas, wanted)
-        rows = self._classified(walk(self.repo, metas, wanted), asked)
-        done = 0
+        needed = _with_recent(metas, asked)
+        noted = self._noted(needed - asked)
+        line = iter([meta for meta in metas if meta.sha in needed])
+        windows = _Windows(metas, needed)
+        rows = self._classified(walk(self.repo, metas, needed - noted.keys()), asked)
+        scored: dict[str, float] = {}
         while batch := list(islice(rows, _BATCH)):
             risks = self.model.risks([features for _, features, _ in batch])
             for (commit, features, categories), risk in zip(batch, risks, strict=True):
-                known = None if any(n.code == "shallow-edge" for n in features.notices) else risk
+                for meta in line:  # those before this one whose risk was noted by an earlier run
+                    if meta.sha == commit.sha:
+                        break
+                    windows.add(meta.sha, meta.parents, noted[meta.sha])
+                assert commit.sha is not None
                 if commit.sha in asked:
-                    recent = [] if self.repo.is_shallow else windows.before(commit)
+                    recent = [] if self.repo.is_shallow else windows.before(commit.parents)
                     limits = levels.thresholds(recent, self.model.base_rate)
+                    known = None if any(n.code == "shallow-edge" for n in features.notices) else risk
                     found = self._brief(commit, features, recent, limits, known, categories)
                     yield replace(found, notices=(*found.notices, SHALLOW)) if self.repo.is_shallow else found
-                windows.add(commit, risk)
-            done += len(batch)
-            progress(done, len(wanted))
+                windows.add(commit.sha, commit.parents, risk)
+                scored[commit.sha] = risk
+            progress(len(scored), len(needed) - len(noted))
+        self._note(scored)
 
     def _classified(self, rows: Iterator[Row], asked: Collection[str]) -> Iterator[tuple[Commit, CommitFeatures, tuple[Classification, ...]]]:
         """The measured rows with their categories in place of their diffs, which are let go."""
         for commit, features in rows:
-            if features is not None:
-                categories = rules.classify(commit) if commit.sha in asked else ()
-                yield replace(commit, files=()), features, categories
+            categories = rules.classify(commit) if commit.sha in asked else ()
+            yield Commit(commit.sha, commit.parents, commit.author, commit.time, commit.utc_offset, commit.message), features, categories
+
+    def _noted(self, shas: Collection[str]) -> dict[str, float]:
+        """Risks that the index knows; none where it cannot be used: bulk screening works without it."""
+        if self.repo.is_shallow or not shas:
+            return {}
+        try:
+            with HistoryIndex(self.repo) as index:
+                return index.risks(self.model.version, sorted(shas))
+        except (IndexDamagedError, IndexRefusedError):
+            return {}
+
+    def _note(self, scored: Mapping[str, float]) -> None:
+        if self.repo.is_shallow or not scored:
+            return
+        with suppress(IndexDamagedError, IndexRefusedError), HistoryIndex(self.repo) as index:
+            index.note_risks(self.model.version, scored)
 
     # -- steps ---------------------------------------------------------------------------------------
 
@@ -196,31 +219,31 @@ class Screener:
             index.note_risks(version, scored)
             known |= scored
         unscored = lacking - fresh
-        if len(unscored) > _FEW:
-            everything = self.repo.log(tip)
-            scored = self._score(walk(self.repo, everything, {meta.sha for meta in everything}))
-        else:
-            scored = self._score(self._one_by_one(index, unscored))
-        index.note_risks(version, scored)
-        known |= {sha: scored[sha] for sha in unscored}
+        if unscored:
+            scored = self._score(self._again(index, line, unscored))
+            index.note_risks(version, scored)
+            known |= scored
         return sorted(known[sha] for sha in line)
 
     def _score(self, rows: Iterator[Row]) -> dict[str, float]:
         """Risks of the measured ones by SHA; the diffs are let go at once."""
         scored: dict[str, float] = {}
-        source = ((r.commit.sha, r.features) for r in rows if r.features is not None and r.commit.sha is not None)
+        source = ((row.commit.sha, row.features) for row in rows if row.commit.sha is not None)
         while batch := list(islice(source, _BATCH)):
             risks = self.model.risks([features for _, features in batch])
             scored.update(zip((sha for sha, _ in batch), risks, strict=True))
         return scored
 
-    def _one_by_one(self, index: HistoryIndex, shas: Collection[str]) -> Iterator[Row]:
-        for meta in self.repo.metas(sorted(shas)):
-            parent = meta.parents[0] if meta.parents else None
-            author = self.repo.metas([meta.parents[1]])[0].author if len(meta.parents) > 1 else None
-            commit = as_commit(meta, self._files(meta.sha, parent), author)
-            with LineCounts(self.repo) as line_count:
-                yield Row(commit, extract(commit, self._past(index, commit, parent), line_count))
+    def _again(self, index: HistoryIndex, line: Sequence[str], unscored: Collection[str]) -> Iterator[Row]:
+        """Measure changes of a first-parent line (newest first) that the index holds without a risk."""
+        oldest = max(k for k, sha in enumerate(line) if sha in unscored)
+        parents = self.repo.metas([line[oldest]])[0].parents
+        before = parents[0] if parents else None
+        metas = self.repo.log(stdin=[line[0], *([f"^{before}"] if before else [])])
+        inside = {meta.sha for meta in metas}
+        # What these commits grow from lies before `before`, so its past is that of the line wherever a branch comes in.
+        base = {root: index.past(before) for root in {parent for meta in metas for parent in meta.parents} - inside}
+        return walk(self.repo, metas, unscored, index.history, base, index.size, index.ordinals(inside))
 
     def _walk_on(self, index: HistoryIndex | None, metas: Sequence[CommitMeta], wanted: Collection[str] | None = None) -> Iterator[Row]:
         """Walk commits that grow from what the index holds; its history learns them, the file does not yet."""
@@ -306,22 +329,20 @@ class _Windows:
                 self._children[meta.parents[0]] = self._children.get(meta.parents[0], 0) + 1
         self._of: dict[str, tuple[list[float], list[float]]] = {}
 
-    def before(self, commit: Commit) -> list[float]:
-        """The risks, ascending; they hold until the next `add`."""
-        return self._of.get(commit.parents[0], ([], []))[1] if commit.parents else []
+    def before(self, parents: Sequence[str]) -> list[float]:
+        """The risks before a commit with these parents, ascending; they hold until the next `add`."""
+        return self._of.get(parents[0], ([], []))[1] if parents else []
 
-    def add(self, commit: Commit, risk: float) -> None:
-        """Note the commit's risk for its first-parent children."""
-        assert commit.sha is not None
-        parent = commit.parents[0] if commit.parents else None
-        order, ascending = self._take(parent) if parent else ([], [])
-        if not self._children.get(commit.sha):
+    def add(self, sha: str, parents: Sequence[str], risk: float) -> None:
+        """Note a commit's risk for its first-parent children."""
+        order, ascending = self._take(parents[0]) if parents else ([], [])
+        if not self._children.get(sha):
             return
         order.append(risk)
         insort(ascending, risk)
         if len(order) > levels.N_RECENT:
             del ascending[bisect_left(ascending, order.pop(0))]
-        self._of[commit.sha] = (order, ascending)
+        self._of[sha] = (order, ascending)
 
     def _take(self, parent: str) -> tuple[list[float], list[float]]:
         if parent not in self._of:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -21,10 +21,10 @@ _MAX_ASKED: Final = 500  # blobs in flight: 41 bytes each stay below a pipe's 64
 
 
 class Row(NamedTuple):
-    """A walked commit with its measures; `features` is None where they were not asked for."""
+    """A walked commit with its measures."""
 
     commit: Commit
-    features: CommitFeatures | None
+    features: CommitFeatures
 
 
 class LineCounts:
@@ -195,6 +195,7 @@ def walk(
     history: History | None = None,
     base: dict[str, Past] | None = None,
     offset: int = 0,
+    recorded: Mapping[str, int] | None = None,
 ) -> Iterator[Row]:
     """Record `metas` (parents before children) into a history and measure the wanted ones on the way.
 
@@ -204,37 +205,47 @@ def walk(
         history: the history so far, which is extended; empty when None.
         base: the pasts of commits that `metas` grow from, sized for offset + len(metas) ordinals.
         offset: ordinal of the first of `metas`.
+        recorded: ordinals of `metas` when the history holds them already; nothing is recorded then.
     Yields:
-        A Row for each commit that is no merge, and for each wanted merge, in order.
+        A Row for each wanted commit, in order.
     """
     history = history if history is not None else History()
     edge = repo.shallow_edge()
-    authors = {meta.sha: meta.author for meta in metas} if wanted is None or any(len(m.parents) > 1 for m in metas) else {}
-    asked_merges = [m for m in metas if len(m.parents) > 1 and wanted is not None and m.sha in wanted]
-    beyond = repo.metas(sorted({m.parents[1] for m in asked_merges if m.parents[1] not in authors}))  # tips that an earlier walk recorded
-    authors |= {meta.sha: meta.author for meta in beyond}
-    picked = [m for m in metas if len(m.parents) < 2 or (wanted is not None and m.sha in wanted)]
-    diffs = repo.diffs([(m.sha, m.parents[0] if m.parents else None) for m in picked if m.sha not in edge])
-    pasts = Pasts(metas, base, offset)
+    chosen = {m.sha for m in metas if (len(m.parents) < 2 if wanted is None else m.sha in wanted)}
+    authors = _branch_authors(repo, [m for m in metas if len(m.parents) > 1 and m.sha in chosen], metas)
+    pairs = [(m.sha, m.parents[0] if m.parents else None) for m in metas if m.sha not in edge]
+    measured = repo.diffs([pair for pair in pairs if pair[0] in chosen])
+    merges = {m.sha for m in metas if len(m.parents) > 1}
+    others = repo.touches([pair for pair in pairs if pair[0] not in chosen and pair[0] not in merges and recorded is None])
+    pasts = Pasts(metas, base, offset if recorded is None else offset - len(metas))
     with LineCounts(repo) as line_count:
-        if wanted is None or wanted:
-            diffs = _ahead(diffs, line_count)
+        diffs = _ahead(measured, line_count)
         for ordinal, meta in enumerate(metas, offset):
-            is_merge = len(meta.parents) > 1
-            asked = meta.sha in wanted if wanted is not None else not is_merge
-            if not is_merge or asked:
-                files = next(diffs) if meta.sha not in edge else ()
-                commit = as_commit(meta, files, authors.get(meta.parents[1]) if is_merge else None)
-                features = None
-                if asked:
-                    known = None if repo.is_shallow else history.before(commit.author, commit.time, files, pasts.of_parent(meta))
-                    features = extract(commit, known, line_count)
-                    if meta.sha in edge:
-                        features = edge_features(features)
-                if not is_merge:
+            at_edge, asked = meta.sha in edge, meta.sha in chosen
+            files: tuple[FileChange, ...] = ()
+            if asked:
+                files = () if at_edge else next(diffs)
+                commit = as_commit(meta, files, authors.get(meta.sha))
+                known = None if repo.is_shallow else history.before(commit.author, commit.time, files, pasts.of_parent(meta))
+                features = extract(commit, known, line_count)
+                yield Row(commit, edge_features(features) if at_edge else features)
+            if recorded is None:
+                if meta.sha not in merges:
+                    files = files if asked or at_edge else next(others)
                     history.record(ordinal, meta.author, meta.time, is_fix(meta.message), files)
-                yield Row(commit, features)
-            pasts.close(meta, ordinal)
+                pasts.close(meta, ordinal)
+            else:
+                pasts.close(meta, recorded[meta.sha])
+
+
+def _branch_authors(repo: Repository, merges: Sequence[CommitMeta], metas: Sequence[CommitMeta]) -> dict[str, str]:
+    """The author of the newest commit that each merge brought, by the merge's SHA."""
+    if not merges:
+        return {}
+    authors = {meta.sha: meta.author for meta in metas}
+    beyond = sorted({m.parents[1] for m in merges} - authors.keys())  # tips that an earlier walk recorded
+    authors |= {meta.sha: meta.author for meta in repo.metas(beyond)}
+    return {m.sha: authors[m.parents[1]] for m in merges}
 
 
 def edge_features(features: CommitFeatures) -> CommitFeatures:

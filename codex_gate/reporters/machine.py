@@ -109,8 +109,8 @@ def _number(value: float | None, digits: int = _PRECISION) -> float | None:
 
 
 def _measures(values: Mapping[str, float]) -> Object:
-    # In one go: a bulk screen writes two hundred thousand of them.
-    return {name: None if v != v else int(v) if v.is_integer() else round(v, _FEATURE_PRECISION) for name, v in values.items()}
+    # In one go: a bulk screen writes two hundred thousand of them. v - v is 0 for what is finite alone.
+    return {name: None if v - v != 0 else int(v) if v % 1 == 0 else round(v, _FEATURE_PRECISION) for name, v in values.items()}
 
 
 def _measure(value: float) -> float | None:

@@ -25,7 +25,7 @@ NAN = math.nan
 def measured(repo: Repo, *wanted: str, path: Path | None = None) -> dict[str, CommitFeatures]:
     gate = repo.open(path)
     rows = walk(gate, gate.log("HEAD"), set(wanted) or None)
-    return {row.commit.sha: row.features for row in rows if row.features is not None and row.commit.sha is not None}
+    return {row.commit.sha: row.features for row in rows if row.commit.sha is not None}
 
 
 # -- worked out by hand --------------------------------------------------------------------------------------
@@ -310,7 +310,6 @@ def test_lines_before_equal_the_files_also_after_evil_merges(repo: Repo, seed: i
     gate = repo.open()
     checked = 0
     for row in walk(gate, gate.log("--all"), set(shas)):
-        assert row.features is not None
         expected = lines_before(repo, row.commit.parents[0], row.commit.files) if row.commit.parents else 0
         assert row.features["lt"] == expected
         checked += expected > 0
@@ -321,7 +320,7 @@ def test_lines_before_a_walk_that_starts_late(repo: Repo) -> None:
     shas = repo.build([Node({"a": "1\n2\n"}), Node({"a": "1\n2\n3"}, [0]), Node({"a": "3"}, [1]), Node({"a": "4\n"}, [2])])
     gate = repo.open()
     metas = gate.log("HEAD", f"^{shas[1]}")
-    found = [row.features["lt"] for row in walk(gate, metas, {shas[2], shas[3]}) if row.features is not None]
+    found = [row.features["lt"] for row in walk(gate, metas, {shas[2], shas[3]})]
     assert found == [3, 1]
 
 

@@ -186,7 +186,6 @@ def test_walk_equals_the_reference_on_random_histories(repo: Repo, seed: int) ->
     assert len(rows) == len(shas)
     kinds: Counter[str] = Counter()
     for row in rows:
-        assert row.features is not None
         assert row.commit.sha is not None
         expected = reference.features(row.commit.sha)
         found = {name: row.features[name] for name in NAMES}
@@ -370,11 +369,9 @@ def test_renames_of_empty_files_do_not_link(repo: Repo) -> None:
     gate = repo.open()
     rows = {row.commit.sha: row for row in walk(gate, gate.log("HEAD"), None)}
     features = rows[last].features
-    assert features is not None
     assert (features["touches_sum"], features["fixes_sum"]) == (1, 0)
     middle = list(rows.values())[1]
     assert middle.commit.files[0].status == "R"
-    assert middle.features is not None
     assert middle.features["touches_sum"] == 0
 
 

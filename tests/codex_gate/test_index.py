@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -44,9 +44,29 @@ def indexed(repo: Repo | Repository, revision: str) -> Verdict:
     return verdict(change)
 
 
+class Forgetful(Screener):
+    """Takes no risk from the index and notes none: an independent reference."""
+
+    def _noted(self, shas: Collection[str]) -> dict[str, float]:
+        return {}
+
+    def _note(self, scored: Mapping[str, float]) -> None:
+        return
+
+
 def walked(repo: Repo, *shas: str) -> dict[str, Verdict]:
     """The same without an index: one walk over the history."""
-    return {str(f.sha): verdict(f) for f in Screener(repo.open(), FakeModel()).many(shas)}
+    return {str(f.sha): verdict(f) for f in Forgetful(repo.open(), FakeModel()).many(shas)}
+
+
+def test_bulk_screening_with_noted_risks_equals_bulk_screening_without(straight: Repo) -> None:
+    shas = straight.git("rev-list", "main").split()
+    few = shas[: len(shas) // 3]
+    expected = walked(straight, *few)
+    for _ in range(2):  # the first run notes what the second reads
+        assert {str(f.sha): verdict(f) for f in Screener(straight.open(), FakeModel()).many(few)} == expected
+    with HistoryIndex(straight.open()) as index:
+        assert index.risks(FakeModel.version, shas).keys() >= set(few)
 
 
 def line(n: int, start: int = 0) -> list[Node]:

@@ -39,7 +39,6 @@ def test_rows_come_in_order_and_merges_only_when_wanted(repo: Repo) -> None:
     order = [m.sha for m in repo.open().log("HEAD")]
     plain = rows(repo)
     assert [row.commit.sha for row in plain] == [sha for sha in order if sha != shas[4]]
-    assert all(row.features is not None for row in plain)
     with_merges = rows(repo, set(shas))
     assert [row.commit.sha for row in with_merges] == order
     assert {row.commit.sha: row.features for row in with_merges if row.commit.sha != shas[4]} == {row.commit.sha: row.features for row in plain}
@@ -48,12 +47,10 @@ def test_rows_come_in_order_and_merges_only_when_wanted(repo: Repo) -> None:
 def test_only_wanted_commits_are_measured(repo: Repo) -> None:
     shas = repo.build(nodes())
     found = rows(repo, {shas[2]})
-    assert [row.commit.message for row in found if row.features is not None] == ["fix topic"]
-    assert len(found) == 5, "the others are walked, as their touches are the past of what follows"
-    assert rows(repo, {"1" * 40})[0].features is None
-    assert [row.features for row in rows(repo, set())] == [None] * 5
+    assert [row.commit.message for row in found] == ["fix topic"], "the others are walked for their touches alone"
+    assert rows(repo, {"1" * 40}) == rows(repo, set()) == []
     everything = {row.commit.sha: row.features for row in rows(repo)}
-    assert next(row.features for row in found if row.features is not None) == everything[shas[2]]
+    assert found[0].features == everything[shas[2]]
 
 
 def test_a_row_holds_the_commit_with_its_files(repo: Repo) -> None:
@@ -69,7 +66,6 @@ def test_a_merge_is_what_it_brought_credited_to_the_branch(repo: Repo) -> None:
     assert merge.commit.author == "bob@example.org"
     assert {f.path for f in merge.commit.files} == {"b", "evil"}
     features = merge.features
-    assert features is not None
     # Before the merge the main line knew the root and "main": Bob had done nothing there, b was touched once.
     assert {name: features[name] for name in ("exp", "touches_sum", "fixes_sum", "la", "ld", "lt", "new_files")} == {
         "exp": 0, "touches_sum": 1, "fixes_sum": 0, "la": 2, "ld": 1, "lt": 1, "new_files": 1}  # fmt: skip
@@ -79,7 +75,6 @@ def test_merges_leave_no_touch(repo: Repo) -> None:
     shas = repo.build(nodes())
     for wanted in (set(shas), {shas[5]}):
         after = next(row for row in rows(repo, wanted) if row.commit.sha == shas[5])
-        assert after.features is not None
         assert (after.features["touches_sum"], after.features["exp"], after.features["fixes_sum"]) == (3, 2, 1)
         assert after.features["days_since_change"] == 3, "topic's last commit, not the merge"
 
@@ -148,7 +143,6 @@ def test_a_parent_named_twice_counts_once(repo: Repo) -> None:
     found = {row.commit.sha: row.features for row in rows(repo, {first, twice, last})}
     assert len(found) == 3
     features = found[last]
-    assert features is not None
     assert (features["exp"], features["touches_sum"]) == (1, 1)
 
 
@@ -239,4 +233,4 @@ def test_as_commit_keeps_everything() -> None:
 
 def test_every_row_has_every_measure(repo: Repo) -> None:
     repo.build(nodes())
-    assert all(tuple(row.features.values) == FEATURE_NAMES for row in rows(repo) if row.features is not None)
+    assert all(tuple(row.features.values) == FEATURE_NAMES for row in rows(repo))

@@ -84,8 +84,8 @@ def mine(repo: Repository, labels: dict[str, Label], until: int | None = None, p
     progress(f"{len(metas)} commits to walk, {len(wanted)} of them labelled")
     for done, row in enumerate(walk(repo, metas, wanted), 1):
         if done % 5000 == 0:
-            progress(f"{done} of {len(metas)} commits")
-        if row.features is not None and row.commit.sha is not None:
+            progress(f"{done} of {len(wanted)} labelled commits")
+        if row.commit.sha is not None:
             label = labels[row.commit.sha]
             yield tables.LabelledRow(row.commit.sha, row.commit.time, label.buggy, label.fix_time, row.features.values)
 
