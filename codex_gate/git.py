@@ -17,10 +17,16 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 from codex_gate.diffs import END, ZERO_ID, Entry, blobs_of, pair_lines, parse_listings, parse_pair, parse_raw, parse_stream
 from codex_gate.errors import GitError, RangeError, UsageError
@@ -29,6 +35,7 @@ from codex_gate.types import FileChange
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 MAX_DIFF_MB = 8  # a larger file is treated as binary: memory stays bounded, nobody reviews such a diff (chosen)
 MAX_TIME = 253_402_300_799  # the last second of the year 9999; a later date is a broken clock
+_PIPE = 1 << 20  # bytes; the largest that Linux gives an ordinary user
 _LISTED = 2048  # pairs whose files are listed at once; bounds memory (chosen)
 _AROUND = 256  # pairs that are listed at once where blobs are missing (chosen)
 _SHA = re.compile(r"[0-9a-f]{40}\Z")
@@ -279,6 +286,7 @@ class Repository:
             args = self._command(["diff-tree", "--stdin", "--always", *_DIFF])
             process = subprocess.Popen(args, cwd=self.git_dir, env=self._env(extra), stdin=names, stdout=subprocess.PIPE, stderr=errors, bufsize=0)
             assert process.stdout is not None
+            _widen(process.stdout.fileno())
             try:
                 yield from parse_stream(process.stdout, [new for new, _ in pairs])
             finally:
@@ -481,6 +489,14 @@ def _minutes(zone: str) -> int:
 
 
 # -- small helpers -------------------------------------------------------------------------------------
+
+
+def _widen(pipe: int) -> None:
+    """Let git work ahead while its reader is busy with what came before; where a pipe's size is fixed, nothing happens."""
+    size = getattr(fcntl, "F_SETPIPE_SZ", None)
+    if size is not None:
+        with suppress(OSError):  # above the user's limit
+            fcntl.fcntl(pipe, size, _PIPE)
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

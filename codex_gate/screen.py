@@ -24,7 +24,7 @@ from codex_gate.walk import LineCounts, Row, as_commit, edge_features, walk
 
 _FAR_BEHIND = 32  # places where new commits leave the known history; more cost more than a walk from the root
 _MAX_FOCUS = 200  # files that are scored one by one for the places to look first
-_BATCH = 2048  # changes that are scored at once; enough to make numpy worth its import where it is installed
+_BATCH = 256  # changes that are scored at once: git works ahead meanwhile, as far as its pipe reaches
 
 SHALLOW = Notice(
     "shallow",
@@ -137,7 +137,7 @@ class Screener:
         rows = self._classified(walk(self.repo, metas, needed - noted.keys()), asked)
         scored: dict[str, float] = {}
         while batch := list(islice(rows, _BATCH)):
-            risks = self.model.risks([features for _, features, _ in batch])
+            risks = self.model.risks([features for _, features, _ in batch], len(needed) - len(noted))
             for (commit, features, categories), risk in zip(batch, risks, strict=True):
                 for meta in line:  # those before this one whose risk was noted by an earlier run
                     if meta.sha == commit.sha:
