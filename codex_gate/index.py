@@ -183,12 +183,19 @@ class HistoryIndex:
 
     def missing(self, sha: str) -> list[CommitMeta]:
         """Ancestors of `sha`, itself included, that the index does not hold yet; parents before children."""
-        if sha in self.tips:
+        if self._holds(sha):  # and with it all its ancestors
             return []
         try:
             return self._repo.log(stdin=[sha, *(f"^{tip}" for tip in self.tips)])
         except GitError as error:
             raise self._pruned(error) from error
+
+    def _holds(self, sha: str) -> bool:
+        name = bytes.fromhex(sha)
+        at = self._shas.find(name)
+        while at % 20 and at >= 0:  # found across two names
+            at = self._shas.find(name, at + 1)
+        return at >= 0
 
     def past(self, sha: str | None, room: int = 0) -> Past:
         """The commits of the index that are `sha` or its ancestors; `room` more ordinals are left empty.
