@@ -58,7 +58,7 @@ def standing(finding: Finding, thresholds: Thresholds) -> str:
 
 
 def meaning(risk: float) -> str:
-    """The calibrated risk as a natural frequency."""
+    """The calibrated risk as a natural frequency, claimed for the projects that it was calibrated on alone."""
     tenths, hundredths = round(10 * risk), round(100 * risk)
     if hundredths == 0:
         often = "fewer than 1 in 100"
@@ -68,7 +68,7 @@ def meaning(risk: float) -> str:
         often = f"about {hundredths} in 100"
     else:
         often = f"about {tenths} in 10"
-    return f"Of changes scored like this, {often} needed a fix."
+    return f"Where the model learned, {often} changes scored like this needed a fix."
 
 
 def levels(thresholds: Thresholds, n: int) -> str:

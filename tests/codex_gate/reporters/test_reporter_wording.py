@@ -43,7 +43,7 @@ def test_percent_never_claims_certainty(share: float, digits: int, expected: str
     ],
 )
 def test_meaning_is_a_natural_frequency(risk: float, expected: str) -> None:
-    assert wording.meaning(risk) == f"Of changes scored like this, {expected} needed a fix."
+    assert wording.meaning(risk) == f"Where the model learned, {expected} changes scored like this needed a fix."
 
 
 @pytest.mark.parametrize(
