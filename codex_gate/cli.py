@@ -154,7 +154,7 @@ def _many(options: argparse.Namespace, screener: Screener, repo: Repository) -> 
 
     if options.commits:
         shas = pick(_commit_list(options.commits, read_shas), repo)
-        scope = f"{len(shas)} commits"
+        scope = "commits from standard input" if options.commits == "-" else f"commits listed in {options.commits}"
     else:
         base, head, scope = _range(options.each, repo)
         new = repo.resolve(head)
