@@ -114,5 +114,5 @@ def _word(word: str) -> str:
 
 
 def message(text: str) -> str:
-    """Visible text for a SARIF message: no embedded links (§3.11.6) and no placeholders (§3.11.5) in it."""
+    """Visible text for a SARIF message: no embedded links (§3.11.6) and no numbered arguments (§3.11.5) in it."""
     return re.sub(r"\{(\d+)\}", r"{{\1}}", re.sub(r"([\[\]])", r"\\\1", text))
