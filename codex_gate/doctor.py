@@ -37,10 +37,10 @@ def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator
         yield Check("ok", "model", f"{model.version}, {len(model.feature_names)} measures, base rate {model.base_rate * 100:.0f} %, in {model_dir}")
     except GateError as error:
         yield Check("fail", "model", str(error))
-    if find_spec("onnxruntime"):
-        yield Check("ok", "onnxruntime", "installed: bulk scoring runs on it")
+    if find_spec("numpy"):
+        yield Check("ok", "numpy", "installed: bulk scoring is quicker with it")
     else:
-        yield Check("ok", "onnxruntime", "not installed; tier 1 needs none (pip install 'codex-gate[onnx]' makes bulk scoring quicker)")
+        yield Check("ok", "numpy", "not installed; tier 1 needs none (pip install 'codex-gate[onnx]' makes bulk scoring quicker)")
     try:
         repo = Repository.discover(path, environ)
     except GateError as error:

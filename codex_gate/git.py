@@ -1,6 +1,6 @@
 """Everything that is asked of git: revisions, history, diffs, blobs.
 
-One backend: git processes. libgit2 costs 100 ms to import and scores some renames differently, which would
+One backend: git processes. libgit2 scores some renames differently, which would
 give the same change two verdicts; a test holds this module to its values (tests/codex_gate/test_git.py).
 
 Nothing in the screened tree can steer these calls: attributes are not read (`* -diff` in a pull request

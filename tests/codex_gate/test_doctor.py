@@ -39,7 +39,7 @@ def test_a_healthy_repository_is_all_ok(repo: Repo, model: Path) -> None:
     build(repo, 60)
     found = checks(repo, model)
     assert {check.state for check in found.values()} == {"ok"}
-    assert list(found) == ["codex-gate", "model", "onnxruntime", "git", "repository", "history", "default base", "index", "author"]
+    assert list(found) == ["codex-gate", "model", "numpy", "git", "repository", "history", "default base", "index", "author"]
     assert found["model"].found.startswith("test-1, 3 measures, base rate 10")
     assert str(model) in found["model"].found
     assert "main" in found["default base"].found
@@ -140,10 +140,10 @@ def test_an_old_git_is_a_failure(repo: Repo, model: Path, monkeypatch: pytest.Mo
     assert checks(repo, model)["git"] == Check("fail", "git", "git version 2.17.1; 2.31 or newer is needed")
 
 
-def test_without_onnxruntime_it_says_that_none_is_needed(repo: Repo, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_numpy_it_says_that_none_is_needed(repo: Repo, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build(repo, 1)
     monkeypatch.setattr(doctor, "find_spec", lambda name: None)
-    found = checks(repo, model)["onnxruntime"]
+    found = checks(repo, model)["numpy"]
     assert found.state == "ok"
     assert "codex-gate[onnx]" in found.found
 
