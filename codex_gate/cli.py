@@ -1,6 +1,6 @@
 """`codex-gate`: commands, and the only place where errors become exit codes.
 
-Exit codes: 0 done · 1 a gate tripped · 2 wrong use, configuration or input · 3 our fault · 5 done in part.
+Exit codes: 0 done · 1 a gate tripped · 2 wrong use, configuration or input · 3 our fault.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="codex-gate",
         description="How likely is this change to need a fix, and where to look first.",
-        epilog="exit codes: 0 done, 1 gate tripped, 2 wrong use or input, 3 internal error, 5 done in part",
+        epilog="exit codes: 0 done, 1 gate tripped, 2 wrong use or input, 3 internal error",
     )
     parser.add_argument("--version", action="version", version=f"codex-gate {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -150,7 +150,6 @@ def _many(options: argparse.Namespace, screener: Screener, repo: Repository) -> 
 
     from codex_gate.git import read_shas
     from codex_gate.screen import pick
-    from codex_gate.types import Report, Thresholds
 
     if options.commits:
         shas = pick(_commit_list(options.commits, read_shas), repo)
@@ -162,13 +161,22 @@ def _many(options: argparse.Namespace, screener: Screener, repo: Repository) -> 
     if not shas:
         _say(f"{scope if options.each else options.commits} holds no commits: there is nothing to screen")
         return 0
-    gc.disable()  # rows come by the thousand and hold no cycles: looking for some costs a tenth of the time
+    gc.disable()  # rows come by the thousand and hold no cycles: looking for some cost a tenth of the time (2026-11-23)
+    try:
+        return _report_many(options, screener, repo, shas, scope)
+    finally:
+        gc.enable()
+
+
+def _report_many(options: argparse.Namespace, screener: Screener, repo: Repository, shas: Sequence[str], scope: str) -> int:
+    import time
+
+    from codex_gate.types import Report, Thresholds
+
     progress = _progress if sys.stderr.isatty() and not sys.stdout.isatty() else lambda done, of: None
     findings = screener.many(shas, progress)
     if (options.format or ("terminal" if sys.stdout.isatty() else "jsonl")) == "jsonl":
         return _stream(options, findings, screener.model)
-    import time
-
     rows = tuple(findings)
     limits = Thresholds(0, screener.model.base_rate)
     report = Report(scope, None, rows, limits, (), screener.model.version, time.perf_counter() - screener.started, str(repo.top or repo.git_dir))

@@ -70,7 +70,9 @@ class Screener:
             message = "\n\n".join(meta.message for meta in metas if len(meta.parents) < 2)
             whole = Commit(new, (old,), last.author, last.time, last.utc_offset, message, files)
             change = self._finding(whole, self._past(index, whole, old), recent, limits, _headline(metas))
-            commits = tuple(self._brief(r.commit, r.features, recent, limits) for r in self._walk_on(index, metas))
+            commits = tuple(
+                self._brief(r.commit, r.features, rules.classify(r.commit), self.model.risk(r.features), recent, limits) for r in self._walk_on(index, metas)
+            )
             return self._report(scope, change, commits, limits, self._notices(index))
 
         return self._with_index(run)
@@ -148,7 +150,7 @@ class Screener:
                     recent = [] if self.repo.is_shallow else windows.before(commit.parents)
                     limits = levels.thresholds(recent, self.model.base_rate)
                     known = None if any(n.code == "shallow-edge" for n in features.notices) else risk
-                    found = self._brief(commit, features, recent, limits, known, categories)
+                    found = self._brief(commit, features, categories, known, recent, limits)
                     yield replace(found, notices=(*found.notices, SHALLOW)) if self.repo.is_shallow else found
                 windows.add(commit.sha, commit.parents, risk)
                 scored[commit.sha] = risk
@@ -260,7 +262,9 @@ class Screener:
     def _finding(self, commit: Commit, past: ChangePast | None, recent: Sequence[float], limits: Thresholds, heading: str) -> Finding:
         """The full verdict on one change: with complexity, reasons and the files to look at first."""
         with LineCounts(self.repo) as line_count:
-            finding = replace(self._brief(commit, extract(commit, past, line_count), recent, limits), title=heading)
+            features = extract(commit, past, line_count)
+            finding = self._brief(commit, features, rules.classify(commit), self.model.risk(features), recent, limits)
+            finding = replace(finding, title=heading)
             if finding.level is Level.LOW and not self.thorough:
                 return finding
             measured = {**finding.features.values, "complexity_delta": self._complexity(commit)}
@@ -280,20 +284,19 @@ class Screener:
         self,
         commit: Commit,
         features: CommitFeatures,
+        categories: tuple[Classification, ...],
+        risk: float | None,
         recent: Sequence[float],
         limits: Thresholds,
-        risk: float | None = math.nan,
-        categories: tuple[Classification, ...] | None = None,
     ) -> Finding:
-        """The verdict in short; risk (NaN) and categories (None) are worked out where they are not given."""
-        value = self.model.risk(features) if risk is not None and math.isnan(risk) else risk
+        """The verdict in short."""
         return Finding(
             sha=commit.sha,
             title=title(commit.message) if commit.message is not None else "staged changes",
-            risk=value,
-            level=levels.level(value, limits),
-            percentile=levels.percentile(value, recent) if value is not None else None,
-            classifications=rules.classify(commit) if categories is None else categories,
+            risk=risk,
+            level=levels.level(risk, limits),
+            percentile=levels.percentile(risk, recent) if risk is not None else None,
+            classifications=categories,
             features=features,
             notices=features.notices,
         )

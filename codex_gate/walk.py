@@ -154,8 +154,8 @@ def _ahead(diffs: Iterator[tuple[FileChange, ...]], line_count: LineCounts) -> I
 class Pasts:
     """The ancestors of each commit while the walk still needs them."""
 
-    def __init__(self, metas: Sequence[CommitMeta], base: dict[str, Past] | None = None, offset: int = 0) -> None:
-        self._size = offset + len(metas)
+    def __init__(self, metas: Sequence[CommitMeta], size: int, base: dict[str, Past] | None = None) -> None:
+        self._size = size  # ordinals in all
         self._waiting = Counter(p for meta in metas for p in meta.parents)
         self._pasts = dict(base or {})
 
@@ -217,7 +217,7 @@ def walk(
     measured = repo.diffs([pair for pair in pairs if pair[0] in chosen])
     merges = {m.sha for m in metas if len(m.parents) > 1}
     others = repo.touches([pair for pair in pairs if pair[0] not in chosen and pair[0] not in merges and recorded is None])
-    pasts = Pasts(metas, base, offset if recorded is None else offset - len(metas))
+    pasts = Pasts(metas, offset + len(metas) if recorded is None else offset, base)
     with LineCounts(repo) as line_count:
         diffs = _ahead(measured, line_count)
         for ordinal, meta in enumerate(metas, offset):

@@ -216,7 +216,7 @@ def meta(sha: str, *parents: str) -> CommitMeta:
 
 def test_pasts_are_let_go_when_nobody_needs_them() -> None:
     metas = [meta("a"), meta("b", "a"), meta("c", "a"), meta("d", "b", "c"), meta("e", "d")]
-    pasts = Pasts(metas)
+    pasts = Pasts(metas, len(metas))
     seen = {}
     for ordinal, one in enumerate(metas):
         seen[one.sha] = bytes(pasts.of_parent(one).flags)

@@ -13,7 +13,6 @@ from markdown_it.token import Token
 
 from codex_gate.reporters import Terminal, render
 from codex_gate.reporters.hostile import cell, code, no_commands, prose, shorten_path, shown, visible, writable
-from codex_gate.reporters.plain import writable_in
 from codex_gate.types import Level
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -169,9 +168,3 @@ def test_paths_lose_their_middle() -> None:
 
 def test_a_megabyte_title_is_cut_before_the_work() -> None:
     assert len(shown("\x1b" * 1_000_000, 80)) == 80
-
-
-def test_narrow_encodings_get_marks_they_can_hold() -> None:
-    assert writable_in("31 % risk – high ↑ …", "ascii") == "31 % risk - high ^ ~"
-    assert writable_in("修 –", "cp1252") == "\\u4fee -"
-    assert writable_in("31 % – 修", "utf-8") == "31 % – 修"
