@@ -215,21 +215,24 @@ def _sink(options: argparse.Namespace) -> Iterator[IO[str]]:
     if target is None:
         yield sys.stdout
         return
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        replaced = target.is_file() or not target.exists()  # not /dev/stdout, not a pipe
-        part = target.resolve().with_name(target.name + f".{os.getpid()}.part") if replaced else target
-        sink = part.open("w", encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror}") from error
-    try:
+    replaced, part = False, target
+    try:  # around the opening too: an interrupt right behind it must not leave the part
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            replaced = target.is_file() or not target.exists()  # not /dev/stdout, not a pipe
+            if replaced:
+                part = target.resolve().with_name(target.name + f".{os.getpid()}.part")
+            sink = part.open("w", encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise UsageError(f"{target} cannot be written: {error.strerror}") from error
         with sink:
             yield sink
         if replaced:
             part.replace(target.resolve())
     except BaseException:
-        if replaced:
-            part.unlink(missing_ok=True)
+        if part != target:
+            with suppress(OSError):
+                part.unlink()
         raise
 
 
