@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from codex_gate import __version__
-from codex_gate.errors import GateError, UsageError
+from codex_gate.errors import ConfigError, GateError, UsageError
 
 if TYPE_CHECKING:
+    from codex_gate.config import Settings
     from codex_gate.git import Repository
     from codex_gate.model import Model
+    from codex_gate.policy import Policy
     from codex_gate.screen import Screener
-    from codex_gate.types import Finding, Level, Report
+    from codex_gate.types import Finding, Report
 
 FORMATS = ("terminal", "json", "jsonl", "markdown", "sarif")
 LEVELS = ("moderate", "high", "critical")
@@ -88,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--each", metavar="BASE..HEAD", help="every commit of a range for itself, in history order")
     screen.add_argument("--format", choices=FORMATS, help="terminal (default), json, jsonl (default of --commits and --each in a pipe), markdown, sarif")
     screen.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
-    screen.add_argument("--fail-on", choices=(*LEVELS, "never"), default="never", help="exit 1 when a change reaches this level (default: never)")
+    screen.add_argument("--fail-on", choices=(*LEVELS, "never"), help="exit 1 when a change reaches this level (default: never)")
+    screen.add_argument("--noise-budget", metavar="PERCENT", help="share of recent changes that may stand out at all (default: 30)")
+    screen.add_argument("--path", action="append", metavar="GLOB", help="look at these files alone; !GLOB leaves files out; may be repeated")
     _add_common(screen)
     screen.set_defaults(run=_screen)
 
@@ -96,7 +100,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(doctor)
     doctor.set_defaults(run=_doctor)
 
-    schema = commands.add_parser("schema", help="print the JSON Schema of the json and jsonl formats")
+    hook = commands.add_parser("hook", help="what the pre-commit hooks run: speaks when a change stands out, stops nothing unless configured")
+    hook.add_argument("--push", action="store_true", help="what a push brings, from PRE_COMMIT_FROM_REF and PRE_COMMIT_TO_REF, in place of the index")
+    _add_common(hook)
+    hook.set_defaults(run=_hook)
+
+    config = commands.add_parser("config", help="the settings in force and where each comes from")
+    config.add_argument("--base", metavar="REV", help="read .codex-gate.yaml from this commit, as a range in CI does")
+    _add_common(config)
+    config.set_defaults(run=_config)
+
+    schema = commands.add_parser("schema", help="print the JSON Schema of the json and jsonl formats, or of .codex-gate.yaml")
+    schema.add_argument("what", nargs="?", choices=("report", "config"), default="report", help="report (default) or config")
     schema.set_defaults(run=_schema)
     return parser
 
@@ -104,33 +119,90 @@ def _parser() -> argparse.ArgumentParser:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-C", "--repository", type=Path, default=Path("."), metavar="DIR", help="the repository (default: the current directory)")
     parser.add_argument("--model", type=Path, metavar="DIR", help="a model directory (default: the one that ships)")
-
-
-def _load_model(options: argparse.Namespace) -> Model:
-    from codex_gate.model import Model, default_directory
-
-    return Model.load(options.model or default_directory())
+    parser.add_argument("--config", metavar="FILE", help="a configuration in place of .codex-gate.yaml")
 
 
 def _screen(options: argparse.Namespace) -> int:
     from codex_gate.git import Repository
-    from codex_gate.screen import Screener
 
     repo = Repository.discover(options.repository, os.environ)
-    screener = Screener(repo, _load_model(options), thorough=options.format in ("json", "jsonl", "sarif"))
-    if options.commits or options.each:
-        return _many(options, screener, repo)
-    if options.staged:
-        import time
+    with _screener(options, repo, _trusted(options, repo), thorough=options.format in ("json", "jsonl", "sarif")) as screener:
+        if options.commits or options.each:
+            return _many(options, screener, repo)
+        if options.staged:
+            import time
 
-        report = screener.staged(repo.identity(os.environ), int(time.time()))
-    elif options.commit:
-        report = screener.commit(options.commit, f"commit {options.commit}")
+            report = screener.staged(repo.identity(os.environ), int(time.time()))
+        elif options.commit:
+            report = screener.commit(options.commit, f"commit {options.commit}")
+        else:
+            base, head, scope = _range(options.range, repo)
+            report = screener.range(base, head, scope)
+        _write(options, _render(options, report))
+        return _gate(screener.policy, [f for f in (report.change,) if f is not None])
+
+
+def _trusted(options: argparse.Namespace, repo: Repository) -> str | None:
+    """In CI the commit whose configuration and models count: whoever opens a pull request owns the work tree. None: the work tree.
+
+    Of a range it is the base, of a commit its first parent; a list of commits has none, as has a first commit.
+    """
+    if os.environ.get("CI", "").lower() in ("", "0", "false") or options.staged:
+        return None
+    if options.commit:
+        return _parent_of(repo, options.commit)
+    if options.commits:
+        return ""
+    return repo.resolve(_range(options.each or options.range, repo)[0])
+
+
+def _parent_of(repo: Repository, revision: str) -> str:
+    parents = repo.metas([repo.resolve(revision)])[0].parents
+    return parents[0] if parents and repo.present_commits(parents[:1]) else ""
+
+
+def _settings(options: argparse.Namespace, repo: Repository, base: str | None) -> Settings:
+    """The settings in force; `base` is a commit to read the file from, None for the work tree, "" for no file."""
+    from codex_gate import config
+
+    flags = {key: getattr(options, name) for key, name in _FLAGS if getattr(options, name, None) is not None}
+    named = options.config or os.environ.get("CODEX_GATE_CONFIG") or None
+    source = None if base == "" and named is None else config.find(repo, base or None, named)
+    return config.load(source, os.environ, flags)
+
+
+_FLAGS = (("fail-on", "fail_on"), ("noise-budget", "noise_budget"), ("paths", "path"))
+
+
+@contextmanager
+def _screener(options: argparse.Namespace, repo: Repository, base: str | None, *, thorough: bool) -> Iterator[Screener]:
+    """A screener with the settings and the model in force; a model of a commit lies in a directory that is gone afterwards."""
+    from datetime import datetime
+
+    from codex_gate.policy import Policy
+    from codex_gate.screen import Screener
+
+    policy = Policy(_settings(options, repo, base), datetime.now().astimezone().date())
+    with _model(options, repo, policy, base) as model:
+        yield Screener(repo, model, thorough=thorough, policy=policy)
+
+
+@contextmanager
+def _model(options: argparse.Namespace, repo: Repository, policy: Policy, base: str | None) -> Iterator[Model]:
+    from codex_gate.model import Model, default_directory, extract
+
+    chosen = policy.settings.models if policy.settings is not None else None
+    if options.model or not chosen:
+        yield Model.load(options.model or default_directory())
+    elif base is None:
+        yield Model.load((repo.top or repo.git_dir) / chosen)
+    elif not base:
+        raise ConfigError("models: in CI they are read from the base commit, and here is none; name a directory with --model DIR")
     else:
-        base, head, scope = _range(options.range, repo)
-        report = screener.range(base, head, scope)
-    _write(options, _render(options, report))
-    return _gate(options, [f for f in (report.change,) if f is not None])
+        import tempfile
+
+        with tempfile.TemporaryDirectory(prefix="codex-gate-model-") as target:
+            yield Model.load(extract(repo, base, chosen, Path(target)))
 
 
 def _range(text: str | None, repo: Repository) -> tuple[str, str, str]:
@@ -176,12 +248,12 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
     progress = _progress if sys.stderr.isatty() and not sys.stdout.isatty() else lambda done, of: None
     findings = screener.many(shas, progress)
     if (options.format or ("terminal" if sys.stdout.isatty() else "jsonl")) == "jsonl":
-        return _stream(options, findings, screener.model)
+        return _stream(options, findings, screener)
     rows = tuple(findings)
     limits = Thresholds(0, screener.model.base_rate)
     report = Report(scope, None, rows, limits, (), screener.model.version, time.perf_counter() - screener.started, str(repo.top or repo.git_dir))
     _write(options, _render(options, report))
-    return _gate(options, rows)
+    return _gate(screener.policy, rows)
 
 
 def _commit_list(name: str, read: Callable[[Iterable[str]], list[str]]) -> list[str]:
@@ -196,16 +268,16 @@ def _commit_list(name: str, read: Callable[[Iterable[str]], list[str]]) -> list[
         ) from error
 
 
-def _stream(options: argparse.Namespace, findings: Iterator[Finding], model: Model) -> int:
+def _stream(options: argparse.Namespace, findings: Iterator[Finding], screener: Screener) -> int:
     from codex_gate.reporters.machine import jsonl_row
 
-    worst: list[Finding] = []
+    over: list[Finding] = []
     with _sink(options) as sink:
         for finding in findings:
-            sink.write(jsonl_row(finding, 1, model.version) + "\n")
-            if not worst or finding.level.rank > worst[0].level.rank:
-                worst = [finding]
-    return _gate(options, worst)
+            sink.write(jsonl_row(finding, 1, screener.model.version) + "\n")
+            if not over and screener.policy.limits(finding.paths).fails(finding.level):
+                over = [finding]
+    return _gate(screener.policy, over)
 
 
 @contextmanager
@@ -258,16 +330,63 @@ def _write(options: argparse.Namespace, text: str) -> None:
         sink.write(text)
 
 
-def _gate(options: argparse.Namespace, findings: Sequence[Finding]) -> int:
-    from codex_gate.types import Level
+def _gate(policy: Policy, findings: Sequence[Finding]) -> int:
+    for finding in findings:
+        limit = policy.limits(finding.paths).fail_on
+        if policy.limits(finding.paths).fails(finding.level):
+            source = policy.settings.sources.get("fail-on", "--fail-on") if policy.settings is not None else "--fail-on"
+            _say(f"level {finding.level} reaches --fail-on {limit}" if source == "--fail-on" else f"level {finding.level} reaches fail-on {limit} ({source})")
+            return 1
+    return 0
 
-    if options.fail_on == "never":
+
+def _hook(options: argparse.Namespace) -> int:
+    from codex_gate.git import Repository
+    from codex_gate.hook import speaks
+    from codex_gate.reporters import render
+
+    stops = False
+    try:
+        repo = Repository.discover(options.repository, os.environ)
+        with _screener(options, repo, None, thorough=False) as screener:
+            stops = screener.policy.settings is not None and screener.policy.settings.hook == "gate"
+            report = _hooked(options, repo, screener)
+            if report is None or report.change is None:
+                return 0
+            if speaks(report, screener.policy):
+                sys.stdout.write(render("terminal", report))
+            return _gate(screener.policy, [report.change]) if stops else 0
+    except ConfigError:
+        raise
+    except GateError as error:
+        if stops:
+            raise
+        _say(f"{error} (the hook is advisory, nothing is stopped)")
         return 0
-    limit: Level = Level(options.fail_on)
-    over = [f for f in findings if f.level.rank >= limit.rank]
-    if over:
-        _say(f"level {over[0].level} reaches --fail-on {limit}")
-    return 1 if over else 0
+
+
+def _hooked(options: argparse.Namespace, repo: Repository, screener: Screener) -> Report | None:
+    from codex_gate.hook import push
+
+    if options.push:
+        found = push(repo, os.environ)
+        return screener.range(*found) if found is not None else None
+    import time
+
+    return screener.staged(repo.identity(os.environ), int(time.time()))
+
+
+def _config(options: argparse.Namespace) -> int:
+    from codex_gate import config
+    from codex_gate.git import Repository
+    from codex_gate.reporters.hostile import visible
+
+    repo = Repository.discover(options.repository, os.environ)
+    rows = config.rows(_settings(options, repo, repo.resolve(options.base) if options.base else None))
+    width = min(48, max(len(value) for _, value, _ in rows))
+    for key, value, source in rows:
+        print(f"{key:13} {visible(value):{width}}  {visible(source)}")
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -282,8 +401,8 @@ def _doctor(options: argparse.Namespace) -> int:
     return 2 if failed else 0
 
 
-def _schema(_: argparse.Namespace) -> int:
-    sys.stdout.write(Path(__file__).with_name("report.schema.json").read_text("utf-8"))
+def _schema(options: argparse.Namespace) -> int:
+    sys.stdout.write(Path(__file__).with_name(f"{options.what}.schema.json").read_text("utf-8"))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 GateError                 something stopped the run
 ├── UsageError     (2)    wrong use, configuration or input
+│   ├── ConfigError       .codex-gate.yaml, an option or a variable holds what cannot be meant
 │   ├── GitError          git refused: not a repository, unknown revision, ownership
 │   └── RangeError        a range that cannot be screened: unrelated histories, no default branch
 ├── InternalError  (3)    our fault, or an installation that is damaged
@@ -19,6 +20,10 @@ class UsageError(GateError):
     """The request cannot be carried out as it was made."""
 
     exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A configuration that cannot be meant; the message names file, line and key."""
 
 
 class GitError(UsageError):

@@ -409,6 +409,19 @@ class Repository:
 
     # -- blobs ---------------------------------------------------------------------------------------
 
+    def file_at(self, revision: str, path: str, max_bytes: int = MAX_DIFF_MB << 20) -> bytes | None:
+        """The first `max_bytes` of a file in a commit's tree; None where it has none of that name."""
+        found = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}:{path}", check=False).decode("ascii").strip()
+        if not found or self.run("cat-file", "-t", found, check=False).strip() != b"blob":
+            return None
+        return self.run("cat-file", "blob", found)[:max_bytes]
+
+    def files_below(self, revision: str, directory: str) -> dict[str, str]:
+        """Blob ids of the plain files right inside a directory of a commit's tree, by name; empty where there is none."""
+        raw = self.run("ls-tree", "-z", "--end-of-options", f"{revision}:{directory.strip('/')}", check=False)
+        entries = (entry.partition(b"\t") for entry in raw.split(b"\0") if entry)
+        return {os.fsdecode(name): kind.split()[2].decode("ascii") for kind, _, name in entries if kind.startswith(b"100")}
+
     def blobs(self, ids: Iterable[str], max_bytes: int = MAX_DIFF_MB << 20) -> dict[str, bytes]:
         """Contents by blob id; ids that are missing, no blobs, or larger than `max_bytes` are left out."""
         asked = sorted({i for i in ids if i != ZERO_ID})

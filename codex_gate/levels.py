@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from codex_gate.types import Level, Thresholds
@@ -14,19 +14,20 @@ SHARES: Final = {Level.MODERATE: 0.30, Level.HIGH: 0.10, Level.CRITICAL: 0.02}
 """The noise budget: at most this share of a repository's recent changes reaches the level."""
 
 
-def thresholds(recent: Sequence[float], base_rate: float) -> Thresholds:
+def thresholds(recent: Sequence[float], base_rate: float, shares: Mapping[Level, float] = SHARES) -> Thresholds:
     """The risks above which each level begins.
 
     Args:
         recent: risks of the recent changes, ascending.
         base_rate: share of changes that need a fix where the model learned; no level begins below it.
+        shares: the noise budget in (0, 1] by level.
     Returns:
-        For each level of SHARES the risk that a change must exceed; no levels with fewer than MIN_CHANGES.
+        For each level of `shares` the risk that a change must exceed; no levels with fewer than MIN_CHANGES.
     """
     n = len(recent)
     if n < MIN_CHANGES:
         return Thresholds(n, base_rate)
-    return Thresholds(n, base_rate, {level: max(base_rate, recent[n - 1 - int(share * n)]) for level, share in SHARES.items()})
+    return Thresholds(n, base_rate, {level: max(base_rate, recent[max(0, n - 1 - int(share * n))]) for level, share in shares.items()})
 
 
 def percentile(risk: float, recent: Sequence[float]) -> float | None:

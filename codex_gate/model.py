@@ -17,13 +17,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from codex_gate.errors import ModelError
+from codex_gate.errors import ConfigError, ModelError
 from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA, UNKNOWN, vector
 from codex_gate.forest import Forest
+from codex_gate.git import Repository
 from codex_gate.types import CommitFeatures
 
 FORMAT: Final = 1
 MANIFEST: Final = "model.json"
+MAX_MODEL_BYTES: Final = 64 << 20  # a file of a model that is read from a commit (chosen; the shipped forest has 3 MB)
 FOREST_FILE: Final = "risk.forest"
 ONNX_FILE: Final = "risk.onnx"
 
@@ -144,6 +146,22 @@ class Model:
             (probabilities,) = session.run(["probabilities"], {"features": x[start : start + 4096]})
             scores += probabilities[:, 1].astype(float).tolist()
         return scores
+
+
+def extract(repo: Repository, revision: str, directory: str, target: Path) -> Path:
+    """Write a model directory of a commit's tree into `target`, so that a work tree cannot put another in its place.
+
+    Raises:
+        ConfigError: the commit has no model there, or a blob is missing.
+    """
+    names = repo.files_below(revision, directory)
+    if "model.json" not in names:
+        raise ConfigError(f"models: the base commit {revision[:9]} has no {directory.strip('/')}/model.json; commit the model to the base branch first")
+    found = repo.blobs(names.values(), MAX_MODEL_BYTES)
+    for name, blob in names.items():
+        if blob in found:  # what is missing or too large the manifest's check names
+            (target / name).write_bytes(found[blob])
+    return target
 
 
 def default_directory() -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -19,11 +19,13 @@ from codex_gate.index import HistoryIndex, IndexDamagedError, IndexRefusedError
 from codex_gate.messages import title
 from codex_gate.model import Model
 from codex_gate.paths import role
-from codex_gate.types import Classification, Commit, CommitFeatures, FileChange, FileFocus, Finding, Level, Notice, Report, Thresholds
-from codex_gate.walk import LineCounts, Row, as_commit, edge_features, walk
+from codex_gate.policy import Policy, marked, unmarked
+from codex_gate.types import Classification, Commit, CommitFeatures, Evidence, FileChange, FileFocus, Finding, Level, Notice, Report, Thresholds
+from codex_gate.walk import LineCounts, Row, as_commit, edge_features, kept, walk
 
 _FAR_BEHIND = 32  # places where new commits leave the known history; more cost more than a walk from the root
 _MAX_FOCUS = 200  # files that are scored one by one for the places to look first
+_OUTSIDE = -1.0  # in the index, in place of the risk of a change of which the configuration's paths keep no file
 _BATCH = 256  # changes that are scored at once: git works ahead meanwhile, as far as its pipe reaches
 
 SHALLOW = Notice(
@@ -31,18 +33,23 @@ SHALLOW = Notice(
     "this clone is shallow: what happened before is not known, so history measures are unknown and no level is given; fetch with full depth (fetch-depth: 0)",
 )
 
+OUTSIDE = Notice("outside-paths", "no changed file lies in the paths that the configuration names: there is nothing to screen")
+
 
 class Screener:
     """Screens changes of one repository with one model.
 
     With `thorough` a change is measured in full whatever comes out; without it what a report in words would
     not show anyway (reasons, complexity and files of a change at level low) is left out, which a hook feels.
+    `policy` says which paths are looked at, what is said about them, and the noise budget.
     """
 
-    def __init__(self, repo: Repository, model: Model, *, thorough: bool = True) -> None:
+    def __init__(self, repo: Repository, model: Model, *, thorough: bool = True, policy: Policy | None = None) -> None:
         self.thorough = thorough
         self.repo = repo
         self.model = model
+        self.policy = policy or Policy()
+        self._version = model.version + self.policy.key
         self.started = time.perf_counter()
 
     # -- what can be asked ---------------------------------------------------------------------------
@@ -64,15 +71,16 @@ class Screener:
 
         def run(index: HistoryIndex | None) -> Report:
             recent = self._recent(index, old)
-            limits = levels.thresholds(recent, self.model.base_rate)
+            limits = self._limits(recent)
             last = metas[-1]
             files = self._files(new, old)
+            if not files and self.policy.keep is not None:
+                return self._outside(scope)
             message = "\n\n".join(meta.message for meta in metas if len(meta.parents) < 2)
             whole = Commit(new, (old,), last.author, last.time, last.utc_offset, message, files)
             change = self._finding(whole, self._past(index, whole, old), recent, limits, _headline(metas))
-            commits = tuple(
-                self._brief(r.commit, r.features, rules.classify(r.commit), self.model.risk(r.features), recent, limits) for r in self._walk_on(index, metas)
-            )
+            rows = (row for row in self._walk_on(index, metas) if not self._is_outside(row.commit))
+            commits = tuple(self._brief(r.commit, r.features, rules.classify(r.commit), self.model.risk(r.features), recent, limits) for r in rows)
             return self._report(scope, change, commits, limits, self._notices(index))
 
         return self._with_index(run)
@@ -90,9 +98,11 @@ class Screener:
 
         def run(index: HistoryIndex | None) -> Report:
             recent = self._recent(index, parent)
-            limits = levels.thresholds(recent, self.model.base_rate)
+            limits = self._limits(recent)
             author = self.repo.metas([meta.parents[1]])[0].author if len(meta.parents) > 1 else None
             commit = as_commit(meta, self._files(sha, parent), author)
+            if self._is_outside(commit):
+                return self._outside(scope)
             finding = self._finding(commit, self._past(index, commit, parent), recent, limits, title(meta.message))
             return self._report(scope, finding, (), limits, self._notices(index))
 
@@ -105,8 +115,11 @@ class Screener:
             identity: (name, e-mail, Unix seconds, zone in minutes) of who would commit; None when unknown.
             now: Unix seconds, the time of the change when `identity` is None.
         """
-        files = self.repo.staged()
+        staged = self.repo.staged()
+        files = self._kept(staged)
         head = None if self.repo.is_unborn() else self.repo.resolve("HEAD")
+        if staged and not files:
+            return self._outside("staged changes")
         if not files:
             return self._report(
                 "staged changes", None, (), Thresholds(0, self.model.base_rate), [Notice("empty-range", "nothing is staged: there is nothing to screen")]
@@ -115,7 +128,7 @@ class Screener:
 
         def run(index: HistoryIndex | None) -> Report:
             recent = self._recent(index, head)
-            limits = levels.thresholds(recent, self.model.base_rate)
+            limits = self._limits(recent)
             commit = Commit(None, (head,) if head else (), author_key(name, email), when, zone, None, files)
             finding = self._finding(commit, self._past(index, commit, head), recent, limits, "staged changes")
             notices = self._notices(index)
@@ -136,11 +149,13 @@ class Screener:
         noted = self._noted(needed - asked)
         line = iter([meta for meta in metas if meta.sha in needed])
         windows = _Windows(metas, needed)
-        rows = self._classified(walk(self.repo, metas, needed - noted.keys()), asked)
+        rows = self._classified(walk(self.repo, metas, needed - noted.keys(), keep=self.policy.keep), asked)
         scored: dict[str, float] = {}
         while batch := list(islice(rows, _BATCH)):
-            risks = self.model.risks([features for _, features, _ in batch], len(needed) - len(noted))
-            for (commit, features, categories), risk in zip(batch, risks, strict=True):
+            risks = self.model.risks([features for _, features, _, _ in batch], len(needed) - len(noted))
+            for (commit, features, categories, paths), scored_risk in zip(batch, risks, strict=True):
+                outside = self.policy.keep is not None and not paths
+                risk = _OUTSIDE if outside else scored_risk
                 for meta in line:  # those before this one whose risk was noted by an earlier run
                     if meta.sha == commit.sha:
                         break
@@ -148,20 +163,22 @@ class Screener:
                 assert commit.sha is not None
                 if commit.sha in asked:
                     recent = [] if self.repo.is_shallow else windows.before(commit.parents)
-                    limits = levels.thresholds(recent, self.model.base_rate)
-                    known = None if any(n.code == "shallow-edge" for n in features.notices) else risk
-                    found = self._brief(commit, features, categories, known, recent, limits)
+                    recent = recent[bisect_right(recent, _OUTSIDE) :] if self.policy.keep is not None else recent
+                    known = None if outside or any(n.code == "shallow-edge" for n in features.notices) else risk
+                    found = replace(self._brief(commit, features, categories, known, recent, self._limits(recent)), paths=paths)
+                    found = replace(found, notices=(*found.notices, OUTSIDE)) if outside else found
                     yield replace(found, notices=(*found.notices, SHALLOW)) if self.repo.is_shallow else found
                 windows.add(commit.sha, commit.parents, risk)
                 scored[commit.sha] = risk
             progress(len(scored), len(needed) - len(noted))
         self._note(scored)
 
-    def _classified(self, rows: Iterator[Row], asked: Collection[str]) -> Iterator[tuple[Commit, CommitFeatures, tuple[Classification, ...]]]:
-        """The measured rows with their categories in place of their diffs, which are let go."""
+    def _classified(self, rows: Iterator[Row], asked: Collection[str]) -> Iterator[tuple[Commit, CommitFeatures, tuple[Classification, ...], tuple[str, ...]]]:
+        """The measured rows with their categories and paths in place of their diffs, which are let go."""
         for commit, features in rows:
-            categories = rules.classify(commit) if commit.sha in asked else ()
-            yield Commit(commit.sha, commit.parents, commit.author, commit.time, commit.utc_offset, commit.message), features, categories
+            categories = self.policy.spoken(rules.classify(commit)) if commit.sha in asked else ()
+            paths = tuple(f.path for f in commit.files)
+            yield Commit(commit.sha, commit.parents, commit.author, commit.time, commit.utc_offset, commit.message), features, categories, paths
 
     def _noted(self, shas: Collection[str]) -> dict[str, float]:
         """Risks that the index knows; none where it cannot be used: bulk screening works without it."""
@@ -169,7 +186,7 @@ class Screener:
             return {}
         try:
             with HistoryIndex(self.repo) as index:
-                return index.risks(self.model.version, sorted(shas))
+                return index.risks(self._version, sorted(shas))
         except (IndexDamagedError, IndexRefusedError):
             return {}
 
@@ -177,7 +194,7 @@ class Screener:
         if self.repo.is_shallow or not scored:
             return
         with suppress(IndexDamagedError, IndexRefusedError), HistoryIndex(self.repo) as index:
-            index.note_risks(self.model.version, scored)
+            index.note_risks(self._version, scored)
 
     # -- steps ---------------------------------------------------------------------------------------
 
@@ -199,7 +216,20 @@ class Screener:
             return run(index)
 
     def _files(self, new: str, old: str | None) -> tuple[FileChange, ...]:
-        return next(iter(self.repo.diffs([(new, old)])), ())
+        return self._kept(next(iter(self.repo.diffs([(new, old)])), ()))
+
+    def _kept(self, files: tuple[FileChange, ...]) -> tuple[FileChange, ...]:
+        return files if self.policy.keep is None else kept(files, self.policy.keep)
+
+    def _is_outside(self, commit: Commit) -> bool:
+        """Whether the configuration's paths keep nothing of it; a commit that changes no file counts as outside too."""
+        return self.policy.keep is not None and not commit.files
+
+    def _limits(self, recent: Sequence[float]) -> Thresholds:
+        return levels.thresholds(recent, self.model.base_rate, self.policy.shares)
+
+    def _outside(self, scope: str) -> Report:
+        return self._report(scope, None, (), Thresholds(0, self.model.base_rate), [OUTSIDE])
 
     def _past(self, index: HistoryIndex | None, commit: Commit, before: str | None) -> ChangePast | None:
         """What was known when `before` was the newest commit; None in a shallow clone."""
@@ -210,7 +240,7 @@ class Screener:
         if index is None or tip is None:
             return []
         line = self.repo.rev_list("--first-parent", "-n", str(levels.N_RECENT), tip)
-        version = self.model.version
+        version = self._version
         known = index.risks(version, line)
         lacking = {sha for sha in line if sha not in known}
         metas = index.missing(tip)
@@ -225,15 +255,15 @@ class Screener:
             scored = self._score(self._again(index, line, unscored))
             index.note_risks(version, scored)
             known |= scored
-        return sorted(known[sha] for sha in line)
+        return sorted(known[sha] for sha in line if known[sha] != _OUTSIDE)
 
     def _score(self, rows: Iterator[Row]) -> dict[str, float]:
         """Risks of the measured ones by SHA; the diffs are let go at once."""
         scored: dict[str, float] = {}
-        source = ((row.commit.sha, row.features) for row in rows if row.commit.sha is not None)
+        source = ((row.commit.sha, row.features, self._is_outside(row.commit)) for row in rows if row.commit.sha is not None)
         while batch := list(islice(source, _BATCH)):
-            risks = self.model.risks([features for _, features in batch])
-            scored.update(zip((sha for sha, _ in batch), risks, strict=True))
+            risks = self.model.risks([features for _, features, _ in batch])
+            scored.update((sha, _OUTSIDE if outside else risk) for (sha, _, outside), risk in zip(batch, risks, strict=True))
         return scored
 
     def _again(self, index: HistoryIndex, line: Sequence[str], unscored: Collection[str]) -> Iterator[Row]:
@@ -245,26 +275,31 @@ class Screener:
         inside = {meta.sha for meta in metas}
         # What these commits grow from lies before `before`, so its past is that of the line wherever a branch comes in.
         base = {root: index.past(before) for root in {parent for meta in metas for parent in meta.parents} - inside}
-        return walk(self.repo, metas, unscored, index.history, base, index.size, index.ordinals(inside))
+        return walk(self.repo, metas, unscored, index.history, base, index.size, index.ordinals(inside), self.policy.keep)
 
     def _walk_on(self, index: HistoryIndex | None, metas: Sequence[CommitMeta], wanted: Collection[str] | None = None) -> Iterator[Row]:
         """Walk commits that grow from what the index holds; its history learns them, the file does not yet."""
         if index is None:
-            yield from walk(self.repo, metas, wanted, History())
+            yield from walk(self.repo, metas, wanted, History(), keep=self.policy.keep)
             return
         inside = {meta.sha for meta in metas}
         roots = {parent for meta in metas for parent in meta.parents} - inside
         if len(roots) > _FAR_BEHIND and wanted is not None:
             raise IndexDamagedError("the index is far behind; a walk from the root is quicker")
         base: dict[str, Past] = {root: index.past(root, len(metas)) for root in roots}
-        yield from walk(self.repo, metas, wanted, index.history, base, index.size)
+        yield from walk(self.repo, metas, wanted, index.history, base, index.size, keep=self.policy.keep)
 
     def _finding(self, commit: Commit, past: ChangePast | None, recent: Sequence[float], limits: Thresholds, heading: str) -> Finding:
         """The full verdict on one change: with complexity, reasons and the files to look at first."""
         with LineCounts(self.repo) as line_count:
             features = extract(commit, past, line_count)
-            finding = self._brief(commit, features, rules.classify(commit), self.model.risk(features), recent, limits)
-            finding = replace(finding, title=heading)
+            marks = marked([(f.path, _added(f)) for f in commit.files])
+            seen = unmarked(rules.classify(commit), marks) if marks else rules.classify(commit)
+            finding = self._brief(commit, features, seen, self.model.risk(features), recent, limits)
+            if marks:
+                text = f"{explain.count(len(marks), 'line')} marked codex-gate: ignore by the author: nothing is said about them, the risk stays"
+                finding = replace(finding, notices=(*finding.notices, Notice("marked", text)))
+            finding = replace(finding, title=heading, ignored=tuple(Evidence(path, line, why) for (path, line), why in marks.items()))
             if finding.level is Level.LOW and not self.thorough:
                 return finding
             measured = {**finding.features.values, "complexity_delta": self._complexity(commit)}
@@ -290,20 +325,23 @@ class Screener:
         limits: Thresholds,
     ) -> Finding:
         """The verdict in short."""
+        paths = tuple(f.path for f in commit.files)
         return Finding(
             sha=commit.sha,
             title=title(commit.message) if commit.message is not None else "staged changes",
             risk=risk,
             level=levels.level(risk, limits),
             percentile=levels.percentile(risk, recent) if risk is not None else None,
-            classifications=categories,
+            classifications=self.policy.spoken(categories),
             features=features,
-            notices=features.notices,
+            notices=(*features.notices, *self.policy.notices(paths)),
+            paths=paths,
         )
 
     def _focus(self, commit: Commit, past: ChangePast | None, line_count: LineCount) -> tuple[FileFocus, ...]:
         """The files to look at first: each scored as if it were the whole change, program text before the rest."""
-        chosen = [(f, k) for k, f in enumerate(commit.files) if f.added is not None and (f.added or f.deleted)][:_MAX_FOCUS]
+        measured = [(f, k) for k, f in enumerate(commit.files) if f.added is not None and (f.added or f.deleted)]
+        chosen = [(f, k) for f, k in measured if not self.policy.mutes(f.path)][:_MAX_FOCUS]
         alone = [extract(replace(commit, files=(f,)), past.only(k, commit.time) if past else None, line_count) for f, k in chosen]
         scored = [(risk, f, k) for risk, (f, k) in zip(self.model.risks(alone), chosen, strict=True)]
         scored.sort(key=lambda entry: (role(entry[1].path) != "code", -entry[0], entry[1].path))
@@ -375,6 +413,13 @@ def _headline(metas: Sequence[CommitMeta]) -> str:
     if len(own) == 1:
         return title(own[0].message)
     return f"{len(own)} commits, the last: {title(own[-1].message)}" if own else title(metas[-1].message)
+
+
+def _added(change: FileChange) -> Iterator[tuple[int, bytes]]:
+    """(line number, text) of the lines that the change adds to a file; nothing is parsed where no line is marked."""
+    if b"codex-gate:" in change.patch:
+        for hunk in change.hunks():
+            yield from enumerate(hunk.added, max(1, hunk.new_start))
 
 
 def _first_line(change: FileChange) -> int:

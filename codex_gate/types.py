@@ -188,7 +188,8 @@ class Finding:
 
     `risk` is the calibrated probability in [0, 1] that the change will need a fix, None where it cannot
     be said (a commit at the edge of a shallow clone). `percentile` is the share, in percent, of the
-    repository's recent changes with a lower risk, None where there are too few.
+    repository's recent changes with a lower risk, None where there are too few. `paths` are the files that
+    were looked at; `ignored` the lines that the author marked with `codex-gate: ignore[reason]`, the reason as text.
     """
 
     sha: str | None
@@ -201,6 +202,8 @@ class Finding:
     reasons: tuple[Reason, ...] = ()
     files: tuple[FileFocus, ...] = ()
     notices: tuple[Notice, ...] = ()
+    paths: tuple[str, ...] = ()
+    ignored: tuple[Evidence, ...] = ()
 
     @property
     def top(self) -> Classification:

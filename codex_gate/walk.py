@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -196,6 +196,7 @@ def walk(
     base: dict[str, Past] | None = None,
     offset: int = 0,
     recorded: Mapping[str, int] | None = None,
+    keep: Callable[[str], bool] | None = None,
 ) -> Iterator[Row]:
     """Record `metas` (parents before children) into a history and measure the wanted ones on the way.
 
@@ -206,6 +207,7 @@ def walk(
         base: the pasts of commits that `metas` grow from, sized for offset + len(metas) ordinals.
         offset: ordinal of the first of `metas`.
         recorded: ordinals of `metas` when the history holds them already; nothing is recorded then.
+        keep: paths that are measured; the history learns about all of them.
     Yields:
         A Row for each wanted commit, in order.
     """
@@ -225,8 +227,8 @@ def walk(
             files: tuple[FileChange, ...] = ()
             if asked:
                 files = () if at_edge else next(diffs)
-                commit = as_commit(meta, files, authors.get(meta.sha))
-                known = None if repo.is_shallow else history.before(commit.author, commit.time, files, pasts.of_parent(meta))
+                commit = as_commit(meta, files if keep is None else kept(files, keep), authors.get(meta.sha))
+                known = None if repo.is_shallow else history.before(commit.author, commit.time, commit.files, pasts.of_parent(meta))
                 features = extract(commit, known, line_count)
                 yield Row(commit, edge_features(features) if at_edge else features)
             if recorded is None:
@@ -236,6 +238,11 @@ def walk(
                 pasts.close(meta, ordinal)
             else:
                 pasts.close(meta, recorded[meta.sha])
+
+
+def kept(files: Sequence[FileChange], keep: Callable[[str], bool]) -> tuple[FileChange, ...]:
+    """The files whose path, before or after the change, is looked at."""
+    return tuple(f for f in files if keep(f.path) or (f.old_path is not None and keep(f.old_path)))
 
 
 def _branch_authors(repo: Repository, merges: Sequence[CommitMeta], metas: Sequence[CommitMeta]) -> dict[str, str]:

@@ -73,6 +73,7 @@ def test_import_contracts_hold() -> None:
         ("subprocess", {"codex_gate/git.py", "codex_gate/walk.py"}),
         ("sqlite3", {"codex_gate/index.py"}),
         ("argparse", {"codex_gate/cli.py"}),
+        ("yaml", {"codex_gate/config.py"}),
     ],
 )
 def test_each_library_has_one_home(library: str, homes: set[str]) -> None:
@@ -85,7 +86,7 @@ def test_numpy_is_imported_by_what_scores_in_bulk_alone() -> None:
 
 def test_the_runtime_needs_nothing_beyond_its_declared_libraries() -> None:
     outside = {name for path in RUNTIME for name in imports(parsed(path))} - set(sys.stdlib_module_names)
-    assert outside == {"codex_gate", "rich", "lizard", "numpy", "onnxruntime"}
+    assert outside == {"codex_gate", "rich", "lizard", "yaml", "numpy", "onnxruntime"}
 
 
 def test_the_walk_names_subprocess_in_types_alone() -> None:

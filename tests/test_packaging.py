@@ -70,7 +70,7 @@ def test_the_wheel_declares_both_commands(contents: dict[str, bytes]) -> None:
 def test_the_wheel_declares_a_light_default_install(contents: dict[str, bytes]) -> None:
     (metadata,) = [data.decode() for name, data in contents.items() if name.endswith("/METADATA")]
     plain = {re.split(r"[<>=~! ]", line, maxsplit=1)[0] for line in re.findall(r"^Requires-Dist: (.*)$", metadata, re.MULTILINE) if "extra ==" not in line}
-    assert plain == {"rich", "lizard"}
+    assert plain == {"rich", "lizard", "pyyaml"}
     assert "Requires-Python: >=3.11" in metadata
 
 

@@ -87,6 +87,7 @@ def row(finding: Finding, tier: int, model_version: str) -> Object:
             for r in finding.reasons
         ],
         "files": [{"path": writable(f.path), "line": f.line or None, "score": _number(f.score) or 0.0, "why": writable(f.why)} for f in finding.files],
+        **({"ignored": [{"path": writable(e.where), "line": e.line, "reason": writable(e.text)} for e in finding.ignored]} if finding.ignored else {}),
     }
 
 

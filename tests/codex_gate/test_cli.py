@@ -446,3 +446,75 @@ def test_a_signal_in_a_bulk_run_ends_it_with_a_sentence(project: Repo) -> None:
     assert done.returncode == 130
     assert done.stderr == b"codex-gate: interrupted; nothing was changed\n"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+# -- configuration ---------------------------------------------------------------------------------------
+
+
+def test_the_configured_gate_trips_and_a_flag_goes_before_it(gate: GateCall, project: Repo) -> None:
+    project.write(".codex-gate.yaml", "fail-on: moderate\n")
+    said = gate("main..topic")
+    assert said.code == 1
+    assert "reaches fail-on moderate (.codex-gate.yaml, line 1)" in said.err
+    assert gate("main..topic", "--fail-on", "never").code == 0
+
+
+def test_in_ci_a_range_is_screened_with_the_configuration_of_its_base(gate: GateCall, project: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pull request cannot loosen its own gate."""
+    project.checkout("main")
+    project.write(".codex-gate.yaml", "fail-on: moderate\n")
+    project.commit("gate", date=START + 65 * 86_400)
+    project.checkout("topic")
+    project.write(".codex-gate.yaml", "fail-on: never\n")
+    project.commit("loosen", date=START + 80 * 86_400)
+    assert gate("main..topic").code == 0
+    monkeypatch.setenv("CI", "true")
+    said = gate("main..topic")
+    assert said.code == 1
+    assert ".codex-gate.yaml of " in said.err
+    assert gate("--commit", "topic").code == 0  # of a commit its parent's, which has none
+
+
+def test_config_shows_each_value_with_its_source(project: Repo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    project.write(".codex-gate.yaml", "fail-on: high\n")
+    monkeypatch.setenv("CODEX_GATE_COMMENT", "critical")
+    said = call(capsys, "config")
+    rows = [line.split() for line in said.out.splitlines()]
+    assert rows[0] == ["fail-on", "high", ".codex-gate.yaml,", "line", "1"]
+    assert rows[1] == ["comment", "critical", "CODEX_GATE_COMMENT"]
+    assert rows[2] == ["hook", "advisory", "default"]
+    assert call(capsys, "config", "--base", "main").out.splitlines()[0].split() == ["fail-on", "never", "default"]
+
+
+def test_a_broken_configuration_is_one_sentence(gate: GateCall, project: Repo) -> None:
+    project.write(".codex-gate.yaml", "fail_on: high\n")
+    said = gate("main..topic")
+    assert (said.code, said.err) == (2, "codex-gate: .codex-gate.yaml, line 1: unknown key 'fail_on'; did you mean fail-on?\n")
+
+
+def test_models_of_the_configuration_come_from_the_base_commit_in_ci(
+    project: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.checkout("main")
+    write_model(project.path / "models")
+    project.write(".codex-gate.yaml", "models: models\n")
+    project.commit("models", date=START + 65 * 86_400)
+    project.branch("evil")
+    project.write("models/model.json", "{}")
+    project.commit("other models", date=START + 80 * 86_400)
+    said = call(capsys, "screen", "main..evil", "--format", "json")
+    assert said.code == 3
+    monkeypatch.setenv("CI", "true")
+    assert json.loads(call(capsys, "screen", "main..evil", "--format", "json").out)["model_version"] == "test-1"
+    said = call(capsys, "screen", "--commits", listing(project, "main"))
+    assert said.code == 0  # a list has no base, so nothing of the tree counts
+
+
+def test_without_a_configuration_yaml_is_not_imported(project: Repo, tmp_path: Path) -> None:
+    code = "import sys; from codex_gate.cli import main; main(sys.argv[1:]); print('yaml' in sys.modules)"
+    args = [sys.executable, "-c", code, "screen", "--staged", "--model", str(tmp_path / "model")]
+    for text, loaded in ((None, "False"), ("fail-on: never\n", "True")):
+        if text:
+            project.write(".codex-gate.yaml", text)
+        done = subprocess.run(args, capture_output=True, text=True, cwd=project.path)
+        assert done.stdout.splitlines()[-1] == loaded, done.stderr

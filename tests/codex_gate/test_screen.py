@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from codex_gate.config import Ignore, Settings
 from codex_gate.errors import GitError, RangeError, UsageError
 from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, MESSAGE_NAMES
 from codex_gate.levels import MIN_CHANGES, N_RECENT
+from codex_gate.policy import Policy
 from codex_gate.screen import Screener, pick
-from codex_gate.types import Finding, Level, Report
+from codex_gate.types import Evidence, Finding, Level, Report
 from tests.codex_gate.samples import FakeModel, random_history, verdict
-from tests.conftest import ADA, BOB, EVE, HOUR, START, Node, Repo
+from tests.conftest import ADA, BOB, DAY, EVE, HOUR, START, Node, Repo
 
 MakeRepo = Callable[..., Repo]
 WHEN = START + 500 * 86_400
@@ -582,3 +584,81 @@ def test_the_environment_of_the_caller_does_not_steer(long: Repo, monkeypatch: p
     assert change(asked.commit("main", "x")) == plain[0]
     assert change(asked.staged(("Ada", "ada@example.org", WHEN, 0), 0)) == plain[2]
     assert os.environ.get("GIT_DIR") is None
+
+
+# -- what a configuration changes ------------------------------------------------------------------------
+
+
+def by_paths(*include: str, **more: object) -> Policy:
+    return Policy(Settings(include=include, **more))  # type: ignore[arg-type]
+
+
+def test_a_path_filter_measures_only_what_it_keeps_on_every_way(repo: Repo) -> None:
+    """A change whose other files are filtered out gets what the same change without them would get, in one screen and in bulk."""
+    repo.build(Node({f"{'ab'[k % 2]}/f{k % 3}.py": f"x = {k}\n"}, (k - 1,) if k else (), time=START + k * DAY) for k in range(130))
+    repo.git("checkout", "-q", "-f", "main")
+    repo.branch("topic")
+    repo.write("a/f0.py", "y = 1\n")
+    repo.write("b/f1.py", "z = 1\n" * 30)
+    repo.commit(date=START + 140 * DAY)
+    policy = by_paths("a/")
+    report = Screener(repo.open(), FakeModel(), policy=policy).range("main", "topic", "s")
+    assert report.change is not None
+    assert report.change.paths == ("a/f0.py",)
+    assert report.change.features["la"] == 1
+    assert report.thresholds.n_changes == 65  # half of the 130 touch a/
+    (row,) = Screener(repo.open(), FakeModel(), policy=policy).many([repo.head()])
+    (single,) = report.commits
+    assert (row.risk, row.level, row.percentile, row.paths) == (single.risk, single.level, single.percentile, single.paths)
+    assert (report.change.risk, report.change.level) == (row.risk, row.level)
+    whole = Screener(repo.open(), FakeModel()).range("main", "topic", "s")
+    assert whole.thresholds.n_changes == 130
+    assert whole.change is not None and whole.change.features["la"] == 31
+
+
+def test_a_change_outside_the_paths_is_not_screened(repo: Repo) -> None:
+    repo.build(Node({"a.py": f"x = {k}\n"}, (k - 1,) if k else ()) for k in range(3))
+    repo.git("checkout", "-q", "-f", "main")
+    screener = Screener(repo.open(), FakeModel(), policy=by_paths("src/"))
+    for report in (screener.range("main~1", "main", "s"), screener.commit("main", "s")):
+        assert report.change is None
+        assert [n.code for n in report.notices] == ["outside-paths"]
+    (row,) = screener.many([repo.head()])
+    assert (row.risk, row.level) == (None, Level.UNKNOWN)
+    assert "outside-paths" in [n.code for n in row.notices]
+    repo.write("b.py", "x\n")
+    repo.git("add", "b.py")
+    assert screener.staged(None, START).change is None
+
+
+def test_a_noise_budget_moves_the_levels(repo: Repo) -> None:
+    repo.build(Node({f"f{k % 7}.py": f"x = {k}\n" * (k % 11 + 1)}, (k - 1,) if k else (), time=START + k * DAY) for k in range(80))
+    usual = Screener(repo.open(), FakeModel(base_rate=0.0)).commit("main", "s").thresholds.at
+    budget = {Level.MODERATE: 60.0, Level.HIGH: 20.0, Level.CRITICAL: 4.0}
+    wide = Screener(repo.open(), FakeModel(base_rate=0.0), policy=by_paths(noise_budget=budget)).commit("main", "s").thresholds.at
+    assert wide[Level.MODERATE] < usual[Level.MODERATE]
+
+
+def test_a_marked_line_is_not_spoken_about_and_kept_with_its_reason(repo: Repo) -> None:
+    repo.write("a.py", "x = 1\n")
+    repo.commit()
+    repo.write("a.py", "x = 1\nwith lock:\n    f = open(p)  # codex-gate: ignore[closed below]\n")
+    repo.commit()
+    change = Screener(repo.open(), FakeModel()).commit("HEAD", "s").change
+    assert change is not None
+    assert change.ignored == (Evidence("a.py", 3, "closed below"),)
+    assert ("a.py", 3) not in [(e.where, e.line) for c in change.classifications for e in c.evidence]
+
+
+def test_an_ignored_file_is_not_a_place_to_look_first(repo: Repo) -> None:
+    repo.write("a.py", "x = 1\n")
+    repo.commit()
+    repo.write("old/b.py", "y = 1\n" * 30)
+    repo.write("c.py", "y = 1\n")
+    repo.commit()
+    policy = Policy(Settings(ignore=(Ignore(("old/",), (), "goes away", None),)))
+    change = Screener(repo.open(), FakeModel(), policy=policy).commit("HEAD", "s").change
+    assert change is not None
+    assert [f.path for f in change.files] == ["c.py"]
+    assert change.features["nf"] == 2  # the risk stays
+    assert "ignored" in [n.code for n in change.notices]

@@ -1,0 +1,169 @@
+"""What a configuration means for the files of a change: which are looked at, what is said of them, when it stops the line.
+
+Leaving out and ignoring differ. `paths` decides what is measured: a file that is left out counts for nothing,
+neither in the change nor in the ones that it is compared with. `ignore` decides what is said: the risk stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from codex_gate.globs import compiled
+from codex_gate.types import Classification, Evidence, Level, Notice
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from codex_gate.config import Ignore, Settings
+
+_SHOWN: Final = 3  # ignored paths that a notice names
+
+
+class Limits(NamedTuple):
+    """From which level on a change is spoken about and fails; UNKNOWN means never."""
+
+    comment: Level
+    fail_on: Level
+
+    def speaks(self, level: Level) -> bool:
+        return Level.UNKNOWN is not self.comment and level.rank >= self.comment.rank
+
+    def fails(self, level: Level) -> bool:
+        return Level.UNKNOWN is not self.fail_on and level.rank >= self.fail_on.rank
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Settings, ready to be asked about paths. Without settings everything is looked at and nothing is muted."""
+
+    settings: Settings | None = None
+    today: date | None = None
+
+    @cached_property
+    def keep(self) -> Callable[[str], bool] | None:
+        """Whether a path is looked at; None when every one is."""
+        s = self.settings
+        if s is None or not (s.include or s.exclude):
+            return None
+        wanted = compiled(s.include) if s.include else lambda path: True
+        unwanted = compiled(s.exclude)
+        return lambda path: wanted(path) and not unwanted(path)
+
+    @property
+    def key(self) -> str:
+        """Under what name the risks of filtered changes are kept beside those of whole ones; "" without a filter."""
+        if self.keep is None or self.settings is None:
+            return ""
+        patterns = "\0".join((*self.settings.include, "!", *self.settings.exclude))
+        return "/" + hashlib.sha256(patterns.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+    @cached_property
+    def shares(self) -> Mapping[Level, float]:
+        """The noise budget: the share of recent changes, in (0, 1], that may reach each level."""
+        from codex_gate.levels import SHARES
+
+        return SHARES if self.settings is None else {level: percent / 100 for level, percent in self.settings.noise_budget.items()}
+
+    @cached_property
+    def _ignores(self) -> tuple[tuple[Ignore, Callable[[str], bool]], ...]:
+        listed = self.settings.ignore if self.settings is not None else ()
+        return tuple((entry, compiled(entry.paths)) for entry in listed if not self._is_over(entry))
+
+    @cached_property
+    def _levels(self) -> tuple[tuple[Callable[[str], bool], Level | None, Level | None], ...]:
+        listed = self.settings.levels if self.settings is not None else ()
+        return tuple((compiled(entry.paths), entry.comment, entry.fail_on) for entry in listed)
+
+    def _is_over(self, entry: Ignore) -> bool:
+        return entry.until is not None and self.today is not None and entry.until < self.today
+
+    def mutes(self, path: str, category: str | None = None) -> bool:
+        """Whether nothing is to be said about this file, or nothing of this category."""
+        return any((not entry.categories or category in entry.categories) and matches(path) for entry, matches in self._ignores)
+
+    def spoken(self, found: Iterable[Classification]) -> tuple[Classification, ...]:
+        """The categories without the evidence that is ignored; one that loses all of it is gone."""
+        if not self._ignores:
+            return tuple(found)
+        kept = []
+        for c in found:
+            evidence = tuple(e for e in c.evidence if e.where == "message" or not self.mutes(e.where, c.category))
+            if evidence or not c.evidence:
+                kept.append(c if len(evidence) == len(c.evidence) else Classification(c.category, c.confidence, evidence, c.source))
+        return tuple(kept)
+
+    def limits(self, paths: Sequence[str]) -> Limits:
+        """From which level on a change of these files is spoken about and fails: the strictest of its files.
+
+        For each file the last entry of `levels` that matches counts; one that is ignored asks for nothing.
+        """
+        if self.settings is None:
+            return Limits(Level.MODERATE, Level.UNKNOWN)
+        general = Limits(self.settings.comment, self.settings.fail_on)
+        if not paths or not (self._levels or self._ignores):
+            return general
+        each = {self._of(path, general) for path in paths}
+        return Limits(_strictest(one.comment for one in each), _strictest(one.fail_on for one in each))
+
+    def _of(self, path: str, general: Limits) -> Limits:
+        if self.mutes(path):
+            return Limits(Level.UNKNOWN, Level.UNKNOWN)
+        comment, fail_on = general
+        for matches, own_comment, own_fail in self._levels:
+            if matches(path):
+                comment, fail_on = own_comment or comment, own_fail or fail_on
+        return Limits(comment, fail_on)
+
+    def notices(self, paths: Sequence[str]) -> list[Notice]:
+        """Which of these files are ignored and why, and which entries have run out."""
+        found = []
+        for entry, matches in self._ignores:
+            if hit := [path for path in paths if matches(path)]:
+                what = f"{', '.join(entry.categories)} in " if entry.categories else ""
+                names = ", ".join(hit[:_SHOWN]) + (f" and {len(hit) - _SHOWN:,} more" if len(hit) > _SHOWN else "")
+                end = f", until {entry.until}" if entry.until else ""
+                found.append(Notice("ignored", f"the configuration ignores {what}{names}: {entry.reason}{end}"))
+        for entry in self.settings.ignore if self.settings is not None else ():
+            if self._is_over(entry) and any(map(compiled(entry.paths), paths)):
+                found.append(
+                    Notice("ignore-expired", f"the configuration's ignore of {', '.join(entry.paths)} ended on {entry.until}; renew it or take it out")
+                )
+        return found
+
+
+def _strictest(found: Iterable[Level]) -> Level:
+    return min((level for level in found if level is not Level.UNKNOWN), key=lambda level: level.rank, default=Level.UNKNOWN)
+
+
+def marked(files: Collection[tuple[str, Iterable[tuple[int, bytes]]]]) -> dict[tuple[str, int], str]:
+    """Lines that their author has marked with `codex-gate: ignore[reason]`, with the reason.
+
+    Args:
+        files: (path, (line number, text) of each added line).
+    Returns:
+        (path, line) → reason; a mark on a line of its own stands for the line below it.
+    """
+    import re
+
+    mark = re.compile(rb"codex-gate:\s*ignore\[([^\]\r\n]{1,300})\]")
+    alone = re.compile(rb"[\s#/*;%<!-]*$")
+    found = {}
+    for path, lines in files:
+        for number, text in lines:
+            if match := mark.search(text):
+                own = bool(alone.match(text[: match.start()]))
+                found[path, number + own] = match[1].decode("utf-8", "replace").strip()
+    return found
+
+
+def unmarked(found: Iterable[Classification], marks: Collection[tuple[str, int]]) -> tuple[Classification, ...]:
+    """The categories without evidence on marked lines."""
+
+    def rest(c: Classification) -> tuple[Evidence, ...]:
+        return tuple(e for e in c.evidence if (e.where, e.line) not in marks)
+
+    return tuple(Classification(c.category, c.confidence, rest(c), c.source) for c in found if rest(c) or not c.evidence)

@@ -1,0 +1,210 @@
+"""The configuration: what each key means, what is refused and in which words, where a value comes from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from importlib.resources import files
+
+import jsonschema
+import pytest
+import yaml
+
+from codex_gate import config
+from codex_gate.config import KEYS, Settings, Source
+from codex_gate.errors import ConfigError
+from codex_gate.types import Level
+from tests.conftest import Repo
+
+SCHEMA = json.loads((files("codex_gate") / "config.schema.json").read_text("utf-8"))
+FULL = """
+fail-on: critical
+comment: high
+hook: gate
+noise-budget: {moderate: 20, high: 5 %, critical: 1.5}
+annotations: 3
+check: false
+sarif: yes
+labels: true
+models: models/ours
+paths:
+  include: [src/, lib/**]
+  exclude: "*.min.js"
+levels:
+  - paths: docs/
+    comment: never
+  - {paths: [src/pay/**], comment: moderate, fail-on: high}
+ignore:
+  - paths: [legacy/]
+    categories: [ResourceLeaks]
+    reason: goes away in spring
+    until: 2027-03-31
+"""
+
+
+def read(text: str | bytes, environ: dict[str, str] | None = None, **flags: str) -> Settings:
+    source = Source(config.FILE, text.encode() if isinstance(text, str) else text)
+    return config.load(source, environ or {}, {key.replace("_", "-"): value for key, value in flags.items()})
+
+
+def fault(text: str | bytes, environ: dict[str, str] | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read(text, environ)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_every_key_is_read() -> None:
+    found = read(FULL)
+    assert found.fail_on is Level.CRITICAL
+    assert found.comment is Level.HIGH
+    assert (found.hook, found.annotations, found.check, found.sarif, found.labels, found.models) == ("gate", 3, False, True, True, "models/ours")
+    assert found.noise_budget == {Level.MODERATE: 20, Level.HIGH: 5, Level.CRITICAL: 1.5}
+    assert (found.include, found.exclude) == (("src/", "lib/**"), ("*.min.js",))
+    assert [(e.paths, e.comment, e.fail_on) for e in found.levels] == [(("docs/",), Level.UNKNOWN, None), (("src/pay/**",), Level.MODERATE, Level.HIGH)]
+    assert found.ignore == (config.Ignore(("legacy/",), ("ResourceLeaks",), "goes away in spring", date(2027, 3, 31)),)
+    assert set(found.sources) == set(KEYS)
+    assert found.sources["levels"] == ".codex-gate.yaml, line 14"
+
+
+def test_the_schema_holds_the_same_keys_and_takes_the_example() -> None:
+    assert list(SCHEMA["properties"]) == list(KEYS)
+    plain = json.loads(json.dumps(yaml.safe_load(FULL), default=str))
+    jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker()).validate(plain)
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n", "null\n", "{}\n"])
+def test_an_empty_file_is_the_defaults(text: str) -> None:
+    assert read(text) == Settings()
+
+
+def test_a_flag_goes_before_the_environment_before_the_file_before_the_default() -> None:
+    text, environ = (
+        "fail-on: high\ncomment: high\nannotations: 1\n",
+        {"CODEX_GATE_FAIL_ON": "critical", "CODEX_GATE_COMMENT": "critical", "CODEX_GATE_CHECK": ""},
+    )
+    found = read(text, environ, fail_on="moderate")
+    assert (found.fail_on, found.comment, found.annotations, found.check) == (Level.MODERATE, Level.CRITICAL, 1, True)
+    assert found.sources == {"fail-on": "--fail-on", "comment": "CODEX_GATE_COMMENT", "annotations": ".codex-gate.yaml, line 3"}
+    assert [source for key, _, source in config.rows(found) if key == "check"] == ["default"]
+
+
+def test_one_number_as_noise_budget_keeps_the_proportion_of_the_levels() -> None:
+    assert read("noise-budget: 15").noise_budget == pytest.approx({Level.MODERATE: 15, Level.HIGH: 5, Level.CRITICAL: 1})
+
+
+def test_paths_from_the_environment_are_one_pattern_a_line() -> None:
+    found = read("", {"CODEX_GATE_PATHS": "src/\n\n !src/gen/\n"})
+    assert (found.include, found.exclude) == (("src/",), ("src/gen/",))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("fail_on: high", "line 1: unknown key 'fail_on'; did you mean fail-on?"),
+        ("\nanotations: 3", "line 2: unknown key 'anotations'; did you mean annotations?"),
+        ("zzz: 1", "line 1: unknown key 'zzz'; the keys are fail-on, comment"),
+        ("fail-on: low", "line 1: fail-on: 'low'; expected moderate, high, critical or never"),
+        ("fail-on: true", "fail-on: true; expected moderate"),
+        ("comment:", "comment: nothing; expected moderate"),
+        ("hook: block", "hook: 'block'; expected advisory"),
+        ("annotations: 51", "expected a whole number from 0 to 50"),
+        ("annotations: -1", "expected a whole number from 0 to 50"),
+        ("check: maybe", "expected true or false"),
+        ("noise-budget: 0", "expected a percentage above 0"),
+        ("noise-budget: 101", "expected a percentage above 0"),
+        ("noise-budget: {high: 40}", "expected that a louder level has no larger share"),
+        ("noise-budget: {hihg: 4}", "line 1: noise-budget: unknown key 'hihg'; did you mean high?"),
+        ("models: []", "models: a list; expected the path of a model directory"),
+        ("paths: {includes: a}", "unknown key 'includes'; did you mean include?"),
+        ("paths:\n  exclude:\n    - a\n    - '!b'\n", "line 4: paths: '!b' is no path pattern"),
+        ("paths: ['']", "is no path pattern"),
+        ("levels: high", "expected a list of entries"),
+        ("levels:\n  - paths: a\n", "line 2: levels: an entry without comment and fail-on changes nothing"),
+        ("levels:\n  - fail-on: high\n", "line 2: levels: an entry without paths"),
+        ("levels: [a]", "expected keys: paths, comment, fail-on"),
+        ("ignore:\n  - paths: a\n", "an entry without reason"),
+        ("ignore:\n  - paths: a\n    reason: ''\n", "an empty reason"),
+        ("ignore:\n  - paths: a\n    reason: x\n    until: spring\n", "line 4: ignore: until: 'spring'; expected a date such as 2027-01-31"),
+        ("ignore:\n  - paths: a\n    reason: x\n    categories: ResourceLeak\n", "unknown category 'ResourceLeak'; did you mean ResourceLeaks?"),
+        ("fail-on: high\nfail-on: never", "line 2: the key 'fail-on' stands here for the second time"),
+        ("- a", "holds a list; expected keys"),
+        ("just words", "holds 'just words'; expected keys"),
+        ("fail-on: [high", "is no YAML"),
+        ("a: &x 1\nb: *x", "aliases"),
+        ("paths: " + "[" * 2000, "is no YAML"),
+        (b"\xff\xfe", "not UTF-8"),
+        ("fail-on: !!python/object/apply:os.system ['true']", "fail-on: a list; expected"),
+        ("fail-on: hi\x07gh", "is no YAML"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_place(text: str | bytes, words: str) -> None:
+    said = fault(text)
+    assert words in said
+    assert said.startswith(".codex-gate.yaml")
+
+
+def test_a_variable_that_does_not_fit_is_named() -> None:
+    assert fault("", {"CODEX_GATE_FAIL_ON": "hgih"}) == "CODEX_GATE_FAIL_ON: fail-on: 'hgih'; expected moderate, high, critical or never"
+
+
+# -- where the file is read ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(make_repo: Callable[..., Repo]) -> Repo:
+    repo = make_repo()
+    repo.write(config.FILE, "fail-on: high\n")
+    repo.commit()
+    repo.write(config.FILE, "fail-on: never\n")
+    return repo
+
+
+def test_the_work_tree_is_read_without_a_base_and_the_commit_with_one(project: Repo) -> None:
+    gate = project.open()
+    assert config.find(gate, None) == Source(".codex-gate.yaml", b"fail-on: never\n")
+    head = project.head()
+    assert config.find(gate, head) == Source(f".codex-gate.yaml of {head[:9]}", b"fail-on: high\n")
+
+
+def test_no_file_is_no_source(make_repo: Callable[..., Repo]) -> None:
+    repo = make_repo()
+    repo.write("a", "x")
+    assert config.find(repo.open(), None) is None
+    assert config.find(repo.open(), repo.commit()) is None
+
+
+def test_a_bare_repository_is_read_at_its_head(project: Repo, make_repo: Callable[..., Repo]) -> None:
+    bare = make_repo("bare", bare=True)
+    assert config.find(bare.open(), None) is None
+    project.git("push", "-q", str(bare.path), "HEAD:refs/heads/main")
+    found = config.find(bare.open(), None)
+    assert found is not None
+    assert found.text == b"fail-on: high\n"
+
+
+def test_a_file_that_is_named_must_be_there(project: Repo) -> None:
+    with pytest.raises(ConfigError, match=r"other\.yaml does not exist"):
+        config.find(project.open(), None, "other.yaml")
+    with pytest.raises(ConfigError, match=r"has no file other\.yaml"):
+        config.find(project.open(), project.head(), "./other.yaml")
+
+
+def test_a_file_that_is_too_large_or_no_file_is_refused(project: Repo) -> None:
+    project.write(config.FILE, "#" * (config.MAX_BYTES + 1))
+    with pytest.raises(ConfigError, match="larger than 64 KiB"):
+        config.find(project.open(), None)
+    (project.path / config.FILE).unlink()
+    (project.path / config.FILE).mkdir()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        config.find(project.open(), None)
+    assert config.find(project.open(), project.head()) is not None
+
+
+def test_a_link_in_a_commit_is_not_followed(make_repo: Callable[..., Repo]) -> None:
+    repo = make_repo()
+    repo.symlink(config.FILE, "/etc/passwd")
+    found = config.find(repo.open(), repo.commit())
+    assert found is not None
+    assert found.text == b"/etc/passwd"

@@ -1,0 +1,116 @@
+"""What settings mean for the files of a change."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from codex_gate.config import Ignore, PathLevels, Settings
+from codex_gate.policy import Limits, Policy, marked, unmarked
+from codex_gate.types import Classification, Evidence, Level
+
+NEVER = Level.UNKNOWN
+TODAY = date(2026, 6, 1)
+
+
+def test_without_settings_everything_is_looked_at_and_spoken_about() -> None:
+    policy = Policy()
+    assert policy.keep is None
+    assert policy.key == ""
+    assert not policy.mutes("a")
+    assert policy.limits(["a"]) == Limits(Level.MODERATE, NEVER)
+
+
+def test_paths_are_kept_by_include_and_left_out_by_exclude() -> None:
+    keep = Policy(Settings(include=("src/",), exclude=("*.gen.py",))).keep
+    assert keep is not None
+    assert [p for p in ("src/a.py", "src/a.gen.py", "lib/a.py") if keep(p)] == ["src/a.py"]
+    only = Policy(Settings(exclude=("docs/",))).keep
+    assert only is not None
+    assert only("a") and not only("docs/a")
+
+
+def test_each_filter_has_its_own_key() -> None:
+    keys = {Policy(Settings(include=i, exclude=e)).key for i, e in (((), ()), (("a",), ()), ((), ("a",)), (("b",), ()))}
+    assert len(keys) == 4
+
+
+def test_the_strictest_file_decides_and_the_last_entry_counts_for_a_file() -> None:
+    settings = Settings(
+        comment=Level.HIGH,
+        fail_on=Level.CRITICAL,
+        levels=(PathLevels(("*",), None, NEVER), PathLevels(("pay/",), Level.MODERATE, Level.HIGH), PathLevels(("pay/docs/",), NEVER, NEVER)),
+    )
+    policy = Policy(settings)
+    assert policy.limits(["a.py"]) == Limits(Level.HIGH, NEVER)
+    assert policy.limits(["pay/a.py"]) == Limits(Level.MODERATE, Level.HIGH)
+    assert policy.limits(["pay/docs/a.md"]) == Limits(NEVER, NEVER)
+    assert policy.limits(["a.py", "pay/docs/a.md", "pay/a.py"]) == Limits(Level.MODERATE, Level.HIGH)
+    assert policy.limits([]) == Limits(Level.HIGH, Level.CRITICAL)
+
+
+def test_never_is_never_and_a_level_reaches_itself() -> None:
+    assert not Limits(NEVER, NEVER).speaks(Level.CRITICAL)
+    assert not Limits(NEVER, NEVER).fails(Level.CRITICAL)
+    limits = Limits(Level.HIGH, Level.CRITICAL)
+    assert [limits.speaks(level) for level in Level] == [False, False, False, True, True]
+    assert [limits.fails(level) for level in Level] == [False, False, False, False, True]
+
+
+def ignoring(*categories: str, until: date | None = None) -> Policy:
+    return Policy(Settings(ignore=(Ignore(("old/",), categories, "goes away", until),)), TODAY)
+
+
+def test_an_ignored_file_is_not_spoken_about_and_stops_nothing() -> None:
+    policy = ignoring()
+    assert policy.mutes("old/a.py") and not policy.mutes("new/a.py")
+    assert policy.limits(["old/a.py"]) == Limits(NEVER, NEVER)
+    assert policy.limits(["old/a.py", "new/a.py"]) == Limits(Level.MODERATE, NEVER)
+    seen = (
+        Classification("ResourceLeaks", 0.5, (Evidence("old/a.py", 3, "open("),)),
+        Classification("LogicErrors", 0.4, (Evidence("new/a.py", 3, "x"), Evidence("old/b.py", 1, "y"))),
+    )
+    (left,) = policy.spoken(seen)
+    assert (left.category, left.evidence) == ("LogicErrors", (Evidence("new/a.py", 3, "x"),))
+
+
+def test_an_ignored_category_leaves_the_rest_of_the_file() -> None:
+    policy = ignoring("ResourceLeaks")
+    assert not policy.mutes("old/a.py")
+    assert policy.mutes("old/a.py", "ResourceLeaks") and not policy.mutes("old/a.py", "LogicErrors")
+    assert policy.limits(["old/a.py"]) == Limits(Level.MODERATE, NEVER)
+
+
+def test_an_ignore_holds_through_its_last_day_and_says_when_it_is_over() -> None:
+    assert ignoring(until=TODAY).mutes("old/a.py")
+    over = ignoring(until=date(2026, 5, 31))
+    assert not over.mutes("old/a.py")
+    assert [n.code for n in over.notices(["old/a.py"])] == ["ignore-expired"]
+    assert over.notices(["new/a.py"]) == []
+
+
+def test_what_is_ignored_is_said_with_the_reason() -> None:
+    (notice,) = ignoring(until=date(2027, 1, 1)).notices([f"old/{k}" for k in range(5)])
+    assert notice.text == "the configuration ignores old/0, old/1, old/2 and 2 more: goes away, until 2027-01-01"
+
+
+def test_the_noise_budget_is_a_share() -> None:
+    assert Policy(Settings(noise_budget={Level.MODERATE: 20.0, Level.HIGH: 5.0, Level.CRITICAL: 1.0})).shares == {
+        Level.MODERATE: 0.2, Level.HIGH: 0.05, Level.CRITICAL: 0.01,
+    }  # fmt: skip
+
+
+def test_a_mark_stands_for_its_line_and_alone_for_the_next() -> None:
+    lines = [
+        (3, b"open(x)  # codex-gate: ignore[closed by the caller]"),
+        (7, b"  // codex-gate: ignore[checked above]"),
+        (8, b"lock()"),
+        (9, b"# codex-gate: ignore[]"),
+    ]
+    marks = marked([("a.py", lines)])
+    assert marks == {("a.py", 3): "closed by the caller", ("a.py", 8): "checked above"}
+    seen = (
+        Classification("ResourceLeaks", 0.5, (Evidence("a.py", 3, "open("),)),
+        Classification("ConcurrencyBugs", 0.4, (Evidence("a.py", 8, "lock("), Evidence("message", 0, "race"))),
+    )
+    (left,) = unmarked(seen, marks)
+    assert (left.category, left.evidence) == ("ConcurrencyBugs", (Evidence("message", 0, "race"),))
