@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from codex_gate import __version__
+from codex_gate import __version__, szz
 from codex_gate.errors import GateError, UsageError
 
 
@@ -31,15 +30,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="automl-codex", description="Train codex-gate's models from labelled history.")
     parser.add_argument("--version", action="version", version=f"automl-codex {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    mine = commands.add_parser("mine", help="features of labelled commits, as Parquet")
-    mine.add_argument("repository", nargs="?", type=Path, help="a clone to mine")
+    mine = commands.add_parser("mine", help="features of labelled commits, as Parquet: labels by SZZ, or from outside")
+    mine.add_argument("repositories", nargs="*", type=Path, metavar="REPO", help="clones to mine, each into a table of its own")
     mine.add_argument(
-        "--labels", type=Path, required=True, help="CSV with columns sha, buggy and optionally fix_time, project; with --corpus the folder of such files"
+        "--labels", type=Path, help="take labels from a CSV with columns sha, buggy and optionally fix_time, project; with --corpus the folder of such files"
     )
-    mine.add_argument("--project", help="take only rows of this project from the labels, and name the table so")
+    mine.add_argument("--szz", default=szz.DEFAULT, choices=tuple(szz.VARIANTS), help="how to label without --labels (default: %(default)s)")
+    mine.add_argument("--project", help="name the table so, and take only rows of this project from the labels")
+    mine.add_argument("--since", metavar="DATE", help="leave out commits before this day (UTC)")
+    mine.add_argument("--until", metavar="DATE", help="leave out commits after this day (UTC); a later fix of an earlier commit counts, with its time")
     mine.add_argument("--corpus", type=Path, help="a corpus file: mine every project of it (the models that ship)")
     mine.add_argument("--clones", type=Path, help="with --corpus: folder with the clones, named OWNER+NAME")
-    mine.add_argument("--output", type=Path, required=True, help="folder for the tables")
+    mine.add_argument("--output", type=Path, required=True, help="folder for the tables; an interrupted run goes on where it stopped")
     mine.set_defaults(run=_mine)
     train = commands.add_parser("train", help="train, evaluate and ship the risk model")
     train.add_argument("--input", type=Path, required=True, help="folder with mined tables")
@@ -64,22 +66,16 @@ def _say(text: str) -> None:
 
 
 def _mine(options: argparse.Namespace) -> int:
-    from automl_codex import mine, tables
-    from codex_gate.git import Repository
+    from automl_codex import mine
 
     if options.corpus:
-        if options.repository or not options.clones:
-            raise UsageError("--corpus takes --clones DIR and no repository")
-        mine.mine_corpus(options.corpus, options.clones, options.labels, options.output, _say)
+        if options.repositories or options.since or options.until or options.project or not options.clones:
+            raise UsageError("--corpus takes --clones DIR; projects and days come from the file, so no repository, --project, --since or --until beside it")
+        mine.mine_corpus(options.corpus, options.clones, options.labels, options.output, _say, options.szz)
         return 0
-    if not options.repository:
+    if not options.repositories:
         raise UsageError("name a repository to mine, or give --corpus FILE")
-    repo = Repository.discover(options.repository, os.environ)
-    name = options.project or options.repository.resolve().name
-    target = options.output / f"{name}.parquet"
-    rows = mine.mine(repo, mine.read_labels(options.labels, options.project), None, _say)
-    _say(f"{tables.write(target, name, rows)} rows in {target}")
-    return 0
+    return mine.mine_all(mine.jobs_of(options.repositories, options.project, options.labels, options.szz, options.since, options.until), options.output, _say)
 
 
 def _train(options: argparse.Namespace) -> int:
