@@ -38,8 +38,6 @@ MAX_TIME = 253_402_300_799  # the last second of the year 9999; a later date is 
 _PIPE = 1 << 20  # bytes; the largest that Linux gives an ordinary user
 _LISTED = 2048  # pairs whose files are listed at once; bounds memory (chosen)
 _AROUND = 256  # pairs that are listed at once where blobs are missing (chosen)
-_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
-_ESCAPED = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b'"': b'"', b"\\": b"\\"}
 _SHA = re.compile(r"[0-9a-f]{40}\Z")
 _FIELDS = "%H%x00%P%x00%an%x00%ae%x00%ad%x00%ct%x00%B%x00"
 _RENAMES = ("-M", "-l1000")
@@ -47,8 +45,6 @@ _RAW = ("--root", "-r", "-z", "--raw", "--abbrev=40", "--ignore-submodules=none"
 # One line of context: with none, git trims common tails first and counts some lines otherwise than numstat does.
 _DIFF = ("--root", "-r", "-z", "--raw", "-p", "-U1", *_RENAMES, "--abbrev=40", "--no-ext-diff", "--no-textconv",
          "--no-color", "--ignore-submodules=none", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
-# Whitespace is ignored, lines moved within a file are followed; the user's settings and files of ignored commits do not count.
-_BLAME = ("blame", "--incremental", "-w", "-M", "--no-textconv", "--ignore-revs-file=", "--no-progress")
 _CONFIG = ("-c", "core.quotePath=true", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "log.showSignature=false", "-c", "diff.suppressBlankEmpty=false",
            "-c", f"core.bigFileThreshold={MAX_DIFF_MB}m", "-c", "core.commitGraph=true", "-c", "gc.auto=0",
            "-c", f"core.attributesFile={os.devnull}", "-c", "diff.default.binary=auto", "-c", "diff.indentHeuristic=true")  # fmt: skip
@@ -69,20 +65,6 @@ class CommitMeta(NamedTuple):
     def author(self) -> str:
         """Identity of the author: the e-mail in lower case, or the name where there is no e-mail."""
         return author_key(self.name, self.email)
-
-
-class Blamed(NamedTuple):
-    """Lines `line` … `line + n_lines - 1` of a blamed file: the commit that brought them, and their place in it then.
-
-    `previous` is the commit's parent and the file's name there, where git can look further back.
-    """
-
-    sha: str
-    path: str
-    old_line: int
-    line: int
-    n_lines: int
-    previous: tuple[str, str] | None
 
 
 def author_key(name: str, email: str) -> str:
@@ -414,27 +396,6 @@ class Repository:
             entries = self._listing(tree, old, store)
             return self._piecewise(tree, old, entries, self._present({i for entry in entries for i in blobs_of(entry)}, store), store)
 
-    # -- blame ---------------------------------------------------------------------------------------
-
-    def blame(self, commit: str, path: str, lines: Sequence[int], ignored: Iterable[str] = (), moves: Sequence[str] = ()) -> list[Blamed]:
-        """Who brought these lines (1-based) of a file as it is in `commit`; runs by line number.
-
-        Args:
-            ignored: commits that are looked through where git can tell what a line was before them.
-            moves: further options of git blame that follow lines, such as -C.
-        Raises:
-            GitError: the file is not there, has fewer lines, or an object is missing.
-        Source: git blame -w -M; Sliwerski et al. 2005 and Kim et al. 2006 for what it is used for.
-        """
-        ranges = [f"-L{first},{last}" for first, last in runs(lines)]
-        skip = [f"--ignore-rev={sha}" for sha in ignored]
-        name = path.encode("utf-8", "surrogateescape")
-        command: list[str | bytes] = [*self._command(["-c", "diff.algorithm=default", *_BLAME, *moves, *skip, *ranges, commit, "--"]), name]
-        done = subprocess.run(command, cwd=self.git_dir, env=self._env(), capture_output=True)
-        if done.returncode:
-            raise GitError(f"git blame failed on {path} in {commit}: {_words(done.stderr)}")
-        return _parse_blame(done.stdout)
-
     @contextmanager
     def quickened(self) -> Iterator[Repository]:
         """The same repository with a commit-graph that knows the changed paths, in a temporary place; nothing is written here.
@@ -540,24 +501,6 @@ def _minutes(zone: str) -> int:
     return -size if zone[0] == "-" else size
 
 
-def _parse_blame(raw: bytes) -> list[Blamed]:
-    """Output of `git blame --incremental`: a run begins with its SHA and ends with its file name."""
-    found: list[Blamed] = []
-    head: list[str] = []
-    previous: tuple[str, str] | None = None
-    for line in raw.split(b"\n"):
-        key, _, value = line.partition(b" ")
-        if key == b"filename":
-            found.append(Blamed(head[0], unquote(value), int(head[1]), int(head[2]), int(head[3]), previous))
-            previous = None
-        elif key == b"previous":
-            sha, _, name = value.partition(b" ")
-            previous = (sha.decode("ascii"), unquote(name))
-        elif len(key) == 40 and _SHA.match(key.decode("latin-1")):
-            head = line.decode("ascii").split(" ")
-    return sorted(found, key=lambda run: run.line)
-
-
 # -- small helpers -------------------------------------------------------------------------------------
 
 
@@ -601,24 +544,6 @@ def _not_a_repository(path: Path, stderr: bytes) -> str:
     if "not a git repository" in words:
         return f"{path.resolve()} is not inside a git repository; run this in one, or name one with -C PATH"
     return f"git cannot open {path}: {words}"
-
-
-def runs(lines: Iterable[int]) -> list[tuple[int, int]]:
-    """Numbers as (first, last) of each run without a gap, in order."""
-    found: list[tuple[int, int]] = []
-    for number in sorted(set(lines)):
-        if found and number == found[-1][1] + 1:
-            found[-1] = (found[-1][0], number)
-        else:
-            found.append((number, number))
-    return found
-
-
-def unquote(name: bytes) -> str:
-    """A path as git prints it for people: in quotes with C escapes where it holds anything unusual."""
-    if len(name) > 1 and name[:1] == name[-1:] == b'"':
-        name = _ESCAPE.sub(lambda m: _ESCAPED.get(m[1]) or bytes([int(m[1], 8)]), name[1:-1])
-    return name.decode("utf-8", "surrogateescape")
 
 
 def is_sha(text: str) -> bool:

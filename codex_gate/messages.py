@@ -28,6 +28,7 @@ _HARMLESS = re.compile(
     re.IGNORECASE,
 )
 _REVERT = re.compile(r"^\s*revert\b", re.IGNORECASE)
+_AGAIN = re.compile(r"^\s*revert\W+revert\b", re.IGNORECASE)
 _TRAILER = re.compile(r"^(?:signed-off-by|reviewed-by|co-authored-by|cc|change-id|git-svn-id)\s*:.*$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -54,12 +55,19 @@ def title(message: str) -> str:
 
 
 # What follows labels training data; it must be surer of itself than the feature above, whose meaning is fixed.
-_TYPE = re.compile(r"^\s*(?:\[)?([a-z]+)(?:\([^)]{0,60}\))?!?(?:\])?\s*:", re.IGNORECASE)
+_TYPE = re.compile(r"^\s*\[?([a-z]+)(?:\(([^)]{0,60})\))?!?\]?\s*:", re.IGNORECASE)
 _FIX_TYPES = frozenset({"fix", "fixes", "fixed", "bugfix", "hotfix", "bug", "security"})
 _OTHER_TYPES = frozenset(
-    {"build", "bump", "chore", "ci", "deps", "dev", "doc", "docs", "example", "examples", "feat", "feature", "lint", "perf", "refactor", "release", "style",
-     "test", "tests", "types", "typo", "website"}
+    {"breaking", "build", "bump", "chore", "ci", "cleanup", "deps", "dev", "doc", "docs", "example", "examples", "feat", "feature", "lint", "medium", "new",
+     "perf", "refactor", "regtest", "regtests", "release", "style", "test", "tests", "types", "typo", "update", "upgrade", "website"}
 )  # fmt: skip
+# A request that is closed: "add a thing (fixes #12)". Its words for a repair count only where they name more than a number.
+_REQUEST = re.compile(
+    r"^\W*(?:\w+:\s*)?(?:add(?:s|ed|ing)?|allow(?:s|ed)?|bump(?:s|ed)?|change[sd]?|creat(?:e[sd]?|ing)|document(?:s|ed)?|enabl(?:e[sd]?|ing)|enhanc(?:e[sd]?|ement)|expos(?:e[sd]?|ing)"
+    r"|extend(?:s|ed)?|feature|implement(?:s|ed|ing)?|improv(?:e[sd]?|ement|ing)|introduc(?:e[sd]?|ing)|mov(?:e[sd]?|ing)|new|provid(?:e[sd]?|ing)|refactor(?:s|ed|ing)?|releas(?:e[sd]?|ing)"
+    r"|remov(?:e[sd]?|ing)|renam(?:e[sd]?|ing)|support(?:s|ed|ing)?|switch(?:e[sd])?|updat(?:e[sd]?|ing)|upgrad(?:e[sd]?|ing))\b",
+    re.IGNORECASE,
+)
 _STRONG = re.compile(
     r"\b(?:fix(?:e[sd]|ing|up)?|hot-?fix(?:e[sd])?|bug-?fix(?:e[sd])?|bugs?|defects?|regressions?|repair(?:s|ed|ing)?"
     r"|crash(?:e[sd]|ing)?|leak(?:s|ed|ing)?|deadlock(?:s|ed)?|data ?race|race condition|seg-?faults?|segv|npe|null ?pointer\w*|use[- ]after[- ]free"
@@ -100,22 +108,25 @@ def fix_evidence(message: str) -> tuple[Evidence, ...]:
     first = next((place for place, line in enumerate(lines) if line.strip()), 0)
     head, body = (lines[first] if lines else ""), lines[first + 1 :]
     if _REVERT.match(head):
-        return (Evidence("message", first + 1, head.strip()[:80]),)
+        return () if _AGAIN.match(head) else (Evidence("message", first + 1, head.strip()[:80]),)
     kind = _TYPE.match(head)
-    if kind and kind[1].lower() in _OTHER_TYPES:
+    if kind and _OTHER_TYPES & {kind[1].lower(), (kind[2] or "").lower()}:
         return ()
     if kind and kind[1].lower() in _FIX_TYPES and not _set_aside(head[kind.end() :], head):
         return (Evidence("message", first + 1, kind[0].strip()), *_found(first + 1, head[kind.end() :]))
     found = _found(first + 1, head)
     if not found and _set_aside(head, head):
         return ()
-    return found + tuple(
+    found += tuple(
         Evidence("message", first + 2 + place, match[0])
         for place, line in enumerate(body)
         if not _TRAILER.match(line)
         for pattern in (_REPAIRS_KEY, _BODY, *((_CLOSES_KEY,) if found else ()))
         for match in pattern.finditer(_HARMLESS.sub(" ", _ASIDE.sub(" ", line)))
     )
+    if _REQUEST.match(head) and not _STRONG.search(_REPAIRS_KEY.sub(" ", _HARMLESS.sub(" ", _ASIDE.sub(" ", head)))):
+        return ()
+    return found
 
 
 def _found(number: int, text: str) -> tuple[Evidence, ...]:

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from codex_gate.blame import Blamed, blame
 from codex_gate.comments import code_lines
 from codex_gate.errors import GitError, UsageError
-from codex_gate.git import Blamed, CommitMeta, Repository
+from codex_gate.git import CommitMeta, Repository
 from codex_gate.messages import fix_evidence
 from codex_gate.paths import language, role
 from codex_gate.types import Evidence, FileChange, Hunk
@@ -260,7 +261,7 @@ def _trace_chunk(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Va
 
 def _blame(repo: Repository, parent: str, target: Target, variant: Variant, ignored: Iterable[str] = ()) -> list[Blamed] | None:
     try:
-        return repo.blame(parent, target.path, target.lines, ignored, variant.moves)
+        return blame(repo, parent, target.path, target.lines, ignored, variant.moves)
     except GitError:  # an object is missing
         return None
 
