@@ -9,7 +9,7 @@ from typing import NamedTuple
 from codex_gate.git import Repository, is_sha
 
 # White space is ignored, lines moved within a file are followed; files of ignored commits that the user has set up do not count.
-_BLAME = ("-c", "diff.algorithm=default", "blame", "--incremental", "-w", "-M", "--no-textconv", "--ignore-revs-file=", "--no-progress")
+_BLAME = ("blame", "--incremental", "-w", "-M", "--no-textconv", "--ignore-revs-file=", "--no-progress")
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _ESCAPED = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b'"': b'"', b"\\": b"\\"}
 

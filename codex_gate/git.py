@@ -47,7 +47,7 @@ _DIFF = ("--root", "-r", "-z", "--raw", "-p", "-U1", *_RENAMES, "--abbrev=40", "
          "--no-color", "--ignore-submodules=none", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
 _CONFIG = ("-c", "core.quotePath=true", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "log.showSignature=false", "-c", "diff.suppressBlankEmpty=false",
            "-c", f"core.bigFileThreshold={MAX_DIFF_MB}m", "-c", "core.commitGraph=true", "-c", "gc.auto=0",
-           "-c", f"core.attributesFile={os.devnull}", "-c", "diff.default.binary=auto", "-c", "diff.indentHeuristic=true")  # fmt: skip
+           "-c", f"core.attributesFile={os.devnull}", "-c", "diff.algorithm=default", "-c", "diff.default.binary=auto", "-c", "diff.indentHeuristic=true")  # fmt: skip
 
 
 class CommitMeta(NamedTuple):

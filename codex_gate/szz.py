@@ -10,6 +10,7 @@ or the most recent (R). Rosa et al. 2021 (ICSE): all of them compared.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,8 @@ MAX_FILES = 100  # code files; a larger commit is neither a change nor a repair 
 MAX_LINES = 10_000  # changed lines of code; the same source
 LABELLER = 1  # raise it whenever labels change: tables made by another are mined again
 _QUICK_FROM = 200  # blames from which writing a commit-graph pays (chosen: it costs about as much as 30 blames of a long history)
+_INDENTED = ("python", "haskell")
+_WORD = re.compile(rb"\w")  # a line of brackets alone has been brought by whoever closed a block there last
 _WORKERS = 2  # git processes at a time
 _CHUNK = 200  # fixes whose blames are in flight together
 
@@ -42,10 +45,10 @@ class Variant:
 
     Attributes:
         tests: files of tests are traced too.
-        cosmetic: lines that are blank, comment, or only laid out anew are not traced.
+        cosmetic: lines that are blank, comment or brackets alone are not traced, nor hunks that are only laid out anew.
         meta: an inducing commit that changed no text (merge, rename, layout) is looked through.
         size: fixes and inducing commits above MAX_FILES or MAX_LINES are left out, and imports of a whole tree.
-        beside: a fix that only adds lines is traced by the lines that it adds them to.
+        fall_back: with `cosmetic`, a fix without such lines is traced by what it laid out anew, or else by the lines beside those that it adds.
         pick: `all` candidates of a fix, the most `recent`, or the `largest` (most blamed lines).
         moves: further options of git blame, to follow lines that moved.
     """
@@ -54,7 +57,7 @@ class Variant:
     cosmetic: bool = False
     meta: bool = False
     size: bool = False
-    beside: bool = False
+    fall_back: bool = False
     pick: str = "all"
     moves: tuple[str, ...] = ()
 
@@ -65,7 +68,7 @@ VARIANTS: dict[str, Variant] = {
     "ma": Variant(tests=True, cosmetic=True, meta=True),
     "l": Variant(tests=True, cosmetic=True, meta=True, pick="largest"),
     "r": Variant(tests=True, cosmetic=True, meta=True, pick="recent"),
-    "recent": Variant(cosmetic=True, meta=True, size=True, beside=True, pick="recent"),
+    "recent": Variant(cosmetic=True, meta=True, size=True, fall_back=True, pick="recent"),
 }
 DEFAULT = "recent"
 
@@ -145,41 +148,39 @@ def targets(repo: Repository, files: Sequence[FileChange], variant: Variant) -> 
     if variant.size and _too_large(files):
         return []
     texts = repo.blobs(f.old_id for f in changed) if variant.cosmetic else {}
-    found = [Target(f.old_path or f.path, lines) for f in changed if (lines := _deleted(f, texts.get(f.old_id), variant))]
-    if found or not variant.beside:
-        return found
-    return [Target(f.old_path or f.path, lines, False) for f in changed if (lines := _beside(f, texts.get(f.old_id)))]
+    for way in _WAYS[: None if variant.fall_back else 1] if variant.cosmetic else (_any_deleted,):
+        found = [Target(f.old_path or f.path, lines, way is not _beside) for f in changed if (lines := way(f, texts.get(f.old_id)))]
+        if found:
+            return found
+    return []
 
 
-def _deleted(change: FileChange, text: bytes | None, variant: Variant) -> tuple[int, ...]:
-    numbers: list[int] = []
-    code = code_lines(text, language(change.path)) if text is not None else None
-    for hunk in change.hunks():
-        kept = _reworded(hunk) if variant.cosmetic else range(len(hunk.deleted))
-        numbers.extend(hunk.old_start + place for place in kept)
-    return tuple(n for n in numbers if code is None or n in code)
+def _any_deleted(change: FileChange, text: bytes | None) -> tuple[int, ...]:
+    return tuple(hunk.old_start + place for hunk in change.hunks() for place in range(len(hunk.deleted)))
 
 
-def _reworded(hunk: Hunk) -> list[int]:
-    """Places of deleted lines that do not come back among the added ones with other white space or line breaks."""
-    if _squeeze(b"".join(hunk.deleted)) == _squeeze(b"".join(hunk.added)):
-        return []
-    back = Counter(map(_squeeze, hunk.added))
-    kept = []
-    for place, line in enumerate(map(_squeeze, hunk.deleted)):
-        if back[line]:
-            back[line] -= 1
-        else:
-            kept.append(place)
-    return kept
+def _deleted(change: FileChange, text: bytes | None, layout: bool = False) -> tuple[int, ...]:
+    """Deleted lines with a word of program text; without `layout` none of a hunk that is only laid out anew."""
+    spoken = language(change.path)
+    code = code_lines(text, spoken) if text is not None else None
+    hunks = [hunk for hunk in change.hunks() if layout or not is_layout(hunk, spoken)]
+    lines = ((hunk.old_start + place, line) for hunk in hunks for place, line in enumerate(hunk.deleted))
+    return tuple(number for number, line in lines if _WORD.search(line) and (code is None or number in code))
 
 
-def _squeeze(line: bytes) -> bytes:
-    return b"".join(line.split())
+def is_layout(hunk: Hunk, spoken: str | None) -> bool:
+    """Whether a hunk changes white space and line breaks alone; where indentation has a meaning, it is text."""
+    return _squeezed(hunk.deleted, spoken) == _squeezed(hunk.added, spoken)
+
+
+def _squeezed(lines: Sequence[bytes], spoken: str | None) -> bytes:
+    if spoken in _INDENTED:
+        return b"\n".join(line[: len(line) - len(line.lstrip())] + b"".join(line.split()) for line in lines if line.strip())
+    return b"".join(b"".join(line.split()) for line in lines)
 
 
 def _beside(change: FileChange, text: bytes | None) -> tuple[int, ...]:
-    """The nearest line of code on either side of each place where the fix adds program text."""
+    """The nearest line of program text on either side of each place where the fix adds some."""
     if text is None:
         return ()
     code = code_lines(text, language(change.path))
@@ -192,6 +193,9 @@ def _beside(change: FileChange, text: bytes | None) -> tuple[int, ...]:
         below = next((n for n in range(hunk.old_start + len(hunk.deleted), last + 1) if n in code), None)
         found.update(n for n in (above, below) if n is not None)
     return tuple(sorted(found))
+
+
+_WAYS: tuple[Callable[[FileChange, bytes | None], tuple[int, ...]], ...] = (_deleted, partial(_deleted, layout=True), _beside)
 
 
 def _too_large(files: Sequence[FileChange]) -> bool:
@@ -287,7 +291,7 @@ def facts(repo: Repository, shas: Iterable[str]) -> dict[str, Facts]:
 
 
 def _facts(meta: CommitMeta, files: Sequence[FileChange]) -> Facts:
-    return Facts(len(meta.parents), meta.time, *_size(files), all(not any(_reworded(h) or _squeeze(b"".join(h.added)) for h in f.hunks()) for f in files))
+    return Facts(len(meta.parents), meta.time, *_size(files), all(is_layout(h, language(f.path)) for f in files for h in f.hunks()))
 
 
 def _accuse(fix: str, when: int, found: Sequence[tuple[Target, Blamed]], variant: Variant, known: Mapping[str, Facts]) -> tuple[Induced, ...]:
@@ -310,7 +314,7 @@ def _can_be_blamed(commit: Facts, fix_time: int, variant: Variant) -> bool:
         return False
     if variant.size and (not commit.n_parents or commit.n_files > MAX_FILES or commit.n_lines > MAX_LINES):
         return False
-    return commit.time <= fix_time or not variant.size
+    return commit.time <= fix_time
 
 
 # -- labels ----------------------------------------------------------------------------------------------
