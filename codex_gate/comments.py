@@ -38,7 +38,7 @@ SYNTAX = {
     **dict.fromkeys(("shell", "r", "julia", "elixir"), _SHELL),
     "powershell": _Syntax((rb"<#.*?(?:#>|\Z)", _HASH)),
     "sql": _Syntax((rb"--[^\n]*", _STARS)),
-    "lua": _Syntax((rb"--\[(=*)\[.*?(?:\]\1\]|\Z)", rb"--[^\n]*")),
+    "lua": _Syntax((rb"--\[(?P<level>=*)\[.*?(?:\](?P=level)\]|\Z)", rb"--[^\n]*")),
     "haskell": _Syntax((rb"\{-.*?(?:-\}|\Z)", rb"--[^\n]*"), (_DOUBLE,)),
     "clojure": _Syntax((rb";[^\n]*",), (_DOUBLE,)),
     "erlang": _Syntax((rb"%[^\n]*",)),

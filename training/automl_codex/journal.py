@@ -88,7 +88,7 @@ def _whole(stream: IO[bytes]) -> Iterator[tuple[int, tuple[str, Any]]]:
     for line in stream:
         try:
             kind, value = json.loads(line)
-        except ValueError:
+        except (ValueError, TypeError):
             return
         if not line.endswith(b"\n"):
             return

@@ -229,7 +229,10 @@ def mine_corpus(corpus: Path, clones: Path, labels: Path | None, output: Path, p
 
 def _job(entry: Mapping[str, Any], clones: Path, labels: Path | None, variant: str) -> Job:
     project = entry["project"]
-    repo = Repository.discover(_clone_of(entry, clones), os.environ)
+    path = clone_of(entry["clone"], clones)
+    if path is None:
+        raise UsageError(f"{clones / entry['clone'].replace('/', '+')} is no clone; clone {entry['clone']} there first")
+    repo = Repository.discover(path, os.environ)
     since, until = _start_of(entry["since"]) if "since" in entry else None, _end_of(entry["until"])
     if "labels" in entry:
         if labels is None:
@@ -240,12 +243,10 @@ def _job(entry: Mapping[str, Any], clones: Path, labels: Path | None, variant: s
     return Job(project, repo, repo.resolve(entry["head"]), variant=variant, since=since, until=until)
 
 
-def _clone_of(entry: Mapping[str, Any], clones: Path) -> Path:
-    path = clones / str(entry["clone"]).replace("/", "+")
-    found = next((p for p in (path, path / "repo") if (p / ".git").exists() or (p / "HEAD").exists()), None)
-    if found is None:
-        raise UsageError(f"{path} is no clone; clone {entry['clone']} there first")
-    return found
+def clone_of(name: str, clones: Path) -> Path | None:
+    """Where the clone of OWNER/NAME lies in a folder of clones named OWNER+NAME; None where there is none."""
+    path = clones / name.replace("/", "+")
+    return next((p for p in (path, path / "repo") if (p / ".git").exists() or (p / "HEAD").exists()), None)
 
 
 def read_corpus(corpus: Path) -> list[dict[str, Any]]:
@@ -260,13 +261,22 @@ def refuse_off_limits(names: list[str], listing: Path) -> None:
     Raises:
         UsageError: a name matches the list, or there is no list.
     """
-    if not listing.exists():
-        raise UsageError(f"{listing} is missing; without it nothing is mined for a model that ships")
-    patterns = [line.strip().lower() for line in listing.read_text("utf-8").splitlines() if line.strip() and not line.startswith("#")]
     for name in names:
-        hit = next((p for p in patterns if fnmatchcase(name.lower(), p)), None)
+        hit = off_limits(name, listing)
         if hit:
             raise UsageError(f"{name} is off limits ({hit} in {listing}); take it out of the corpus")
+
+
+def off_limits(name: str, listing: Path) -> str | None:
+    """The line of the list that forbids a repository, None where none does.
+
+    Raises:
+        UsageError: there is no list.
+    """
+    if not listing.exists():
+        raise UsageError(f"{listing} is missing; without it nothing is mined for a model that ships")
+    patterns = (line.strip().lower() for line in listing.read_text("utf-8").splitlines() if line.strip() and not line.startswith("#"))
+    return next((pattern for pattern in patterns if fnmatchcase(name.lower(), pattern)), None)
 
 
 # -- clones of a user -------------------------------------------------------------------------------------
