@@ -296,7 +296,7 @@ def jobs_of(paths: Sequence[Path], project: str | None, labels: Path | None, var
     start, end = _start_of(_day(since)) if since else None, _end_of(_day(until)) if until else None
     jobs = []
     for repo in (Repository.discover(path, os.environ) for path in paths):
-        jobs.append(Job(project or _name_of(repo), repo, repo.resolve("HEAD"), labels, project if labels else None, variant, start, end))
+        jobs.append(Job(project or name_of(repo), repo, repo.resolve("HEAD"), labels, project if labels else None, variant, start, end))
     for job in jobs:
         if sum(job.project == other.project for other in jobs) > 1:
             raise UsageError(
@@ -326,10 +326,10 @@ def mine_all(jobs: Sequence[Job], output: Path, progress: Progress) -> int:
     return 5 if refused else 0
 
 
-def _name_of(repo: Repository) -> str:
-    """The name of the folder that a person sees: a bare clone's without `.git`, or the one around it where that says nothing."""
+def name_of(repo: Repository) -> str:
+    """The name of the folder that a person sees: a bare clone's without `.git`; in a folder of clones that of OWNER+NAME/repo is OWNER+NAME."""
     folder = repo.top or repo.git_dir
-    if folder.name in (".git", "repo"):
+    if folder.name == ".git" or (folder.name == "repo" and "+" in folder.parent.name):
         folder = folder.parent
     return folder.name.removesuffix(".git") or "repository"
 
