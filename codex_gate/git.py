@@ -400,7 +400,7 @@ class Repository:
     def quickened(self) -> Iterator[Repository]:
         """The same repository with a commit-graph that knows the changed paths, in a temporary place; nothing is written here.
 
-        Blame is then two to four times quicker in a long history.
+        300 fixes of an 11,000-commit history were blamed in 16 s in place of 27; of a 5,500-commit one, the graph costs what it saves.
         """
         with tempfile.TemporaryDirectory(prefix="codex-gate-") as scratch:
             store = {"GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": self._object_stores()}
