@@ -25,8 +25,10 @@ def test_other_work_begins_anew(tmp_path: Path) -> None:
         journal.add("row", 1)
     with Journal(path, "other work") as journal:
         assert journal.entries == []
+        journal.add("row", 2)
     with Journal(path, "work") as journal:
         assert journal.entries == []
+    assert not path.exists()  # there is nothing to go on with
 
 
 @pytest.mark.parametrize("damage", [b'["row",', b'["row",2]', b"\0\0\0\n", b"5\n", b"[1,2,3]\n", b'\xff\xfe\n["row",3]\n'])

@@ -32,6 +32,7 @@ class Journal:
         self.path = path
         self.entries: list[tuple[str, Any]] = []
         self._unsynced = 0
+        self._is_empty = True
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+b")
@@ -49,6 +50,9 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Close it; one that holds nothing to go on with goes away."""
+        if self._is_empty:
+            self.finish()
         self._file.close()
 
     def add(self, kind: str, value: Any) -> None:
@@ -56,6 +60,7 @@ class Journal:
         self._file.write(json.dumps([kind, value], separators=(",", ":")).encode() + b"\n")
         self._file.flush()
         self._unsynced += 1
+        self._is_empty = self._is_empty and kind == "work"
         if self._unsynced >= _SYNC_EVERY:
             os.fsync(self._file.fileno())
             self._unsynced = 0
@@ -79,6 +84,7 @@ class Journal:
             self.entries.append((kind, value))
         self._file.truncate(end)
         self.entries = self.entries[1:]
+        self._is_empty = not self.entries
         if not end:
             self.add("work", work)
 

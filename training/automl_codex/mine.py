@@ -196,6 +196,8 @@ def _refusal(rows: Sequence[tables.LabelledRow], job: Job) -> str | None:
     buggy = sum(row.buggy for row in rows)
     if job.labels or buggy not in (0, len(rows)):
         return None
+    if not rows:
+        return f"no commit of {job.project} in this period changes program text; take a longer one"
     kind = "buggy" if buggy else "clean"
     return (
         f"all {len(rows)} labelled commits of {job.project} are {kind}; a model needs both kinds: take a longer period, or labels from outside (--labels FILE)"
