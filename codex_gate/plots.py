@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from html import escape
 from typing import Final, NamedTuple
 
@@ -20,6 +21,9 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 20, 12, 42
 _ROW: Final = 24  # height of a row of horizontal bars
 _CELL: Final = 44  # height of a cell of a heat map
 _LETTER: Final = 6.6  # mean width of a letter at 11 units, to keep labels apart (measured in Chromium)
+
+MANY_MONTHS: Final = 36  # a longer time is shown by quarters, one of more than MANY_QUARTERS by years (chosen)
+MANY_QUARTERS: Final = 40
 
 Point = tuple[float, float]
 
@@ -99,6 +103,18 @@ def place_axis(label: str, names: Sequence[str]) -> Axis:
     room = max((len(name) for name in names), default=1) * _LETTER + 8
     every = max(1, math.ceil(len(names) * room / (WIDTH - _LEFT - _RIGHT)))
     return Axis(label, -0.5, max(0.5, len(names) - 0.5), tuple((float(i), name) for i, name in enumerate(names) if i % every == 0))
+
+
+def period_names(times: Sequence[float]) -> list[str]:
+    """For each time (Unix seconds) its month, quarter or year, whichever gives no more than MANY_MONTHS or MANY_QUARTERS places in a row."""
+    days = [datetime.fromtimestamp(int(t), UTC) for t in times]
+    first, last = min(days), max(days)
+    months = (last.year - first.year) * 12 + last.month - first.month + 1
+    if months <= MANY_MONTHS:
+        return [f"{d.year}-{d.month:02}" for d in days]
+    if months <= 3 * MANY_QUARTERS:
+        return [f"{d.year}-Q{(d.month + 2) // 3}" for d in days]
+    return [f"{d.year}" for d in days]
 
 
 def _nice(step: float) -> float:

@@ -1,4 +1,5 @@
 import re
+from datetime import UTC, datetime
 
 import pytest
 
@@ -102,3 +103,17 @@ def test_span_is_inside_its_cell_and_says_its_numbers() -> None:
     svg = plots.span(0.8, 0.3, 0.9, plots.Axis("", 0.4, 1.0, ()), 0.5)
     assert "0.800, 0.300 to 0.900" in svg
     assert min(numbers(svg, "x1")) >= 4 and max(numbers(svg, "x2")) <= 116
+
+
+@pytest.mark.parametrize(
+    ("last", "names"),
+    [
+        ((1970, 1, 31), ["1970-01", "1970-01"]),
+        ((1972, 12, 31), ["1970-01", "1972-12"]),  # 36 months
+        ((1973, 1, 1), ["1970-Q1", "1973-Q1"]),
+        ((1979, 12, 31), ["1970-Q1", "1979-Q4"]),  # 40 quarters
+        ((1980, 1, 1), ["1970", "1980"]),
+    ],
+)
+def test_periods_are_months_quarters_or_years(last: tuple[int, int, int], names: list[str]) -> None:
+    assert plots.period_names([0, datetime(*last, tzinfo=UTC).timestamp()]) == names
