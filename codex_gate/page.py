@@ -48,7 +48,7 @@ def text(value: object) -> Html:
     shown = str(value)
     if not shown.isprintable():
         shown = "".join(c if c.isprintable() or c == "\u00a0" else f"\\u{{{ord(c):x}}}" for c in shown)
-    return Html(escape(shown))
+    return Html(escape(shown).replace(" %", "\u00a0%"))  # no line begins with a per cent sign
 
 
 def document(title: str, body: Iterable[Html], foot: str) -> str:

@@ -59,4 +59,4 @@ def test_unknown_and_negative_figures_read_well() -> None:
     assert report_html.number(float("nan")) == "–" and report_html.percent(float("nan")) == "–"
     assert report_html.between(float("nan"), 1.0) == "–"
     assert report_html.number(-0.5, 1) == "−0.5"
-    assert report_html.percent(0.123) == "12.3\u00a0%"
+    assert report_html.percent(0.123) == "12.3 %"

@@ -38,7 +38,7 @@ def test_what_comes_in_is_text(hostile: str) -> None:
 
 def test_hidden_characters_are_shown() -> None:
     assert page.text("a\u202eb\x1b\udcff\n") == "a\\u{202e}b\\u{1b}\\u{dcff}\\u{a}"
-    assert page.text("59\u00a0%") == "59\u00a0%"  # a number is not torn from its per cent
+    assert page.text("59 % & 60\u00a0%") == "59\u00a0% &amp; 60\u00a0%"  # a number is not torn from its per cent
     page.text("\udcff").encode("utf-8")
 
 

@@ -46,7 +46,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def percent(value: float, digits: int = 1) -> str:
-    return f"{100 * value:.{digits}f}\u00a0%" if math.isfinite(value) else "–"
+    return f"{100 * value:.{digits}f} %" if math.isfinite(value) else "–"
 
 
 def between(low: float, high: float, digits: int = 3) -> str:
