@@ -1,6 +1,6 @@
 """`codex-gate`: commands, and the only place where errors become exit codes.
 
-Exit codes: 0 done · 1 a gate tripped · 2 wrong use, configuration or input · 3 our fault.
+Exit codes: 0 done · 1 a gate tripped · 2 wrong use, configuration or input · 3 our fault · 5 done in part.
 """
 
 from __future__ import annotations
@@ -92,11 +92,27 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(screen)
     screen.set_defaults(run=_screen)
 
+    backtest = commands.add_parser(
+        "backtest",
+        help="what would have been flagged here, how much of it was later fixed, and which threshold keeps a noise budget",
+        description="Replays the past changes on HEAD's first-parent line: each is screened with only what was known before it, and later fixes tell which flags were right.",
+        epilog="exit codes: 0 done, 2 wrong use or too little history, 3 internal error, 5 flags are counted but nothing tells which were right",
+    )
+    which = backtest.add_mutually_exclusive_group()
+    which.add_argument("--last", type=int, default=1000, metavar="N", help="the last N changes (default: 1000)")
+    which.add_argument("--since", metavar="DATE", help="the changes since this day, YYYY-MM-DD")
+    backtest.add_argument("--noise-budget", type=float, default=0.1, metavar="SHARE", help="share of changes that may be flagged (default: 0.1, one in ten)")
+    backtest.add_argument("--format", choices=("terminal", "json", "html"), default="terminal", help="terminal (default), json, html (one self-contained page)")
+    backtest.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    _add_common(backtest)
+    backtest.set_defaults(run=_backtest)
+
     doctor = commands.add_parser("doctor", help="whether a screen can work here, and what to do where it cannot")
     _add_common(doctor)
     doctor.set_defaults(run=_doctor)
 
-    schema = commands.add_parser("schema", help="print the JSON Schema of the json and jsonl formats")
+    schema = commands.add_parser("schema", help="print the JSON Schema of a json format")
+    schema.add_argument("of", nargs="?", choices=("report", "backtest"), default="report", help="report: of screen, json and jsonl (default); backtest")
     schema.set_defaults(run=_schema)
     return parser
 
@@ -270,6 +286,35 @@ def _gate(options: argparse.Namespace, findings: Sequence[Finding]) -> int:
     return 1 if over else 0
 
 
+def _backtest(options: argparse.Namespace) -> int:
+    from datetime import date
+
+    from codex_gate.git import Repository
+    from codex_gate.replay import replay
+    from codex_gate.reporters.backtest import render
+
+    try:
+        since = date.fromisoformat(options.since) if options.since else None
+    except ValueError as error:
+        raise UsageError(f"{options.since!r} is no date; expected YYYY-MM-DD, for example 2024-01-31") from error
+    if not 0 < options.noise_budget < 1:
+        raise UsageError(f"--noise-budget must lie between 0 and 1, got {options.noise_budget:g}; 0.1 lets one change in ten be flagged")
+    if options.last < 1:
+        raise UsageError(f"--last must be at least 1, got {options.last}")
+    repo = Repository.discover(options.repository, os.environ)
+    found = replay(repo, _load_model(options), options.noise_budget, options.last, since, _phase if sys.stderr.isatty() else lambda what, done, of: None)
+    to_terminal = options.output is None and sys.stdout.isatty()
+    _write(options, render(options.format, found, width=_width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
+    if missing := found.missing():
+        _say(f"done in part: {missing}")
+        return 5
+    return 0
+
+
+def _phase(what: str, done: int, of: int) -> None:
+    print(f"\r{done:,} of {of:,} {what}", end="\n" if done >= of else "", file=sys.stderr, flush=True)
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from codex_gate.doctor import examine
     from codex_gate.model import default_directory
@@ -282,8 +327,8 @@ def _doctor(options: argparse.Namespace) -> int:
     return 2 if failed else 0
 
 
-def _schema(_: argparse.Namespace) -> int:
-    sys.stdout.write(Path(__file__).with_name("report.schema.json").read_text("utf-8"))
+def _schema(options: argparse.Namespace) -> int:
+    sys.stdout.write(Path(__file__).with_name(f"{options.of}.schema.json").read_text("utf-8"))
     return 0
 
 
