@@ -87,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--commits", metavar="FILE", help="many commits, one SHA a line, - for standard input; rows come in history order")
     what.add_argument("--each", metavar="BASE..HEAD", help="every commit of a range for itself, in history order")
     screen.add_argument("--format", choices=FORMATS, help="terminal (default), json, jsonl (default of --commits and --each in a pipe), markdown, sarif")
+    screen.add_argument(
+        "--lines", type=_line_count, metavar="N|all", help="with json and jsonl: the N riskiest changed lines, or every one in the order of the diff"
+    )
     screen.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
     screen.add_argument("--fail-on", choices=(*LEVELS, "never"), default="never", help="exit 1 when a change reaches this level (default: never)")
     _add_common(screen)
@@ -107,6 +110,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(backtest)
     backtest.set_defaults(run=_backtest)
 
+    explain = commands.add_parser(
+        "explain",
+        help="why a commit got its risk: measures, hunks and lines",
+        description="Says what each measure adds to a commit's risk, and which hunks and lines to look at first.",
+    )
+    explain.add_argument("commit", metavar="SHA", help="the commit, with what was known before it")
+    explain.add_argument("--format", choices=("terminal", "json"), default="terminal", help="terminal (default) or json")
+    explain.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    _add_common(explain)
+    explain.set_defaults(run=_explain)
+
     doctor = commands.add_parser("doctor", help="whether a screen can work here, and what to do where it cannot")
     _add_common(doctor)
     doctor.set_defaults(run=_doctor)
@@ -115,6 +129,16 @@ def _parser() -> argparse.ArgumentParser:
     schema.add_argument("of", nargs="?", choices=("report", "backtest"), default="report", help="report: of screen, json and jsonl (default); backtest")
     schema.set_defaults(run=_schema)
     return parser
+
+
+def _line_count(text: str) -> int:
+    from codex_gate.screen import ALL_LINES
+
+    if text == "all":
+        return ALL_LINES
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number of lines from 1 on, or all")
+    return int(text)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -132,8 +156,10 @@ def _screen(options: argparse.Namespace) -> int:
     from codex_gate.git import Repository
     from codex_gate.screen import Screener
 
+    if options.lines is not None and not _for_programs(options):
+        raise UsageError("--lines goes with --format json or jsonl: the other formats name the riskiest lines by themselves")
     repo = Repository.discover(options.repository, os.environ)
-    screener = Screener(repo, _load_model(options), thorough=options.format in ("json", "jsonl", "sarif"))
+    screener = Screener(repo, _load_model(options), thorough=options.format in ("json", "jsonl", "sarif"), lines=options.lines)
     if options.commits or options.each:
         return _many(options, screener, repo)
     if options.staged:
@@ -147,6 +173,24 @@ def _screen(options: argparse.Namespace) -> int:
         report = screener.range(base, head, scope)
     _write(options, _render(options, report))
     return _gate(options, [f for f in (report.change,) if f is not None])
+
+
+def _for_programs(options: argparse.Namespace) -> bool:
+    return options.format in ("json", "jsonl") or (options.format is None and bool(options.commits or options.each) and not sys.stdout.isatty())
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from codex_gate.git import Repository
+    from codex_gate.reporters import explanation
+    from codex_gate.screen import Screener
+
+    found = Screener(Repository.discover(options.repository, os.environ), _load_model(options)).explain(options.commit)
+    if options.format == "json":
+        _write(options, explanation.as_json(found))
+        return 0
+    to_terminal = options.output is None and sys.stdout.isatty()
+    _write(options, explanation.as_text(found, _width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
+    return 0
 
 
 def _range(text: str | None, repo: Repository) -> tuple[str, str, str]:

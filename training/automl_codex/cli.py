@@ -66,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--input", type=Path, required=True, help="folder with mined tables")
     evaluate.add_argument("--output", type=Path, help="write the evaluation here instead of standard output")
     evaluate.set_defaults(run=_evaluate)
+    lines = commands.add_parser("lines", help="judge the line ranker on labelled lines, and train the one that ships")
+    lines.add_argument("--input", type=Path, required=True, help="CSV of labelled changed lines: project, file, ctype, sha, line, label, idx")
+    lines.add_argument("--output", type=Path, help="a model directory: put the ranker into it and its manifest")
+    lines.add_argument("--eval-report", type=Path, help="write the tables here: Markdown, or JSON where the name ends so (default: standard output)")
+    lines.add_argument("--seed", type=int, default=42, help="of the bootstrap intervals")
+    lines.set_defaults(run=_lines)
     return parser
 
 
@@ -135,6 +141,23 @@ def _evaluate(options: argparse.Namespace) -> int:
     if missed:
         _say(f"automl-codex: {missed}")
     return 1 if missed else 0
+
+
+def _lines(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from automl_codex import lines, lines_report
+
+    read = lines.read(options.input)
+    report = lines.report(read, options.seed, _say) | lines_report.origin(options.input, options.seed, datetime.now(UTC).date())
+    if options.output:
+        lines.install(lines.build(read, lines_report.facts(report)), options.output)
+        _say(f"line ranker written to {options.output}")
+    if options.eval_report:
+        lines_report.write(report, options.eval_report)
+    else:
+        print(lines_report.markdown(report), end="")
+    return 0
 
 
 if __name__ == "__main__":
