@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import mul
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,7 +94,7 @@ class LineRanker:
         ]
 
     def _logistic(self, row: Sequence[float]) -> float:
-        total = self.bias + sum(w * x for w, x in zip(self.weights, row, strict=True))
+        total = self.bias + sum(map(mul, self.weights, row))
         return 1.0 / (1.0 + math.exp(-max(-500.0, min(500.0, total))))
 
 
