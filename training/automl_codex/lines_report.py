@@ -92,7 +92,7 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
         "## What to know",
         "",
         f"- **Deleted lines.** No deleted line is defective in these labels, and none can be: blame finds only lines that are still there. Putting them behind is right for the question "
-        f"“which of these lines will a fix change?”, at run time too; it says nothing of a check that should not have been deleted. It is most of the distance from random in the first table: "
+        f"“which of these lines will a fix change?”, at run time too; it says nothing of a check that should not have been deleted. It brings a good part of the distance from random in the first table: "
         f"deleted last and nothing else has a Top-10 of {prior['top_10'][0]:.3f} and a recall of {prior['recall_at_20_percent'][0]:.3f}; the ranker without it {level['top_10'][0]:.3f} and "
         f"{level['recall_at_20_percent'][0]:.3f}, with it {behind['top_10'][0]:.3f} and {behind['recall_at_20_percent'][0]:.3f}. The second table is free of it. "
         f"The shipped score of a deleted line is {DELETED_SHARE} of what an added line would get, so that deleted lines keep an order among themselves.",
