@@ -1,6 +1,6 @@
 """`codex-gate`: commands, and the only place where errors become exit codes.
 
-Exit codes: 0 done · 1 a gate tripped · 2 wrong use, configuration or input · 3 our fault.
+Exit codes: 0 done · 1 a gate tripped · 2 wrong use, configuration or input · 3 our fault · 5 done in part.
 """
 
 from __future__ import annotations
@@ -89,12 +89,41 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--commits", metavar="FILE", help="many commits, one SHA a line, - for standard input; rows come in history order")
     what.add_argument("--each", metavar="BASE..HEAD", help="every commit of a range for itself, in history order")
     screen.add_argument("--format", choices=FORMATS, help="terminal (default), json, jsonl (default of --commits and --each in a pipe), markdown, sarif")
+    screen.add_argument(
+        "--lines", type=_line_count, metavar="N|all", help="with json and jsonl: the N riskiest changed lines, or every one in the order of the diff"
+    )
     screen.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
     screen.add_argument("--fail-on", choices=(*LEVELS, "never"), help="exit 1 when a change reaches this level (default: never)")
     screen.add_argument("--noise-budget", metavar="PERCENT", help="share of recent changes that may stand out at all (default: 30)")
     screen.add_argument("--path", action="append", metavar="GLOB", help="look at these files alone; !GLOB leaves files out; may be repeated")
     _add_common(screen)
     screen.set_defaults(run=_screen)
+
+    backtest = commands.add_parser(
+        "backtest",
+        help="what would have been flagged here, how much of it was later fixed, and which threshold keeps a noise budget",
+        description="Replays the past changes on HEAD's first-parent line: each is screened with only what was known before it, and later fixes tell which flags were right.",
+        epilog="exit codes: 0 done, 2 wrong use or too little history, 3 internal error, 5 flags are counted but nothing tells which were right",
+    )
+    which = backtest.add_mutually_exclusive_group()
+    which.add_argument("--last", type=int, default=1000, metavar="N", help="the last N changes (default: 1000)")
+    which.add_argument("--since", metavar="DATE", help="the changes since this day, YYYY-MM-DD")
+    backtest.add_argument("--noise-budget", type=float, default=0.1, metavar="SHARE", help="share of changes that may be flagged (default: 0.1, one in ten)")
+    backtest.add_argument("--format", choices=("terminal", "json", "html"), default="terminal", help="terminal (default), json, html (one self-contained page)")
+    backtest.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    _add_common(backtest)
+    backtest.set_defaults(run=_backtest)
+
+    explain = commands.add_parser(
+        "explain",
+        help="why a commit got its risk: measures, hunks and lines",
+        description="Says what each measure adds to a commit's risk, and which hunks and lines to look at first.",
+    )
+    explain.add_argument("commit", metavar="SHA", help="the commit, with what was known before it")
+    explain.add_argument("--format", choices=("terminal", "json"), default="terminal", help="terminal (default) or json")
+    explain.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    _add_common(explain)
+    explain.set_defaults(run=_explain)
 
     doctor = commands.add_parser("doctor", help="whether a screen can work here, and what to do where it cannot")
     _add_common(doctor)
@@ -110,10 +139,22 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(config)
     config.set_defaults(run=_config)
 
-    schema = commands.add_parser("schema", help="print the JSON Schema of the json and jsonl formats, or of .codex-gate.yaml")
-    schema.add_argument("what", nargs="?", choices=("report", "config"), default="report", help="report (default) or config")
+    schema = commands.add_parser("schema", help="print the JSON Schema of a json format or of .codex-gate.yaml")
+    schema.add_argument(
+        "of", nargs="?", choices=("report", "backtest", "config"), default="report", help="report: of screen, json and jsonl (default); backtest; config"
+    )
     schema.set_defaults(run=_schema)
     return parser
+
+
+def _line_count(text: str) -> int:
+    from codex_gate.screen import ALL_LINES
+
+    if text == "all":
+        return ALL_LINES
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number of lines from 1 on, or all")
+    return int(text)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -125,8 +166,10 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def _screen(options: argparse.Namespace) -> int:
     from codex_gate.git import Repository
 
+    if options.lines is not None and not _for_programs(options):
+        raise UsageError("--lines goes with --format json or jsonl: the other formats name the riskiest lines by themselves")
     repo = Repository.discover(options.repository, os.environ)
-    with _screener(options, repo, _trusted(options, repo), thorough=options.format in ("json", "jsonl", "sarif")) as screener:
+    with _screener(options, repo, _trusted(options, repo), thorough=options.format in ("json", "jsonl", "sarif"), lines=options.lines) as screener:
         if options.commits or options.each:
             return _many(options, screener, repo)
         if options.staged:
@@ -175,7 +218,7 @@ _FLAGS = (("fail-on", "fail_on"), ("noise-budget", "noise_budget"), ("paths", "p
 
 
 @contextmanager
-def _screener(options: argparse.Namespace, repo: Repository, base: str | None, *, thorough: bool) -> Iterator[Screener]:
+def _screener(options: argparse.Namespace, repo: Repository, base: str | None, *, thorough: bool, lines: int | None = None) -> Iterator[Screener]:
     """A screener with the settings and the model in force; a model of a commit lies in a directory that is gone afterwards."""
     from datetime import datetime
 
@@ -184,7 +227,7 @@ def _screener(options: argparse.Namespace, repo: Repository, base: str | None, *
 
     policy = Policy(_settings(options, repo, base), datetime.now().astimezone().date())
     with _model(options, repo, policy, base) as model:
-        yield Screener(repo, model, thorough=thorough, policy=policy)
+        yield Screener(repo, model, thorough=thorough, lines=lines, policy=policy)
 
 
 @contextmanager
@@ -203,6 +246,25 @@ def _model(options: argparse.Namespace, repo: Repository, policy: Policy, base: 
 
         with tempfile.TemporaryDirectory(prefix="codex-gate-model-") as target:
             yield Model.load(extract(repo, base, chosen, Path(target)))
+
+
+def _for_programs(options: argparse.Namespace) -> bool:
+    return options.format in ("json", "jsonl") or (options.format is None and bool(options.commits or options.each) and not sys.stdout.isatty())
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from codex_gate.git import Repository
+    from codex_gate.reporters import explanation
+
+    repo = Repository.discover(options.repository, os.environ)
+    with _screener(options, repo, None, thorough=True) as screener:
+        found = screener.explain(options.commit)
+    if options.format == "json":
+        _write(options, explanation.as_json(found))
+        return 0
+    to_terminal = options.output is None and sys.stdout.isatty()
+    _write(options, explanation.as_text(found, _width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
+    return 0
 
 
 def _range(text: str | None, repo: Repository) -> tuple[str, str, str]:
@@ -389,6 +451,37 @@ def _config(options: argparse.Namespace) -> int:
     return 0
 
 
+def _backtest(options: argparse.Namespace) -> int:
+    from datetime import date
+
+    from codex_gate.git import Repository
+    from codex_gate.model import Model, default_directory
+    from codex_gate.replay import replay
+    from codex_gate.reporters.backtest import render
+
+    try:
+        since = date.fromisoformat(options.since) if options.since else None
+    except ValueError as error:
+        raise UsageError(f"{options.since!r} is no date; expected YYYY-MM-DD, for example 2024-01-31") from error
+    if not 0 < options.noise_budget < 1:
+        raise UsageError(f"--noise-budget must lie between 0 and 1, got {options.noise_budget:g}; 0.1 lets one change in ten be flagged")
+    if options.last < 1:
+        raise UsageError(f"--last must be at least 1, got {options.last}")
+    repo = Repository.discover(options.repository, os.environ)
+    model = Model.load(options.model or default_directory())
+    found = replay(repo, model, options.noise_budget, options.last, since, _phase if sys.stderr.isatty() else lambda what, done, of: None)
+    to_terminal = options.output is None and sys.stdout.isatty()
+    _write(options, render(options.format, found, width=_width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
+    if missing := found.missing():
+        _say(f"done in part: {missing}")
+        return 5
+    return 0
+
+
+def _phase(what: str, done: int, of: int) -> None:
+    print(f"\r{done:,} of {of:,} {what}", end="\n" if done >= of else "", file=sys.stderr, flush=True)
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from codex_gate.doctor import examine
     from codex_gate.model import default_directory
@@ -402,7 +495,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _schema(options: argparse.Namespace) -> int:
-    sys.stdout.write(Path(__file__).with_name(f"{options.what}.schema.json").read_text("utf-8"))
+    sys.stdout.write(Path(__file__).with_name(f"{options.of}.schema.json").read_text("utf-8"))
     return 0
 
 

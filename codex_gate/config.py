@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 FILE: Final = ".codex-gate.yaml"
 PREFIX: Final = "CODEX_GATE_"
 MAX_BYTES: Final = 64 << 10  # a configuration is a page, not a book (chosen)
-MAX_ANNOTATIONS: Final = 50  # what a check run takes in one request
 MAX_PATTERN: Final = 200
 _MAX_BRACKETS: Final = 400  # PyYAML's time grows with the square of their nesting: 2,000 took 20 s (2026-11-25)
 SPOKEN: Final = (Level.MODERATE, Level.HIGH, Level.CRITICAL)
@@ -61,10 +60,6 @@ class Settings:
     comment: Level = Level.MODERATE
     hook: str = "advisory"
     noise_budget: Mapping[Level, float] = field(default_factory=lambda: {level: 100 * share for level, share in SHARES.items()})
-    annotations: int = 10
-    check: bool = True
-    sarif: bool = False
-    labels: bool = False
     models: str | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -250,24 +245,10 @@ def _level(value: Any) -> Level:
     raise _Mismatch(f"{_shown(value)}; expected {', '.join(SPOKEN)} or {NEVER}")
 
 
-def _switch(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in (*_TRUE, *_FALSE):
-        return value.lower() in _TRUE
-    raise _Mismatch(f"{_shown(value)}; expected true or false")
-
-
 def _hook(value: Any) -> str:
     if value in ("advisory", "gate"):
         return str(value)
     raise _Mismatch(f"{_shown(value)}; expected advisory (only speaks) or gate (stops at fail-on)")
-
-
-def _count(value: Any) -> int:
-    if isinstance(value, str) and re.fullmatch(r"\d{1,3}", value) and int(value) <= MAX_ANNOTATIONS:
-        return int(value)
-    raise _Mismatch(f"{_shown(value)}; expected a whole number from 0 to {MAX_ANNOTATIONS}")
 
 
 def _directory(value: Any) -> str:
@@ -384,10 +365,6 @@ KEYS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "comment": _level,
     "hook": _hook,
     "noise-budget": _budget,
-    "annotations": _count,
-    "check": _switch,
-    "sarif": _switch,
-    "labels": _switch,
     "models": _directory,
     "paths": _paths,
     "levels": _path_levels,
@@ -411,10 +388,6 @@ def rows(settings: Settings) -> list[tuple[str, str, str]]:
         "comment": _word(settings.comment),
         "hook": settings.hook,
         "noise-budget": budget,
-        "annotations": str(settings.annotations),
-        "check": str(settings.check).lower(),
-        "sarif": str(settings.sarif).lower(),
-        "labels": str(settings.labels).lower(),
         "models": settings.models or "the one that ships",
         "paths": " ".join(paths) or "all",
         "levels": "; ".join(map(_said_levels, settings.levels)) or "none",

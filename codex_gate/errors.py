@@ -5,6 +5,7 @@ GateError                 something stopped the run
 │   ├── ConfigError       .codex-gate.yaml, an option or a variable holds what cannot be meant
 │   ├── GitError          git refused: not a repository, unknown revision, ownership
 │   └── RangeError        a range that cannot be screened: unrelated histories, no default branch
+├── TrainingFailure (4)   no model came of a training; what was there before stays
 ├── InternalError  (3)    our fault, or an installation that is damaged
 │   └── ModelError        model missing, truncated, of another hash or schema
 """
@@ -32,6 +33,12 @@ class GitError(UsageError):
 
 class RangeError(UsageError):
     """The revisions exist, but do not describe a change that can be screened."""
+
+
+class TrainingFailure(GateError):
+    """Training came to nothing, so nothing was replaced."""
+
+    exit_code = 4
 
 
 class InternalError(GateError):

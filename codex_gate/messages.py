@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from codex_gate.types import Evidence
+
 # Kamei et al. 2013 (TSE 39(6), FIX) look for "bug", "fix", "defect", "patch" as substrings; here whole words,
 # without the words that programmers use for something else ("patch release", "prefix", "fixture").
 _REPAIR = re.compile(
@@ -26,6 +28,7 @@ _HARMLESS = re.compile(
     re.IGNORECASE,
 )
 _REVERT = re.compile(r"^\s*revert\b", re.IGNORECASE)
+_AGAIN = re.compile(r"^\s*revert\W+revert\b", re.IGNORECASE)
 _TRAILER = re.compile(r"^(?:signed-off-by|reviewed-by|co-authored-by|cc|change-id|git-svn-id)\s*:.*$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -49,3 +52,88 @@ def is_fix(message: str) -> bool:
 def title(message: str) -> str:
     """The first line with words in it, without surrounding blanks; an empty string for an empty message."""
     return next((line.strip() for line in message.splitlines() if line.strip()), "")
+
+
+# What follows labels training data; it must be surer of itself than the feature above, whose meaning is fixed.
+_TYPE = re.compile(r"^\s*\[?([a-z]+)(?:\(([^)]{0,60})\))?!?\]?\s*:", re.IGNORECASE)
+_FIX_TYPES = frozenset({"fix", "fixes", "fixed", "bugfix", "hotfix", "bug", "security"})
+_OTHER_TYPES = frozenset(
+    {"breaking", "build", "bump", "chore", "ci", "cleanup", "deps", "dev", "doc", "docs", "example", "examples", "feat", "feature", "lint", "medium", "new",
+     "perf", "refactor", "regtest", "regtests", "release", "style", "test", "tests", "types", "typo", "update", "upgrade", "website"}
+)  # fmt: skip
+# A request that is closed: "add a thing (fixes #12)". Its words for a repair count only where they name more than a number.
+_REQUEST = re.compile(
+    r"^\W*(?:\w+:\s*)?(?:add(?:s|ed|ing)?|allow(?:s|ed)?|bump(?:s|ed)?|change[sd]?|creat(?:e[sd]?|ing)|document(?:s|ed)?|enabl(?:e[sd]?|ing)|enhanc(?:e[sd]?|ement)|expos(?:e[sd]?|ing)"
+    r"|extend(?:s|ed)?|feature|implement(?:s|ed|ing)?|improv(?:e[sd]?|ement|ing)|introduc(?:e[sd]?|ing)|mov(?:e[sd]?|ing)|new|provid(?:e[sd]?|ing)|refactor(?:s|ed|ing)?|releas(?:e[sd]?|ing)"
+    r"|remov(?:e[sd]?|ing)|renam(?:e[sd]?|ing)|support(?:s|ed|ing)?|switch(?:e[sd])?|updat(?:e[sd]?|ing)|upgrad(?:e[sd]?|ing))\b",
+    re.IGNORECASE,
+)
+_STRONG = re.compile(
+    r"\b(?:fix(?:e[sd]|ing|up)?|hot-?fix(?:e[sd])?|bug-?fix(?:e[sd])?|bugs?|defects?|regressions?|repair(?:s|ed|ing)?"
+    r"|crash(?:e[sd]|ing)?|leak(?:s|ed|ing)?|deadlock(?:s|ed)?|data ?race|race condition|seg-?faults?|segv|npe|null ?pointer\w*|use[- ]after[- ]free"
+    r"|(?:buffer|stack|heap|integer) ?over(?:flow|run)s?|double[- ]free|off[- ]by[- ]one|infinite (?:loop|recursion)|panics?"
+    r"|vulnerabilit(?:y|ies)|cve-\d{4}-\d+|incorrect(?:ly)?|wrong(?:ly)?|broken|misbehav\w+)\b",
+    re.IGNORECASE,
+)
+_KEY = r"(?:[\w.-]+/[\w.-]+#\d+|#\d+|gh-\d+|[A-Z][A-Z0-9]{1,9}-\d+|https?://\S+/(?:issues?|bugs?|browse)/[\w-]+|https?://\S*show_bug\.cgi\?id=\d+)"
+_REPAIRS_KEY = re.compile(rf"\b(?i:fix(?:e[sd]|ing)?|resolve[sd]?|repair(?:s|ed)?)\b[ \t]*(?i:bugs?|issues?|defects?|tickets?)?[ \t]*[:(\[]?[ \t]*(?:{_KEY})")
+_CLOSES_KEY = re.compile(rf"\b(?i:close[sd]?)\b[ \t]*(?i:bugs?|issues?|tickets?)?[ \t]*[:(\[]?[ \t]*(?:{_KEY})")
+_BUG_NUMBER = re.compile(r"\b(?:bug|defect|pr|bz)[ \t]*[:#-]?[ \t]*#?\d{2,}\b", re.IGNORECASE)
+# In the text below the title only what says that this very commit repairs something: "this fixes a crash".
+_BODY = re.compile(
+    r"\b(?:fix(?:e[sd]|ing)?|repair(?:s|ed)?|prevents?|avoids?|solves?|resolves?)\b[^.\n]{0,60}\b(?:bugs?|crash(?:e[sd])?|leaks?|regressions?|deadlocks?|seg-?faults?|races?|panics?"
+    r"|exceptions?|failures?|overflows?|vulnerabilit(?:y|ies)|hangs?|defects?|corruption)\b",
+    re.IGNORECASE,
+)
+# Repairs of what no user of the program meets: its tests, its build, the words around it.
+_ASIDE = re.compile(
+    r"\b(?:fix(?:e[sd]|ing|up)?|repair(?:s|ed|ing)?|broken|failing|flaky|wrong|incorrect)\s+(?:[\w./-]+\s+){0,3}?(?:unit[- ]?)?(?:tests?|testing|testcases?|test[- ]suite|specs?|builds?|compil\w+|warnings?|"
+    r"typos?|mypy|pylint|clippy|rubocop|eslint|jslint|jshint|tslint|pyflakes|errcheck|golint|spacing|naming|names?|examples?|benchmarks?|coverage|release notes|version numbers?|merge|conflicts?|"
+    r"rebase|deprecat\w+|todos?|fixmes?)\b"
+    r"|\b(?:typos?|debug(?:ging)?|bug ?tracker|issue tracker|bug ?reports?)\b",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=8)
+def fix_evidence(message: str) -> tuple[Evidence, ...]:
+    """Words and issue keys by which the message says that its commit repairs a defect of the program; empty when it does not.
+
+    Stricter than `is_fix`, for labels: a type in front of the title (`fix:`, `docs:`) decides alone, weak words
+    ("correct", "fails") do not count, and the text below the title counts only where it names what is repaired
+    ("fixes #12", "this avoids a crash"). Repairs of tests, builds, style and prose are set aside.
+    Source: Sliwerski et al. 2005, MSR, section 2 (keywords and bug numbers); the word lists are chosen, docs/labels.md holds what they are worth.
+    """
+    lines = message[:4000].splitlines()
+    first = next((place for place, line in enumerate(lines) if line.strip()), 0)
+    head, body = (lines[first] if lines else ""), lines[first + 1 :]
+    if _REVERT.match(head):
+        return () if _AGAIN.match(head) else (Evidence("message", first + 1, head.strip()[:80]),)
+    kind = _TYPE.match(head)
+    if kind and _OTHER_TYPES & {kind[1].lower(), (kind[2] or "").lower()}:
+        return ()
+    if kind and kind[1].lower() in _FIX_TYPES and not _set_aside(head[kind.end() :], head):
+        return (Evidence("message", first + 1, kind[0].strip()), *_found(first + 1, head[kind.end() :]))
+    found = _found(first + 1, head)
+    if not found and _set_aside(head, head):
+        return ()
+    found += tuple(
+        Evidence("message", first + 2 + place, match[0])
+        for place, line in enumerate(body)
+        if not _TRAILER.match(line)
+        for pattern in (_REPAIRS_KEY, _BODY, *((_CLOSES_KEY,) if found else ()))
+        for match in pattern.finditer(_HARMLESS.sub(" ", _ASIDE.sub(" ", line)))
+    )
+    if _REQUEST.match(head) and not _STRONG.search(_REPAIRS_KEY.sub(" ", _HARMLESS.sub(" ", _ASIDE.sub(" ", head)))):
+        return ()
+    return found
+
+
+def _found(number: int, text: str) -> tuple[Evidence, ...]:
+    clean = _HARMLESS.sub(" ", _ASIDE.sub(" ", text))
+    return tuple(Evidence("message", number, match[0]) for pattern in (_STRONG, _REPAIRS_KEY, _BUG_NUMBER) for match in pattern.finditer(clean))
+
+
+def _set_aside(text: str, whole: str) -> bool:
+    """Whether the words of a repair in this title are all about tests, builds, style or prose."""
+    return bool(_ASIDE.search(whole) or _HARMLESS.search(whole)) and not _STRONG.search(_HARMLESS.sub(" ", _ASIDE.sub(" ", text)))

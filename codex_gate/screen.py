@@ -8,9 +8,10 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 
-from codex_gate import explain, levels, rules
+from codex_gate import explain, levels, localise, rules
 from codex_gate.errors import UsageError
 from codex_gate.features import LineCount, extract
 from codex_gate.git import CommitMeta, Repository, author_key, is_sha
@@ -20,13 +21,32 @@ from codex_gate.messages import title
 from codex_gate.model import Model
 from codex_gate.paths import role
 from codex_gate.policy import Policy, marked, unmarked
-from codex_gate.types import Classification, Commit, CommitFeatures, Evidence, FileChange, FileFocus, Finding, Level, Notice, Report, Thresholds
+from codex_gate.types import (
+    Classification,
+    Commit,
+    CommitFeatures,
+    Evidence,
+    Explanation,
+    FileChange,
+    FileFocus,
+    Finding,
+    Level,
+    LineScore,
+    Notice,
+    Report,
+    Share,
+    Thresholds,
+)
 from codex_gate.walk import LineCounts, Row, as_commit, edge_features, kept, walk
 
 _FAR_BEHIND = 32  # places where new commits leave the known history; more cost more than a walk from the root
 _MAX_FOCUS = 200  # files that are scored one by one for the places to look first
+_FOCUS_LINES = 2_000  # changed lines that are ranked for the place to look first; a larger change is ranked file by file (chosen: 0.2 s)
 _OUTSIDE = -1.0  # in the index, in place of the risk of a change of which the configuration's paths keep no file
 _BATCH = 256  # changes that are scored at once: git works ahead meanwhile, as far as its pipe reaches
+
+ALL_LINES = -1
+_Ranked = tuple[tuple[LineScore, ...], tuple[Notice, ...]]
 
 SHALLOW = Notice(
     "shallow",
@@ -42,15 +62,23 @@ class Screener:
     With `thorough` a change is measured in full whatever comes out; without it what a report in words would
     not show anyway (reasons, complexity and files of a change at level low) is left out, which a hook feels.
     `policy` says which paths are looked at, what is said about them, and the noise budget.
+    With `lines` every finding holds its so many riskiest changed lines, riskiest first, or with ALL_LINES every
+    one in the order of the diff.
+
+    Raises:
+        UsageError: `lines` of a model that has no line ranker.
     """
 
-    def __init__(self, repo: Repository, model: Model, *, thorough: bool = True, policy: Policy | None = None) -> None:
+    def __init__(self, repo: Repository, model: Model, *, thorough: bool = True, lines: int | None = None, policy: Policy | None = None) -> None:
         self.thorough = thorough
+        self.lines = lines
         self.repo = repo
         self.model = model
         self.policy = policy or Policy()
         self._version = model.version + self.policy.key
         self.started = time.perf_counter()
+        if lines is not None and self._ranker is None:
+            raise UsageError(f"the model {model.version} has no line ranker; use the one that ships, or install one with: automl-codex lines --output DIR")
 
     # -- what can be asked ---------------------------------------------------------------------------
 
@@ -80,7 +108,10 @@ class Screener:
             whole = Commit(new, (old,), last.author, last.time, last.utc_offset, message, files)
             change = self._finding(whole, self._past(index, whole, old), recent, limits, _headline(metas))
             rows = (row for row in self._walk_on(index, metas) if not self._is_outside(row.commit))
-            commits = tuple(self._brief(r.commit, r.features, rules.classify(r.commit), self.model.risk(r.features), recent, limits) for r in rows)
+            commits = tuple(
+                _with_lines(self._brief(r.commit, r.features, rules.classify(r.commit), self.model.risk(r.features), recent, limits), self._rank(r.commit))
+                for r in rows
+            )
             return self._report(scope, change, commits, limits, self._notices(index))
 
         return self._with_index(run)
@@ -107,6 +138,23 @@ class Screener:
             return self._report(scope, finding, (), limits, self._notices(index))
 
         return self._with_index(run)
+
+    def explain(self, revision: str) -> Explanation:
+        """One commit with what every measure adds to its risk, and its hunks and lines, riskiest first.
+
+        Raises:
+            UsageError: the commit lies at the edge of a shallow clone, so its diff is not known.
+        """
+        report = self.commit(revision, f"commit {revision}")
+        finding = report.change
+        assert finding is not None and finding.sha is not None
+        if finding.risk is None:
+            raise UsageError(f"{finding.sha} lies at the edge of a shallow clone: what it changed is not known here; fetch with full depth (fetch-depth: 0)")
+        meta = self.repo.metas([finding.sha])[0]
+        files = self._files(finding.sha, meta.parents[0] if meta.parents else None)
+        scored = self._ranker.rank(files) if self._ranker is not None else []
+        shares = tuple(Share(*share) for share in self.model.explain(finding.features))
+        return Explanation(report, self.model.expected_risk, shares, tuple(localise.hunks(files, scored)), tuple(localise.top(scored, len(scored))))
 
     def staged(self, identity: tuple[str, str, int, int] | None, now: int) -> Report:
         """The index against HEAD, as the commit that it would become; its message is not known yet.
@@ -152,8 +200,8 @@ class Screener:
         rows = self._classified(walk(self.repo, metas, needed - noted.keys(), keep=self.policy.keep), asked)
         scored: dict[str, float] = {}
         while batch := list(islice(rows, _BATCH)):
-            risks = self.model.risks([features for _, features, _, _ in batch], len(needed) - len(noted))
-            for (commit, features, categories, paths), scored_risk in zip(batch, risks, strict=True):
+            risks = self.model.risks([features for _, features, *_ in batch], len(needed) - len(noted))
+            for (commit, features, categories, lines, paths), scored_risk in zip(batch, risks, strict=True):
                 outside = self.policy.keep is not None and not paths
                 risk = _OUTSIDE if outside else scored_risk
                 for meta in line:  # those before this one whose risk was noted by an earlier run
@@ -165,20 +213,23 @@ class Screener:
                     recent = [] if self.repo.is_shallow else windows.before(commit.parents)
                     recent = recent[bisect_right(recent, _OUTSIDE) :] if self.policy.keep is not None else recent
                     known = None if outside or any(n.code == "shallow-edge" for n in features.notices) else risk
-                    found = replace(self._brief(commit, features, categories, known, recent, self._limits(recent)), paths=paths)
-                    found = replace(found, notices=(*found.notices, OUTSIDE)) if outside else found
+                    found = _with_lines(self._brief(commit, features, categories, known, recent, self._limits(recent)), lines)
+                    found = replace(found, paths=paths, notices=(*found.notices, OUTSIDE) if outside else found.notices)
                     yield replace(found, notices=(*found.notices, SHALLOW)) if self.repo.is_shallow else found
                 windows.add(commit.sha, commit.parents, risk)
                 scored[commit.sha] = risk
             progress(len(scored), len(needed) - len(noted))
         self._note(scored)
 
-    def _classified(self, rows: Iterator[Row], asked: Collection[str]) -> Iterator[tuple[Commit, CommitFeatures, tuple[Classification, ...], tuple[str, ...]]]:
-        """The measured rows with their categories and paths in place of their diffs, which are let go."""
+    def _classified(
+        self, rows: Iterator[Row], asked: Collection[str]
+    ) -> Iterator[tuple[Commit, CommitFeatures, tuple[Classification, ...], _Ranked | None, tuple[str, ...]]]:
+        """The measured rows with their categories, lines and paths in place of their diffs, which are let go."""
         for commit, features in rows:
-            categories = self.policy.spoken(rules.classify(commit)) if commit.sha in asked else ()
+            wanted = commit.sha in asked
+            categories, lines = (self.policy.spoken(rules.classify(commit)), self._rank(commit)) if wanted else ((), None)
             paths = tuple(f.path for f in commit.files)
-            yield Commit(commit.sha, commit.parents, commit.author, commit.time, commit.utc_offset, commit.message), features, categories, paths
+            yield Commit(commit.sha, commit.parents, commit.author, commit.time, commit.utc_offset, commit.message), features, categories, lines, paths
 
     def _noted(self, shas: Collection[str]) -> dict[str, float]:
         """Risks that the index knows; none where it cannot be used: bulk screening works without it."""
@@ -299,6 +350,7 @@ class Screener:
             if marks:
                 text = f"{explain.count(len(marks), 'line')} marked codex-gate: ignore by the author: nothing is said about them, the risk stays"
                 finding = replace(finding, notices=(*finding.notices, Notice("marked", text)))
+            finding = _with_lines(finding, self._rank(commit))
             finding = replace(finding, title=heading, ignored=tuple(Evidence(path, line, why) for (path, line), why in marks.items()))
             if finding.level is Level.LOW and not self.thorough:
                 return finding
@@ -345,7 +397,36 @@ class Screener:
         alone = [extract(replace(commit, files=(f,)), past.only(k, commit.time) if past else None, line_count) for f, k in chosen]
         scored = [(risk, f, k) for risk, (f, k) in zip(self.model.risks(alone), chosen, strict=True)]
         scored.sort(key=lambda entry: (role(entry[1].path) != "code", -entry[0], entry[1].path))
-        return tuple(FileFocus(f.path, _first_line(f), risk, explain.focus(f, past.files[k] if past else None)) for risk, f, k in scored[:3])
+        first = self._first_lines(commit.files, [f for _, f, _ in scored[:3]])
+        return tuple(
+            FileFocus(f.path, line, risk, explain.focus(f, past.files[k] if past else None)) for line, (risk, f, k) in zip(first, scored[:3], strict=True)
+        )
+
+    def _first_lines(self, files: Sequence[FileChange], chosen: Sequence[FileChange]) -> list[int]:
+        """Where to look first in each of the chosen files: the riskiest line that is still there, the first changed one where none is ranked."""
+        if self._ranker is None:
+            return [_first_line(f) for f in chosen]
+        size = sum((f.added or 0) + (f.deleted or 0) for f in files)
+        best: dict[str, LineScore] = {}
+        for part in [files] if size <= _FOCUS_LINES else [[f] for f in chosen]:
+            for line in self._ranker.rank(part, _FOCUS_LINES):
+                if line.added and (line.path not in best or line.score > best[line.path].score):
+                    best[line.path] = line
+        return [best[f.path].line if f.path in best else _first_line(f) for f in chosen]
+
+    @cached_property
+    def _ranker(self) -> localise.LineRanker | None:
+        return localise.LineRanker.load(self.model.directory, self.model.manifest)
+
+    def _rank(self, commit: Commit) -> _Ranked | None:
+        """The lines that were asked for, and a notice where some of the change's lines were not looked at."""
+        if self.lines is None or self._ranker is None:
+            return None
+        scored = self._ranker.rank(commit.files)
+        size = sum((f.added or 0) + (f.deleted or 0) for f in commit.files)
+        kept = scored if self.lines == ALL_LINES else localise.top(scored, self.lines)
+        capped = len(scored) >= localise.MAX_LINES < size
+        return tuple(kept), (Notice("lines-cut", f"the first {localise.MAX_LINES:,} of {size:,} changed lines are ranked"),) if capped else ()
 
     def _notices(self, index: HistoryIndex | None) -> list[Notice]:
         if index is None:
@@ -358,6 +439,10 @@ class Screener:
             notices = [*notices, Notice("little-history", text)]
         where = str(self.repo.top or self.repo.git_dir)
         return Report(scope, change, commits, limits, tuple(notices), self.model.version, time.perf_counter() - self.started, where)
+
+
+def _with_lines(finding: Finding, ranked: _Ranked | None) -> Finding:
+    return finding if ranked is None else replace(finding, lines=ranked[0], notices=(*finding.notices, *ranked[1]))
 
 
 class _Windows:

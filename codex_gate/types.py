@@ -182,6 +182,19 @@ class FileFocus:
     why: str
 
 
+class LineScore(NamedTuple):
+    """A changed line and how much it deserves a look, [0, 1]; only the order within one change means something.
+
+    `path` and `line` (1-based) name it in the file of its side: the old one where it was deleted.
+    """
+
+    path: str
+    added: bool
+    line: int
+    score: float
+    text: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The verdict on one change.
@@ -190,6 +203,7 @@ class Finding:
     be said (a commit at the edge of a shallow clone). `percentile` is the share, in percent, of the
     repository's recent changes with a lower risk, None where there are too few. `paths` are the files that
     were looked at; `ignored` the lines that the author marked with `codex-gate: ignore[reason]`, the reason as text.
+    `lines` are the changed lines with their scores, None where nobody asked for them.
     """
 
     sha: str | None
@@ -204,6 +218,7 @@ class Finding:
     notices: tuple[Notice, ...] = ()
     paths: tuple[str, ...] = ()
     ignored: tuple[Evidence, ...] = ()
+    lines: tuple[LineScore, ...] | None = None
 
     @property
     def top(self) -> Classification:
@@ -232,3 +247,35 @@ class Report:
     seconds: float
     repository: str
     tier: int = 1
+
+
+class Share(NamedTuple):
+    """What one measure (its value NaN where unknown) adds to the risk, in [-1, 1]."""
+
+    feature: str
+    value: float
+    contribution: float
+
+
+class HunkScore(NamedTuple):
+    """A run of changed lines with the score of its riskiest one.
+
+    `path`, `first` and `last` (1-based) name the lines that the change left there; those of the old file where it left none.
+    """
+
+    path: str
+    added: bool
+    first: int
+    last: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a commit got its risk: `base` + the sum of `shares` is the risk; hunks and lines, riskiest first."""
+
+    report: Report
+    base: float
+    shares: tuple[Share, ...]
+    hunks: tuple[HunkScore, ...]
+    lines: tuple[LineScore, ...]

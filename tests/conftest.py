@@ -19,6 +19,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -211,9 +212,16 @@ def repo(make_repo: Callable[..., Repo]) -> Repo:
 
 
 def has_children() -> bool:
-    """Whether this process has children that run or wait to be reaped."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
+    """Whether this process has children called git that run or wait to be reaped; joblib keeps processes of its own until the end."""
+    if not Path("/proc/self/stat").exists():
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return False
+        return True
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended meanwhile
+            name, _, rest = stat.read_text("utf-8", "replace").partition("(")[2].rpartition(")")
+            found.append((name, int(rest.split()[1])))
+    return ("git", os.getpid()) in found

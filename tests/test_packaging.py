@@ -48,17 +48,19 @@ def test_the_wheel_holds_the_models_as_the_manifest_says(contents: dict[str, byt
         assert (len(data), hashlib.sha256(data).hexdigest()) == (listed["size"], listed["sha256"])
 
 
-def test_the_wheel_holds_every_module_and_the_schema(contents: dict[str, bytes]) -> None:
+def test_the_wheel_holds_every_module_and_the_schemas(contents: dict[str, bytes]) -> None:
     expected = {p.relative_to(ROOT).as_posix() for p in (ROOT / "codex_gate").rglob("*.py")}
     expected |= {p.relative_to(ROOT / "training").as_posix() for p in (ROOT / "training" / "automl_codex").rglob("*.py")}
     assert expected <= contents.keys()
     assert json.loads(contents["codex_gate/report.schema.json"])["$id"].startswith("urn:codex-gate:report:")
+    assert json.loads(contents["codex_gate/backtest.schema.json"])["$id"].startswith("urn:codex-gate:backtest:")
+    assert json.loads(contents["automl_codex/evaluation_report.schema.json"])["$id"].startswith("urn:codex-gate:evaluation-report:")
 
 
 def test_the_wheel_holds_nothing_else(contents: dict[str, bytes]) -> None:
     for name in contents:
         assert re.match(r"codex_gate/|automl_codex/|codex_gate-[\d.]+\.dist-info/", name), name
-        assert not re.search(r"test|__pycache__|\.pyc$|\.pkl$|\.pickle$|\.joblib$|conftest", name), name
+        assert not re.search(r"(?:^|/)tests?[/_]|_test\.py$|__pycache__|\.pyc$|\.pkl$|\.pickle$|\.joblib$|conftest", name), name
 
 
 def test_the_wheel_declares_both_commands(contents: dict[str, bytes]) -> None:

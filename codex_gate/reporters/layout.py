@@ -33,20 +33,20 @@ def layout(report: Report, width: int) -> list[Line]:
     """The whole report, no line wider than `width` columns (at least MIN_WIDTH)."""
     width = max(MIN_WIDTH, width)
     n = wording.digits(report)
-    change, notices, foot = report.change, _notices(report, width), _foot(report, n, width)
+    change, told, end = report.change, notices(report, width), foot(report, n, width)
     if change is None:
-        blocks = [_many(report, width), [*notices, *foot]]
+        blocks = [_many(report, width), [*told, *end]]
     elif change.level is Level.LOW:
-        blocks = [[*_quiet(report, change, n, width), *notices, *foot]]
+        blocks = [[*_quiet(report, change, n, width), *told, *end]]
     else:
         # Where there is no level, the notices say why, so they come first.
         unknown = change.level is Level.UNKNOWN
-        head = [*_loud(report, change, n, width), *(notices if unknown else [])]
-        blocks = [head, _why(change, width), _seen(change, width), _focus(change, width), _commits(report, width), [*([] if unknown else notices), *foot]]
+        head = [*loud(report, change, n, width), *(told if unknown else [])]
+        blocks = [head, why(change, width), _seen(change, width), _focus(change, width), _commits(report, width), [*([] if unknown else told), *end]]
     lines: list[Line] = []
     for block in filter(None, blocks):
         lines += [(), *block] if lines else block
-    return [_guarded(line) for line in lines]
+    return [guarded(line) for line in lines]
 
 
 def text(line: Line) -> str:
@@ -99,7 +99,7 @@ def _pieces(word: str, room: int) -> Iterator[str]:
     yield piece
 
 
-def _guarded(line: Line) -> Line:
+def guarded(line: Line) -> Line:
     whole = text(line)
     if not whole.lstrip().startswith("::"):
         return line
@@ -120,7 +120,7 @@ def _pad(text: str, room: int) -> str:
 # -- the parts ---------------------------------------------------------------------------------------
 
 
-def _verdict(report: Report, finding: Finding, n: int, width: int) -> list[Line]:
+def verdict(report: Report, finding: Finding, n: int, width: int) -> list[Line]:
     head, rest = wording.verdict(finding, n), wording.standing(finding, report.thresholds)
     if not rest:
         return [(Span(head, finding.level.value),)]
@@ -132,14 +132,14 @@ def _quiet(report: Report, finding: Finding, n: int, width: int) -> list[Line]:
     title = "" if finding.title == report.scope else shown(finding.title)
     about = ": ".join(filter(None, (shown(report.scope, 80), wording.summary(report.commits) or title)))
     loud = [f for f in report.commits if f.level.rank > Level.LOW.rank] if len(report.commits) > 1 else []
-    return [*_verdict(report, finding, n, width), *_paragraph((), about, "", width), *_rows(loud, width)]
+    return [*verdict(report, finding, n, width), *_paragraph((), about, "", width), *_rows(loud, width)]
 
 
-def _loud(report: Report, finding: Finding, n: int, width: int) -> list[Line]:
+def loud(report: Report, finding: Finding, n: int, width: int) -> list[Line]:
     scope, title = shown(report.scope, 80), shown(finding.title)
     room = width - cells(scope) - 2
     named = (Span(scope, "strong"), Span("  " + fit(title, room), "dim")) if title and title != scope and room > 8 else (Span(fit(scope, width), "strong"),)
-    lines = [named, *_verdict(report, finding, n, width)]
+    lines = [named, *verdict(report, finding, n, width)]
     if finding.risk is not None:
         lines += _paragraph((), wording.meaning(finding.risk), "", width)
     return lines
@@ -153,7 +153,7 @@ def _many(report: Report, width: int) -> list[Line]:
     return [(Span(fit(scope, width), "strong"),), *_paragraph((), body, "", width), *_rows(report.commits, width)]
 
 
-def _why(finding: Finding, width: int) -> list[Line]:
+def why(finding: Finding, width: int) -> list[Line]:
     if not finding.reasons:
         return []
     lines: list[Line] = [(Span("Why", "heading"), Span(" (points of risk)", "dim"))]
@@ -187,12 +187,12 @@ def _seen(finding: Finding, width: int) -> list[Line]:
 def _evidence(evidence: Evidence, room: int) -> Line:
     matched = shown(wording.matched(evidence))
     share = room * 2 // 3 if matched else room
-    where = Span("message", "dim") if wording.in_message(evidence) else Span(_place(evidence.where, evidence.line, share), "place")
+    where = Span("message", "dim") if wording.in_message(evidence) else Span(place(evidence.where, evidence.line, share), "place")
     rest = room - cells(where.text) - 2
     return (where, Span("  " + fit(matched, rest))) if rest > 4 and matched else (where,)
 
 
-def _place(path: str, line: int, room: int) -> str:
+def place(path: str, line: int, room: int) -> str:
     suffix = f":{line}" if line > 0 else ""
     return fit(shorten_path(path, max(8, room - len(suffix))), room - len(suffix)) + suffix
 
@@ -201,7 +201,7 @@ def _focus(finding: Finding, width: int) -> list[Line]:
     files = finding.files[: wording.MAX_FILES]
     if not files:
         return []
-    places = [_place(f.path, f.line, width // 2) for f in files]
+    places = [place(f.path, f.line, width // 2) for f in files]
     room = max(map(cells, places))
     lines: list[Line] = [(Span("Look at first", "heading"),)]
     for file, where in zip(files, places, strict=True):
@@ -233,14 +233,14 @@ def _rows(findings: Iterable[Finding], width: int) -> list[Line]:
     return lines
 
 
-def _notices(report: Report, width: int) -> list[Line]:
+def notices(report: Report, width: int) -> list[Line]:
     lines: list[Line] = []
     for notice in wording.notices(report):
         lines += _paragraph((Span("! ", "note"),), shown(notice.text, 600), "note", width)
     return lines
 
 
-def _foot(report: Report, n: int, width: int) -> list[Line]:
+def foot(report: Report, n: int, width: int) -> list[Line]:
     lines: list[Line] = []
     loud = report.change is None or report.change.level.rank > Level.LOW.rank
     if loud and report.change is not None and report.thresholds.at:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from codex_gate import __version__
 from codex_gate.reporters import wording
 from codex_gate.reporters.hostile import writable
-from codex_gate.types import Classification, Finding, Notice, Report
+from codex_gate.types import Classification, Finding, LineScore, Notice, Report
 
 SCHEMA_VERSION: Final = 1
 _PRECISION: Final = 4  # digits after the point of every probability
@@ -28,7 +28,7 @@ Object = dict[str, Any]
 
 def json_report(report: Report) -> str:
     """One indented object; its first fields are the verdict on the change, which `change` holds in full."""
-    return _encoded(_INDENTED, report_object(report)) + "\n"
+    return encoded(report_object(report))
 
 
 def jsonl(report: Report) -> str:
@@ -69,7 +69,7 @@ def report_object(report: Report) -> Object:
 def row(finding: Finding, tier: int, model_version: str) -> Object:
     """One finding as plain values, `#row` of the schema."""
     top = finding.top
-    return {
+    found = {
         "sha": finding.sha,
         "risk": _number(finding.risk),
         "level": finding.level.value,
@@ -83,12 +83,24 @@ def row(finding: Finding, tier: int, model_version: str) -> Object:
         "title": writable(finding.title),
         "categories": [_classification(c) for c in finding.classifications],
         "reasons": [
-            {"feature": r.feature, "value": _measure(r.value), "contribution": _number(r.contribution) or 0.0, "text": writable(r.text)}
-            for r in finding.reasons
+            {"feature": r.feature, "value": measure(r.value), "contribution": _number(r.contribution) or 0.0, "text": writable(r.text)} for r in finding.reasons
         ],
         "files": [{"path": writable(f.path), "line": f.line or None, "score": _number(f.score) or 0.0, "why": writable(f.why)} for f in finding.files],
         **({"ignored": [{"path": writable(e.where), "line": e.line, "reason": writable(e.text)} for e in finding.ignored]} if finding.ignored else {}),
     }
+    if finding.lines is not None:
+        found["lines"] = [line_object(line) for line in finding.lines]
+    return found
+
+
+def line_object(line: LineScore) -> Object:
+    """One changed line, `line` of the schema."""
+    return {"path": writable(line.path), "side": "added" if line.added else "deleted", "line": line.line, "score": _number(line.score) or 0.0}
+
+
+def encoded(value: Object) -> str:
+    """The value as one indented object."""
+    return _encoded(_INDENTED, value) + "\n"
 
 
 def _classification(found: Classification) -> Object:
@@ -114,7 +126,7 @@ def _measures(values: Mapping[str, float]) -> Object:
     return {name: None if v - v != 0 else int(v) if v % 1 == 0 else round(v, _FEATURE_PRECISION) for name, v in values.items()}
 
 
-def _measure(value: float) -> float | None:
+def measure(value: float) -> float | None:
     """A measure with whole numbers as such: counts read 3, not 3.0."""
     return _measures({"": float(value)})[""] if not math.isinf(value) else None
 

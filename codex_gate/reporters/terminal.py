@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from io import StringIO
 from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
-from codex_gate.reporters.layout import layout
+from codex_gate.reporters.layout import Line, layout
 from codex_gate.types import Level, Report
 
 # The sixteen colours that every terminal theme defines, so that a light and a dark background both read well.
@@ -29,10 +30,10 @@ STYLES: Final = {
 }
 
 
-def paint(report: Report, width: int) -> Text:
-    """The lines of the report, each span in the style of its role; no markup is interpreted."""
+def paint(lines: Iterable[Line]) -> Text:
+    """The lines, each span in the style of its role; no markup is interpreted."""
     whole = Text(no_wrap=True, overflow="ignore", end="")
-    for line in layout(report, width):
+    for line in lines:
         painted = Text()
         for span in line:
             painted.append(span.text, STYLES[span.role])
@@ -46,7 +47,12 @@ def render(report: Report, width: int = 80, colour: bool = True) -> str:
 
     Without `colour` only bold and dim remain, as NO_COLOR asks.
     """
+    return render_lines(layout(report, width), width, colour)
+
+
+def render_lines(lines: Iterable[Line], width: int, colour: bool) -> str:
+    """Finished lines with ANSI styles."""
     stream = StringIO()
     console = Console(file=stream, width=max(width, 1), color_system="standard", force_terminal=True, legacy_windows=False, no_color=not colour, _environ={})
-    console.print(paint(report, width), soft_wrap=True, highlight=False, end="")
+    console.print(paint(lines), soft_wrap=True, highlight=False, end="")
     return stream.getvalue()

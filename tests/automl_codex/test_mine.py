@@ -1,5 +1,9 @@
 import gzip
+import json
 import os
+import signal
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -8,6 +12,8 @@ import pytest
 from automl_codex import cli, mine, tables
 from codex_gate.errors import UsageError
 from codex_gate.features import FEATURE_NAMES
+from codex_gate.git import Repository
+from tests.conftest import DAY, START, Node
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 
@@ -174,3 +180,206 @@ def test_command_mines_one_repository(history, tmp_path: Path, capsys) -> None:
 def test_command_used_wrongly(arguments: list[str], says: str, capsys) -> None:
     assert cli.main(["mine", *arguments]) == 2
     assert says in capsys.readouterr().err
+
+
+# -- labels by SZZ ----------------------------------------------------------------------------------------
+
+LINES = "".join(f"call_{n}();\n" for n in range(20))
+
+
+def long_history(n_commits: int, fixes: bool = True) -> list[Node]:
+    """A commit a day, each changing the line of the one before; every fifth says that it repairs a crash."""
+    nodes = [Node({"src/a.c": LINES}, time=START)]
+    for at in range(1, n_commits):
+        lines = LINES.splitlines(keepends=True)
+        lines[at // 5 % 20] = f"changed_{at}();\n"
+        nodes.append(Node({"src/a.c": "".join(lines)}, (at - 1,), time=START + at * DAY, message="fix a crash" if fixes and at % 5 == 0 else "change"))
+    return nodes
+
+
+def by_sha(folder: Path) -> dict[str, tuple[int, float]]:
+    data = tables.read(folder)
+    return {sha: (int(y), float(fixed)) for sha, y, fixed in zip(data.sha256, data.y, data.fix_time, strict=True)}
+
+
+def test_without_labels_szz_labels_the_history(make_repo, tmp_path: Path, capsys) -> None:
+    repo = make_repo()
+    shas = repo.build(long_history(60))
+    assert cli.main(["mine", str(repo.path), "--output", str(tmp_path / "data")]) == 0
+    said = capsys.readouterr().err
+    assert "repo: 11 of 60 commits are fixes" in said
+    assert f"repo: 59 rows in {tmp_path / 'data' / 'repo.parquet'}, 11 of them buggy" in said
+    found = by_sha(tmp_path / "data")
+    assert set(found) == {tables.hash_sha(sha) for sha in shas[1:]}  # the first commit is no change
+    assert found[tables.hash_sha(shas[4])] == (1, START + 5 * DAY)
+    assert found[tables.hash_sha(shas[3])][0] == 0
+    assert list((tmp_path / "data").iterdir()) == [tmp_path / "data" / "repo.parquet"]
+
+
+def test_days_bound_the_rows_and_a_later_fix_still_counts(make_repo, tmp_path: Path) -> None:
+    repo = make_repo()
+    shas = repo.build(long_history(60))
+    assert cli.main(["mine", str(repo.path), "--since", "2024-01-11", "--until", "2024-01-15", "--output", str(tmp_path)]) == 0
+    found = by_sha(tmp_path)
+    assert set(found) == {tables.hash_sha(sha) for sha in shas[10:15]}
+    assert found[tables.hash_sha(shas[14])] == (1, START + 15 * DAY)
+
+
+def test_each_repository_has_its_table_and_one_that_cannot_be_mined_stops_no_other(make_repo, tmp_path: Path, capsys) -> None:
+    good, small = make_repo("good"), make_repo("small")
+    good.build(long_history(60))
+    small.build(long_history(10))
+    assert cli.main(["mine", str(small.path), str(good.path), "--output", str(tmp_path / "data")]) == 5
+    assert "small: not mined: small has 10 commits; labels by SZZ need at least 50" in capsys.readouterr().err
+    assert [p.name for p in (tmp_path / "data").iterdir() if p.suffix == ".parquet"] == ["good.parquet"]
+
+
+def test_two_repositories_of_one_name_are_refused(make_repo, tmp_path: Path, capsys) -> None:
+    paths = [make_repo(f"{place}/tool").path for place in ("here", "there")]
+    for path in paths:
+        subprocess.run(["git", "-C", path, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    assert cli.main(["mine", *map(str, paths), "--output", str(tmp_path / "data")]) == 2
+    assert "two of the repositories are called tool" in capsys.readouterr().err
+    assert cli.main(["mine", *map(str, paths), "--project", "x", "--output", str(tmp_path / "data")]) == 2
+    assert "--project x names one table, but 2 repositories" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("nodes", "options", "says"),
+    [
+        (long_history(60, fixes=False), [], "none of 60 commits says that it repairs a defect"),
+        (long_history(10), [], "has 10 commits; labels by SZZ need at least 50"),
+        (long_history(60), ["--until", "2024-01-04"], "all 3 labelled commits of repo are clean; a model needs both kinds"),
+        (long_history(60), ["--since", "2034-01-04"], "no commit of repo in this period changes program text"),
+        (long_history(60), ["--until", "soon"], "'soon' is no day; expected YYYY-MM-DD"),
+    ],
+)
+def test_a_history_that_teaches_nothing_is_refused_with_a_reason(make_repo, tmp_path: Path, capsys, nodes: list[Node], options: list[str], says: str) -> None:
+    repo = make_repo()
+    repo.build(nodes)
+    assert cli.main(["mine", str(repo.path), *options, "--output", str(tmp_path / "data")]) == 2
+    said = capsys.readouterr().err
+    assert says in said and "Traceback" not in said
+    assert not list((tmp_path / "data").glob("*"))
+
+
+def test_a_commit_that_git_cannot_diff_is_left_to_what_is_known(make_repo, tmp_path: Path, capsys) -> None:
+    repo = make_repo()
+    for at in range(60):
+        repo.write("src/a.c", LINES + f"changed_{at}();\n")
+        repo.commit("fix a crash" if at % 5 == 0 else "change")
+    repo.loose("HEAD~20:src/a.c").unlink()
+    assert cli.main(["mine", str(repo.path), "--output", str(tmp_path / "data")]) == 0
+    assert len(tables.read(tmp_path / "data")) == 57  # without the root and the two whose diff needs the lost blob
+    repo.loose("HEAD~30^{tree}").unlink()
+    assert cli.main(["mine", str(repo.path), "--output", str(tmp_path / "other")]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_table_of_the_same_history_is_kept_and_one_of_another_made_anew(make_repo, tmp_path: Path, capsys) -> None:
+    repo = make_repo()
+    repo.build(long_history(60))
+    command = ["mine", str(repo.path), "--output", str(tmp_path)]
+    assert cli.main(command) == 0
+    before = (tmp_path / "repo.parquet").stat().st_mtime_ns
+    assert cli.main(command) == 0
+    assert "kept" in capsys.readouterr().err
+    assert (tmp_path / "repo.parquet").stat().st_mtime_ns == before
+    assert cli.main([*command, "--szz", "b"]) == 0
+    assert json.loads(tables.recipe_of(tmp_path / "repo.parquet") or "")["szz"] == "b"
+
+
+@pytest.mark.parametrize("entries", [1, 4, 12, 13, 40])
+def test_interrupted_mining_goes_on_and_ends_in_the_same_bytes(make_repo, tmp_path: Path, monkeypatch, entries: int) -> None:
+    repo = make_repo()
+    repo.build(long_history(60))
+    assert cli.main(["mine", str(repo.path), "--output", str(tmp_path / "whole")]) == 0
+
+    added = 0
+    add = mine.Journal.add
+
+    def dies(self: mine.Journal, kind: str, value: object) -> None:
+        nonlocal added
+        if added == entries:
+            raise KeyboardInterrupt
+        added += 1
+        add(self, kind, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mine.Journal, "add", dies)
+        assert cli.main(["mine", str(repo.path), "--output", str(tmp_path / "parts")]) == 130
+    assert not (tmp_path / "parts" / "repo.parquet").exists()
+    assert cli.main(["mine", str(repo.path), "--output", str(tmp_path / "parts")]) == 0
+    assert (tmp_path / "parts" / "repo.parquet").read_bytes() == (tmp_path / "whole" / "repo.parquet").read_bytes()
+    assert [p.name for p in (tmp_path / "parts").iterdir()] == ["repo.parquet"]
+
+
+KILL = """
+import os, signal, sys
+from automl_codex import cli, journal
+add, left = journal.Journal.add, [int(sys.argv[1])]
+def dies(self, kind, value):
+    left[0] -= 1
+    if left[0] < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    add(self, kind, value)
+journal.Journal.add = dies
+cli.main(sys.argv[2:])
+"""
+
+
+def test_killed_mining_loses_the_entry_in_flight_alone(make_repo, tmp_path: Path, capsys) -> None:
+    repo = make_repo()
+    repo.build(long_history(60))
+    command = ["mine", str(repo.path), "--output", str(tmp_path / "parts")]
+    killed = subprocess.run([sys.executable, "-c", KILL, "30", *command], stderr=subprocess.DEVNULL)
+    assert killed.returncode == -signal.SIGKILL
+    assert len((tmp_path / "parts" / "repo.journal").read_bytes().splitlines()) == 30
+    assert cli.main(command) == 0
+    assert "going on behind 29 entries" in capsys.readouterr().err
+    assert cli.main([*command[:-1], str(tmp_path / "whole")]) == 0
+    assert (tmp_path / "parts" / "repo.parquet").read_bytes() == (tmp_path / "whole" / "repo.parquet").read_bytes()
+
+
+def szz_corpus(folder: Path, repo_path: Path, entry: str) -> list[str]:
+    """A corpus of one project; the arguments of the command that mines it."""
+    folder.mkdir()
+    csv(folder / "off-limits.txt", "psf/black\n")
+    (folder / "clones").mkdir()
+    os.symlink(repo_path, folder / "clones" / "org+tool")
+    csv(folder / "corpus.yaml", f"projects:\n  - {{project: tool, repository: org/tool, clone: org/tool, {entry}, role: train}}\n")
+    return ["mine", "--corpus", str(folder / "corpus.yaml"), "--clones", str(folder / "clones"), "--output", str(folder / "data")]
+
+
+def test_a_corpus_entry_without_labels_is_labelled_from_its_head(make_repo, tmp_path: Path, capsys) -> None:
+    repo = make_repo()
+    shas = repo.build(long_history(70))
+    command = szz_corpus(tmp_path / "corpus", repo.path, f"head: {shas[55]}, since: 2024-01-06, until: 2024-02-28")
+    assert cli.main(command) == 0
+    found = by_sha(tmp_path / "corpus" / "data")
+    assert set(found) == {tables.hash_sha(sha) for sha in shas[5:56]}
+    assert found[tables.hash_sha(shas[54])][0] == 1
+    repo.git("update-ref", "refs/heads/main", shas[20])  # what the clone's HEAD is does not matter
+    assert cli.main(command) == 0
+    assert "tool: kept" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("until: 2024-02-28", "tool has neither labels: nor head:"),
+        ("labels: l.csv, until: 2024-02-28", "tool takes its labels from l.csv; give the folder of that file with --labels"),
+        (f"head: {A}, until: 2024-02-28", "is not a commit in this repository"),
+    ],
+)
+def test_a_corpus_entry_that_is_not_whole_is_named(make_repo, tmp_path: Path, capsys, entry: str, says: str) -> None:
+    repo = make_repo()
+    repo.build(long_history(60))
+    assert cli.main(szz_corpus(tmp_path / "corpus", repo.path, entry)) == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("path", "name"), [("tool", "tool"), ("tool.git", "tool"), ("org+tool/repo", "org+tool")])
+def test_a_table_is_named_after_the_folder_that_a_person_sees(make_repo, path: str, name: str) -> None:
+    repo = make_repo(path, bare=True)
+    assert mine.name_of(Repository.discover(repo.path, repo.environ)) == name

@@ -69,3 +69,11 @@ def test_half_written_table_is_not_read(tmp_path: Path) -> None:
     tables.write(tmp_path / "alpha.parquet", "alpha", [row("a", 1)])
     (tmp_path / "beta.partial").write_bytes(b"PAR1")
     assert len(tables.read(tmp_path)) == 1
+
+
+def test_a_table_says_what_it_was_made_from(tmp_path: Path) -> None:
+    tables.write(tmp_path / "a.parquet", "a", [row("a", 1)], "head 5, szz")
+    tables.write(tmp_path / "b.parquet", "b", [row("a", 1)])
+    (tmp_path / "c.parquet").write_bytes(b"PAR1 half")
+    assert [tables.recipe_of(tmp_path / f"{name}.parquet") for name in "abcd"] == ["head 5, szz", None, None, None]
+    assert len(tables.read(tmp_path / "a.parquet")) == 1

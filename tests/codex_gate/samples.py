@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ import pytest
 from codex_gate.cli import main
 from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA, MESSAGE_NAMES, UNKNOWN, vector
 from codex_gate.forest import pack
+from codex_gate.lines import LINE_FEATURES, LINE_SCHEMA
+from codex_gate.localise import LINES_FILE, LINES_FORMAT
 from codex_gate.types import CommitFeatures, Finding
 from tests.conftest import ADA, BOB, DAY, EVE, HOUR, START, Node
 
@@ -27,6 +29,8 @@ class FakeModel:
     version: str = "fake-1"
     base_rate: float = 0.3
     feature_names: tuple[str, ...] = INPUTS
+    directory: Path = Path()
+    manifest: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: {"files": {}})
 
     def explain(self, features: CommitFeatures) -> list[tuple[str, float, float]]:
         row = vector(features, self.feature_names)
@@ -64,6 +68,28 @@ def write_model(directory: Path, *, base_rate: float = 0.1) -> Path:
         "base_rate": base_rate,
         "files": {"risk.forest": {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}},
     }
+    (directory / "model.json").write_text(json.dumps(manifest), "utf-8")
+    return directory
+
+
+def ranker_object(**weights: float) -> dict[str, object]:
+    """A line ranker of these weights, the others 0; deleted lines keep a tenth."""
+    return {
+        "format": LINES_FORMAT,
+        "line_schema": LINE_SCHEMA,
+        "features": list(LINE_FEATURES),
+        "weights": [weights.get(name, 0.0) for name in LINE_FEATURES],
+        "bias": -1.0,
+        "deleted_share": 0.1,
+    }
+
+
+def add_ranker(directory: Path, **weights: float) -> Path:
+    """Put a line ranker into a model directory and list it."""
+    data = json.dumps(ranker_object(**weights)).encode()
+    (directory / LINES_FILE).write_bytes(data)
+    manifest = json.loads((directory / "model.json").read_bytes())
+    manifest["files"][LINES_FILE] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     (directory / "model.json").write_text(json.dumps(manifest), "utf-8")
     return directory
 

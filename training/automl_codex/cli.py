@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from codex_gate import __version__
+from codex_gate import __version__, szz
 from codex_gate.errors import GateError, UsageError
 
 
@@ -31,16 +30,27 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="automl-codex", description="Train codex-gate's models from labelled history.")
     parser.add_argument("--version", action="version", version=f"automl-codex {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    mine = commands.add_parser("mine", help="features of labelled commits, as Parquet")
-    mine.add_argument("repository", nargs="?", type=Path, help="a clone to mine")
+    mine = commands.add_parser("mine", help="features of labelled commits, as Parquet: labels by SZZ, or from outside")
+    mine.add_argument("repositories", nargs="*", type=Path, metavar="REPO", help="clones to mine, each into a table of its own")
     mine.add_argument(
-        "--labels", type=Path, required=True, help="CSV with columns sha, buggy and optionally fix_time, project; with --corpus the folder of such files"
+        "--labels", type=Path, help="take labels from a CSV with columns sha, buggy and optionally fix_time, project; with --corpus the folder of such files"
     )
-    mine.add_argument("--project", help="take only rows of this project from the labels, and name the table so")
+    mine.add_argument("--szz", default=szz.DEFAULT, choices=tuple(szz.VARIANTS), help="how to label without --labels (default: %(default)s)")
+    mine.add_argument("--project", help="name the table so, and take only rows of this project from the labels")
+    mine.add_argument("--since", metavar="DATE", help="leave out commits before this day (UTC)")
+    mine.add_argument("--until", metavar="DATE", help="leave out commits after this day (UTC); a later fix of an earlier commit counts, with its time")
     mine.add_argument("--corpus", type=Path, help="a corpus file: mine every project of it (the models that ship)")
     mine.add_argument("--clones", type=Path, help="with --corpus: folder with the clones, named OWNER+NAME")
-    mine.add_argument("--output", type=Path, required=True, help="folder for the tables")
+    mine.add_argument("--output", type=Path, required=True, help="folder for the tables; an interrupted run goes on where it stopped")
     mine.set_defaults(run=_mine)
+    judge = commands.add_parser("szz-eval", help="judge the labeller by what developers said (the oracle of Rosa et al. 2021)")
+    judge.add_argument("--oracle", type=Path, required=True, help="bugfix_commits_all.json of the replication package")
+    judge.add_argument("--clones", type=Path, required=True, help="folder with clones, named OWNER+NAME; fixes of others are left out")
+    judge.add_argument("--published", type=Path, help="folder with the package's unpacked json-output.zip: its tools on the same fixes")
+    judge.add_argument("--off-limits", type=Path, default=Path("training/off-limits.txt"), help="list of repositories to leave out (default: %(default)s)")
+    judge.add_argument("--time", type=Path, action="append", default=[], metavar="CLONE", help="also time the labelling of this whole history; may be repeated")
+    judge.add_argument("--output", type=Path, help="write the tables into this page, between its marks, and the figures beside it as JSON (default: print)")
+    judge.set_defaults(run=_szz_eval)
     train = commands.add_parser("train", help="train, evaluate and ship the risk model")
     train.add_argument("--input", type=Path, required=True, help="folder with mined tables")
     train.add_argument("--corpus", type=Path, required=True, help="corpus file: repository, end of labels and role of each project")
@@ -56,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--input", type=Path, required=True, help="folder with mined tables")
     evaluate.add_argument("--output", type=Path, help="write the evaluation here instead of standard output")
     evaluate.set_defaults(run=_evaluate)
+    lines = commands.add_parser("lines", help="judge the line ranker on labelled lines, and train the one that ships")
+    lines.add_argument("--input", type=Path, required=True, help="CSV of labelled changed lines: project, file, ctype, sha, line, label, idx")
+    lines.add_argument("--output", type=Path, help="a model directory: put the ranker into it and its manifest")
+    lines.add_argument("--eval-report", type=Path, help="write the tables here: Markdown, or JSON where the name ends so (default: standard output)")
+    lines.add_argument("--seed", type=int, default=42, help="of the bootstrap intervals")
+    lines.set_defaults(run=_lines)
     return parser
 
 
@@ -64,21 +80,31 @@ def _say(text: str) -> None:
 
 
 def _mine(options: argparse.Namespace) -> int:
-    from automl_codex import mine, tables
-    from codex_gate.git import Repository
+    from automl_codex import mine
 
     if options.corpus:
-        if options.repository or not options.clones:
-            raise UsageError("--corpus takes --clones DIR and no repository")
-        mine.mine_corpus(options.corpus, options.clones, options.labels, options.output, _say)
+        if options.repositories or options.since or options.until or options.project or not options.clones:
+            raise UsageError("--corpus takes --clones DIR; projects and days come from the file, so no repository, --project, --since or --until beside it")
+        mine.mine_corpus(options.corpus, options.clones, options.labels, options.output, _say, options.szz)
         return 0
-    if not options.repository:
+    if not options.repositories:
         raise UsageError("name a repository to mine, or give --corpus FILE")
-    repo = Repository.discover(options.repository, os.environ)
-    name = options.project or options.repository.resolve().name
-    target = options.output / f"{name}.parquet"
-    rows = mine.mine(repo, mine.read_labels(options.labels, options.project), None, _say)
-    _say(f"{tables.write(target, name, rows)} rows in {target}")
+    return mine.mine_all(mine.jobs_of(options.repositories, options.project, options.labels, options.szz, options.since, options.until), options.output, _say)
+
+
+def _szz_eval(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from automl_codex import szz_eval, szz_report
+
+    result = szz_eval.measure(options.oracle, options.clones, options.off_limits, options.published, _say)
+    timings = [szz_eval.timing(path) for path in options.time]
+    today = datetime.now(UTC).date()
+    if options.output:
+        szz_report.put(options.output, szz_report.page(result, timings, today))
+        options.output.with_suffix(".json").write_text(szz_report.as_json(result, timings, today), "utf-8")
+    else:
+        print(szz_report.page(result, timings, today))
     return 0
 
 
@@ -115,6 +141,23 @@ def _evaluate(options: argparse.Namespace) -> int:
     if missed:
         _say(f"automl-codex: {missed}")
     return 1 if missed else 0
+
+
+def _lines(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from automl_codex import lines, lines_report
+
+    read = lines.read(options.input)
+    report = lines.report(read, options.seed, _say) | lines_report.origin(options.input, options.seed, datetime.now(UTC).date())
+    if options.output:
+        lines.install(lines.build(read, lines_report.facts(report)), options.output)
+        _say(f"line ranker written to {options.output}")
+    if options.eval_report:
+        lines_report.write(report, options.eval_report)
+    else:
+        print(lines_report.markdown(report), end="")
+    return 0
 
 
 if __name__ == "__main__":

@@ -25,10 +25,17 @@ def auc(y: np.ndarray, score: np.ndarray, weight: np.ndarray | None = None) -> f
     `weight` (n,) counts each row that often.
     Source: Hanley & McNeil 1982, Radiology 143(1).
     """
-    _, place = np.unique(score, return_inverse=True)
-    w = np.ones(len(y)) if weight is None else weight
-    buggy = np.bincount(place, w * y)
-    clean = np.bincount(place, w * (1 - y))
+    return _auc_of_places(y, _places(score), np.ones(len(y)) if weight is None else weight)
+
+
+def _places(score: np.ndarray) -> np.ndarray:
+    """The place of each score among the distinct ones, ascending (n,)."""
+    return np.asarray(np.unique(score, return_inverse=True)[1])
+
+
+def _auc_of_places(y: np.ndarray, place: np.ndarray, weight: np.ndarray) -> float:
+    buggy = np.bincount(place, weight * y)
+    clean = np.bincount(place, weight * (1 - y))
     pairs = buggy.sum() * clean.sum()
     if not pairs:
         return float("nan")
@@ -102,13 +109,14 @@ def bootstrap_means(labels: Mapping[str, np.ndarray], scores: Sequence[Mapping[s
     differences of rows are paired.
     """
     names = sorted(labels)
+    places = [{name: _places(by_project[name]) for name in names} for by_project in scores]  # sorted once, not in every draw
     means = np.empty((len(scores), draws))
     for draw in range(draws):
         found = []
         for name in rng.choice(names, len(names)):
             y = labels[name]
             weight = np.bincount(rng.integers(0, len(y), len(y)), minlength=len(y)).astype(float)
-            found.append([auc(y, by_project[name], weight) for by_project in scores])
+            found.append([_auc_of_places(y, by_project[name], weight) for by_project in places])
         means[:, draw] = np.nanmean(np.array(found), axis=0)
     return means
 

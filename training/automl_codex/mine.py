@@ -1,11 +1,18 @@
-"""Labelled commits from real history: labels from outside, features by the runtime's own walk."""
+"""Labelled commits from real history: labels by SZZ or from outside, features by the runtime's own walk.
+
+Only commits that change program text (files of role `code`) get a label; merges, roots and commits too large for a review
+get none. Labels from outside are taken as they are.
+"""
 
 from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,11 +21,17 @@ from typing import Any, NamedTuple
 import yaml
 
 from automl_codex import tables
+from automl_codex.journal import Journal
+from codex_gate import szz
 from codex_gate.errors import UsageError
+from codex_gate.features import FEATURE_SCHEMA
 from codex_gate.git import Repository, is_sha
 from codex_gate.walk import walk
 
 Progress = Callable[[str], None]
+
+MIN_COMMITS = 50  # fewer hold no more than a handful of fixes, most of them of the last weeks' work (chosen)
+_SAY_EVERY = 5000  # commits
 
 
 class Label(NamedTuple):
@@ -26,6 +39,9 @@ class Label(NamedTuple):
 
     buggy: bool
     fix_time: int | None
+
+
+# -- labels from outside ----------------------------------------------------------------------------------
 
 
 def read_labels(path: Path, project: str | None = None) -> dict[str, Label]:
@@ -70,47 +86,169 @@ def _label(row: dict[str, str], when: str | None, where: str) -> Label:
         raise UsageError(f"{where}: {when} {value!r} is no Unix time") from None
 
 
-def mine(repo: Repository, labels: dict[str, Label], until: int | None = None, progress: Progress = lambda _: None) -> Iterator[tables.LabelledRow]:
+# -- rows -------------------------------------------------------------------------------------------------
+
+
+def mine(
+    repo: Repository,
+    labels: Mapping[str, Label],
+    until: int | None = None,
+    progress: Progress = lambda _: None,
+    since: int | None = None,
+    journal: Journal | None = None,
+) -> Iterator[tables.LabelledRow]:
     """Features of the labelled commits that the repository has, each with what its ancestors knew.
 
     Args:
-        until: author time (Unix seconds) after which labels are not used; None for no limit.
+        since, until: author times (Unix seconds) before and after which labels are not used; None for no limit.
+        journal: keeps each row as it comes; those that it holds are not measured again.
     """
     have = set(repo.present_commits(labels))
     if len(have) < len(labels):
         progress(f"{len(labels) - len(have)} of {len(labels)} labelled commits are not in this clone; they are left out")
     metas = repo.log(stdin=sorted(have))
-    wanted = {m.sha for m in metas if m.sha in have and (until is None or m.time <= until)}
-    progress(f"{len(metas)} commits to walk, {len(wanted)} of them labelled")
-    for done, row in enumerate(walk(repo, metas, wanted), 1):
-        if done % 5000 == 0:
-            progress(f"{done} of {len(wanted)} labelled commits")
-        if row.commit.sha is not None:
-            label = labels[row.commit.sha]
-            yield tables.LabelledRow(row.commit.sha, row.commit.time, label.buggy, label.fix_time, row.features.values)
+    wanted = {m.sha for m in metas if m.sha in have and (until is None or m.time <= until) and (since is None or m.time >= since)}
+    before = {value[0]: value for value in (journal.of("row") if journal else ()) if value[0] in wanted}
+    progress(f"{len(metas)} commits to walk, {len(wanted)} of them labelled" + (f", {len(before)} measured before" if before else ""))
+    for value in before.values():
+        yield _row(value, labels)
+    for done, row in enumerate(walk(repo, metas, wanted - before.keys()), 1):
+        if done % _SAY_EVERY == 0:
+            progress(f"{done + len(before)} of {len(wanted)} labelled commits measured")
+        assert row.commit.sha is not None
+        value = [row.commit.sha, row.commit.time, dict(row.features.values)]
+        if journal:
+            journal.add("row", value)
+        yield _row(value, labels)
 
 
-def mine_corpus(corpus: Path, clones: Path, labels: Path, output: Path, progress: Progress) -> None:
-    """Rebuild the tables of a corpus file; projects whose table is newer than the corpus file are kept.
+def _row(value: list[Any], labels: Mapping[str, Label]) -> tables.LabelledRow:
+    sha, time, features = value
+    return tables.LabelledRow(sha, time, labels[sha].buggy, labels[sha].fix_time, features)
+
+
+# -- tables -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Job:
+    """One table to make.
+
+    `labels` is a CSV file, of which only rows of `labels_project` are taken unless that is None; without a file SZZ labels the
+    history of `head` (a SHA). `since` and `until` are author times in Unix seconds, None for no limit.
+    """
+
+    project: str
+    repo: Repository
+    head: str
+    labels: Path | None = None
+    labels_project: str | None = None
+    variant: str = szz.DEFAULT
+    since: int | None = None
+    until: int | None = None
+
+    def recipe(self) -> str:
+        """All that the table depends on beside this program's code, as one line of JSON."""
+        source: dict[str, Any] = {"szz": self.variant, "labeller": szz.LABELLER, "head": self.head}
+        if self.labels:
+            source = {"labels": hashlib.sha256(self.labels.read_bytes()).hexdigest() if self.labels.exists() else None, "labels_project": self.labels_project}
+        return json.dumps({**source, "project": self.project, "since": self.since, "until": self.until, "feature_schema": FEATURE_SCHEMA}, sort_keys=True)
+
+
+def run(job: Job, output: Path, progress: Progress) -> None:
+    """Make the table of a job, or keep the one that an equal job made.
+
+    Interrupted at any time, the same call goes on where the last one stopped and ends in the same bytes.
 
     Raises:
-        UsageError: the corpus names a repository of the off-limits list beside it, or a clone is missing.
+        UsageError: nothing can be learnt here (no fixes, too few commits, one class only), or another run writes there.
+    """
+    target = output / f"{job.project}.parquet"
+    recipe = job.recipe()
+    if tables.recipe_of(target) == recipe:
+        progress(f"kept, {target} was made from the same history and labels")
+        return
+    with Journal(output / f"{job.project}.journal", recipe) as journal:
+        if journal.entries:
+            progress(f"going on behind {len(journal.entries)} entries of {journal.path}")
+        rows = list(mine(job.repo, _labels_of(job, journal, progress), job.until, progress, job.since, journal))
+        if (refusal := _refusal(rows, job)) is None:
+            tables.write(target, job.project, rows, recipe)
+        journal.finish()
+    if refusal:
+        raise UsageError(refusal)
+    progress(f"{len(rows)} rows in {target}, {sum(row.buggy for row in rows)} of them buggy")
+
+
+def _labels_of(job: Job, journal: Journal, progress: Progress) -> dict[str, Label]:
+    if job.labels:
+        return read_labels(job.labels, job.labels_project)
+    metas = job.repo.log(job.head)
+    if len(metas) < MIN_COMMITS:
+        raise UsageError(f"{job.project} has {len(metas)} commits; labels by SZZ need at least {MIN_COMMITS}, for fixes of what was changed earlier")
+    traced = {trace.fix: trace for trace in map(szz.Trace.of, journal.of("trace"))}
+    found = szz.label(job.repo, metas, job.variant, traced, lambda trace: journal.add("trace", trace.plain()), progress)
+    return {sha: Label(one.buggy, one.fix_time) for sha, one in found.items()}
+
+
+def _refusal(rows: Sequence[tables.LabelledRow], job: Job) -> str | None:
+    """Why labels of SZZ teach nothing here; labels from outside are their owner's business."""
+    buggy = sum(row.buggy for row in rows)
+    if job.labels or buggy not in (0, len(rows)):
+        return None
+    if not rows:
+        return f"no commit of {job.project} in this period changes program text; take a longer one"
+    kind = "buggy" if buggy else "clean"
+    return (
+        f"all {len(rows)} labelled commits of {job.project} are {kind}; a model needs both kinds: take a longer period, or labels from outside (--labels FILE)"
+    )
+
+
+# -- the corpus -------------------------------------------------------------------------------------------
+
+
+def mine_corpus(corpus: Path, clones: Path, labels: Path | None, output: Path, progress: Progress, variant: str = szz.DEFAULT) -> None:
+    """Rebuild the tables of a corpus file; a table that was made from the same history and labels is kept.
+
+    An entry with `labels:` takes them from that file, one without is labelled by SZZ on the history of its `head:`. Commits after
+    `until:` and before the optional `since:` (days, UTC) get no row; a fix made later than `until:` counts, with its time. A table
+    that does not say what it was made from is kept while it is newer than the corpus file.
+
+    Raises:
+        UsageError: the corpus names a repository of the off-limits list beside it, an entry is not whole, a clone or the
+            folder of labels is missing.
     """
     entries = read_corpus(corpus)
     for entry in entries:
         refuse_off_limits([entry["repository"], entry["clone"]], corpus.parent / "off-limits.txt")
     for entry in entries:
-        target = output / f"{entry['project']}.parquet"
-        if target.exists() and target.stat().st_mtime > corpus.stat().st_mtime:
-            progress(f"{entry['project']}: kept, {target} is newer than {corpus}")
+        say, target = _of(entry["project"], progress), output / f"{entry['project']}.parquet"
+        if target.exists() and tables.recipe_of(target) is None and target.stat().st_mtime > corpus.stat().st_mtime:
+            say(f"kept, {target} is newer than {corpus}")
             continue
-        path = clones / entry["clone"].replace("/", "+")
-        found = next((p for p in (path, path / "repo") if (p / ".git").exists() or (p / "HEAD").exists()), None)
-        if found is None:
-            raise UsageError(f"{path} is no clone; clone {entry['clone']} there first")
-        repo = Repository.discover(found, os.environ)
-        rows = mine(repo, read_labels(labels / entry["labels"], entry["project"]), _end_of(entry["until"]), _of(entry["project"], progress))
-        progress(f"{entry['project']}: {tables.write(target, entry['project'], rows)} rows in {target}")
+        run(_job(entry, clones, labels, variant), output, say)
+
+
+def _job(entry: Mapping[str, Any], clones: Path, labels: Path | None, variant: str) -> Job:
+    project = entry["project"]
+    path = clone_of(entry["clone"], clones)
+    if path is None:
+        raise UsageError(f"{clones / entry['clone'].replace('/', '+')} is no clone; clone {entry['clone']} there first")
+    repo = Repository.discover(path, os.environ)
+    since, until = _start_of(entry["since"]) if "since" in entry else None, _end_of(entry["until"])
+    if "labels" in entry:
+        if labels is None:
+            raise UsageError(f"{project} takes its labels from {entry['labels']}; give the folder of that file with --labels")
+        return Job(project, repo, "", labels / entry["labels"], project, since=since, until=until)
+    if "head" not in entry:
+        raise UsageError(f"{project} has neither labels: nor head: in the corpus; SZZ needs the commit whose history it labels")
+    return Job(project, repo, repo.resolve(entry["head"]), variant=variant, since=since, until=until)
+
+
+def clone_of(name: str, clones: Path) -> Path | None:
+    """Where the clone of OWNER/NAME lies in a folder of clones named OWNER+NAME; None where there is none."""
+    path = clones / name.replace("/", "+")
+    return next((p for p in (path, path / "repo") if (p / ".git").exists() or (p / "HEAD").exists()), None)
 
 
 def read_corpus(corpus: Path) -> list[dict[str, Any]]:
@@ -125,17 +263,92 @@ def refuse_off_limits(names: list[str], listing: Path) -> None:
     Raises:
         UsageError: a name matches the list, or there is no list.
     """
-    if not listing.exists():
-        raise UsageError(f"{listing} is missing; without it nothing is mined for a model that ships")
-    patterns = [line.strip().lower() for line in listing.read_text("utf-8").splitlines() if line.strip() and not line.startswith("#")]
     for name in names:
-        hit = next((p for p in patterns if fnmatchcase(name.lower(), p)), None)
+        hit = off_limits(name, listing)
         if hit:
             raise UsageError(f"{name} is off limits ({hit} in {listing}); take it out of the corpus")
 
 
+def off_limits(name: str, listing: Path) -> str | None:
+    """The line of the list that forbids a repository, None where none does.
+
+    Raises:
+        UsageError: there is no list.
+    """
+    if not listing.exists():
+        raise UsageError(f"{listing} is missing; without it nothing is mined for a model that ships")
+    patterns = (line.strip().lower() for line in listing.read_text("utf-8").splitlines() if line.strip() and not line.startswith("#"))
+    return next((pattern for pattern in patterns if fnmatchcase(name.lower(), pattern)), None)
+
+
+# -- clones of a user -------------------------------------------------------------------------------------
+
+
+def jobs_of(paths: Sequence[Path], project: str | None, labels: Path | None, variant: str, since: str | None, until: str | None) -> list[Job]:
+    """A job for the HEAD of each clone, its table named after the folder, or after `project` where there is one clone.
+
+    Args:
+        since, until: the first and the last day (UTC, YYYY-MM-DD) of the commits that get rows.
+    Raises:
+        UsageError: two tables would have one name, or a day is none.
+        GitError: no repository there, or one without commits.
+    """
+    if project and len(paths) > 1:
+        raise UsageError(f"--project {project} names one table, but {len(paths)} repositories are given; mine them one at a time")
+    start, end = _start_of(_day(since)) if since else None, _end_of(_day(until)) if until else None
+    jobs = []
+    for repo in (Repository.discover(path, os.environ) for path in paths):
+        jobs.append(Job(project or name_of(repo), repo, repo.resolve("HEAD"), labels, project if labels else None, variant, start, end))
+    for job in jobs:
+        if sum(job.project == other.project for other in jobs) > 1:
+            raise UsageError(
+                f"two of the repositories are called {job.project}, and each needs a table of its own; mine them one at a time with --project NAME"
+            )
+    return jobs
+
+
+def mine_all(jobs: Sequence[Job], output: Path, progress: Progress) -> int:
+    """Make the table of each job; one that cannot be made does not stop the others.
+
+    Returns:
+        0 when all tables were made, 5 when some were.
+    Raises:
+        UsageError: none could be made; the message is that of the last.
+    """
+    refused: list[UsageError] = []
+    for job in jobs:
+        try:
+            run(job, output, _of(job.project, progress))
+        except UsageError as error:
+            refused.append(error)
+            if len(jobs) > 1:
+                progress(f"{job.project}: not mined: {error}")
+    if len(refused) == len(jobs):
+        raise refused[-1]
+    return 5 if refused else 0
+
+
+def name_of(repo: Repository) -> str:
+    """The name of the folder that a person sees: a bare clone's without `.git`; in a folder of clones that of OWNER+NAME/repo is OWNER+NAME."""
+    folder = repo.top or repo.git_dir
+    if folder.name == ".git" or (folder.name == "repo" and "+" in folder.parent.name):
+        folder = folder.parent
+    return folder.name.removesuffix(".git") or "repository"
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no day; expected YYYY-MM-DD") from None
+
+
 def _of(project: str, progress: Progress) -> Progress:
     return lambda text: progress(f"{project}: {text}")
+
+
+def _start_of(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
 def _end_of(day: date) -> int:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from automl_codex import evaluate, export, train
+from automl_codex import evaluate, export, lines, train
 from automl_codex.tables import Dataset
 from codex_gate.errors import UsageError
-from codex_gate.model import MANIFEST, Model, read_manifest
+from codex_gate.model import MANIFEST, Model, default_directory, read_manifest
 
 SOURCES = "training-sources.json"
 
@@ -72,8 +72,8 @@ def make(data: Dataset, corpus: evaluate.Corpus, recipe: train.Recipe, today: da
 
 
 def ship(release: Release, target: Path) -> Model:
-    """Write the directory and load what was written."""
-    export.write_directory(release.files, target)
+    """Write the directory and load what was written; the line ranker of the old one, or of the package, comes along."""
+    export.write_directory(lines.carried(release.files, target, default_directory()), target)
     return Model.load(target)
 
 

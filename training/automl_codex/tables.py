@@ -59,8 +59,8 @@ class Dataset:
         return np.asarray(self.X[:, [FEATURE_NAMES.index(name) for name in names]])
 
 
-def write(path: Path, project: str, rows: Iterable[LabelledRow]) -> int:
-    """Write one project's rows in time order; returns how many."""
+def write(path: Path, project: str, rows: Iterable[LabelledRow], recipe: str = "") -> int:
+    """Write one project's rows in time order; returns how many. `recipe` says what they were made from, for `recipe_of`."""
     ordered = sorted(rows, key=lambda r: (r.time, r.sha))
     columns: dict[str, pa.Array] = {
         "project": pa.array([project] * len(ordered), pa.dictionary(pa.int8(), pa.string())),
@@ -71,12 +71,22 @@ def write(path: Path, project: str, rows: Iterable[LabelledRow]) -> int:
     }
     for name in FEATURE_NAMES:
         columns[name] = pa.array([None if r.features[name] != r.features[name] else r.features[name] for r in ordered], pa.float32())
-    table = pa.table(columns).replace_schema_metadata({"feature_schema": str(FEATURE_SCHEMA)})
+    table = pa.table(columns).replace_schema_metadata({"feature_schema": str(FEATURE_SCHEMA)} | ({"recipe": recipe} if recipe else {}))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     pq.write_table(table, partial, compression="zstd", compression_level=19)
     partial.replace(path)
     return len(ordered)
+
+
+def recipe_of(path: Path) -> str | None:
+    """What a table was made from, as it was given to `write`; None for no table, or one without a recipe."""
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (FileNotFoundError, pa.ArrowInvalid):
+        return None
+    found = metadata.get(b"recipe")
+    return found.decode() if found else None
 
 
 def read(folder: Path) -> Dataset:

@@ -1,0 +1,159 @@
+"""Replays a repository's past changes: log → changes → screen with what was known then → fixes → whom they blame."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Final
+
+from codex_gate import levels, szz
+from codex_gate.backtest import Backtest, Change, Repair
+from codex_gate.errors import UsageError
+from codex_gate.git import CommitMeta, Repository
+from codex_gate.messages import title
+from codex_gate.model import Model
+from codex_gate.screen import Screener
+from codex_gate.types import Finding, Notice
+
+LAST: Final = levels.N_RECENT
+TRAINED_ON: Final = "training-manifest.txt"  # in a model directory: sha256 of each SHA that it learned from
+LABELS: Final = "a change needed a fix when a later change says that it repairs a defect and changes lines that this one brought (SZZ, variant {}): an estimate, not a verdict"
+
+Progress = Callable[[str, int, int], None]
+
+
+def replay(
+    repo: Repository, model: Model, budget: float, last: int = LAST, since: date | None = None, progress: Progress = lambda what, done, of: None
+) -> Backtest:
+    """The last changes on HEAD's first-parent line as the model would have screened them, and which of them needed a fix.
+
+    Args:
+        budget: share of changes that may be flagged, in (0, 1).
+        last: how many changes; all of them since `since`, when that is given.
+        progress: told (what, done, of) now and then.
+    Raises:
+        UsageError: a shallow clone, or fewer than levels.MIN_CHANGES changes.
+        GitError: no commits.
+    """
+    started = time.perf_counter()
+    if repo.is_shallow:
+        raise UsageError(
+            "this clone is shallow: past changes cannot be screened as they were, and blame would end at its edge; fetch with full depth (git fetch --unshallow)"
+        )
+    metas = repo.log(stdin=[repo.resolve("HEAD")])
+    line = first_parents(metas)
+    landed = _landed(repo, line[-1].sha)
+    start = _start([landed[meta.sha] for meta in line], last, since)
+    found = {f.sha: f for f in Screener(repo, model).many([m.sha for m in line[start:]], lambda done, of: progress("commits measured", done, of))}
+    owner = brought(metas, line)
+    repairs, unread = _repairs(repo, metas, [m.sha for m in line], owner, start, progress)
+    changes = tuple(_change(meta, landed, found[meta.sha], repairs.get(place)) for place, meta in enumerate(line[start:], start))
+    notices = [Notice("unread", f"{unread} files of fixes could not be blamed because objects are missing here; they accuse nobody")] if unread else []
+    where = str(repo.top or repo.git_dir)
+    learned = _learned(model, {sha: place for sha, place in owner.items() if place >= start})
+    return Backtest(where, model.version, changes, budget, LABELS.format(szz.DEFAULT), learned, tuple(notices), time.perf_counter() - started)
+
+
+def first_parents(metas: Sequence[CommitMeta]) -> list[CommitMeta]:
+    """The first-parent line that ends in the last of `metas` (parents before children), oldest first."""
+    by_sha = {meta.sha: meta for meta in metas}
+    line = [metas[-1]]
+    while line[-1].parents and line[-1].parents[0] in by_sha:
+        line.append(by_sha[line[-1].parents[0]])
+    return line[::-1]
+
+
+def brought(metas: Sequence[CommitMeta], line: Sequence[CommitMeta]) -> dict[str, int]:
+    """For each commit the place on the first-parent line of the change that brought it in."""
+    parents = {meta.sha: meta.parents for meta in metas}
+    owner: dict[str, int] = {}
+    for place, meta in enumerate(line):
+        owner[meta.sha] = place
+        branch = list(meta.parents[1:])
+        while branch:
+            sha = branch.pop()
+            if sha not in owner and sha in parents:
+                owner[sha] = place
+                branch.extend(parents[sha])
+    return owner
+
+
+def _landed(repo: Repository, tip: str) -> dict[str, int]:
+    """When each change of the line came in: the committer's time, since an author's may be years older."""
+    flat = repo.rev_list("--timestamp", "--first-parent", tip)
+    return dict(zip(flat[1::2], map(int, flat[::2]), strict=True))
+
+
+def _start(line: Sequence[int], last: int, since: date | None) -> int:
+    """Where on the line, given by its times, the replay begins."""
+    if since is None:
+        start, asked = max(0, len(line) - last), f"the last {last:,}"
+    else:
+        start = next((i for i, when in enumerate(line) if datetime.fromtimestamp(when, UTC).date() >= since), len(line))
+        asked = f"those since {since.isoformat()}"
+    n = len(line) - start
+    if n < levels.MIN_CHANGES:
+        raise UsageError(
+            f"{n} changes to replay ({asked} of {len(line):,} on the first-parent line of HEAD); at least {levels.MIN_CHANGES} are needed to compare with, "
+            + ("take an earlier date or more changes" if len(line) >= levels.MIN_CHANGES else "come back when the repository has grown")
+        )
+    return start
+
+
+def _repairs(
+    repo: Repository, metas: Sequence[CommitMeta], line: Sequence[str], owner: Mapping[str, int], start: int, progress: Progress
+) -> tuple[dict[int, tuple[str, str]], int]:
+    """The first repair (commit, change that brought it) of each replayed change by its place, and how many files of fixes could not be read.
+
+    A fix on the branch of the very change that it repairs is none: it was made before the change came in.
+    """
+    fixes = [(fix.sha, fix.time) for fix in szz.find_fixes([meta for meta in metas if owner[meta.sha] > start])]
+    # Blame stops where the replay begins: what it would find before is left out anyway (redis, 294 fixes: 19 CPU seconds in place of 63, the same repairs).
+    variant = szz.VARIANTS[szz.DEFAULT]
+    variant = replace(variant, moves=(*variant.moves, *(f"^{parent}" for parent in repo.metas([line[start]])[0].parents)))
+    progress("fixes traced", 0, len(fixes))
+    found: dict[int, tuple[str, str]] = {}
+    unread = 0
+    with szz.quick(repo, len(fixes)) as quicker:
+        for done, trace in enumerate(szz.trace(quicker, fixes, variant), 1):
+            unread += trace.unread
+            place = owner[trace.fix]
+            for blamed in {owner[i.inducing] for i in trace.induced}:
+                if start <= blamed < place and (blamed not in found or place < owner[found[blamed][1]]):
+                    found[blamed] = (trace.fix, line[place])
+            progress("fixes traced", done, len(fixes))
+    return found, unread
+
+
+def headline(message: str) -> str:
+    """The title of a change; of a forge's merge commit the title of the pull request, which stands below the first line."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    merged = (
+        len(lines) > 1
+        and lines[0].startswith(("Merge pull request ", "Merge branch ", "Merge remote-tracking "))
+        and not lines[1].startswith(("Conflicts:", "#", "See merge request"))
+    )
+    return lines[1] if merged else title(message)
+
+
+def _change(meta: CommitMeta, landed: Mapping[str, int], finding: Finding, found: tuple[str, str] | None) -> Change:
+    assert finding.risk is not None  # unknown at the edge of a shallow clone alone
+    measures = finding.features
+    code_lines = measures["code_share"] * (measures["la"] + measures["ld"])
+    blamable = len(meta.parents) > 1 or not (measures["code_files"] > szz.MAX_FILES or code_lines > szz.MAX_LINES)
+    lines = 0.0 if math.isnan(measures["la"]) else measures["la"]
+    repair = Repair(*found, landed[found[1]]) if found else None
+    return Change(meta.sha, headline(meta.message), landed[meta.sha], finding.risk, finding.level, lines, measures["code_files"] > 0, blamable, repair)
+
+
+def _learned(model: Model, owner: Mapping[str, int]) -> int:
+    """How many of these changes hold a commit that the model learned from."""
+    manifest = model.directory / TRAINED_ON
+    if not manifest.exists():
+        return 0
+    known = set(manifest.read_text("ascii").split())
+    return len({place for sha, place in owner.items() if hashlib.sha256(sha.encode("ascii")).hexdigest() in known})

@@ -1,0 +1,32 @@
+"""What a backtest looks like: for people at a terminal, as JSON, and as one HTML page; each imported when it is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from codex_gate.backtest import Backtest
+
+FORMATS: Final = ("terminal", "json", "html")
+
+
+def render(name: str, found: Backtest, *, width: int = 80, colour: bool = False, rich: bool = False) -> str:
+    """The backtest in the format of that name, the last line end included; the options are for the terminal alone."""
+    if name == "json":
+        from codex_gate.reporters.backtest import machine
+
+        return machine.render(found)
+    if name == "html":
+        from codex_gate.reporters.backtest import html
+
+        return html.render(found)
+    from codex_gate.reporters.backtest import text
+
+    lines = text.layout(found, width)
+    if rich or colour:
+        from codex_gate.reporters import terminal
+
+        return terminal.render_lines(lines, width, colour)
+    from codex_gate.reporters.layout import text as words
+
+    return "".join(f"{words(line)}\n" for line in lines)

@@ -1,0 +1,115 @@
+"""What `codex-gate explain` says about one commit: every measure's share in the risk, the riskiest hunks and lines."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from codex_gate.reporters import layout, machine, wording
+from codex_gate.reporters.hostile import shown, writable
+from codex_gate.reporters.layout import Line, Span
+from codex_gate.types import Explanation, LineScore, Share
+
+MAX_HUNKS: Final = 5
+MAX_LINES: Final = 10
+_SHOWN_SHARE: Final = 0.005  # a measure below half a point is counted with the others
+_PRECISION: Final = 9  # digits: rounded shares still add up to the risk within its four
+
+
+def as_json(found: Explanation) -> str:
+    """One indented object, `#explanation` of the schema."""
+    report = machine.report_object(found.report)
+    row = report["change"]
+    kept = {name: row[name] for name in ("sha", "title", "risk", "level", "percentile", "category", "confidence", "tier", "model_version", "reasons")}
+    return machine.encoded(
+        {
+            "schema": machine.SCHEMA_VERSION,
+            **{name: report[name] for name in ("tool", "repository")},
+            **kept,
+            "notices": report["notices"],
+            "base": round(found.base, _PRECISION),
+            "contributions": [_share(share) for share in found.shares],
+            "hunks": [
+                {"path": writable(h.path), "side": "added" if h.added else "deleted", "first": h.first, "last": h.last, "score": round(h.score, 4)}
+                for h in found.hunks
+            ],
+            "lines": [{**machine.line_object(line), "text": writable(_text(line))} for line in found.lines],
+        }
+    )
+
+
+def _share(share: Share) -> machine.Object:
+    return {"feature": share.feature, "value": machine.measure(share.value), "contribution": round(share.contribution, _PRECISION) + 0.0}
+
+
+def _text(line: LineScore) -> str:
+    """The line as text, a long one cut; bytes that are no UTF-8 come as surrogates, which `writable` and `visible` show."""
+    return line.text[:1000].decode("utf-8", "surrogateescape")[:200].removesuffix("\r")
+
+
+def as_text(found: Explanation, width: int, *, colour: bool = False, rich: bool = False) -> str:
+    """For people, `width` columns wide; `rich` paints it, as for a report."""
+    lines = [layout.guarded(line) for line in _layout(found, max(layout.MIN_WIDTH, width))]
+    if rich or colour:
+        from codex_gate.reporters import terminal
+
+        return terminal.render_lines(lines, width, colour)
+    return "".join(f"{layout.text(line)}\n" for line in lines)
+
+
+def _layout(found: Explanation, width: int) -> list[Line]:
+    report = found.report
+    finding = report.change
+    assert finding is not None
+    n = wording.digits(report)
+    blocks = [layout.loud(report, finding, n, width), layout.why(finding, width), _measures(found, width), _hunks(found, width), _lines(found, width)]
+    blocks.append([*layout.notices(report, width), *layout.foot(report, n, width)])
+    lines: list[Line] = []
+    for block in filter(None, blocks):
+        lines += [(), *block] if lines else block
+    return lines
+
+
+def _measures(found: Explanation, width: int) -> list[Line]:
+    """The shares as a sum: where a change of which nothing is known begins, each measure, the rest, the risk."""
+    shown = [share for share in found.shares if abs(share.contribution) >= _SHOWN_SHARE]
+    rest = [share.contribution for share in found.shares if abs(share.contribution) < _SHOWN_SHARE]
+    lines: list[Line] = [(Span("Measures", "heading"), Span(" (points of risk, they add up)", "dim"))]
+    lines.append(_term(found.base, "where a change of which nothing is known begins", "dim", sign=False))
+    for share in shown:
+        value = "unknown" if share.value != share.value else f"{share.value:,.6g}"
+        lines.append(_term(share.contribution, layout.fit(f"{share.feature} = {value}", width - 12), "up" if share.contribution > 0 else "down"))
+    if rest:
+        lines.append(_term(sum(rest), f"{wording.count(len(rest), 'other measure')} together", "dim"))
+    return [*lines, _term(found.base + sum(share.contribution for share in found.shares), "the risk", "strong", sign=False)]
+
+
+def _term(points: float, what: str, role: str, *, sign: bool = True) -> Line:
+    number = f"{100 * points:+.1f}" if sign else f"{100 * points:.1f}"
+    return (Span("  "), Span(f"{number.replace('-', '−'):>6}", role), Span(f"  {what}"))
+
+
+def _hunks(found: Explanation, width: int) -> list[Line]:
+    if not found.hunks:
+        return []
+    lines: list[Line] = [(Span("Riskiest hunks", "heading"), Span(" (the scores only compare within this change)", "dim"))]
+    for hunk in found.hunks[:MAX_HUNKS]:
+        span = f"{hunk.first}" if hunk.first == hunk.last else f"{hunk.first}–{hunk.last}"
+        side = "" if hunk.added else " (deleted)"
+        where = layout.place(hunk.path, 0, width - len(span) - len(side) - 11)
+        lines.append((Span(f"  {hunk.score:.3f}  "), Span(f"{where}:{span}", "place"), Span(side, "dim")))
+    return [*lines, *_more(len(found.hunks) - MAX_HUNKS, "hunk")]
+
+
+def _lines(found: Explanation, width: int) -> list[Line]:
+    if not found.lines:
+        return []
+    lines: list[Line] = [(Span("Riskiest lines", "heading"),)]
+    for line in found.lines[:MAX_LINES]:
+        mark, role = ("+", "down") if line.added else ("-", "up")
+        lines.append((Span(f"  {line.score:.3f}  "), Span(layout.place(line.path, line.line, width - 9), "place")))
+        lines.append((Span("         "), Span(f"{mark} {layout.fit(shown(_text(line)), width - 11)}", role)))
+    return [*lines, *_more(len(found.lines) - MAX_LINES, "line")]
+
+
+def _more(n: int, one: str) -> list[Line]:
+    return [(Span(f"  and {wording.count(n, f'more {one}')}", "dim"),)] if n > 0 else []

@@ -1,0 +1,378 @@
+"""SZZ: from a fix commit, by the lines that it deleted, back to the commits that brought them in.
+
+A variant is a set of switches; `VARIANTS` names the published ones and the one that labels by default. What each is
+worth against what developers said is measured in docs/labels.md.
+
+Sources: Sliwerski, Zimmermann & Zeller 2005 (MSR): the algorithm. Kim et al. 2006 (ASE): blank, comment and format changes
+skipped (AG). da Costa et al. 2017 (TSE): meta changes skipped (MA). Davies et al. 2014 (JSEP): one candidate, the largest (L)
+or the most recent (R). Rosa et al. 2021 (ICSE): all of them compared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from codex_gate.blame import Blamed, blame
+from codex_gate.comments import code_lines
+from codex_gate.errors import GitError, UsageError
+from codex_gate.git import CommitMeta, Repository
+from codex_gate.messages import fix_evidence
+from codex_gate.paths import language, role
+from codex_gate.types import Evidence, FileChange, Hunk
+
+Progress = Callable[[str], None]
+
+MAX_FILES = 100  # code files; a larger commit is neither a change nor a repair that anybody reviews (McIntosh & Kamei 2018, TSE 44(5))
+MAX_LINES = 10_000  # changed lines of code; the same source
+LABELLER = 1  # raise it whenever labels change: tables made by another are mined again
+_QUICK_FROM = 200  # fixes from which writing a commit-graph pays (measured: 1 to 3 s for 5,500 and 11,000 commits, a third of the blame saved in the longer)
+_INDENTED = ("python", "haskell")
+_WORD = re.compile(rb"\w")  # a line of brackets alone has been brought by whoever closed a block there last
+_WORKERS = 2  # git processes at a time
+_CHUNK = 200  # fixes whose blames are in flight together
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What a variant does beyond blaming deleted lines.
+
+    Attributes:
+        tests: files of tests are traced too.
+        cosmetic: lines that are blank, comment or brackets alone are not traced, nor hunks that are only laid out anew.
+        meta: an inducing commit that changed no text (merge, rename, layout) is looked through.
+        size: fixes and inducing commits above MAX_FILES or MAX_LINES are left out, and imports of a whole tree.
+        fall_back: with `cosmetic`, a fix without such lines is traced by what it laid out anew, or else by the lines beside those that it adds.
+        pick: `all` candidates of a fix, the most `recent`, or the `largest` (most blamed lines).
+        moves: further options of git blame, to follow lines that moved.
+    """
+
+    tests: bool = False
+    cosmetic: bool = False
+    meta: bool = False
+    size: bool = False
+    fall_back: bool = False
+    pick: str = "all"
+    moves: tuple[str, ...] = ()
+
+
+VARIANTS: dict[str, Variant] = {
+    "b": Variant(tests=True),
+    "ag": Variant(tests=True, cosmetic=True),
+    "ma": Variant(tests=True, cosmetic=True, meta=True),
+    "l": Variant(tests=True, cosmetic=True, meta=True, pick="largest"),
+    "r": Variant(tests=True, cosmetic=True, meta=True, pick="recent"),
+    "recent": Variant(cosmetic=True, meta=True, size=True, fall_back=True, pick="recent"),
+}
+DEFAULT = "recent"
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A commit that says that it repairs a defect: its author time (Unix seconds) and the words that say so."""
+
+    sha: str
+    time: int
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Induced:
+    """One accusation: `fix` repaired `n_lines` lines that `inducing` brought, the first at `line` of `path` as it was then.
+
+    `deleted` is False where the fix deleted nothing and the lines stand beside those that it added.
+    """
+
+    fix: str
+    inducing: str
+    path: str
+    line: int
+    n_lines: int
+    deleted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Whether a commit induced a defect, the author time (Unix seconds) of its first fix, and all fixes, the first first."""
+
+    buggy: bool
+    fix_time: int | None = None
+    fixes: tuple[str, ...] = ()
+
+
+class Target(NamedTuple):
+    """Lines (1-based) of a file in the parent of a fix whose origin is asked for."""
+
+    path: str
+    lines: tuple[int, ...]
+    deleted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What decides whether a commit can be blamed: its place and the size of its change of program text."""
+
+    n_parents: int
+    time: int
+    n_files: int
+    n_lines: int
+    textless: bool
+
+
+# -- which commits are fixes -----------------------------------------------------------------------------
+
+
+def find_fixes(metas: Iterable[CommitMeta]) -> list[Fix]:
+    """The commits whose message says that they repair a defect; merges and roots are none."""
+    found = ((meta, fix_evidence(meta.message)) for meta in metas if len(meta.parents) == 1)
+    return [Fix(meta.sha, meta.time, evidence) for meta, evidence in found if evidence]
+
+
+# -- which lines of a fix are traced ---------------------------------------------------------------------
+
+
+def is_code(change: FileChange, tests: bool) -> bool:
+    """Whether the file holds program text that counts: no test (unless asked), document, configuration, data or link."""
+    return role(change.path) in (("code", "test") if tests else ("code",)) and not change.is_submodule and not change.is_symlink
+
+
+def targets(repo: Repository, files: Sequence[FileChange], variant: Variant) -> list[Target]:
+    """The lines to trace for one fix; nothing when the fix is too large or changes no program text."""
+    changed = [f for f in files if is_code(f, variant.tests) and f.status in "MRDT" and f.deleted is not None]
+    if variant.size and _too_large(files):
+        return []
+    texts = repo.blobs(f.old_id for f in changed) if variant.cosmetic else {}
+    for way in _WAYS[: None if variant.fall_back else 1] if variant.cosmetic else (_any_deleted,):
+        found = [Target(f.old_path or f.path, lines, way is not _beside) for f in changed if (lines := way(f, texts.get(f.old_id)))]
+        if found:
+            return found
+    return []
+
+
+def _any_deleted(change: FileChange, text: bytes | None) -> tuple[int, ...]:
+    return tuple(hunk.old_start + place for hunk in change.hunks() for place in range(len(hunk.deleted)))
+
+
+def _deleted(change: FileChange, text: bytes | None, layout: bool = False) -> tuple[int, ...]:
+    """Deleted lines with a word of program text; without `layout` none of a hunk that is only laid out anew."""
+    spoken = language(change.path)
+    code = code_lines(text, spoken) if text is not None else None
+    hunks = [hunk for hunk in change.hunks() if layout or not is_layout(hunk, spoken)]
+    lines = ((hunk.old_start + place, line) for hunk in hunks for place, line in enumerate(hunk.deleted))
+    return tuple(number for number, line in lines if _WORD.search(line) and (code is None or number in code))
+
+
+def is_layout(hunk: Hunk, spoken: str | None) -> bool:
+    """Whether a hunk changes white space and line breaks alone; where indentation has a meaning, it is text."""
+    return _squeezed(hunk.deleted, spoken) == _squeezed(hunk.added, spoken)
+
+
+def _squeezed(lines: Sequence[bytes], spoken: str | None) -> bytes:
+    if spoken in _INDENTED:
+        return b"\n".join(line[: len(line) - len(line.lstrip())] + b"".join(line.split()) for line in lines if line.strip())
+    return b"".join(b"".join(line.split()) for line in lines)
+
+
+def _beside(change: FileChange, text: bytes | None) -> tuple[int, ...]:
+    """The nearest line of program text on either side of each place where the fix adds some."""
+    if text is None:
+        return ()
+    code = code_lines(text, language(change.path))
+    last = text.count(b"\n") + 1
+    found: set[int] = set()
+    for hunk in change.hunks():
+        if not code_lines(b"\n".join(hunk.added), language(change.path)):
+            continue
+        above = next((n for n in range(hunk.old_start - 1, 0, -1) if n in code), None)
+        below = next((n for n in range(hunk.old_start + len(hunk.deleted), last + 1) if n in code), None)
+        found.update(n for n in (above, below) if n is not None)
+    return tuple(sorted(found))
+
+
+_WAYS: tuple[Callable[[FileChange, bytes | None], tuple[int, ...]], ...] = (_deleted, partial(_deleted, layout=True), _beside)
+
+
+def _too_large(files: Sequence[FileChange]) -> bool:
+    n_files, n_lines = _size(files)
+    return n_files > MAX_FILES or n_lines > MAX_LINES
+
+
+def _size(files: Sequence[FileChange]) -> tuple[int, int]:
+    code = [f for f in files if is_code(f, False)]
+    return len(code), sum((f.added or 0) + (f.deleted or 0) for f in code)
+
+
+# -- who brought these lines -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What tracing a fix gave; `unread` counts files that git could not blame (an object is missing)."""
+
+    fix: str
+    induced: tuple[Induced, ...]
+    unread: int = 0
+
+    def plain(self) -> list[Any]:
+        """The same in JSON's types; `of` turns it back."""
+        return [self.fix, self.unread, [[i.inducing, i.path, i.line, i.n_lines, i.deleted] for i in self.induced]]
+
+    @classmethod
+    def of(cls, plain: Sequence[Any]) -> Trace:
+        fix, unread, induced = plain
+        return cls(fix, tuple(Induced(fix, *fields) for fields in induced), unread)
+
+
+def trace(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Variant) -> Iterator[Trace]:
+    """The commits that each fix, given as (SHA, time), accuses.
+
+    Yields:
+        A Trace for each fix, in order.
+    Raises:
+        GitError: the repository is shallow, so lines would be blamed on the edge of what was fetched.
+    """
+    if repo.is_shallow:
+        raise GitError(f"{repo.git_dir} is a shallow clone: blame would accuse the oldest commit it has; fetch the whole history (git fetch --unshallow)")
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        for at in range(0, len(fixes), _CHUNK):
+            yield from _trace_chunk(repo, fixes[at : at + _CHUNK], variant, pool)
+
+
+def _trace_chunk(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Variant, pool: ThreadPoolExecutor) -> Iterator[Trace]:
+    parents = {meta.sha: meta.parents for meta in repo.metas([sha for sha, _ in fixes])}
+    pairs = [(sha, parents[sha][0]) for sha, _ in fixes if parents[sha]]
+    asked = [(sha, parent, target) for (sha, parent), files in zip(pairs, repo.diffs(pairs), strict=True) for target in targets(repo, files, variant)]
+    answers = list(pool.map(lambda ask: _blame(repo, ask[1], ask[2], variant), asked))
+    known = facts(repo, {run.sha for runs in answers for run in runs or ()}) if variant.meta or variant.size or variant.pick == "recent" else {}
+    if variant.meta:
+        again = partial(_look_through, repo, variant, known)
+        answers = list(pool.map(lambda pair: again(*pair), zip(asked, answers, strict=True)))
+        known |= facts(repo, {run.sha for runs in answers for run in runs or ()} - known.keys())
+    by_fix: dict[str, list[tuple[Target, list[Blamed] | None]]] = defaultdict(list)
+    for (sha, _, target), runs in zip(asked, answers, strict=True):
+        by_fix[sha].append((target, runs))
+    for sha, when in fixes:
+        found = by_fix[sha]
+        induced = _accuse(sha, when, [(t, run) for t, runs in found for run in runs or ()], variant, known)
+        yield Trace(sha, induced, sum(runs is None for _, runs in found))
+
+
+def _blame(repo: Repository, parent: str, target: Target, variant: Variant, ignored: Iterable[str] = ()) -> list[Blamed] | None:
+    try:
+        return blame(repo, parent, target.path, target.lines, ignored, variant.moves)
+    except GitError:  # an object is missing
+        return None
+
+
+def _look_through(
+    repo: Repository, variant: Variant, known: Mapping[str, Facts], ask: tuple[str, str, Target], runs: list[Blamed] | None
+) -> list[Blamed] | None:
+    """Blame again, past the commits that changed no text."""
+    _, parent, target = ask
+    ignored = sorted({run.sha for run in runs or () if _is_meta(known[run.sha])})
+    return _blame(repo, parent, target, variant, ignored) if ignored else runs
+
+
+def _is_meta(commit: Facts) -> bool:
+    return commit.n_parents > 1 or commit.textless
+
+
+def facts(repo: Repository, shas: Iterable[str]) -> dict[str, Facts]:
+    """Facts of commits, read in one stream of diffs."""
+    metas = repo.metas(sorted(shas))
+    diffs = repo.diffs([(meta.sha, meta.parents[0] if meta.parents else None) for meta in metas])
+    return {meta.sha: _facts(meta, files) for meta, files in zip(metas, diffs, strict=True)}
+
+
+def _facts(meta: CommitMeta, files: Sequence[FileChange]) -> Facts:
+    return Facts(len(meta.parents), meta.time, *_size(files), all(is_layout(h, language(f.path)) for f in files for h in f.hunks()))
+
+
+def _accuse(fix: str, when: int, found: Sequence[tuple[Target, Blamed]], variant: Variant, known: Mapping[str, Facts]) -> tuple[Induced, ...]:
+    groups: dict[tuple[str, str, bool], list[Blamed]] = defaultdict(list)
+    for target, run in found:
+        if not known or _can_be_blamed(known[run.sha], when, variant):
+            groups[run.sha, run.path, target.deleted].append(run)
+    accused = [Induced(fix, sha, path, min(r.old_line for r in runs), sum(r.n_lines for r in runs), deleted) for (sha, path, deleted), runs in groups.items()]
+    if variant.pick != "all" and accused:
+        weight = Counter({i.inducing: 0 for i in accused})
+        for i in accused:
+            weight[i.inducing] += i.n_lines
+        chosen = max(weight, key=lambda sha: (known[sha].time if variant.pick == "recent" else weight[sha], weight[sha], sha))
+        accused = [i for i in accused if i.inducing == chosen]
+    return tuple(sorted(accused, key=lambda i: (-i.n_lines, i.inducing, i.path, i.line)))
+
+
+def _can_be_blamed(commit: Facts, fix_time: int, variant: Variant) -> bool:
+    if variant.meta and _is_meta(commit):
+        return False
+    if variant.size and (not commit.n_parents or commit.n_files > MAX_FILES or commit.n_lines > MAX_LINES):
+        return False
+    return commit.time <= fix_time
+
+
+# -- labels ----------------------------------------------------------------------------------------------
+
+
+def label(
+    repo: Repository,
+    metas: Sequence[CommitMeta],
+    variant: str = DEFAULT,
+    traced: Mapping[str, Trace] | None = None,
+    keep: Callable[[Trace], None] = lambda _: None,
+    progress: Progress = lambda _: None,
+) -> dict[str, Label]:
+    """Labels of the commits in `metas` that change program text.
+
+    Merges, roots, commits without a line of code (by `paths.role`) and those above MAX_FILES or MAX_LINES get none:
+    neither "buggy" nor "clean" could be said of them. A fix may itself be labelled. Fixes count up to the last of `metas`.
+
+    Args:
+        metas: a history, parents before children.
+        variant: a name in VARIANTS.
+        traced: what an earlier run found, by fix; these are not traced again.
+        keep: called with each new trace, so that it can be stored.
+    Raises:
+        UsageError: no such variant, or no commit says that it is a fix.
+        GitError: a shallow clone.
+    """
+    if variant not in VARIANTS:
+        raise UsageError(f"there is no SZZ variant {variant!r}; expected one of {', '.join(VARIANTS)}")
+    fixes = find_fixes(metas)
+    if not fixes:
+        raise UsageError(f"none of {len(metas)} commits says that it repairs a defect; nothing can be learnt here without labels from outside (--labels FILE)")
+    traces = {fix.sha: traced[fix.sha] for fix in fixes if fix.sha in traced} if traced else {}
+    rest = [(fix.sha, fix.time) for fix in fixes if fix.sha not in traces]
+    progress(f"{len(fixes)} of {len(metas)} commits are fixes" + (f", {len(traces)} of them traced before" if traces else ""))
+    with quick(repo, len(rest)) as quicker:
+        for done, found in enumerate(trace(quicker, rest, VARIANTS[variant]), 1):
+            keep(found)
+            traces[found.fix] = found
+            if done % 1000 == 0:
+                progress(f"{done} of {len(rest)} fixes traced")
+    unread = sum(t.unread for t in traces.values())
+    if unread:
+        progress(f"{unread} files could not be blamed because objects are missing; they accuse nobody")
+    return _labels(repo, metas, fixes, traces)
+
+
+def quick(repo: Repository, n_fixes: int) -> AbstractContextManager[Repository]:
+    """The repository made quicker where enough is to be blamed for that to pay."""
+    return repo.quickened() if n_fixes >= _QUICK_FROM else nullcontext(repo)
+
+
+def _labels(repo: Repository, metas: Sequence[CommitMeta], fixes: Sequence[Fix], traces: Mapping[str, Trace]) -> dict[str, Label]:
+    by_commit: dict[str, list[str]] = defaultdict(list)
+    for fix in sorted(fixes, key=lambda f: (f.time, f.sha)):
+        for sha in {i.inducing for i in traces[fix.sha].induced}:
+            by_commit[sha].append(fix.sha)
+    times = {fix.sha: fix.time for fix in fixes}
+    known = facts(repo, [meta.sha for meta in metas if len(meta.parents) == 1])
+    eligible = [meta.sha for meta in metas if meta.sha in known and 0 < known[meta.sha].n_lines <= MAX_LINES and known[meta.sha].n_files <= MAX_FILES]
+    return {sha: Label(True, times[found[0]], tuple(found)) if (found := by_commit.get(sha)) else Label(False) for sha in eligible}

@@ -1,0 +1,205 @@
+"""The backtest's three formats, and the command."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import codex_gate
+from codex_gate.backtest import Backtest
+from codex_gate.intervals import Interval
+from codex_gate.reporters.backtest import FORMATS, render, words
+from codex_gate.reporters.layout import cells
+from codex_gate.types import Notice
+from tests.codex_gate import replayed
+from tests.codex_gate.samples import call, write_model
+from tests.codex_gate.test_backtest import DAY, backtest, twenty
+from tests.conftest import Repo
+from tests.pages import check
+
+SCHEMA = json.loads(Path(codex_gate.__file__).with_name("backtest.schema.json").read_text("utf-8"))
+
+
+def unfixed() -> Backtest:
+    return backtest(tuple(replace(c, repair=None) for c in twenty()))
+
+
+def hostile() -> Backtest:
+    return replace(
+        backtest(tuple(replace(c, title=replayed.HOSTILE + "\n::error::x") for c in twenty())),
+        repository=f"/x/{replayed.HOSTILE}",
+        model_version=replayed.HOSTILE,
+        notices=(Notice("x", replayed.HOSTILE),),
+        seen=3,
+    )
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("make", [backtest, unfixed, hostile])
+def test_no_line_is_wider_than_the_terminal(make: Callable[[], Backtest], width: int) -> None:
+    for line in render("terminal", make(), width=width).splitlines():
+        assert cells(line) <= width, line
+
+
+def test_the_terminal_says_what_counts() -> None:
+    said = " ".join(render("terminal", backtest()).split())
+    assert "20 changes" in said and "17 are at least 14 days old" in said and "3 of them (18 %) needed a fix" in said
+    assert "2 younger ones and 1 very large one are counted as flagged or not, but not judged" in said
+    assert "For at most 1 in 10 changes, flag a risk above 85.0 %: 2 flags in 20 changes, one in 10 weeks" in said
+    assert "Of the 1 that can be judged, 1 needed a fix: 100 % (21 to 100 %), against 18 % of all. That finds 33 %" in said
+    assert "codex-gate screen --fail-on high" in said
+    assert "→ above 85.0 %" in said
+    assert "fixed after 7 days" in said and "too large to judge" in said and "too young to judge" in said and "no fix" in said
+
+
+def test_the_terminal_without_a_fix_counts_flags_and_claims_nothing() -> None:
+    said = " ".join(render("terminal", unfixed()).split())
+    assert "No later commit repairs any of these changes" in said and "2 flags in 20 changes" in said
+    assert "Probabilities" not in said and "nan" not in said and "that can be judged" not in said
+
+
+def test_a_model_that_saw_the_answers_is_called_out() -> None:
+    seen = replace(backtest(), seen=7)
+    for name in ("terminal", "html"):
+        assert "learned from 7 of these changes" in " ".join(render(name, seen).split())
+        assert "learned from" not in render(name, backtest())
+    assert json.loads(render("json", seen))["n_learned_from"] == 7
+
+
+def test_colour_and_plain_say_the_same_words() -> None:
+    plain = render("terminal", backtest(), width=80)
+    painted = render("terminal", backtest(), width=80, colour=True, rich=True)
+    assert "\x1b[" in painted and re.sub(r"\x1b\[[\d;]*m", "", painted) == plain
+
+
+@pytest.mark.parametrize("make", [backtest, unfixed, hostile])
+def test_json_is_strict_and_valid(make: Callable[[], Backtest]) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    text = render("json", make())
+    found = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    jsonschema.validate(found, SCHEMA)
+    assert text.isascii() and "##[" not in text
+
+
+def test_json_holds_every_change_and_the_figures() -> None:
+    found = json.loads(render("json", backtest()))
+    assert [c["risk"] for c in found["changes"]] == [c.risk for c in twenty()]
+    assert sum(c["judged"] for c in found["changes"]) == found["n_judged"] == 17
+    assert found["proposal"]["flags"]["n"] == 2 and found["proposal"]["threshold"] == 0.85
+    assert found["ripening_days"] == 14 and found["missing"] is None
+    assert found["changes"][0]["repair"]["time"] == twenty()[0].time + 7 * DAY
+
+
+def test_json_without_a_fix_says_what_is_missing() -> None:
+    found = json.loads(render("json", unfixed()))
+    assert "no later commit" in found["missing"] and found["ripening_days"] is None
+    assert found["proposal"]["flags"]["precision"] == {"value": None, "low": 0.0, "high": 1.0}
+
+
+@pytest.mark.parametrize("make", [backtest, unfixed, hostile])
+def test_the_page_is_whole_and_asks_for_nothing(make: Callable[[], Backtest]) -> None:
+    check(render("html", make()))
+
+
+def test_the_page_holds_the_same_figures() -> None:
+    page = check(render("html", backtest()))
+    text = page.text.replace("\u00a0", " ")
+    assert "Backtest of repo" in text and words.proposed(backtest().proposal(), backtest()) in text
+    drawn = {attributes.get("aria-label") for tag, attributes in page.tags if tag == "svg"}
+    assert drawn == {"Noise and worth", "Risk over time", "Calibration", None}
+    assert all(f"change {k}" in text for k in range(20))
+
+
+def test_hostile_titles_are_shown_and_do_nothing() -> None:
+    page = check(render("html", hostile()))
+    assert "<script>alert(1)</script>" in page.text and "\u202e" not in page.text
+    terminal = render("terminal", hostile())
+    assert "\u202e" not in terminal and "##[" not in terminal and not re.search(r"^\s*::", terminal, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [(0.1, "at most 1 in 10 changes"), (0.05, "at most 1 in 20 changes"), (1 / 3, "at most 1 in 3 changes"), (0.3, "at most 30 % of the changes")],
+)
+def test_budgets_in_words(part: float, text: str) -> None:
+    assert words.budget(part) == text
+
+
+@pytest.mark.parametrize(("per_week", "text"), [(0, "none"), (0.02, "one in 50 weeks"), (0.4, "one in 2 weeks"), (0.9, "0.9 a week"), (12.34, "12.3 a week")])
+def test_rates_in_words(per_week: float, text: str) -> None:
+    assert words.rate(per_week) == text
+
+
+@pytest.mark.parametrize(("days", "text"), [(0.1, "1 day"), (1, "1 day"), (91, "91 days"), (92, "3 months"), (700, "23 months"), (800, "2.2 years")])
+def test_spans_in_words(days: float, text: str) -> None:
+    assert words.about(days * DAY) == text
+
+
+def test_shares_in_words() -> None:
+    assert [words.share(v) for v in (math.nan, 0.0, 0.001, 0.5, 0.999, 1.0)] == ["–", "0 %", "<1 %", "50 %", ">99 %", "100 %"]
+    assert words.area(Interval(0.84, 0.78, 0.9)) == "0.84 (0.78 to 0.90)" and words.area(Interval(0.84, math.nan, math.nan)) == "0.84"
+
+
+# -- the command -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def where(repo: Repo, tmp_path: Path) -> tuple[str | Path, ...]:
+    replayed.build(repo)
+    return ("backtest", "-C", repo.path, "--model", write_model(tmp_path / "model"))
+
+
+def test_the_command_in_every_format(where: tuple[str | Path, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = call(capsys, *where)
+    assert said.code == 0 and said.out.startswith("Backtest  70 changes, 2024-01-01 to 2024-03-10") and said.err == ""
+    assert "2 of them (4 %) needed a fix" in " ".join(said.out.split())
+    for name in FORMATS:
+        target = tmp_path / f"out.{name}"
+        assert call(capsys, *where, "--format", name, "--output", target).out == ""
+        assert target.stat().st_size > 1000
+    jsonschema.validate(json.loads((tmp_path / "out.json").read_text("utf-8")), SCHEMA)
+    assert "<script>alert(1)</script>" in check((tmp_path / "out.html").read_text("utf-8")).text
+
+
+def test_options_reach_the_replay(where: tuple[str | Path, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(call(capsys, *where, "--format", "json", "--last", "60", "--noise-budget", "0.05").out)
+    assert found["n_changes"] == 60 and found["proposal"]["noise_budget"] == 0.05 and found["proposal"]["flags"]["n"] <= 3
+    found = json.loads(call(capsys, *where, "--format", "json", "--since", "2024-01-16").out)
+    assert found["n_changes"] == 55
+
+
+@pytest.mark.parametrize(
+    ("options", "words_"),
+    [
+        (("--noise-budget", "1"), "between 0 and 1, got 1"),
+        (("--noise-budget", "0"), "between 0 and 1, got 0"),
+        (("--noise-budget", "nan"), "between 0 and 1, got nan"),
+        (("--since", "yesterday"), "'yesterday' is no date; expected YYYY-MM-DD"),
+        (("--last", "0"), "at least 1, got 0"),
+        (("--last", "20"), "20 changes to replay"),
+        (("--last", "60", "--since", "2024-01-01"), "not allowed with"),
+    ],
+)
+def test_wrong_use_is_a_sentence_and_2(where: tuple[str | Path, ...], options: tuple[str, ...], words_: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = call(capsys, *where, *options)
+    assert said.code == 2 and said.out == "" and words_ in said.err
+
+
+def test_without_a_fix_the_command_is_done_in_part(repo: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for k in range(55):
+        repo.write("a.py", f"x = {k}\n")
+        repo.commit("work")
+    said = call(capsys, "backtest", "-C", repo.path, "--model", write_model(tmp_path / "model"))
+    assert said.code == 5 and "done in part: no later commit repairs" in said.err and "flags in 55 changes" in said.out
+
+
+def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert json.loads(call(capsys, "schema", "backtest").out) == SCHEMA
+    assert json.loads(call(capsys, "schema").out)["title"] == "codex-gate report"

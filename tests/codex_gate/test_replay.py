@@ -1,0 +1,203 @@
+"""The replay of a built repository whose fixes are known (tests/codex_gate/replayed.py)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from codex_gate.backtest import Backtest
+from codex_gate.errors import GitError, UsageError
+from codex_gate.model import Model
+from codex_gate.replay import brought, first_parents, headline, replay
+from codex_gate.screen import Screener
+from codex_gate.types import Level
+from tests.codex_gate import replayed
+from tests.codex_gate.samples import write_model
+from tests.conftest import DAY, START, Node, Repo
+
+MakeRepo = Callable[..., Repo]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    return Model.load(write_model(tmp_path / "model"))
+
+
+def run(repo: Repo, model: Model, budget: float = 0.1, **more: object) -> Backtest:
+    return replay(repo.open(), model, budget, **more)  # type: ignore[arg-type]
+
+
+def test_each_change_and_its_first_repair(repo: Repo, model: Model) -> None:
+    shas = replayed.build(repo)
+    found = run(repo, model)
+    assert [c.sha for c in found.changes] == shas
+    assert {shas.index(c.sha): shas.index(c.repair.change) for c in found.changes if c.repair} == replayed.REPAIRS
+    merged = found.changes[20].repair
+    assert merged is not None and merged.sha != merged.change  # the commit on the branch repairs, its merge brings it
+    assert merged.time == START + 40 * DAY
+    assert [k for k, c in enumerate(found.changes) if c.risk > 0.5] == list(replayed.LARGE)
+    assert all(c.is_code and c.blamable for c in found.changes)
+
+
+def test_risk_and_level_are_those_of_a_screen(repo: Repo, model: Model) -> None:
+    shas = replayed.build(repo)
+    found = run(repo, model)
+    for place in (10, 20, 55, 60, 69):
+        alone = Screener(repo.open(), model).commit(shas[place], "one").change
+        assert alone is not None
+        assert (found.changes[place].risk, found.changes[place].level) == (alone.risk, alone.level)
+    assert found.changes[49].level is Level.UNKNOWN and found.changes[60].level is Level.HIGH  # fifty before it are needed
+
+
+def test_what_comes_later_changes_no_risk(make_repo: MakeRepo, model: Model) -> None:
+    whole, part = make_repo("whole"), make_repo("part")
+    shas = replayed.build(whole)
+    made, line = replayed.nodes()
+    part.build(made[: line[55] + 1])
+    for early, late in zip(run(part, model).changes, run(whole, model).changes, strict=False):
+        assert (early.sha, early.risk, early.level) == (late.sha, late.risk, late.level)
+        # A repair that is made later is not known yet; those known do not change.
+        assert early.repair == (late.repair if late.repair and shas.index(late.repair.change) <= 55 else None)
+
+
+def test_ripening_is_the_median_of_the_fixes_and_the_young_are_not_judged(repo: Repo, model: Model) -> None:
+    shas = replayed.build(repo)
+    found = run(repo, model)
+    assert found.ripening == replayed.RIPENING_DAYS * DAY
+    assert found.judged == frozenset(shas[: replayed.N - replayed.RIPENING_DAYS])
+    assert found.n_fixed == 2  # the third repaired change is too young
+
+
+def test_the_last_n_and_since_a_day(repo: Repo, model: Model) -> None:
+    shas = replayed.build(repo)
+    assert [c.sha for c in run(repo, model, last=55).changes] == shas[-55:]
+    edge = run(repo, model, last=50)  # begins with a merge whose branch grew from before: blame stops there, and finds the same
+    assert {shas.index(c.sha): shas.index(c.repair.change) for c in edge.changes if c.repair} == {20: 40, 54: 55}
+    by_day = run(repo, model, since=date(2024, 1, 16))  # the first commit is of 1 January
+    assert [c.sha for c in by_day.changes] == shas[15:]
+    assert {shas.index(c.sha) for c in by_day.changes if c.repair} == {20, 54}  # what a fix blames before the window is left out
+
+
+def test_the_day_is_when_a_change_came_in_not_when_it_was_written(repo: Repo, model: Model) -> None:
+    repo.write("a.py", "x = 0\n")
+    old = repo.commit("written long ago", date=START - 900 * DAY)
+    repo.git("commit", "-q", "--amend", "--no-edit", env={"GIT_COMMITTER_DATE": f"{START} +0000"})
+    for k in range(60):
+        repo.write("a.py", f"x = {k}\n")
+        repo.commit("work", date=START + k * DAY)
+    found = run(repo, model, last=1000)
+    assert found.changes[0].time == START and found.changes[0].sha != old
+    assert found.weeks == pytest.approx(59 / 7)
+
+
+def test_progress_is_told_for_both_halves(repo: Repo, model: Model) -> None:
+    replayed.build(repo)
+    said: list[tuple[str, int, int]] = []
+    run(repo, model, progress=lambda *now: said.append(now))
+    assert (
+        ("commits measured", 70, 70) in said and ("fixes traced", 0, 5) in said and ("fixes traced", 5, 5) in said
+    )  # the fix that a change brings for itself is traced too
+
+
+def test_changes_that_the_model_learned_from_are_counted(repo: Repo, model: Model, tmp_path: Path) -> None:
+    shas = replayed.build(repo)
+    on_branch = repo.git("rev-parse", f"{shas[20]}^2")
+    seen = [shas[3], shas[20], on_branch, "0" * 40]
+    (tmp_path / "model" / "training-manifest.txt").write_text("".join(sorted(hashlib.sha256(s.encode()).hexdigest() + "\n" for s in seen)))
+    assert run(repo, model).seen == 2  # two changes, three of their commits
+    assert run(repo, model, last=50).seen == 1
+
+
+def test_fewer_than_fifty_changes_are_refused(repo: Repo, model: Model) -> None:
+    for k in range(49):
+        repo.write("a.py", f"{k}\n")
+        repo.commit()
+    with pytest.raises(UsageError, match=r"49 changes to replay .* at least 50 .* come back when"):
+        run(repo, model)
+    repo.commit()
+    assert len(run(repo, model).changes) == 50
+    with pytest.raises(UsageError, match=r"10 changes to replay .*the last 10 of 50.* more changes"):
+        run(repo, model, last=10)
+    with pytest.raises(UsageError, match=r"0 changes to replay .*since 2030-01-01"):
+        run(repo, model, since=date(2030, 1, 1))
+
+
+def test_an_empty_repository_and_a_shallow_clone_are_refused(repo: Repo, model: Model, tmp_path: Path) -> None:
+    with pytest.raises(GitError, match="no commits yet"):
+        run(repo, model)
+    replayed.build(repo)
+    repo.git("clone", "-q", "--depth", "60", f"file://{repo.path}", str(tmp_path / "shallow"))
+    with pytest.raises(UsageError, match=r"shallow.*--unshallow"):
+        replay(repo.open(tmp_path / "shallow"), model, 0.1)
+
+
+def test_a_repository_without_fixes_has_flags_and_nothing_judged(repo: Repo, model: Model) -> None:
+    for k in range(60):
+        repo.write(f"a{k}.py", "x = 1\n" * (60 if k % 20 == 0 else 1))
+        repo.commit("work")
+    found = run(repo, model)
+    assert found.judged == frozenset() and found.missing()
+    assert found.proposal().flags.n == 3
+
+
+def test_a_change_too_large_to_blame_is_not_judged(repo: Repo, model: Model) -> None:
+    shas = replayed.build(repo)
+    repo.git("checkout", "-q", "-f", "main")
+    for k in range(101):
+        repo.write(f"gen/g{k}.py", "x = 1\n")
+    large = repo.commit("generate", date=START + 71 * DAY)
+    for k in range(40):
+        repo.write("note.md", f"{k}\n")
+        repo.commit("note", date=START + (72 + k) * DAY)
+    found = run(repo, model)
+    assert [c.sha for c in found.changes if not c.blamable] == [large]
+    assert large not in found.judged and found.n_large == 1 and shas[0] in found.judged
+    assert not found.changes[-1].is_code
+
+
+def test_everything_a_merge_brings_belongs_to_it() -> None:
+    def meta(sha: str, *parents: str) -> object:
+        return type("Meta", (), {"sha": sha, "parents": parents})()
+
+    # b grows from a, c merges b's branch into d; e merges f, which merged d again.
+    metas = [meta("a"), meta("b", "a"), meta("b2", "b"), meta("d", "a"), meta("c", "d", "b2"), meta("f", "b2"), meta("g", "f", "d"), meta("e", "c", "g")]
+    line = first_parents(metas)  # type: ignore[arg-type]
+    assert [m.sha for m in line] == ["a", "d", "c", "e"]
+    assert brought(metas, line) == {"a": 0, "d": 1, "c": 2, "b2": 2, "b": 2, "e": 3, "g": 3, "f": 3}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("message", "title"),
+    [
+        ("Merge pull request #1 from a/b\n\nAdd a thing\n\nmore", "Add a thing"),
+        ("Merge branch 'x' into 'main'\n\nAdd a thing\n\nSee merge request a/b!1", "Add a thing"),
+        ("Merge branch 'x'", "Merge branch 'x'"),
+        ("Merge branch 'x'\n\nConflicts:\n\ta.py", "Merge branch 'x'"),
+        ("Merge branch 'x'\n\n# Conflicts:\n#\ta.py", "Merge branch 'x'"),
+        ("Add\n\nmore", "Add"),
+        ("", ""),
+    ],
+)
+def test_headline_of_a_merge_is_the_title_of_what_it_merged(message: str, title: str) -> None:
+    assert headline(message) == title
+
+
+def test_the_same_replay_twice_is_the_same(repo: Repo, model: Model) -> None:
+    replayed.build(repo)
+    first, again = run(repo, model), run(repo, model)  # the second finds noted risks
+    assert replace(first, seconds=0) == replace(again, seconds=0)
+
+
+def test_an_octopus_of_side_roots_is_walked(repo: Repo, model: Model) -> None:
+    made = [Node({"a.py": "x = 1\n"}, (), time=START), Node({"b.py": "y = 1\n"}, (), time=START)]
+    made.append(Node({"b.py": "y = 1\n"}, (0, 1), time=START + DAY, message="merge an unrelated history"))
+    for k in range(60):
+        made.append(Node({"b.py": f"y = {k + 2}\n"}, (len(made) - 1,), time=START + (k + 2) * DAY, message="fix: wrong y" if k == 0 else "work"))
+    repo.build(made)
+    found = run(repo, model)
+    assert found.changes[1].title == "merge an unrelated history" and found.changes[1].repair is None  # a root is no change that could be blamed
