@@ -32,7 +32,7 @@ _MAX_BRACKETS: Final = 400  # PyYAML's time grows with the square of their nesti
 SPOKEN: Final = (Level.MODERATE, Level.HIGH, Level.CRITICAL)
 NEVER: Final = "never"
 _FLAGS: Final = {"paths": "--path", "models": "--model"}  # the others are called as their keys
-_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+_TRUE = ("true", "yes", "on", "1")
 
 
 class PathLevels(NamedTuple):
