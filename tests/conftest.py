@@ -187,9 +187,9 @@ def git_environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def _isolated(git_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same for code that reads the process environment."""
+    """The same for code that reads the process environment; inside CI too, where a screen trusts the base commit alone."""
     for name in list(os.environ):
-        if name.startswith(("GIT_", "CODEX_GATE_")):
+        if name == "CI" or name.startswith(("GIT_", "CODEX_GATE_", "PRE_COMMIT_")):
             monkeypatch.delenv(name)
     for name, value in git_environ.items():
         monkeypatch.setenv(name, value)
