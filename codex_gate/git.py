@@ -400,7 +400,7 @@ class Repository:
     def quickened(self) -> Iterator[Repository]:
         """The same repository with a commit-graph that knows the changed paths, in a temporary place; nothing is written here.
 
-        300 fixes of an 11,000-commit history were blamed in 16 s in place of 27; of a 5,500-commit one, the graph costs what it saves.
+        300 fixes of an 11,000-commit history took 6.5 s in place of 8.8, the writing of the graph (0.7 s) included; of a 5,500-commit one 3.7 in place of 4.0.
         """
         with tempfile.TemporaryDirectory(prefix="codex-gate-") as scratch:
             store = {"GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": self._object_stores()}

@@ -94,19 +94,33 @@ def test_command_writes_between_the_marks_and_nowhere_else(package: tuple[Path, 
     folder, _ = package
     command = ["szz-eval", "--oracle", str(folder / "oracle.json"), "--clones", str(folder / "clones"), "--off-limits", str(folder / "off-limits.txt")]
     page = folder / "labels.md"
-    page.write_text(f"# Title\n\nbefore\n\n{szz_report.BEGIN}\nold\n{szz_report.END}\n\nafter\n")
+    (begin, end), (start, stop) = szz_report.marks(szz_report.ORACLE), szz_report.marks(szz_report.SPEED)
+    page.write_text(f"# Title\n\nbefore\n\n{begin}\nold\n{end}\n\nbetween\n{start}\nold\n{stop}\n\nafter\n")
     clone = str(folder / "clones" / "org+tool")
     assert cli.main([*command, "--published", str(folder), "--time", clone, "--output", str(page)]) == 0
     text = page.read_text()
-    assert text.startswith("# Title\n\nbefore\n\n") and text.endswith(f"{szz_report.END}\n\nafter\n") and "old" not in text
+    assert text.startswith("# Title\n\nbefore\n\n") and text.endswith(f"{stop}\n\nafter\n") and f"{end}\n\nbetween\n{start}" in text and "old" not in text
     assert "2 of the oracle's 5 fixes, in 1 repositories; left out: 1 (a commit is missing in the clone), 1 (no clone at hand)" in text
     assert "| **recent**, the default | 0.500 [" in text
     assert "| R-SZZ as published, full set | 0.66 | 0.57 | 0.61 | | |" in text
-    assert "| org/tool | 4 | 2 | 0 |" in text
+    assert "| org/tool | 4 | 2 | " in text
     figures = json.loads(page.with_suffix(".json").read_text())
     assert figures["scores"]["all"]["recent"]["precision"][0] == 0.5
     assert cli.main(command) == 0
     assert "| none |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("options", "says"), [([], "nothing to measure"), (["--oracle", "x"], "--oracle takes --clones DIR")])
+def test_command_used_wrongly(options: list[str], says: str, capsys) -> None:
+    assert cli.main(["szz-eval", *options]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_timing_counts_the_processes_that_it_started(package: tuple[Path, list[str]]) -> None:
+    folder, _ = package
+    one = szz_eval.timing(folder / "clones" / "org+tool")
+    assert (one.repository, one.n_commits, one.n_fixes) == ("org/tool", 4, 2)
+    assert one.cpu > 0 and one.seconds > 0
 
 
 @pytest.mark.parametrize(
@@ -130,7 +144,7 @@ def test_an_oracle_that_is_none_is_refused(tmp_path: Path, capsys, content: str 
 
 def test_a_page_without_marks_and_outputs_that_are_missing_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no place for the figures"):
-        szz_report.put(tmp_path / "none.md", "x")
+        szz_report.put(tmp_path / "none.md", szz_report.ORACLE, "x")
     with pytest.raises(UsageError, match=r"bic_b_bugfix_commits_all\.json cannot be used"):
         szz_eval.read_published(tmp_path)
 

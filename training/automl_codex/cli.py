@@ -44,12 +44,14 @@ def _parser() -> argparse.ArgumentParser:
     mine.add_argument("--output", type=Path, required=True, help="folder for the tables; an interrupted run goes on where it stopped")
     mine.set_defaults(run=_mine)
     judge = commands.add_parser("szz-eval", help="judge the labeller by what developers said (the oracle of Rosa et al. 2021)")
-    judge.add_argument("--oracle", type=Path, required=True, help="bugfix_commits_all.json of the replication package")
-    judge.add_argument("--clones", type=Path, required=True, help="folder with clones, named OWNER+NAME; fixes of others are left out")
+    judge.add_argument("--oracle", type=Path, help="bugfix_commits_all.json of the replication package")
+    judge.add_argument("--clones", type=Path, help="with --oracle: folder with clones, named OWNER+NAME; fixes of others are left out")
     judge.add_argument("--published", type=Path, help="folder with the package's unpacked json-output.zip: its tools on the same fixes")
     judge.add_argument("--off-limits", type=Path, default=Path("training/off-limits.txt"), help="list of repositories to leave out (default: %(default)s)")
-    judge.add_argument("--time", type=Path, action="append", default=[], metavar="CLONE", help="also time the labelling of this whole history; may be repeated")
-    judge.add_argument("--output", type=Path, help="write the tables into this page, between its marks, and the figures beside it as JSON (default: print)")
+    judge.add_argument("--time", type=Path, action="append", default=[], metavar="CLONE", help="time the labelling of this whole history; may be repeated")
+    judge.add_argument(
+        "--output", type=Path, help="write the tables into this page, between its marks, and those of --oracle beside it as JSON (default: print)"
+    )
     judge.set_defaults(run=_szz_eval)
     train = commands.add_parser("train", help="train, evaluate and ship the risk model")
     train.add_argument("--input", type=Path, required=True, help="folder with mined tables")
@@ -97,14 +99,24 @@ def _szz_eval(options: argparse.Namespace) -> int:
 
     from automl_codex import szz_eval, szz_report
 
-    result = szz_eval.measure(options.oracle, options.clones, options.off_limits, options.published, _say)
-    timings = [szz_eval.timing(path) for path in options.time]
+    if not options.oracle and not options.time:
+        raise UsageError("nothing to measure; give --oracle FILE with --clones DIR, or --time CLONE")
+    if options.oracle and not options.clones:
+        raise UsageError("--oracle takes --clones DIR, the folder with the clones of its repositories")
     today = datetime.now(UTC).date()
-    if options.output:
-        szz_report.put(options.output, szz_report.page(result, timings, today))
-        options.output.with_suffix(".json").write_text(szz_report.as_json(result, timings, today), "utf-8")
-    else:
-        print(szz_report.page(result, timings, today))
+    parts = {}
+    if options.oracle:
+        result = szz_eval.measure(options.oracle, options.clones, options.off_limits, options.published, _say)
+        parts[szz_report.ORACLE] = szz_report.judged(result, today)
+        if options.output:
+            options.output.with_suffix(".json").write_text(szz_report.as_json(result, today), "utf-8")
+    if options.time:
+        parts[szz_report.SPEED] = szz_report.timed([szz_eval.timing(path) for path in options.time], today)
+    for part, text in parts.items():
+        if options.output:
+            szz_report.put(options.output, part, text)
+        else:
+            print(text)
     return 0
 
 

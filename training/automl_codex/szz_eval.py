@@ -195,22 +195,29 @@ def _measures(counts: np.ndarray) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Timing:
-    """How long it took to label a whole history, in seconds."""
+    """How long it took to label a whole history, in seconds; `cpu` counts every process and does not grow with the load of the machine."""
 
     repository: str
     n_commits: int
     n_fixes: int
     seconds: float
+    cpu: float
+    load: float
 
 
 def timing(path: Path) -> Timing:
     """Label the history of a clone's HEAD by the default variant, all included."""
     repo = Repository.discover(path, os.environ)
-    start = perf_counter()
+    load, start, cpu = os.getloadavg()[0], perf_counter(), _cpu()
     metas = repo.log("HEAD")
     szz.label(repo, metas)
-    seconds = perf_counter() - start
-    return Timing((path.parent if path.name == "repo" else path).name.replace("+", "/"), len(metas), len(szz.find_fixes(metas)), seconds)
+    seconds, cpu = perf_counter() - start, _cpu() - cpu
+    return Timing((path.parent if path.name == "repo" else path).name.replace("+", "/"), len(metas), len(szz.find_fixes(metas)), seconds, cpu, load)
+
+
+def _cpu() -> float:
+    """Seconds of processor time of this process and of its children that have ended."""
+    return sum(os.times()[:4])
 
 
 # -- the whole measurement --------------------------------------------------------------------------------

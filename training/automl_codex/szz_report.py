@@ -17,32 +17,45 @@ from automl_codex.szz_eval import ABLATIONS, HALVES, N_RESAMPLES, PUBLISHED, SEE
 from codex_gate import szz
 from codex_gate.errors import UsageError
 
-BEGIN, END = "<!-- automl-codex szz-eval: begin -->", "<!-- automl-codex szz-eval: end -->"
+ORACLE, SPEED = "szz-eval --oracle", "szz-eval --time"  # the parts of the page
 MIN_FIXES = 10  # of a language, for a row of its own
 _PARTS = {"choice": "the half on which the default was chosen", "held out": "the other half, looked at afterwards", "all": "all"}
 
 
-def page(result: Result, timings: Sequence[Timing], today: date) -> str:
-    """The generated part of the page, as Markdown."""
-    return "\n".join([*_head(result, today), *_main(result), *_ablation(result), *_languages(result), *_speed(timings)])
+def judged(result: Result, today: date) -> str:
+    """The part of the page about the oracle, as Markdown."""
+    return "\n".join([*_head(result, today), *_main(result), *_ablation(result), *_languages(result)])
 
 
-def put(path: Path, text: str) -> None:
-    """Write the text between the marks of the page, and nothing else.
+def timed(timings: Sequence[Timing], today: date) -> str:
+    """The part of the page about speed, as Markdown."""
+    rows = [f"| {t.repository} | {t.n_commits:,} | {t.n_fixes:,} | {t.seconds:.0f} | {t.cpu:.0f} | {t.load:.1f} |" for t in timings]
+    head = "| repository | commits | fixes | seconds | processor seconds | load of the machine before |\n| --- | --- | --- | --- | --- | --- |"
+    return "\n".join([f"{today}, {machine()}.\n", head, *rows])
+
+
+def marks(part: str) -> tuple[str, str]:
+    """The lines of a page between which this part stands."""
+    return f"<!-- automl-codex {part}: begin -->", f"<!-- automl-codex {part}: end -->"
+
+
+def put(path: Path, part: str, text: str) -> None:
+    """Write the text between the marks of a part of the page, and nothing else.
 
     Raises:
         UsageError: the page is missing or has no marks.
     """
     found = path.read_text("utf-8") if path.exists() else ""
-    if BEGIN not in found or END not in found:
-        raise UsageError(f"{path} has no place for the figures; expected the lines {BEGIN} and {END}")
-    before, rest = found.split(BEGIN, 1)
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{rest.split(END, 1)[1]}", "utf-8")
+    begin, end = marks(part)
+    if begin not in found or end not in found:
+        raise UsageError(f"{path} has no place for the figures; expected the lines {begin} and {end}")
+    before, rest = found.split(begin, 1)
+    path.write_text(f"{before}{begin}\n\n{text}\n{end}{rest.split(end, 1)[1]}", "utf-8")
 
 
-def as_json(result: Result, timings: Sequence[Timing], today: date) -> str:
+def as_json(result: Result, today: date) -> str:
     """All figures, rounded to four places; intervals as [value, lower, upper]."""
-    plain = {"date": today.isoformat(), "machine": machine(), "seed": SEED, "default": szz.DEFAULT, **asdict(result), "timings": [asdict(t) for t in timings]}
+    plain = {"date": today.isoformat(), "machine": machine(), "seed": SEED, "default": szz.DEFAULT, **asdict(result)}
     text = json.dumps(json.loads(json.dumps(plain), parse_float=lambda f: round(float(f), 4)), indent=1)
     return re.sub(r"\[\s+([-\d.]+),\s+([-\d.]+),\s+([-\d.]+)\s+\]", r"[\1, \2, \3]", text) + "\n"
 
@@ -94,14 +107,6 @@ def _languages(result: Result) -> Iterator[str]:
         ours = scores[szz.DEFAULT]
         if part not in HALVES and ours.n_fixes >= MIN_FIXES:
             yield f"| {part} | {ours.n_fixes} | {_cell(scores['b'].f1)} | {_cell(ours.precision)} | {_cell(ours.recall)} | {_cell(ours.f1)} |"
-
-
-def _speed(timings: Sequence[Timing]) -> Iterator[str]:
-    if timings:
-        yield "\nTime to label a whole history by the default variant, all included (reading, blame, labels; two git processes at a time):\n"
-        yield "| repository | commits | fixes | seconds |\n| --- | --- | --- | --- |"
-    for one in timings:
-        yield f"| {one.repository} | {one.n_commits:,} | {one.n_fixes:,} | {one.seconds:.0f} |"
 
 
 def _row(label: str, one: Score) -> str:
