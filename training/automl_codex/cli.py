@@ -6,9 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codex_gate import __version__, szz
 from codex_gate.errors import GateError, UsageError
+
+if TYPE_CHECKING:
+    from automl_codex.stages import Maker, Stage, Work
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,9 +31,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="automl-codex", description="Train codex-gate's models from labelled history.")
+    parser = argparse.ArgumentParser(prog="automl-codex", description="Make synthetic programs and train codex-gate's models from labelled history.")
     parser.add_argument("--version", action="version", version=f"automl-codex {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    generate = commands.add_parser("generate", help="stage 1: write programs of a grammar, each with inputs on which it ran")
+    generate.add_argument("--grammar", default="python", help="grammar of the programs (default: python)")
+    generate.add_argument("--strategy", default="coverage", help="exhaustive, random, coverage, swarm or boundary (default: coverage)")
+    generate.add_argument("--count", type=int, default=100_000, help="programs to write (default: 100000)")
+    generate.add_argument("--max-depth", type=int, default=5, help="deepest nesting of an expression (default: 5)")
+    generate.add_argument("--seed", type=int, default=42)
+    _stage_options(generate)
+    generate.set_defaults(run=_generate)
+    augment = commands.add_parser("augment", help="stage 2: variants and mutants of the programs, judged by running them")
+    augment.add_argument("--input", type=Path, required=True, help="output of generate")
+    augment.add_argument("--strategy", default="eda+mutation", help="eda, template, mutation, joined by + (default: eda+mutation)")
+    augment.add_argument("--eda-factor", type=int, default=5, help="variants of each program by each strategy, 1 to 10 (default: 5)")
+    augment.add_argument("--quality-threshold", type=float, default=0.75, help="lowest quality of a variant that is kept, .75 to 1 (default: .75)")
+    augment.add_argument("--seed", type=int, help="refuse input of another seed (default: that of the input)")
+    _stage_options(augment)
+    augment.set_defaults(run=_augment)
+    stats = commands.add_parser("stats", help="the funnel: what each stage made, counted and rejected")
+    stats.add_argument("folder", type=Path, help="a stage's folder, or the folder that holds those of several stages")
+    stats.set_defaults(run=_stats)
     mine = commands.add_parser("mine", help="features of labelled commits, as Parquet: labels by SZZ, or from outside")
     mine.add_argument("repositories", nargs="*", type=Path, metavar="REPO", help="clones to mine, each into a table of its own")
     mine.add_argument(
@@ -77,8 +100,50 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _stage_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", type=Path, required=True, help="folder of the stage; partitions that are there and up to date are kept")
+    parser.add_argument("--parallel", type=int, default=1, metavar="N", help="processes (default: 1); the result is the same for any number")
+    parser.add_argument("--shard", default="1/1", metavar="I/N", help="make every N-th partition from the I-th on; all shards together are the whole")
+    parser.add_argument("--export-py", type=Path, metavar="DIR", help="also write every program as a .py file")
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from automl_codex import generate
+
+    wanted = generate.Options(options.grammar, options.strategy, options.count, options.max_depth, options.seed)
+    return _run_stage(wanted.stage(options.output), wanted.works(), generate.Maker(wanted), options)
+
+
+def _augment(options: argparse.Namespace) -> int:
+    from automl_codex import augment, stages
+
+    wanted = augment.Options.of(options.strategy, options.eda_factor, options.quality_threshold)
+    seed = int(stages.manifest_of(options.input, "generate", options.seed)["seed"])
+    maker = augment.Maker(wanted, options.input, seed)
+    return _run_stage(wanted.stage(options.output, seed), wanted.works(options.input), maker, options)
+
+
+def _run_stage(stage: Stage, works: Sequence[Work], make: Maker, options: argparse.Namespace) -> int:
+    from automl_codex import progress, stages, stats
+
+    if options.parallel < 1:
+        raise UsageError(f"parallel must be >= 1, got {options.parallel}")
+    manifest = stages.run(stage, works, make, options.parallel, stages.shard_of(options.shard), progress.Bar(stage.name))
+    print(stats.funnel(stage.folder, manifest), end="")
+    if options.export_py:
+        _say(f"{stages.export_py(stage.folder, options.export_py)} files in {options.export_py}")
+    return 0
+
+
+def _stats(options: argparse.Namespace) -> int:
+    from automl_codex import stats
+
+    print(stats.of(options.folder), end="")
+    return 0
 
 
 def _mine(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Trying several points at once, each in a process of its own (the sole importer of joblib).
+"""Trying several points at once, each in a process of its own (joblib's other home is `stages.py`).
 
 joblib's loky carries closures and starts its processes afresh: forking a process whose scikit-learn has
 already used threads may hang.

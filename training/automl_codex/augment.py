@@ -1,0 +1,242 @@
+"""Stage 2: variants of programs. Augmenters that keep the meaning (EDA), that write another program (template) and that plant a fault (mutation).
+
+Whatever an augmenter promises, a run decides: the variant and its parent are run on the same inputs. One that was to keep the meaning and
+does not is rejected; one that was to break it and does not is `equivalent_unknown`, in neither class.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+from typing import Protocol
+
+from automl_codex import eda, inputs, mutate, stages, template
+from automl_codex.quality import diversity_score, quality_score
+from automl_codex.sandbox import Job, Sandbox
+from automl_codex.types import BUGGY, CORRECT, EQUIVALENT_UNKNOWN, Program, Variant
+from codex_gate.errors import UsageError
+
+MAX_FACTOR = 10  # max_augmentation_factor of the specification, §8.1
+MIN_THRESHOLD = 0.75  # the specification refuses a lower quality threshold, Annotation 9
+SHALLOW = 0.2  # weight of a place for each expression around it; chosen: at 1 more of the mutants show on no input
+JUDGING_EDGES = 0.25  # share of edges among the further inputs
+JUDGING_INPUTS = 40  # inputs that a mutant is run on: those of its program and as many further ones
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A text that an augmenter proposes for a seed, before anything was run."""
+
+    source: str
+    operator: str
+    site: str
+    category: str | None = None
+
+
+class SyntheticGenerator(Protocol):
+    """The specification's trait: candidates for a seed, how near one is to it, how various a batch is."""
+
+    @property
+    def keeps_meaning(self) -> bool:
+        """Whether a variant must do what its seed does."""
+
+    def generate(self, seed: Program, count: int, rng: Random) -> Iterator[Candidate]:
+        """At most some dozens of distinct candidates, of which up to `count` are wanted."""
+
+    def quality_score(self, generated: str, seed: str) -> float: ...
+
+    def diversity_score(self, batch: Sequence[str]) -> float: ...
+
+
+class _Scores:
+    """Scores that all augmenters share (specification §4.3, over alpha-normalised tokens)."""
+
+    def quality_score(self, generated: str, seed: str) -> float:
+        return quality_score(generated, seed)
+
+    def diversity_score(self, batch: Sequence[str]) -> float:
+        return diversity_score(batch)
+
+
+@dataclass(frozen=True, slots=True)
+class EdaAugmenter(_Scores):
+    """Easy data augmentation: rename, insert, swap, delete; the meaning stays."""
+
+    probabilities: eda.Probabilities = field(default_factory=eda.Probabilities)
+    keeps_meaning: bool = True
+
+    def generate(self, seed: Program, count: int, rng: Random) -> Iterator[Candidate]:
+        for source, operators in eda.variants(seed.source, seed.entry, self.probabilities, rng, 6 * count):
+            yield Candidate(source, "+".join(operators), "")
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateAugmenter(_Scores):
+    """The program as a template: other literals of the same kind in its places. Another program, right by definition."""
+
+    keeps_meaning: bool = False
+
+    def generate(self, seed: Program, count: int, rng: Random) -> Iterator[Candidate]:
+        for source, sites in template.refilled(seed.source, rng, 4 * count):
+            yield Candidate(source, "literals", sites)
+
+
+@dataclass(frozen=True, slots=True)
+class MutationAugmenter(_Scores):
+    """One fault each, of operators drawn evenly, so that the many places of common operators do not drown the rare ones.
+
+    Places deep inside an expression are drawn less often: more of the faults there show on no input.
+    """
+
+    keeps_meaning: bool = False
+
+    def generate(self, seed: Program, count: int, rng: Random) -> Iterator[Candidate]:
+        by_operator: dict[str, list[mutate.Mutant]] = {}
+        for mutant in mutate.mutants(seed.source):
+            by_operator.setdefault(mutant.operator, []).append(mutant)
+        names = sorted(by_operator)
+        rng.shuffle(names)
+        for name in names[:count]:
+            places = by_operator[name]
+            (chosen,) = rng.choices(places, [SHALLOW**mutant.depth for mutant in places])
+            yield Candidate(chosen.source, chosen.operator, chosen.site, chosen.category)
+
+
+AUGMENTERS: Mapping[str, Callable[[], SyntheticGenerator]] = {"eda": EdaAugmenter, "template": TemplateAugmenter, "mutation": MutationAugmenter}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is to be made of each program.
+
+    Raises:
+        UsageError: an unknown strategy, a factor outside 1 to MAX_FACTOR, a threshold outside MIN_THRESHOLD to 1.
+    """
+
+    strategies: tuple[str, ...] = ("eda", "mutation")
+    factor: int = 5
+    quality_threshold: float = MIN_THRESHOLD
+
+    @classmethod
+    def of(cls, strategy: str, factor: int, quality_threshold: float) -> Options:
+        names = tuple(strategy.split("+"))
+        for name in names:
+            if name not in AUGMENTERS:
+                raise UsageError(f"no augmentation strategy {name or '(empty)'}; there are {', '.join(AUGMENTERS)}, joined by +")
+        if len(set(names)) < len(names):
+            raise UsageError(f"strategy {strategy} names one twice; name each once")
+        if not 1 <= factor <= MAX_FACTOR:
+            raise UsageError(f"eda-factor must be from 1 to {MAX_FACTOR} (max_augmentation_factor), got {factor}")
+        if not MIN_THRESHOLD <= quality_threshold <= 1:
+            raise UsageError(f"quality-threshold must be from {MIN_THRESHOLD} to 1, got {quality_threshold}")
+        return cls(names, factor, quality_threshold)
+
+    def works(self, source: Path) -> list[stages.Work]:
+        """One partition for each of the input's.
+
+        Raises:
+            UsageError: the input is no finished output of `generate`.
+        """
+        manifest = stages.manifest_of(source, "generate")
+        return [stages.Work(number, {"input": part["name"], "sha256": part["sha256"]}) for number, part in enumerate(manifest["partitions"])]
+
+    def stage(self, folder: Path, seed: int) -> stages.Stage:
+        told = {"strategies": list(self.strategies), "factor": self.factor, "quality_threshold": self.quality_threshold}
+        return stages.Stage("augment", folder, seed, told)
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Makes a partition of variants from a partition of programs."""
+
+    options: Options
+    source: Path
+    seed: int
+
+    def __call__(self, work: stages.Work) -> stages.Made:
+        rows: list[Variant] = []
+        counts: Counter[str] = Counter()
+        rejects: Counter[str] = Counter()
+        rng = Random(f"{self.seed}/augment/{work.number}")
+        pool = inputs.InputPool(rng, JUDGING_EDGES)
+        with Sandbox() as sandbox:
+            for program in stages.read(self.source / str(work.makes_it["input"]), Program):
+                rows.append(original(program))
+                counts["original"] += 1
+                for name in self.options.strategies:
+                    rows += self.variants(name, program, rng, pool, sandbox, counts, rejects)
+        return stages.Made(rows, dict(counts), dict(rejects))
+
+    def variants(
+        self, name: str, program: Program, rng: Random, pool: inputs.InputPool, sandbox: Sandbox, counts: Counter[str], rejects: Counter[str]
+    ) -> list[Variant]:
+        augmenter = AUGMENTERS[name]()
+        candidates = list(augmenter.generate(program, self.options.factor, rng))
+        further, values = pool.draw(program.parameters, JUDGING_INPUTS - len(program.inputs)) if name == "mutation" else ((), [])
+        literals = (*program.inputs, *further)
+        arguments = [*map(inputs.parse, program.inputs), *values]
+        jobs = [Job(text, program.entry, arguments) for text in (program.source, *(c.source for c in candidates))]
+        expected, *found = sandbox.run(jobs)
+        kept: list[Variant] = []
+        for candidate, actual in zip(candidates, found, strict=True):
+            if len(kept) == self.options.factor:
+                break
+            quality = augmenter.quality_score(candidate.source, program.source)
+            variant = replace(
+                _variant(program, name, candidate),
+                variant_id=f"{program.program_id}-{name}-{len(kept)}",
+                quality=quality,
+                outcomes=tuple(actual[: len(program.inputs)]),
+            )
+            judged = _judge(variant, augmenter, name, literals, expected, actual, self.options.quality_threshold)
+            if isinstance(judged, str):
+                rejects[f"{name}: {judged}"] += 1
+                continue
+            counts[f"{name}: {judged.label}"] += 1
+            if name == "mutation":
+                counts[f"mutation {candidate.operator}: {judged.label}"] += 1
+            kept.append(judged)
+        if len(kept) < self.options.factor:
+            reason = "the others were rejected" if len(candidates) > len(kept) else "no further ones exist"
+            counts[f"{name}: programs with fewer, {reason}"] += 1
+        return kept
+
+
+def _judge(
+    variant: Variant, augmenter: SyntheticGenerator, name: str, literals: Sequence[str], expected: Sequence[str], actual: Sequence[str], threshold: float
+) -> Variant | str:
+    """The variant with its label, or why it is rejected."""
+    if variant.quality < threshold:
+        return f"quality below {threshold}"
+    if any(outcome.startswith(("?refused", "?crash", "!SyntaxError")) for outcome in actual):
+        return "it does not run in the sandbox"
+    if augmenter.keeps_meaning:
+        return variant if list(actual) == list(expected) else "it behaves differently"
+    if name == "mutation":
+        return judge(variant, literals, expected, actual)
+    if all(outcome.startswith(("!", "?")) for outcome in actual):
+        return "an exception on every input"
+    return variant
+
+
+def judge(variant: Variant, literals: Sequence[str], expected: Sequence[str], actual: Sequence[str]) -> Variant:
+    """A mutant is buggy with an input that tells it from its parent, which is stored; else nobody knows, and it is in neither class."""
+    for literal, right, wrong in zip(literals, expected, actual, strict=True):
+        if right != wrong and not right.startswith("?"):
+            return replace(variant, label=BUGGY, witness=literal, expected=right, actual=wrong)
+    return replace(variant, label=EQUIVALENT_UNKNOWN)
+
+
+def original(program: Program) -> Variant:
+    """The seed itself, which goes on to the next stage beside its variants."""
+    return replace(_variant(program, "original", Candidate(program.source, "", "")), variant_id=program.program_id, parents=(), quality=1.0)
+
+
+def _variant(program: Program, kind: str, candidate: Candidate) -> Variant:
+    return Variant(
+        "", program.program_id, (program.program_id,), kind, candidate.operator, candidate.site, candidate.source, program.entry, program.parameters,
+        program.inputs, program.outcomes, CORRECT, candidate.category, None, None, None, 0.0,
+    )  # fmt: skip

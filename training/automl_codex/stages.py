@@ -1,0 +1,294 @@
+"""Stage files: Parquet partitions and a manifest in one folder. (pyarrow has two homes: here, and `tables.py` for mined tables.)
+
+A partition is the unit of work, of parallelism and of repair. Its file carries the key of what it was made from; a run makes
+those anew whose key differs, and no others. Files come into being under a temporary name and are renamed, so that
+whatever ends a run, a partition is there in full or not at all. The manifest is worked out from the partitions that lie
+there, by whoever finishes last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+import joblib
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from automl_codex.types import Program, Variant
+from codex_gate import __version__
+from codex_gate.errors import UsageError
+
+SCHEMA_VERSION = 1
+MANIFEST = "_manifest.json"
+PARTITION = 1000  # programs; the issue asks for 200 to 1,000
+_KINDS: dict[str, pa.DataType] = {
+    "str": pa.string(), "str | None": pa.string(), "float": pa.float32(), "tuple[str, ...]": pa.list_(pa.string()),
+}  # fmt: skip
+ROWS: dict[str, type[Program] | type[Variant]] = {"generate": Program, "augment": Variant}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a partition is made from: its number, and everything that decides its content, as JSON values."""
+
+    number: int
+    makes_it: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return f"part-{self.number:05}.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The rows of a partition, and how many candidates were counted or rejected under which reason."""
+
+    rows: Sequence[Program] | Sequence[Variant]
+    counts: Mapping[str, int]
+    rejects: Mapping[str, int]
+
+
+class Maker(Protocol):
+    """Makes one partition; called in any process, so it may use nothing but its own fields and the work."""
+
+    def __call__(self, work: Work) -> Made: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage with the options that decide its content, in a folder."""
+
+    name: str
+    folder: Path
+    seed: int
+    options: Mapping[str, Any]
+
+    def key(self, work: Work) -> str:
+        """sha256 over all that decides a partition's content."""
+        told = [self.name, SCHEMA_VERSION, __version__, self.seed, dict(self.options), work.number, dict(work.makes_it)]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def shard_of(text: str) -> tuple[int, int]:
+    """(i, n) from "i/n".
+
+    Raises:
+        UsageError: not two numbers with 1 <= i <= n.
+    """
+    first, found, of = text.partition("/")
+    if not (found and first.isdecimal() and of.isdecimal() and 1 <= int(first) <= int(of)):
+        raise UsageError(f"shard must be I/N with 1 <= I <= N, got {text}")
+    return int(first), int(of)
+
+
+def run(
+    stage: Stage,
+    works: Sequence[Work],
+    make: Maker,
+    parallel: int = 1,
+    shard: tuple[int, int] = (1, 1),
+    progress: Callable[[int, int, int], None] = lambda done, of, kept: None,
+) -> dict[str, Any]:
+    """Make the partitions that are missing or out of date; the manifest as it is then.
+
+    Args:
+        shard: (i, n): this run makes every n-th partition from the i-th on; the union of all shards is the whole.
+        progress: called with partitions done, partitions of this run, and how many of them were kept as they were.
+    Raises:
+        UsageError: the folder holds another stage, or data of another seed.
+    """
+    _check_target(stage)
+    stage.folder.mkdir(parents=True, exist_ok=True)
+    mine = [work for work in works if work.number % shard[1] == shard[0] - 1]
+    current = write_manifest(stage, works)
+    there = {partition["name"] for partition in current["partitions"]}
+    todo = [work for work in mine if work.name not in there]
+    done = len(mine) - len(todo)
+    progress(done, len(mine), done)
+    kept = done
+    finished: Iterator[Work] = (_make_one(stage, work, make) for work in todo)
+    if parallel > 1:
+        finished = joblib.Parallel(n_jobs=parallel, return_as="generator_unordered")(joblib.delayed(_make_one)(stage, work, make) for work in todo)
+    for _ in finished:
+        done += 1
+        progress(done, len(mine), kept)
+    if shard == (1, 1):
+        _remove_surplus(stage, works)
+    return write_manifest(stage, works)
+
+
+def _make_one(stage: Stage, work: Work, make: Maker) -> Work:
+    made = make(work)
+    kind = ROWS[stage.name]
+    metadata = {"stage": stage.name, "key": stage.key(work), "seed": str(stage.seed), "counts": json.dumps(made.counts), "rejects": json.dumps(made.rejects)}
+    schema = pa.schema([(field.name, _KINDS[str(field.type)]) for field in fields(kind)], metadata)
+    columns = [[getattr(row, field.name) for row in made.rows] for field in fields(kind)]
+    table = pa.table([pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema)
+    partial = stage.folder / f".{work.name}.{os.getpid()}.tmp"
+    pq.write_table(table, partial, compression="zstd")
+    partial.replace(stage.folder / work.name)
+    return work
+
+
+def _remove_surplus(stage: Stage, works: Sequence[Work]) -> None:
+    """Partitions that a smaller run no longer asks for, and what a killed run left behind."""
+    wanted = {work.name for work in works}
+    for path in stage.folder.glob("part-*.parquet"):
+        if path.name not in wanted:
+            path.unlink()
+    for path in stage.folder.glob(".part-*.tmp"):
+        path.unlink()
+
+
+# -- the manifest --------------------------------------------------------------------------------------
+
+
+def write_manifest(stage: Stage, works: Sequence[Work]) -> dict[str, Any]:
+    """Write the manifest from the partitions that lie there; again while others are being finished."""
+    present = _up_to_date(stage, works)
+    while True:
+        manifest = _manifest(stage, works, present)
+        partial = stage.folder / f".{MANIFEST}.{os.getpid()}.tmp"
+        partial.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", "utf-8")
+        partial.replace(stage.folder / MANIFEST)
+        listed, present = present, _up_to_date(stage, works)
+        if present == listed:
+            return manifest
+
+
+def _up_to_date(stage: Stage, works: Sequence[Work]) -> list[Work]:
+    return [work for work in works if _key_of(stage.folder / work.name) == stage.key(work)]
+
+
+def _manifest(stage: Stage, works: Sequence[Work], present: Sequence[Work]) -> dict[str, Any]:
+    partitions = [_describe(stage, work) for work in present]
+    counts, rejects = Counter[str](), Counter[str]()
+    for partition in partitions:
+        counts.update(partition["counts"])
+        rejects.update(partition["rejects"])
+    return {
+        "stage": stage.name,
+        "schema_version": SCHEMA_VERSION,
+        "seed": stage.seed,
+        "options": dict(stage.options),
+        "complete": len(present) == len(works),
+        "partitions_wanted": len(works),
+        "partitions": partitions,
+        "rows": sum(partition["rows"] for partition in partitions),
+        "counts": dict(counts),
+        "rejects": dict(rejects),
+        "tools": {"python": platform.python_version(), "automl-codex": __version__, "pyarrow": pa.__version__},
+    }
+
+
+def _describe(stage: Stage, work: Work) -> dict[str, Any]:
+    path = stage.folder / work.name
+    metadata, rows = _metadata(path)
+    return {
+        "name": work.name,
+        "key": metadata["key"],
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "rows": rows,
+        "counts": json.loads(metadata["counts"]),
+        "rejects": json.loads(metadata["rejects"]),
+    }
+
+
+def _metadata(path: Path) -> tuple[dict[str, str], int]:
+    footer = pq.read_metadata(path)
+    return {key.decode(): value.decode() for key, value in (footer.metadata or {}).items()}, footer.num_rows
+
+
+def _key_of(path: Path) -> str | None:
+    """The key that a partition was made with; None for one that is missing or damaged."""
+    try:
+        return _metadata(path)[0].get("key")
+    except (OSError, pa.ArrowInvalid):
+        return None
+
+
+def _check_target(stage: Stage) -> None:
+    if stage.folder.exists() and not stage.folder.is_dir():
+        raise UsageError(f"{stage.folder} is a file; --output takes a folder")
+    path = stage.folder / MANIFEST
+    if not path.exists():
+        if stage.folder.is_dir() and any(not entry.name.startswith((".part-", "part-", "._")) for entry in stage.folder.iterdir()):
+            raise UsageError(f"{stage.folder} holds other files and no {MANIFEST}; choose an empty folder for --output")
+        return
+    found = _load(path)
+    if found["stage"] != stage.name:
+        raise UsageError(f"{stage.folder} holds the output of {found['stage']}, not of {stage.name}; choose another --output")
+    if found["seed"] != stage.seed:
+        raise UsageError(f"{stage.folder} holds data of seed {found['seed']}, asked for was seed {stage.seed}; choose another --output or remove the folder")
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        version = found["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UsageError(f"{path} is no manifest of a stage; make the folder anew") from None
+    if version != SCHEMA_VERSION:
+        raise UsageError(f"{path} has schema version {version}, this version reads {SCHEMA_VERSION}; make the folder anew")
+    return dict(found)
+
+
+# -- reading -------------------------------------------------------------------------------------------
+
+
+def manifest_of(folder: Path, stage: str | None = None, seed: int | None = None) -> dict[str, Any]:
+    """The manifest of a finished stage.
+
+    Args:
+        stage: the stage it must be of; None for any. seed: the seed it must be of; None for any.
+    Raises:
+        UsageError: nothing there, another stage, schema or seed, or a stage that was not finished or was damaged.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        raise UsageError(f"{folder} holds no stage data ({MANIFEST} is missing)" + (f"; make it with: automl-codex {stage} --output {folder}" if stage else ""))
+    found = _load(path)
+    if stage and found["stage"] != stage:
+        raise UsageError(f"{folder} holds the output of {found['stage']}; expected that of {stage}")
+    if seed is not None and found["seed"] != seed:
+        raise UsageError(f"{folder} was made with seed {found['seed']}, not {seed}; leave --seed away or make it anew")
+    present = [p for p in found["partitions"] if (folder / p["name"]).exists()]
+    if not found["complete"] or len(present) < len(found["partitions"]):
+        raise UsageError(
+            f"{folder} is half written: {len(present)} of {found['partitions_wanted']} partitions; run automl-codex {found['stage']} again to finish it"
+        )
+    for partition in present:
+        if _key_of(folder / partition["name"]) != partition["key"]:
+            raise UsageError(f"{folder / partition['name']} is damaged or of another run; run automl-codex {found['stage']} again to mend it")
+    return found
+
+
+def read(path: Path, kind: type[Any]) -> Iterator[Any]:
+    """The rows of one partition as values of `kind` (Program or Variant)."""
+    table = pq.read_table(path)
+    lists = {field.name for field in fields(kind) if str(field.type) == "tuple[str, ...]"}
+    for row in table.to_pylist():
+        yield kind(**{name: tuple(item) if name in lists else item for name, item in row.items()})
+
+
+def export_py(folder: Path, target: Path) -> int:
+    """Write every program of a finished stage as a loose .py file; how many."""
+    manifest = manifest_of(folder)
+    kind = ROWS[manifest["stage"]]
+    target.mkdir(parents=True, exist_ok=True)
+    total = 0
+    for partition in manifest["partitions"]:
+        for row in read(folder / partition["name"], kind):
+            values = asdict(row)
+            name = values.get("variant_id") or values["program_id"]
+            (target / f"{name}.py").write_text(values["source"], "utf-8")
+            total += 1
+    return total
