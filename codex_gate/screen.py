@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
+from typing import NamedTuple
 
 from codex_gate import explain, levels, localise, rules
 from codex_gate.errors import UsageError
@@ -54,6 +55,14 @@ SHALLOW = Notice(
 )
 
 OUTSIDE = Notice("outside-paths", "no changed file lies in the paths that the configuration names: there is nothing to screen")
+
+
+class _Seen(NamedTuple):
+    """What is left of a change when its diff is let go: its files, what the rules see, which lines their author marked to be ignored."""
+
+    paths: tuple[str, ...]
+    categories: tuple[Classification, ...] = ()
+    ignored: tuple[Evidence, ...] = ()
 
 
 class Screener:
@@ -109,7 +118,7 @@ class Screener:
             change = self._finding(whole, self._past(index, whole, old), recent, limits, _headline(metas))
             rows = (row for row in self._walk_on(index, metas) if not self._is_outside(row.commit))
             commits = tuple(
-                _with_lines(self._brief(r.commit, r.features, rules.classify(r.commit), self.model.risk(r.features), recent, limits), self._rank(r.commit))
+                _with_lines(self._brief(r.commit, r.features, self._seen(r.commit), self.model.risk(r.features), recent, limits), self._rank(r.commit))
                 for r in rows
             )
             return self._report(scope, change, commits, limits, self._notices(index))
@@ -143,11 +152,13 @@ class Screener:
         """One commit with what every measure adds to its risk, and its hunks and lines, riskiest first.
 
         Raises:
-            UsageError: the commit lies at the edge of a shallow clone, so its diff is not known.
+            UsageError: the commit lies at the edge of a shallow clone, so its diff is not known; or the configuration's paths keep nothing of it.
         """
         report = self.commit(revision, f"commit {revision}")
         finding = report.change
-        assert finding is not None and finding.sha is not None
+        if finding is None:
+            raise UsageError(f"{report.scope}: no changed file lies in the paths that the configuration names, so there is nothing to explain")
+        assert finding.sha is not None
         if finding.risk is None:
             raise UsageError(f"{finding.sha} lies at the edge of a shallow clone: what it changed is not known here; fetch with full depth (fetch-depth: 0)")
         meta = self.repo.metas([finding.sha])[0]
@@ -201,8 +212,8 @@ class Screener:
         scored: dict[str, float] = {}
         while batch := list(islice(rows, _BATCH)):
             risks = self.model.risks([features for _, features, *_ in batch], len(needed) - len(noted))
-            for (commit, features, categories, lines, paths), scored_risk in zip(batch, risks, strict=True):
-                outside = self.policy.keep is not None and not paths
+            for (commit, features, seen, lines), scored_risk in zip(batch, risks, strict=True):
+                outside = self.policy.keep is not None and not seen.paths
                 risk = _OUTSIDE if outside else scored_risk
                 for meta in line:  # those before this one whose risk was noted by an earlier run
                     if meta.sha == commit.sha:
@@ -213,23 +224,20 @@ class Screener:
                     recent = [] if self.repo.is_shallow else windows.before(commit.parents)
                     recent = recent[bisect_right(recent, _OUTSIDE) :] if self.policy.keep is not None else recent
                     known = None if outside or any(n.code == "shallow-edge" for n in features.notices) else risk
-                    found = _with_lines(self._brief(commit, features, categories, known, recent, self._limits(recent)), lines)
-                    found = replace(found, paths=paths, notices=(*found.notices, OUTSIDE) if outside else found.notices)
+                    found = _with_lines(self._brief(commit, features, seen, known, recent, self._limits(recent)), lines)
+                    found = replace(found, notices=(*found.notices, OUTSIDE)) if outside else found
                     yield replace(found, notices=(*found.notices, SHALLOW)) if self.repo.is_shallow else found
                 windows.add(commit.sha, commit.parents, risk)
                 scored[commit.sha] = risk
             progress(len(scored), len(needed) - len(noted))
         self._note(scored)
 
-    def _classified(
-        self, rows: Iterator[Row], asked: Collection[str]
-    ) -> Iterator[tuple[Commit, CommitFeatures, tuple[Classification, ...], _Ranked | None, tuple[str, ...]]]:
-        """The measured rows with their categories, lines and paths in place of their diffs, which are let go."""
+    def _classified(self, rows: Iterator[Row], asked: Collection[str]) -> Iterator[tuple[Commit, CommitFeatures, _Seen, _Ranked | None]]:
+        """The measured rows with what was seen in place of their diffs, which are let go."""
         for commit, features in rows:
             wanted = commit.sha in asked
-            categories, lines = (self.policy.spoken(rules.classify(commit)), self._rank(commit)) if wanted else ((), None)
-            paths = tuple(f.path for f in commit.files)
-            yield Commit(commit.sha, commit.parents, commit.author, commit.time, commit.utc_offset, commit.message), features, categories, lines, paths
+            seen, lines = (self._seen(commit), self._rank(commit)) if wanted else (_Seen(_paths(commit)), None)
+            yield Commit(commit.sha, commit.parents, commit.author, commit.time, commit.utc_offset, commit.message), features, seen, lines
 
     def _noted(self, shas: Collection[str]) -> dict[str, float]:
         """Risks that the index knows; none where it cannot be used: bulk screening works without it."""
@@ -344,14 +352,8 @@ class Screener:
         """The full verdict on one change: with complexity, reasons and the files to look at first."""
         with LineCounts(self.repo) as line_count:
             features = extract(commit, past, line_count)
-            marks = marked([(f.path, _added(f)) for f in commit.files])
-            seen = unmarked(rules.classify(commit), marks) if marks else rules.classify(commit)
-            finding = self._brief(commit, features, seen, self.model.risk(features), recent, limits)
-            if marks:
-                text = f"{explain.count(len(marks), 'line')} marked codex-gate: ignore by the author: nothing is said about them, the risk stays"
-                finding = replace(finding, notices=(*finding.notices, Notice("marked", text)))
-            finding = _with_lines(finding, self._rank(commit))
-            finding = replace(finding, title=heading, ignored=tuple(Evidence(path, line, why) for (path, line), why in marks.items()))
+            finding = self._brief(commit, features, self._seen(commit), self.model.risk(features), recent, limits)
+            finding = replace(_with_lines(finding, self._rank(commit)), title=heading)
             if finding.level is Level.LOW and not self.thorough:
                 return finding
             measured = {**finding.features.values, "complexity_delta": self._complexity(commit)}
@@ -367,27 +369,40 @@ class Screener:
             return math.nan
         return complexity.delta(chosen, self.repo.blobs({i for f in chosen for i in (f.old_id, f.new_id)}, complexity.MAX_BYTES))
 
+    def _seen(self, commit: Commit) -> _Seen:
+        """What the rules see and nobody ignores."""
+        found = rules.classify(commit)
+        if not any(b"codex-gate:" in f.patch for f in commit.files):  # nearly always
+            return _Seen(_paths(commit), self.policy.spoken(found))
+        marks = marked([(f.path, _added(f)) for f in commit.files])
+        ignored = tuple(Evidence(path, line, why) for (path, line), why in marks.items())
+        return _Seen(_paths(commit), self.policy.spoken(unmarked(found, marks)), ignored)
+
     def _brief(
         self,
         commit: Commit,
         features: CommitFeatures,
-        categories: tuple[Classification, ...],
+        seen: _Seen,
         risk: float | None,
         recent: Sequence[float],
         limits: Thresholds,
     ) -> Finding:
         """The verdict in short."""
-        paths = tuple(f.path for f in commit.files)
+        notices = [*features.notices, *self.policy.notices(seen.paths)]
+        if seen.ignored:
+            text = f"{explain.count(len(seen.ignored), 'line')} marked codex-gate: ignore by the author: nothing is said about them, the risk stays"
+            notices.append(Notice("marked", text))
         return Finding(
             sha=commit.sha,
             title=title(commit.message) if commit.message is not None else "staged changes",
             risk=risk,
             level=levels.level(risk, limits),
             percentile=levels.percentile(risk, recent) if risk is not None else None,
-            classifications=self.policy.spoken(categories),
+            classifications=seen.categories,
             features=features,
-            notices=(*features.notices, *self.policy.notices(paths)),
-            paths=paths,
+            notices=tuple(notices),
+            paths=seen.paths,
+            ignored=seen.ignored,
         )
 
     def _focus(self, commit: Commit, past: ChangePast | None, line_count: LineCount) -> tuple[FileFocus, ...]:
@@ -424,9 +439,9 @@ class Screener:
             return None
         scored = self._ranker.rank(commit.files)
         size = sum((f.added or 0) + (f.deleted or 0) for f in commit.files)
-        kept = scored if self.lines == ALL_LINES else localise.top(scored, self.lines)
+        shown = scored if self.lines == ALL_LINES else localise.top(scored, self.lines)
         capped = len(scored) >= localise.MAX_LINES < size
-        return tuple(kept), (Notice("lines-cut", f"the first {localise.MAX_LINES:,} of {size:,} changed lines are ranked"),) if capped else ()
+        return tuple(shown), (Notice("lines-cut", f"the first {localise.MAX_LINES:,} of {size:,} changed lines are ranked"),) if capped else ()
 
     def _notices(self, index: HistoryIndex | None) -> list[Notice]:
         if index is None:
@@ -500,11 +515,14 @@ def _headline(metas: Sequence[CommitMeta]) -> str:
     return f"{len(own)} commits, the last: {title(own[-1].message)}" if own else title(metas[-1].message)
 
 
+def _paths(commit: Commit) -> tuple[str, ...]:
+    return tuple([f.path for f in commit.files])
+
+
 def _added(change: FileChange) -> Iterator[tuple[int, bytes]]:
-    """(line number, text) of the lines that the change adds to a file; nothing is parsed where no line is marked."""
-    if b"codex-gate:" in change.patch:
-        for hunk in change.hunks():
-            yield from enumerate(hunk.added, max(1, hunk.new_start))
+    """(line number, text) of the lines that the change adds to a file."""
+    for hunk in change.hunks():
+        yield from enumerate(hunk.added, max(1, hunk.new_start))
 
 
 def _first_line(change: FileChange) -> int:

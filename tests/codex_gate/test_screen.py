@@ -648,6 +648,19 @@ def test_a_marked_line_is_not_spoken_about_and_kept_with_its_reason(repo: Repo) 
     assert change is not None
     assert change.ignored == (Evidence("a.py", 3, "closed below"),)
     assert ("a.py", 3) not in [(e.where, e.line) for c in change.classifications for e in c.evidence]
+    (row,) = Screener(repo.open(), FakeModel()).many([str(change.sha)])
+    (part,) = Screener(repo.open(), FakeModel()).range("HEAD~1", "HEAD", "s").commits
+    for other in (row, part):
+        assert (other.ignored, other.classifications) == (change.ignored, change.classifications)
+        assert [n.code for n in other.notices] == [n.code for n in change.notices]
+
+
+def test_a_list_of_commits_says_what_the_configuration_ignores(repo: Repo) -> None:
+    repo.write("old/b.py", "y = 1\n")
+    sha = repo.commit()
+    policy = Policy(Settings(ignore=(Ignore(("old/",), (), "goes away", None),)))
+    (row,) = Screener(repo.open(), FakeModel(), policy=policy).many([sha])
+    assert (row.paths, [n.code for n in row.notices]) == (("old/b.py",), ["ignored"])
 
 
 def test_an_ignored_file_is_not_a_place_to_look_first(repo: Repo) -> None:
