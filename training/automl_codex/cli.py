@@ -1,8 +1,12 @@
-"""`automl-codex`: the offline commands, and the only place where their errors become exit codes."""
+"""`automl-codex`: the offline commands, and the only place where their errors become exit codes.
+
+Exit codes: 0 done · 1 a gate missed · 2 wrong use, configuration or input · 3 our fault · 4 halted by a gate · 5 done in part.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit code (0 done, 2 wrong use, 3 our fault, 4 halted by a gate)."""
+    """Run a command; returns its exit code."""
     parser = _parser()
     options = parser.parse_args(argv)
     try:
@@ -27,6 +31,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("automl-codex: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # `automl-codex … | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:  # a path that does not serve
+        if os.environ.get("CODEX_GATE_DEBUG"):
+            raise
+        _say(f"automl-codex: {error.filename or 'a file'} cannot be read or written: {error.strerror or error}")
+        return 2
+    except Exception as error:  # the last resort: a sentence in place of a traceback
+        if os.environ.get("CODEX_GATE_DEBUG"):
+            raise
+        _say(f"automl-codex: internal error, {type(error).__name__}: {error}; set CODEX_GATE_DEBUG=1 to see where, and please report it")
+        return 3
     return code
 
 
