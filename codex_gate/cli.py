@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, OSError):  # a full disk would speak up again when the interpreter ends
             _close_output()
         _say(f"internal error, {type(error).__name__}: {error}; set CODEX_GATE_DEBUG=1 to see where, and please report it")
-        return 3
+        return 0 if getattr(options, "advisory", False) else 3
 
 
 def _close_output() -> None:
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     which = backtest.add_mutually_exclusive_group()
     which.add_argument("--last", type=int, default=1000, metavar="N", help="the last N changes (default: 1000)")
     which.add_argument("--since", metavar="DATE", help="the changes since this day, YYYY-MM-DD")
-    backtest.add_argument("--noise-budget", type=float, default=0.1, metavar="SHARE", help="share of changes that may be flagged (default: 0.1, one in ten)")
+    backtest.add_argument("--noise-budget", default="10", metavar="PERCENT", help="share of changes that may be flagged (default: 10, one in ten)")
     backtest.add_argument("--format", choices=("terminal", "json", "html"), default="terminal", help="terminal (default), json, html (one self-contained page)")
     backtest.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
     _add_common(backtest)
@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     hook = commands.add_parser("hook", help="what the pre-commit hooks run: speaks when a change stands out, stops nothing unless configured")
     hook.add_argument("--push", action="store_true", help="what a push brings, from PRE_COMMIT_FROM_REF and PRE_COMMIT_TO_REF, in place of the index")
     _add_common(hook)
-    hook.set_defaults(run=_hook)
+    hook.set_defaults(run=_hook, advisory=True)
 
     config = commands.add_parser("config", help="the settings in force and where each comes from")
     config.add_argument("--base", metavar="REV", help="read .codex-gate.yaml from this commit, as a range in CI does")
@@ -190,16 +190,23 @@ def _trusted(options: argparse.Namespace, repo: Repository) -> str | None:
 
     Of a range it is the base, of a commit its first parent; a list of commits has none, as has a first commit.
     """
-    if os.environ.get("CI", "").lower() in ("", "0", "false") or options.staged:
-        return None
     if options.commit:
         return _parent_of(repo, options.commit)
+    if not _in_ci() or options.staged:
+        return None
     if options.commits:
         return ""
     return repo.resolve(_range(options.each or options.range, repo)[0])
 
 
-def _parent_of(repo: Repository, revision: str) -> str:
+def _in_ci() -> bool:
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def _parent_of(repo: Repository, revision: str) -> str | None:
+    """The first parent of a commit in CI, "" where it has none here; None elsewhere."""
+    if not _in_ci():
+        return None
     parents = repo.metas([repo.resolve(revision)])[0].parents
     return parents[0] if parents and repo.present_commits(parents[:1]) else ""
 
@@ -208,7 +215,8 @@ def _settings(options: argparse.Namespace, repo: Repository, base: str | None) -
     """The settings in force; `base` is a commit to read the file from, None for the work tree, "" for no file."""
     from codex_gate import config
 
-    flags = {key: getattr(options, name) for key, name in _FLAGS if getattr(options, name, None) is not None}
+    given = {key: getattr(options, name) for key, name in _FLAGS} if options.command == "screen" else {}
+    flags = {key: value for key, value in given.items() if value is not None}
     named = options.config or os.environ.get("CODEX_GATE_CONFIG") or None
     source = None if base == "" and named is None else config.find(repo, base or None, named)
     return config.load(source, os.environ, flags)
@@ -220,25 +228,32 @@ _FLAGS = (("fail-on", "fail_on"), ("noise-budget", "noise_budget"), ("paths", "p
 @contextmanager
 def _screener(options: argparse.Namespace, repo: Repository, base: str | None, *, thorough: bool, lines: int | None = None) -> Iterator[Screener]:
     """A screener with the settings and the model in force; a model of a commit lies in a directory that is gone afterwards."""
-    from datetime import datetime
-
-    from codex_gate.policy import Policy
     from codex_gate.screen import Screener
 
-    policy = Policy(_settings(options, repo, base), datetime.now().astimezone().date())
-    with _model(options, repo, policy, base) as model:
+    with _in_force(options, repo, base) as (model, policy):
         yield Screener(repo, model, thorough=thorough, lines=lines, policy=policy)
 
 
 @contextmanager
-def _model(options: argparse.Namespace, repo: Repository, policy: Policy, base: str | None) -> Iterator[Model]:
+def _in_force(options: argparse.Namespace, repo: Repository, base: str | None) -> Iterator[tuple[Model, Policy]]:
+    """The model and the policy of the flags, the environment and the configuration."""
+    from datetime import datetime
+
+    from codex_gate.policy import Policy
+
+    settings = _settings(options, repo, base)
+    with _model(options, repo, settings.models, base) as model:
+        yield model, Policy(settings, datetime.now().astimezone().date())
+
+
+@contextmanager
+def _model(options: argparse.Namespace, repo: Repository, chosen: str | None, base: str | None) -> Iterator[Model]:
     from codex_gate.model import Model, default_directory, extract
 
-    chosen = policy.settings.models if policy.settings is not None else None
     if options.model or not chosen:
         yield Model.load(options.model or default_directory())
     elif base is None:
-        yield Model.load((repo.top or repo.git_dir) / chosen)
+        yield Model.load(_model_folder(repo, chosen))
     elif not base:
         raise ConfigError("models: in CI they are read from the base commit, and here is none; name a directory with --model DIR")
     else:
@@ -246,6 +261,10 @@ def _model(options: argparse.Namespace, repo: Repository, policy: Policy, base: 
 
         with tempfile.TemporaryDirectory(prefix="codex-gate-model-") as target:
             yield Model.load(extract(repo, base, chosen, Path(target)))
+
+
+def _model_folder(repo: Repository, chosen: str) -> Path:
+    return (repo.top or repo.git_dir) / chosen
 
 
 def _for_programs(options: argparse.Namespace) -> bool:
@@ -257,7 +276,7 @@ def _explain(options: argparse.Namespace) -> int:
     from codex_gate.reporters import explanation
 
     repo = Repository.discover(options.repository, os.environ)
-    with _screener(options, repo, None, thorough=True) as screener:
+    with _screener(options, repo, _parent_of(repo, options.commit), thorough=True) as screener:
         found = screener.explain(options.commit)
     if options.format == "json":
         _write(options, explanation.as_json(found))
@@ -407,21 +426,20 @@ def _hook(options: argparse.Namespace) -> int:
     from codex_gate.hook import speaks
     from codex_gate.reporters import render
 
-    stops = False
     try:
         repo = Repository.discover(options.repository, os.environ)
         with _screener(options, repo, None, thorough=False) as screener:
-            stops = screener.policy.settings is not None and screener.policy.settings.hook == "gate"
+            options.advisory = screener.policy.settings is None or screener.policy.settings.hook == "advisory"
             report = _hooked(options, repo, screener)
             if report is None or report.change is None:
                 return 0
             if speaks(report, screener.policy):
                 sys.stdout.write(render("terminal", report))
-            return _gate(screener.policy, [report.change]) if stops else 0
+            return 0 if options.advisory else _gate(screener.policy, [report.change])
     except ConfigError:
         raise
     except GateError as error:
-        if stops:
+        if not options.advisory:
             raise
         _say(f"{error} (the hook is advisory, nothing is stopped)")
         return 0
@@ -454,8 +472,8 @@ def _config(options: argparse.Namespace) -> int:
 def _backtest(options: argparse.Namespace) -> int:
     from datetime import date
 
+    from codex_gate.config import percentage
     from codex_gate.git import Repository
-    from codex_gate.model import Model, default_directory
     from codex_gate.replay import replay
     from codex_gate.reporters.backtest import render
 
@@ -463,13 +481,14 @@ def _backtest(options: argparse.Namespace) -> int:
         since = date.fromisoformat(options.since) if options.since else None
     except ValueError as error:
         raise UsageError(f"{options.since!r} is no date; expected YYYY-MM-DD, for example 2024-01-31") from error
-    if not 0 < options.noise_budget < 1:
-        raise UsageError(f"--noise-budget must lie between 0 and 1, got {options.noise_budget:g}; 0.1 lets one change in ten be flagged")
+    budget = percentage(options.noise_budget, "--noise-budget") / 100
+    if budget >= 1:
+        raise UsageError(f"--noise-budget must be below 100 %, got {options.noise_budget}; 10 lets one change in ten be flagged")
     if options.last < 1:
         raise UsageError(f"--last must be at least 1, got {options.last}")
     repo = Repository.discover(options.repository, os.environ)
-    model = Model.load(options.model or default_directory())
-    found = replay(repo, model, options.noise_budget, options.last, since, _phase if sys.stderr.isatty() else lambda what, done, of: None)
+    with _in_force(options, repo, None) as (model, policy):
+        found = replay(repo, model, policy, budget, options.last, since, _phase if sys.stderr.isatty() else lambda what, done, of: None)
     to_terminal = options.output is None and sys.stdout.isatty()
     _write(options, render(options.format, found, width=_width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
     if missing := found.missing():
@@ -483,12 +502,25 @@ def _phase(what: str, done: int, of: int) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from codex_gate.doctor import examine
+    from codex_gate.doctor import Check, examine
+    from codex_gate.git import Repository
     from codex_gate.model import default_directory
     from codex_gate.reporters.hostile import visible
 
     failed = False
-    for check in examine(options.repository, os.environ, options.model or default_directory()):
+    directory, configuration = options.model or default_directory(), []
+    try:
+        repo = Repository.discover(options.repository, os.environ)
+        settings = _settings(options, repo, None)
+        if settings.models and not options.model:
+            directory = _model_folder(repo, settings.models)
+        places = ", ".join(f"{key} from {place}" for key, place in settings.sources.items())
+        configuration = [Check("ok", "configuration", places or "none: the defaults hold")]
+    except ConfigError as error:
+        configuration = [Check("fail", "configuration", str(error))]
+    except GateError:
+        pass  # no repository: the examination says so
+    for check in (*examine(options.repository, os.environ, directory), *configuration):
         print(f"{check.state:4}  {check.what:13} {visible(check.found)}")
         failed |= check.state == "fail"
     return 2 if failed else 0

@@ -264,6 +264,18 @@ def _percentage(value: Any) -> float:
     return float(found[1])
 
 
+def percentage(text: str, place: str) -> float:
+    """The number of a percentage, in (0, 100].
+
+    Raises:
+        ConfigError: none; the message begins with `place`.
+    """
+    try:
+        return _percentage(text)
+    except _Mismatch as error:
+        raise ConfigError(f"{place}: {error}") from None
+
+
 def _budget(value: Any) -> dict[Level, float]:
     """One number is the share of changes that anything is said about; the louder levels keep their proportion to it."""
     if not isinstance(value, dict):

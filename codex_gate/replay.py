@@ -16,6 +16,7 @@ from codex_gate.errors import UsageError
 from codex_gate.git import CommitMeta, Repository
 from codex_gate.messages import title
 from codex_gate.model import Model
+from codex_gate.policy import Policy
 from codex_gate.screen import Screener
 from codex_gate.types import Finding, Notice
 
@@ -27,11 +28,18 @@ Progress = Callable[[str, int, int], None]
 
 
 def replay(
-    repo: Repository, model: Model, budget: float, last: int = LAST, since: date | None = None, progress: Progress = lambda what, done, of: None
+    repo: Repository,
+    model: Model,
+    policy: Policy,
+    budget: float,
+    last: int = LAST,
+    since: date | None = None,
+    progress: Progress = lambda what, done, of: None,
 ) -> Backtest:
     """The last changes on HEAD's first-parent line as the model would have screened them, and which of them needed a fix.
 
     Args:
+        policy: changes of which its paths keep no file are left out.
         budget: share of changes that may be flagged, in (0, 1).
         last: how many changes; all of them since `since`, when that is given.
         progress: told (what, done, of) now and then.
@@ -48,10 +56,18 @@ def replay(
     line = first_parents(metas)
     landed = _landed(repo, line[-1].sha)
     start = _start([landed[meta.sha] for meta in line], last, since)
-    found = {f.sha: f for f in Screener(repo, model).many([m.sha for m in line[start:]], lambda done, of: progress("commits measured", done, of))}
+    found = {
+        f.sha: f for f in Screener(repo, model, policy=policy).many([m.sha for m in line[start:]], lambda done, of: progress("commits measured", done, of))
+    }
     owner = brought(metas, line)
     repairs, unread = _repairs(repo, metas, [m.sha for m in line], owner, start, progress)
-    changes = tuple(_change(meta, landed, found[meta.sha], repairs.get(place)) for place, meta in enumerate(line[start:], start))
+    inside = [(place, meta) for place, meta in enumerate(line[start:], start) if found[meta.sha].risk is not None]
+    if len(inside) < levels.MIN_CHANGES:
+        raise UsageError(
+            f"{len(inside)} of {len(found)} changes touch the paths that the configuration names; at least {levels.MIN_CHANGES} are needed to compare with, "
+            "take an earlier date or more changes, or other paths"
+        )
+    changes = tuple(_change(meta, landed, found[meta.sha], repairs.get(place)) for place, meta in inside)
     notices = [Notice("unread", f"{unread} files of fixes could not be blamed because objects are missing here; they accuse nobody")] if unread else []
     where = str(repo.top or repo.git_dir)
     learned = _learned(model, {sha: place for sha, place in owner.items() if place >= start})
@@ -141,7 +157,7 @@ def headline(message: str) -> str:
 
 
 def _change(meta: CommitMeta, landed: Mapping[str, int], finding: Finding, found: tuple[str, str] | None) -> Change:
-    assert finding.risk is not None  # unknown at the edge of a shallow clone alone
+    assert finding.risk is not None
     measures = finding.features
     code_lines = measures["code_share"] * (measures["la"] + measures["ld"])
     blamable = len(meta.parents) > 1 or not (measures["code_files"] > szz.MAX_FILES or code_lines > szz.MAX_LINES)

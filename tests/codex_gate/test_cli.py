@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -518,3 +519,25 @@ def test_without_a_configuration_yaml_is_not_imported(project: Repo, tmp_path: P
             project.write(".codex-gate.yaml", text)
         done = subprocess.run(args, capture_output=True, text=True, cwd=project.path)
         assert done.stdout.splitlines()[-1] == loaded, done.stderr
+
+
+def test_explain_keeps_to_the_configuration(project: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    project.write(".codex-gate.yaml", "paths: nowhere/\n")
+    command = ("explain", "topic", "--model", tmp_path / "model")
+    said = call(capsys, *command)
+    assert (said.code, said.out) == (2, "")
+    assert said.err == "codex-gate: commit topic: no changed file lies in the paths that the configuration names, so there is nothing to explain\n"
+    monkeypatch.setenv("CI", "true")
+    assert call(capsys, *command).code == 0  # its parent has no configuration
+
+
+def test_doctor_reads_the_configuration(project: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_model(project.path / "ours")
+    project.write(".codex-gate.yaml", "models: ours\n")
+    said = call(capsys, "doctor")
+    assert said.code == 0
+    assert f"in {project.path / 'ours'}" in said.out and "models from .codex-gate.yaml, line 1" in said.out
+    project.write(".codex-gate.yaml", "model: ours\n")
+    said = call(capsys, "doctor")
+    assert said.code == 2
+    assert re.search(r"^fail +configuration +\.codex-gate\.yaml, line 1: unknown key 'model'; did you mean models\?$", said.out, re.MULTILINE)

@@ -152,7 +152,7 @@ def test_the_command_prints_a_line_for_each_and_fails_with_2(repo: Repo, model: 
     build(repo, 60)
     said = call(capsys, "doctor", "-C", repo.path, "--model", model)
     assert (said.code, said.err) == (0, "")
-    assert [line[:4].strip() for line in said.out.splitlines()] == ["ok"] * 9
+    assert [line[:4].strip() for line in said.out.splitlines()] == ["ok"] * 10
     assert call(capsys, "doctor", "-C", tmp_path, "--model", model).code == 2
     assert call(capsys, "doctor", "-C", repo.path, "--model", tmp_path / "nothing").code == 2
 

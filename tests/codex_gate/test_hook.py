@@ -116,3 +116,17 @@ def test_the_manifest_offers_both_hooks_and_their_output_is_seen() -> None:
     }
     # pre-commit hides what a passing hook says unless it is verbose
     assert all(hook["verbose"] and hook["always_run"] and not hook["pass_filenames"] for hook in hooks.values())
+
+
+@pytest.mark.parametrize(("text", "code"), [("", 0), ("hook: gate\n", 3)])
+def test_our_own_fault_stops_a_commit_only_where_the_hook_is_a_gate(
+    hook: Callable[..., Said], project: Repo, monkeypatch: pytest.MonkeyPatch, text: str, code: int
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no such luck")
+
+    project.write(".codex-gate.yaml", text)
+    monkeypatch.setattr("codex_gate.screen.Screener.staged", broken)
+    said = hook()
+    assert (said.code, said.out) == (code, "")
+    assert said.err.startswith("codex-gate: internal error, RuntimeError: no such luck") and len(said.err.splitlines()) == 1

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from codex_gate.backtest import Backtest
+from codex_gate.config import Settings
 from codex_gate.errors import GitError, UsageError
 from codex_gate.model import Model
+from codex_gate.policy import Policy
 from codex_gate.replay import brought, first_parents, headline, replay
 from codex_gate.screen import Screener
 from codex_gate.types import Level
@@ -21,6 +23,7 @@ from tests.codex_gate.samples import write_model
 from tests.conftest import DAY, START, Node, Repo
 
 MakeRepo = Callable[..., Repo]
+ALL = Policy()
 
 
 @pytest.fixture
@@ -28,8 +31,8 @@ def model(tmp_path: Path) -> Model:
     return Model.load(write_model(tmp_path / "model"))
 
 
-def run(repo: Repo, model: Model, budget: float = 0.1, **more: object) -> Backtest:
-    return replay(repo.open(), model, budget, **more)  # type: ignore[arg-type]
+def run(repo: Repo, model: Model, budget: float = 0.1, policy: Policy = ALL, **more: object) -> Backtest:
+    return replay(repo.open(), model, policy, budget, **more)  # type: ignore[arg-type]
 
 
 def test_each_change_and_its_first_repair(repo: Repo, model: Model) -> None:
@@ -133,7 +136,7 @@ def test_an_empty_repository_and_a_shallow_clone_are_refused(repo: Repo, model: 
     replayed.build(repo)
     repo.git("clone", "-q", "--depth", "60", f"file://{repo.path}", str(tmp_path / "shallow"))
     with pytest.raises(UsageError, match=r"shallow.*--unshallow"):
-        replay(repo.open(tmp_path / "shallow"), model, 0.1)
+        replay(repo.open(tmp_path / "shallow"), model, ALL, 0.1)
 
 
 def test_a_repository_without_fixes_has_flags_and_nothing_judged(repo: Repo, model: Model) -> None:
@@ -201,3 +204,11 @@ def test_an_octopus_of_side_roots_is_walked(repo: Repo, model: Model) -> None:
     repo.build(made)
     found = run(repo, model)
     assert found.changes[1].title == "merge an unrelated history" and found.changes[1].repair is None  # a root is no change that could be blamed
+
+
+def test_changes_outside_the_configured_paths_are_left_out(repo: Repo, model: Model) -> None:
+    shas = replayed.build(repo)
+    found = run(repo, model, policy=Policy(Settings(exclude=("part10.py",))))
+    assert [c.sha for c in found.changes] == [sha for place, sha in enumerate(shas) if place not in (10, 30, 50)]
+    with pytest.raises(UsageError, match=r"3 of 70 changes touch the paths"):
+        run(repo, model, policy=Policy(Settings(include=("part10.py",))))

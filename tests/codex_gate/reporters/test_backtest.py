@@ -169,7 +169,7 @@ def test_the_command_in_every_format(where: tuple[str | Path, ...], tmp_path: Pa
 
 
 def test_options_reach_the_replay(where: tuple[str | Path, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    found = json.loads(call(capsys, *where, "--format", "json", "--last", "60", "--noise-budget", "0.05").out)
+    found = json.loads(call(capsys, *where, "--format", "json", "--last", "60", "--noise-budget", "5").out)
     assert found["n_changes"] == 60 and found["proposal"]["noise_budget"] == 0.05 and found["proposal"]["flags"]["n"] <= 3
     found = json.loads(call(capsys, *where, "--format", "json", "--since", "2024-01-16").out)
     assert found["n_changes"] == 55
@@ -178,9 +178,9 @@ def test_options_reach_the_replay(where: tuple[str | Path, ...], capsys: pytest.
 @pytest.mark.parametrize(
     ("options", "words_"),
     [
-        (("--noise-budget", "1"), "between 0 and 1, got 1"),
-        (("--noise-budget", "0"), "between 0 and 1, got 0"),
-        (("--noise-budget", "nan"), "between 0 and 1, got nan"),
+        (("--noise-budget", "100"), "below 100 %, got 100"),
+        (("--noise-budget", "0"), "--noise-budget: '0'; expected a percentage above 0"),
+        (("--noise-budget", "nan"), "--noise-budget: 'nan'; expected a percentage above 0"),
         (("--since", "yesterday"), "'yesterday' is no date; expected YYYY-MM-DD"),
         (("--last", "0"), "at least 1, got 0"),
         (("--last", "20"), "20 changes to replay"),
@@ -198,6 +198,14 @@ def test_without_a_fix_the_command_is_done_in_part(repo: Repo, tmp_path: Path, c
         repo.commit("work")
     said = call(capsys, "backtest", "-C", repo.path, "--model", write_model(tmp_path / "model"))
     assert said.code == 5 and "done in part: no later commit repairs" in said.err and "flags in 55 changes" in said.out
+
+
+def test_the_configuration_holds_for_a_backtest(where: tuple[str | Path, ...], repo: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "ours.yaml").write_text("paths: {exclude: [part10.py]}\n")
+    assert json.loads(call(capsys, *where, "--format", "json", "--config", tmp_path / "ours.yaml").out)["n_changes"] == 67
+    (tmp_path / "ours.yaml").write_text("paths: {exlude: [part10.py]}\n")
+    said = call(capsys, *where, "--config", tmp_path / "ours.yaml")
+    assert said.code == 2 and "did you mean exclude?" in said.err
 
 
 def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
