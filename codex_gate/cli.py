@@ -125,6 +125,25 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(explain)
     explain.set_defaults(run=_explain)
 
+    init = commands.add_parser(
+        "init",
+        help="write the workflow and the configuration into this repository",
+        description="Writes .github/workflows/codex-gate.yml and .codex-gate.yaml; what is there already is left alone.",
+        epilog="exit codes: 0 done, 2 wrong use, 3 internal error, 5 done in part: the hooks entry must be added by hand",
+    )
+    init.add_argument("--dry-run", action="store_true", help="show what would be written, and write nothing")
+    init.add_argument("--pre-commit", action="store_true", help="the hooks too, as an entry of .pre-commit-config.yaml")
+    init.add_argument("--action", metavar="OWNER/NAME@REF", help="the action that the workflow runs (default: the published one)")
+    _add_place(init)
+    init.set_defaults(run=_init)
+
+    uninstall = commands.add_parser(
+        "uninstall", help="remove what init wrote", description="Removes the files that init wrote, and its hooks entry, where nobody has changed them."
+    )
+    uninstall.add_argument("--dry-run", action="store_true", help="show what would be removed, and remove nothing")
+    _add_place(uninstall)
+    uninstall.set_defaults(run=_uninstall)
+
     doctor = commands.add_parser("doctor", help="whether a screen can work here, and what to do where it cannot")
     _add_common(doctor)
     doctor.set_defaults(run=_doctor)
@@ -157,8 +176,12 @@ def _line_count(text: str) -> int:
     return int(text)
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-C", "--repository", type=Path, default=Path("."), metavar="DIR", help="the repository (default: the current directory)")
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    _add_place(parser)
     parser.add_argument("--model", type=Path, metavar="DIR", help="a model directory (default: the one that ships)")
     parser.add_argument("--config", metavar="FILE", help="a configuration in place of .codex-gate.yaml")
 
@@ -501,6 +524,35 @@ def _phase(what: str, done: int, of: int) -> None:
     print(f"\r{done:,} of {of:,} {what}", end="\n" if done >= of else "", file=sys.stderr, flush=True)
 
 
+def _init(options: argparse.Namespace) -> int:
+    from codex_gate import scaffold
+
+    repo, top = _work_tree(options)
+    steps = scaffold.plan(top, ("workflow", "config", *(("pre-commit",) if options.pre_commit else ())), options.action or scaffold.ACTION)
+    print("\n".join(scaffold.done(top, steps, dry_run=options.dry_run)))
+    if not options.dry_run:
+        print("\n".join(["", *scaffold.next_steps(steps, repo.has_remote(), options.repository.resolve() == top.resolve())]))
+    return 5 if any(step.blocked for step in steps) else 0
+
+
+def _uninstall(options: argparse.Namespace) -> int:
+    from codex_gate import scaffold
+
+    _, top = _work_tree(options)
+    steps = scaffold.removal(top)
+    print("\n".join(scaffold.done(top, steps, dry_run=options.dry_run)) or "nothing that init writes is here")
+    return 0
+
+
+def _work_tree(options: argparse.Namespace) -> tuple[Repository, Path]:
+    from codex_gate.git import Repository
+
+    repo = Repository.discover(options.repository, os.environ)
+    if repo.top is None:
+        raise UsageError(f"{repo.git_dir} has no work tree to write into; run this in a clone of it")
+    return repo, repo.top
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from codex_gate.doctor import Check, examine
     from codex_gate.git import Repository
@@ -522,6 +574,8 @@ def _doctor(options: argparse.Namespace) -> int:
         pass  # no repository: the examination says so
     for check in (*examine(options.repository, os.environ, directory), *configuration):
         print(f"{check.state:4}  {check.what:13} {visible(check.found)}")
+        if check.paste:
+            print("".join(f"      | {visible(line)}\n" for line in check.paste.splitlines()), end="")
         failed |= check.state == "fail"
     return 2 if failed else 0
 

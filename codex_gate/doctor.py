@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from codex_gate import __version__
-from codex_gate.errors import GateError
+from codex_gate import __version__, workflows, yaml_text
+from codex_gate.errors import GateError, UsageError
 from codex_gate.explain import count
 from codex_gate.git import Repository
 from codex_gate.index import HistoryIndex, IndexDamagedError
@@ -19,14 +19,17 @@ from codex_gate.levels import MIN_CHANGES
 from codex_gate.model import Model
 
 MIN_GIT: Final = (2, 31)  # rev-parse --path-format
+MAX_WORKFLOWS: Final = 200  # more are not looked at (chosen)
+TOKENS: Final = ("GITHUB_TOKEN", "GH_TOKEN", "INPUT_TOKEN")
 
 
 class Check(NamedTuple):
-    """One thing looked at: ok, warn (works with less) or fail (a screen will not work)."""
+    """One thing looked at: ok, warn (works with less) or fail (a screen will not work); `paste` is YAML that mends it."""
 
     state: Literal["ok", "warn", "fail"]
     what: str
     found: str
+    paste: str = ""
 
 
 def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator[Check]:
@@ -50,6 +53,42 @@ def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator
     yield Check("ok", "repository", f"{repo.top or repo.git_dir}{'' if repo.top else ' (bare)'}")
     yield from _history(repo)
     yield _author(repo, environ)
+    yield from _workflows(repo)
+    if environ.get("GITHUB_ACTIONS") == "true" and not any(environ.get(name) for name in TOKENS):
+        text = "this step has no token: nothing can be written to the pull request, the result is in the log and the step summary alone"
+        yield Check("warn", "token", text, "        env:\n          GITHUB_TOKEN: ${{ github.token }}")
+
+
+def _workflows(repo: Repository) -> Iterator[Check]:
+    """What the workflows that run codex-gate lack; one check for each thing."""
+    if repo.top is None:
+        return
+    folder, ran, sound = repo.top / ".github" / "workflows", 0, True
+    own = (repo.top / "action.yml").is_file() and (repo.top / "codex_gate").is_dir()
+    for path in sorted(folder.glob("*.y*ml"))[:MAX_WORKFLOWS]:
+        name = f".github/workflows/{path.name}"
+        try:
+            lacking = workflows.lacks(_text(path, name), name, own_action=own)
+        except GateError as error:
+            sound = False
+            yield Check("warn", "workflow", str(error))
+            continue
+        ran += lacking is not None
+        for lack in lacking or ():
+            sound = False
+            yield Check("warn", lack.what, f"{name} {lack.text}", lack.paste)
+    if not ran and sound:
+        yield Check("ok", "workflow", "none runs codex-gate; `codex-gate init` writes one")
+    elif sound:
+        yield Check("ok", "workflow", f"{count(ran, 'workflow')} with all that codex-gate needs")
+
+
+def _text(path: Path, name: str) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            return stream.read(yaml_text.MAX_CHARACTERS + 1)
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from error
 
 
 def _git_version(repo: Repository) -> Check:

@@ -198,6 +198,10 @@ class Repository:
                 return shown, sha.decode("ascii").strip()
         raise RangeError("no upstream and no default branch (main, master, trunk, develop) to compare with; give a range: codex-gate screen BASE..HEAD")
 
+    def has_remote(self) -> bool:
+        """Whether any remote is configured."""
+        return bool(self.run("remote", check=False))
+
     def rev_list(self, *args: str, stdin: Iterable[str] = ()) -> list[str]:
         """SHAs as `git rev-list` prints them; more revisions, `^` ones too, may come by `stdin`."""
         lines = "".join(f"{line}\n" for line in stdin)

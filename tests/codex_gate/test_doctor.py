@@ -39,7 +39,7 @@ def test_a_healthy_repository_is_all_ok(repo: Repo, model: Path) -> None:
     build(repo, 60)
     found = checks(repo, model)
     assert {check.state for check in found.values()} == {"ok"}
-    assert list(found) == ["codex-gate", "model", "numpy", "git", "repository", "history", "default base", "index", "author"]
+    assert list(found) == ["codex-gate", "model", "numpy", "git", "repository", "history", "default base", "index", "author", "workflow"]
     assert found["model"].found.startswith("test-1, 3 measures, base rate 10")
     assert str(model) in found["model"].found
     assert "main" in found["default base"].found
@@ -152,7 +152,7 @@ def test_the_command_prints_a_line_for_each_and_fails_with_2(repo: Repo, model: 
     build(repo, 60)
     said = call(capsys, "doctor", "-C", repo.path, "--model", model)
     assert (said.code, said.err) == (0, "")
-    assert [line[:4].strip() for line in said.out.splitlines()] == ["ok"] * 10
+    assert [line[:4].strip() for line in said.out.splitlines()] == ["ok"] * 11
     assert call(capsys, "doctor", "-C", tmp_path, "--model", model).code == 2
     assert call(capsys, "doctor", "-C", repo.path, "--model", tmp_path / "nothing").code == 2
 
@@ -164,3 +164,48 @@ def test_the_command_shows_what_hides_in_a_name(repo: Repo, model: Path, capsys:
     assert "Eve" in said.out
     assert "\x1b" not in said.out
     assert "\u202e" not in said.out
+
+
+SHALLOW = """
+on: pull_request
+jobs:
+  screen:
+    permissions: {contents: read}
+    steps:
+      - uses: actions/checkout@v7
+      - uses: owner/codex-gate@v1
+"""
+
+
+def test_what_a_workflow_lacks_is_said_with_the_yaml_to_paste(repo: Repo, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build(repo, 60)
+    repo.write(".github/workflows/gate.yml", SHALLOW)
+    repo.write(".github/workflows/other.yaml", "jobs: {}\n")
+    said = call(capsys, "doctor", "-C", repo.path, "--model", model)
+    assert said.code == 0
+    assert ".github/workflows/gate.yml job screen lacks pull-requests: write" in said.out
+    assert "fetches a shallow history" in said.out
+    pasted = [line.removeprefix("      | ") for line in said.out.splitlines() if line.startswith("      | ")]
+    assert "      pull-requests: write" in pasted and "          fetch-depth: 0" in pasted
+
+
+def test_a_sound_workflow_is_ok(repo: Repo, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build(repo, 60)
+    call(capsys, "init", "-C", repo.path)
+    assert checks(repo, model)["workflow"] == Check("ok", "workflow", "1 workflow with all that codex-gate needs")
+
+
+def test_a_workflow_that_cannot_be_read_is_a_warning(repo: Repo, model: Path) -> None:
+    build(repo, 60)
+    repo.write(".github/workflows/a.yml", "a: [")
+    assert checks(repo, model)["workflow"].state == "warn"
+    (repo.path / ".github" / "workflows" / "a.yml").unlink()
+    (repo.path / ".github" / "workflows" / "a.yml").mkdir()
+    assert "cannot be read" in checks(repo, model)["workflow"].found
+
+
+def test_a_step_without_a_token_is_told(repo: Repo, model: Path) -> None:
+    build(repo, 60)
+    found = checks(repo, model, GITHUB_ACTIONS="true")["token"]
+    assert found.state == "warn" and "GITHUB_TOKEN: ${{ github.token }}" in found.paste
+    assert "token" not in checks(repo, model, GITHUB_ACTIONS="true", GITHUB_TOKEN="x")

@@ -1,0 +1,140 @@
+"""What a workflow file lacks so that codex-gate can work in it, with the YAML to paste.
+
+A job counts when a step of it runs the action or the command. Permissions are read as GitHub reads them: those of the
+job, else those of the workflow, else the repository's setting, which may be read-only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from codex_gate import yaml_text
+
+_ACTION: Final = re.compile(r"(?:[\w.-]+/codex-gate(?:/[\w./-]+)?@.+|\./(?:.*/)?)")
+_COMMAND: Final = re.compile(r"(?:^|[\s;&|(])codex-gate\s+(?:screen|action|backtest)\b", re.MULTILINE)
+_NO: Final = ("false", "no", "off", "0", "never")
+_RANK: Final = {"none": 0, "read": 1, "write": 2}
+_WHY: Final = {
+    "contents": "without it the checkout fails",
+    "pull-requests": "without it there is no comment",
+    "checks": "without it there is no check run",
+    "security-events": "without it code scanning takes no SARIF",
+}
+
+
+class Lack(NamedTuple):
+    """One thing that is missing: `what` in short, a sentence, and YAML to paste ("" where a sentence does)."""
+
+    what: str
+    text: str
+    paste: str = ""
+
+
+def lacks(text: str, name: str, *, own_action: bool = False) -> list[Lack] | None:
+    """What is missing in a workflow, None where none of its jobs runs codex-gate.
+
+    Args:
+        own_action: whether `uses: ./` is codex-gate, as it is in its own repository.
+    Raises:
+        ConfigError: the file is no YAML.
+    """
+    whole = yaml_text.values(text, name)
+    jobs = whole.get("jobs") if isinstance(whole, dict) else None
+    ours = [(str(key), job) for key, job in jobs.items() if isinstance(job, dict) and _runs(job, own_action)] if isinstance(jobs, dict) else []
+    if not ours:
+        return None
+    return [*_events(whole), *(lack for key, job in ours for lack in _job(key, job, whole, own_action))]
+
+
+def _steps(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    steps = job.get("steps")
+    return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+
+
+def _runs(job: Mapping[str, Any], own_action: bool) -> bool:
+    return any(_is_action(step, own_action) or _COMMAND.search(str(step.get("run", ""))) for step in _steps(job))
+
+
+def _is_action(step: Mapping[str, Any], own_action: bool) -> bool:
+    uses = str(step.get("uses", ""))
+    return bool(_ACTION.fullmatch(uses)) and (own_action or not uses.startswith("."))
+
+
+def _events(whole: Mapping[str, Any]) -> Iterator[Lack]:
+    on = whole.get("on")
+    names = {on} if isinstance(on, str) else {str(name) for name in on} if isinstance(on, list | dict) else set()
+    if "pull_request_target" in names:
+        yield Lack(
+            "event",
+            "runs on pull_request_target: a stranger's code would be checked out beside a token that can write; use pull_request",
+            "on:\n  pull_request:\n  merge_group:",
+        )
+    elif not names & {"pull_request", "workflow_run", "merge_group", "push", "schedule", "workflow_dispatch"}:
+        yield Lack("event", "does not run on pull requests", "on:\n  pull_request:\n  merge_group:")
+
+
+def _job(key: str, job: Mapping[str, Any], whole: Mapping[str, Any], own_action: bool) -> Iterator[Lack]:
+    action = next((step for step in _steps(job) if _is_action(step, own_action)), None)
+    inputs = action.get("with") if action is not None else {}
+    inputs = inputs if isinstance(inputs, dict) else {}
+    yield from _permissions(key, job.get("permissions", whole.get("permissions")), inputs, comments=action is not None)
+    yield from _history(key, job)
+    if action is not None and "token" in inputs:
+        yield from _token(key, str(inputs["token"]))
+
+
+def _permissions(key: str, given: Any, inputs: Mapping[str, Any], *, comments: bool) -> Iterator[Lack]:
+    needed = {"contents": "read"}
+    if comments:
+        needed |= {"pull-requests": "write"} if _wanted(inputs, "comment", True) or _wanted(inputs, "labels", False) else {}
+        needed |= {"checks": "write"} if _wanted(inputs, "check", True) else {}
+        needed |= {"security-events": "write"} if _wanted(inputs, "sarif", False) else {}
+    paste = "\n".join((f"jobs:\n  {key}:\n    permissions:", *(f"      {name}: {level}" for name, level in needed.items())))
+    if given is None:
+        if comments:
+            yield Lack(
+                "permissions", f"job {key} states no permissions: where the repository's setting is read-only it can write neither comment nor check", paste
+            )
+        return
+    lacking = [name for name, level in needed.items() if _RANK.get(_granted(given, name), 0) < _RANK[level]]
+    if lacking:
+        why = "; ".join(f"{name}: {needed[name]} ({_WHY[name]})" for name in lacking)
+        yield Lack("permissions", f"job {key} lacks {why}", paste)
+
+
+def _granted(given: Any, name: str) -> str:
+    if isinstance(given, dict):
+        return str(given.get(name, "none"))
+    return {"write-all": "write", "read-all": "read"}.get(str(given), "none")
+
+
+def _wanted(inputs: Mapping[str, Any], name: str, default: bool) -> bool:
+    value = inputs.get(name)
+    return default if value in (None, "") else str(value).lower() not in _NO
+
+
+def _history(key: str, job: Mapping[str, Any]) -> Iterator[Lack]:
+    checkouts = [step for step in _steps(job) if str(step.get("uses", "")).startswith("actions/checkout@")]
+    if not checkouts:
+        uses = "actions/checkout@v7"
+        yield Lack("checkout", f"job {key} checks nothing out, so there is no history to look at", _checkout(uses))
+    elif not any(isinstance(step.get("with"), dict) and str(step["with"].get("fetch-depth")) == "0" for step in checkouts):
+        yield Lack("history", f"job {key} fetches a shallow history: history measures are unknown and no level is given", _checkout(str(checkouts[0]["uses"])))
+
+
+def _checkout(uses: str) -> str:
+    return f"      - uses: {uses}\n        with:\n          fetch-depth: 0\n          persist-credentials: false"
+
+
+def _token(key: str, token: str) -> Iterator[Lack]:
+    paste = "        with:\n          token: ${{ github.token }}"
+    if not token.strip():
+        yield Lack("token", f"job {key} gives an empty token: nothing is written to the pull request; leave the input out, the workflow's own is taken", paste)
+    elif re.search(r"\bsecrets\.(?!GITHUB_TOKEN\b)", token):
+        yield Lack(
+            "token",
+            f"job {key} takes its token from a secret, which pull requests from forks do not get; leave the input out, the workflow's own is taken",
+            paste,
+        )
