@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from codex_gate.screen import Screener
     from codex_gate.types import Finding, Report
 
-FORMATS = ("terminal", "json", "jsonl", "markdown", "sarif")
+FORMATS = ("terminal", "json", "jsonl", "markdown", "sarif", "html")
 LEVELS = ("moderate", "high", "critical")
 
 
@@ -88,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--commit", metavar="SHA", help="one commit, with what was known before it")
     what.add_argument("--commits", metavar="FILE", help="many commits, one SHA a line, - for standard input; rows come in history order")
     what.add_argument("--each", metavar="BASE..HEAD", help="every commit of a range for itself, in history order")
-    screen.add_argument("--format", choices=FORMATS, help="terminal (default), json, jsonl (default of --commits and --each in a pipe), markdown, sarif")
+    screen.add_argument(
+        "--format", choices=FORMATS, help="terminal (default), json, jsonl (default of --commits and --each in a pipe), markdown, sarif, html (one page)"
+    )
     screen.add_argument(
         "--lines", type=_line_count, metavar="N|all", help="with json and jsonl: the N riskiest changed lines, or every one in the order of the diff"
     )
@@ -192,7 +194,7 @@ def _screen(options: argparse.Namespace) -> int:
     if options.lines is not None and not _for_programs(options):
         raise UsageError("--lines goes with --format json or jsonl: the other formats name the riskiest lines by themselves")
     repo = Repository.discover(options.repository, os.environ)
-    with _screener(options, repo, _trusted(options, repo), thorough=options.format in ("json", "jsonl", "sarif"), lines=options.lines) as screener:
+    with _screener(options, repo, _trusted(options, repo), thorough=options.format in ("json", "jsonl", "sarif", "html"), lines=options.lines) as screener:
         if options.commits or options.each:
             return _many(options, screener, repo)
         if options.staged:
@@ -254,7 +256,7 @@ def _screener(options: argparse.Namespace, repo: Repository, base: str | None, *
     from codex_gate.screen import Screener
 
     with _in_force(options, repo, base) as (model, policy):
-        yield Screener(repo, model, thorough=thorough, lines=lines, policy=policy)
+        yield Screener(repo, model, thorough=thorough, lines=lines, policy=policy, with_diff=getattr(options, "format", None) == "html")
 
 
 @contextmanager

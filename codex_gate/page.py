@@ -51,18 +51,19 @@ def text(value: object) -> Html:
     return Html(escape(shown).replace(" %", "\u00a0%"))  # no line begins with a per cent sign
 
 
-def document(title: str, body: Iterable[Html], foot: str) -> str:
+def document(title: str, body: Iterable[Html], foot: str, style: str = "") -> str:
     """The whole page.
 
     Args:
         title: heading and name of the page.
         body: its parts, in order.
         foot: how the page was made, in small print.
+        style: our own rules for parts that STYLE does not know.
     """
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{text(title)}</h1>\n"
+        f"<title>{text(title)}</title>\n<style>{STYLE}{style}</style>\n</head>\n<body>\n<h1>{text(title)}</h1>\n"
         + "\n".join(body)
         + f"\n<footer>{text(foot)}</footer>\n</body>\n</html>\n"
     )

@@ -72,15 +72,18 @@ class Screener:
     not show anyway (reasons, complexity and files of a change at level low) is left out, which a hook feels.
     `policy` says which paths are looked at, what is said about them, and the noise budget.
     With `lines` every finding holds its so many riskiest changed lines, riskiest first, or with ALL_LINES every
-    one in the order of the diff.
+    one in the order of the diff. `with_diff` does the latter for the change alone, where the model can rank lines.
 
     Raises:
         UsageError: `lines` of a model that has no line ranker.
     """
 
-    def __init__(self, repo: Repository, model: Model, *, thorough: bool = True, lines: int | None = None, policy: Policy | None = None) -> None:
+    def __init__(
+        self, repo: Repository, model: Model, *, thorough: bool = True, lines: int | None = None, policy: Policy | None = None, with_diff: bool = False
+    ) -> None:
         self.thorough = thorough
         self.lines = lines
+        self.with_diff = with_diff
         self.repo = repo
         self.model = model
         self.policy = policy or Policy()
@@ -118,7 +121,9 @@ class Screener:
             change = self._finding(whole, self._past(index, whole, old), recent, limits, _headline(metas))
             rows = (row for row in self._walk_on(index, metas) if not self._is_outside(row.commit))
             commits = tuple(
-                _with_lines(self._brief(r.commit, r.features, self._seen(r.commit), self.model.risk(r.features), recent, limits), self._rank(r.commit))
+                _with_lines(
+                    self._brief(r.commit, r.features, self._seen(r.commit), self.model.risk(r.features), recent, limits), self._rank(r.commit, self.lines)
+                )
                 for r in rows
             )
             return self._report(scope, change, commits, limits, self._notices(index))
@@ -236,7 +241,7 @@ class Screener:
         """The measured rows with what was seen in place of their diffs, which are let go."""
         for commit, features in rows:
             wanted = commit.sha in asked
-            seen, lines = (self._seen(commit), self._rank(commit)) if wanted else (_Seen(_paths(commit)), None)
+            seen, lines = (self._seen(commit), self._rank(commit, self.lines)) if wanted else (_Seen(_paths(commit)), None)
             yield Commit(commit.sha, commit.parents, commit.author, commit.time, commit.utc_offset, commit.message), features, seen, lines
 
     def _noted(self, shas: Collection[str]) -> dict[str, float]:
@@ -353,7 +358,7 @@ class Screener:
         with LineCounts(self.repo) as line_count:
             features = extract(commit, past, line_count)
             finding = self._brief(commit, features, self._seen(commit), self.model.risk(features), recent, limits)
-            finding = replace(_with_lines(finding, self._rank(commit)), title=heading)
+            finding = replace(_with_lines(finding, self._rank(commit, ALL_LINES if self.with_diff else self.lines)), title=heading)
             if finding.level is Level.LOW and not self.thorough:
                 return finding
             measured = {**finding.features.values, "complexity_delta": self._complexity(commit)}
@@ -433,13 +438,13 @@ class Screener:
     def _ranker(self) -> localise.LineRanker | None:
         return localise.LineRanker.load(self.model.directory, self.model.manifest)
 
-    def _rank(self, commit: Commit) -> _Ranked | None:
+    def _rank(self, commit: Commit, wanted: int | None) -> _Ranked | None:
         """The lines that were asked for, and a notice where some of the change's lines were not looked at."""
-        if self.lines is None or self._ranker is None:
+        if wanted is None or self._ranker is None:
             return None
         scored = self._ranker.rank(commit.files)
         size = sum((f.added or 0) + (f.deleted or 0) for f in commit.files)
-        shown = scored if self.lines == ALL_LINES else localise.top(scored, self.lines)
+        shown = scored if wanted == ALL_LINES else localise.top(scored, wanted)
         capped = len(scored) >= localise.MAX_LINES < size
         return tuple(shown), (Notice("lines-cut", f"the first {localise.MAX_LINES:,} of {size:,} changed lines are ranked"),) if capped else ()
 

@@ -75,7 +75,23 @@ class Sarif:
         return sarif.render(report)
 
 
-REPORTERS: Final[Mapping[str, Reporter]] = {"terminal": Terminal(), "json": Json(), "jsonl": JsonLines(), "markdown": Markdown(), "sarif": Sarif()}
+class Page:
+    """One self-contained HTML page, with the changed lines where the findings hold them."""
+
+    def render(self, report: Report) -> str:
+        from codex_gate.reporters import html
+
+        return html.render(report)
+
+
+REPORTERS: Final[Mapping[str, Reporter]] = {
+    "terminal": Terminal(),
+    "json": Json(),
+    "jsonl": JsonLines(),
+    "markdown": Markdown(),
+    "sarif": Sarif(),
+    "html": Page(),
+}
 
 
 def render(name: str, report: Report, *, width: int = 80, colour: bool = False, rich: bool = False) -> str:
