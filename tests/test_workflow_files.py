@@ -1,0 +1,213 @@
+"""Workflows of this repository and in examples/: valid, pinned, with no more rights than they use; what they run exists."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codex_gate import cli, scaffold, workflows, yaml_text
+from codex_gate.scaffold import PIECES, written
+
+ROOT = Path(__file__).parents[1]
+OWN = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+EXAMPLES = sorted((ROOT / "examples").rglob("*.yml"))
+FILES = [*OWN, *EXAMPLES]
+NAMES = [path.relative_to(ROOT).as_posix() for path in FILES]
+
+
+def tool(name: str) -> str:
+    """A program of the test environment, or the test is skipped."""
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.is_file() else shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed (the group of optional test tools); the workflows are not validated by it")
+    return found
+
+
+def loaded(path: Path) -> Any:
+    return yaml_text.values(path.read_text("utf-8"), path.name)
+
+
+def steps(path: Path) -> list[dict[str, Any]]:
+    return [step for job in loaded(path)["jobs"].values() for step in job["steps"]]
+
+
+def test_they_are_all_there() -> None:
+    assert {path.name for path in OWN} >= {"test.yml", "codex-gate.yml", "retrain.yml", "release.yml"}
+    assert {"examples/forks/screen.yml", "examples/forks/comment.yml", "examples/codex-gate.yml"} <= set(NAMES)
+
+
+def test_they_are_valid_by_githubs_schema() -> None:
+    done = subprocess.run([tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", *map(str, FILES)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_zizmor_finds_nothing_of_weight(tmp_path: Path) -> None:
+    """What init writes as well; below medium it advises, for example a newer spelling of `./`."""
+    written_one = tmp_path / "codex-gate.yml"
+    written_one.write_text(written(PIECES["workflow"]), "utf-8")
+    command = [tool("zizmor"), "--offline", "--no-progress", "--min-severity", "medium", *map(str, FILES), str(written_one)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_ignore_has_its_reason() -> None:
+    for path in FILES:
+        for mark in re.findall(r"zizmor: ignore\[[\w-]+\](.*)", path.read_text("utf-8")):
+            assert len(mark.split()) >= 4, path.name
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_actions_of_others_are_pinned_and_ours_is_named_by_one_constant(path: Path) -> None:
+    for line in path.read_text("utf-8").splitlines():
+        if uses := re.search(r"uses: (\S+)(.*)", line):
+            name, comment = uses.groups()
+            assert name in ("./", scaffold.ACTION) or (re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", name) and re.match(r" # v\d+\.\d+\.\d+$", comment)), line
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_rights_are_given_to_jobs_alone_and_time_is_bounded(path: Path) -> None:
+    whole = loaded(path)
+    assert whole["permissions"] == {} and "concurrency" in whole
+    for job in whole["jobs"].values():
+        assert job["permissions"] and int(job["timeout-minutes"]) <= 60
+    for step in steps(path):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] == "false"
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_no_expression_stands_in_a_script(path: Path) -> None:
+    for step in steps(path):
+        script = step.get("run", "")
+        assert "${{" not in script
+        done = subprocess.run(["bash", "-n"], input=script.encode(), capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_doctor_finds_nothing_missing(path: Path) -> None:
+    found = workflows.lacks(path.read_text("utf-8"), path.name, own_action=True)
+    assert not found
+
+
+def test_commands_in_the_workflows_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    from automl_codex import cli as training
+
+    ran = 0
+    for path in FILES:
+        for program, parser in (("codex-gate", cli._parser()), ("automl-codex", training._parser())):
+            for call in re.findall(rf"(?m)(?:^\s*|; |&& ){program} ([^>|;&\n`]+)", "\n".join(step.get("run", "") for step in steps(path))):
+                try:
+                    parser.parse_args(call.split())
+                except SystemExit:
+                    pytest.fail(f"{path.name}: {program} {call}: {capsys.readouterr().err}")
+                ran += 1
+    assert ran >= 3
+
+
+def test_the_first_example_is_what_init_writes() -> None:
+    assert (ROOT / "examples" / "codex-gate.yml").read_text("utf-8") == written(PIECES["workflow"]).partition("\n")[2]
+
+
+def test_the_recipe_is_that_of_the_shipped_model() -> None:
+    script = (ROOT / ".github" / "workflows" / "retrain.yml").read_text("utf-8")
+    (call,) = re.findall(r"automl-codex train [^>\n]+", script)
+    assert f"`{call.strip()}`" in (ROOT / "models" / "MODEL_CARD.md").read_text("utf-8")
+
+
+# -- the release ---------------------------------------------------------------------------------------
+
+
+def test_a_release_needs_its_version_and_its_section(tmp_path: Path) -> None:
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        import release
+    finally:
+        sys.path.pop(0)
+    (tmp_path / "codex_gate").mkdir()
+    (tmp_path / "codex_gate" / "__init__.py").write_text('__version__ = "1.2.3"\n')
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n- new\n\n## 1.2.3 (2030-01-01)\n\n- done\n\n## 1.2.2\n\n- old\n")
+    assert release.faults(tmp_path, "v1.2.3") == []
+    assert release.notes(tmp_path, "v1.2.3") == "- done"
+    assert [fault.split()[0] for fault in release.faults(tmp_path, "v9.9.9")] == ["the", "CHANGELOG.md"]
+    assert release.main(["check"]) == 2 and release.main(["check", "v999.0.0"]) == 2
+    assert release.version(ROOT) == scaffold.__version__
+
+
+# -- the comment on a pull request from a fork ---------------------------------------------------------
+
+GH = """#!/usr/bin/env python3
+import json, os, sys
+with open(os.environ["CALLS"], "a") as log: log.write(json.dumps(sys.argv[1:]) + "\\n")
+target = next((word for word in sys.argv if word.startswith("repos/")), "")
+if "/pulls?" in target: print(os.environ["NUMBER"])
+elif "--jq" in sys.argv and "/comments" in target: print(os.environ["OLD"])
+"""
+
+
+def forked(folder: Path, report: bytes, number: str = "7", old: str = "") -> tuple[int, list[list[str]]]:
+    """Exit code and calls of the second half, with `gh` replaced by a program that notes them."""
+    if shutil.which("jq") is None:
+        pytest.skip("jq is not on PATH (GitHub's runners have it): the script that reads the report cannot be run")
+    (script,) = (step["run"] for step in steps(ROOT / "examples" / "forks" / "comment.yml") if "run" in step)
+    (folder / "report").mkdir()
+    (folder / "report" / "report.json").write_bytes(report)
+    (folder / "bin").mkdir()
+    (folder / "bin" / "gh").write_text(GH)
+    (folder / "bin" / "gh").chmod(0o755)
+    log = folder / "calls"
+    log.touch()
+    more = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "CALLS": str(log), "NUMBER": number, "OLD": old}
+    more |= {"GITHUB_REPOSITORY": "acme/x", "HEAD_SHA": "a" * 40, "RUN": "https://example.org/run", "GH_TOKEN": "t"}
+    done = subprocess.run(["bash", "-e", "-c", script], cwd=folder, env={**os.environ, **more}, capture_output=True)
+    return done.returncode, [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def wrote(calls: list[list[str]]) -> list[list[str]]:
+    return [call for call in calls if "--method" in call]
+
+
+def test_a_fork_gets_one_comment_of_our_own_words(tmp_path: Path) -> None:
+    code, calls = forked(tmp_path, json.dumps({"change": {"level": "high", "risk": 0.4127, "title": "<img> @everyone"}}).encode())
+    assert code == 0
+    ((*_, body),) = wrote(calls)
+    assert "41 % risk – high" in body and "everyone" not in body
+    assert "POST" in wrote(calls)[0]
+
+
+@pytest.mark.parametrize(("level", "old", "method"), [("high", "99", "PATCH"), ("low", "99", "PATCH"), ("low", "", None), ("unknown", "", None)])
+def test_a_comment_is_updated_and_a_quiet_change_gets_none(tmp_path: Path, level: str, old: str, method: str | None) -> None:
+    code, calls = forked(tmp_path, json.dumps({"change": {"level": level, "risk": 0.1}}).encode(), old=old)
+    assert code == 0
+    assert [call[call.index("--method") + 1] for call in wrote(calls)] == ([method] if method else [])
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        b"",
+        b"[]",
+        b'{"change": {"level": "owned\\n::error::", "risk": 0.5}}',
+        b'{"change": {"level": "high", "risk": "0.5; rm"}}',
+        b'{"change": {"level": "high", "risk": 7}}',
+        b" " * 5_000_001,
+    ],
+    ids=["empty", "list", "level", "risk", "range", "size"],
+)
+def test_a_hostile_report_writes_nothing(tmp_path: Path, report: bytes) -> None:
+    code, calls = forked(tmp_path, report)
+    assert code != 0 and wrote(calls) == []
+
+
+def test_a_pull_request_that_is_gone_ends_well(tmp_path: Path) -> None:
+    code, calls = forked(tmp_path, b'{"change": {"level": "high", "risk": 0.5}}', number="")
+    assert code == 0 and wrote(calls) == []
