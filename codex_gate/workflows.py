@@ -18,6 +18,7 @@ _NO: Final = ("false", "no", "off", "0", "never")
 _RANK: Final = {"none": 0, "read": 1, "write": 2}
 _WHY: Final = {
     "contents": "without it the checkout fails",
+    "actions": "without it the other run's file cannot be fetched",
     "pull-requests": "without it there is no comment",
     "checks": "without it there is no check run",
     "security-events": "without it code scanning takes no SARIF",
@@ -79,14 +80,16 @@ def _job(key: str, job: Mapping[str, Any], whole: Mapping[str, Any], own_action:
     action = next((step for step in _steps(job) if _is_action(step, own_action)), None)
     inputs = action.get("with") if action is not None else {}
     inputs = inputs if isinstance(inputs, dict) else {}
-    yield from _permissions(key, job.get("permissions", whole.get("permissions")), inputs, comments=action is not None)
-    yield from _history(key, job)
+    shows = "report" in inputs  # the report of another run is shown: nothing is checked out, nothing is screened
+    yield from _permissions(key, job.get("permissions", whole.get("permissions")), inputs, comments=action is not None, reads=not shows)
+    if not shows:
+        yield from _history(key, job)
     if action is not None and "token" in inputs:
         yield from _token(key, str(inputs["token"]))
 
 
-def _permissions(key: str, given: Any, inputs: Mapping[str, Any], *, comments: bool) -> Iterator[Lack]:
-    needed = {"contents": "read"}
+def _permissions(key: str, given: Any, inputs: Mapping[str, Any], *, comments: bool, reads: bool) -> Iterator[Lack]:
+    needed = {"contents": "read"} if reads else {"actions": "read"}
     if comments:
         needed |= {"pull-requests": "write"} if _wanted(inputs, "comment", True) or _wanted(inputs, "labels", False) else {}
         needed |= {"checks": "write"} if _wanted(inputs, "check", True) else {}

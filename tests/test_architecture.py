@@ -183,7 +183,7 @@ def fenced(path: Path) -> Iterator[str]:
                 yield text
 
 
-DOCUMENTS = sorted({ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")})
+DOCUMENTS = sorted({ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "RELEASING.md", *(ROOT / "docs").glob("*.md")})
 PLACEHOLDER = {"BASE..HEAD": "main..HEAD", "FILE|-": "-", "SHA": "HEAD", "FILE": "list", "DIR": ".", "LEVEL": "high", "PATH": "."}
 
 
@@ -231,6 +231,26 @@ def test_the_quick_start_is_two_commands_that_exist() -> None:
     assert [block.strip() for block in blocks] == ["sh scripts/try", "sh scripts/test"]
     for block in blocks:
         assert (ROOT / block.split()[1]).is_file()
+
+
+def test_every_figure_of_the_landing_page_stands_in_the_document_beside_it() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    rows = [row for row in text[text.index("## What it is worth") :].partition("\n## ")[0].splitlines() if "](" in row]
+    assert len(rows) >= 8
+    for row in rows:
+        (target,) = re.findall(r"\]\(([^)]+)\)", row)
+        figures = re.findall(r"\*\*([^*]+)\*\*", row)
+        assert figures
+        for figure in figures:
+            assert figure in (ROOT / target).read_text("utf-8"), f"{figure} is not in {target}: {row}"
+
+
+def test_the_published_name_is_the_one_constant() -> None:
+    from codex_gate.scaffold import REPOSITORY
+
+    for path in DOCUMENTS:
+        named = re.findall(r"(?i)\b([\w.-]+/codex-gate)(?:@|\s|$|`)", path.read_text("utf-8"))
+        assert {name for name in named if name.lower() == REPOSITORY} <= {REPOSITORY}, path.name
 
 
 def test_ci_runs_the_documented_test_command() -> None:

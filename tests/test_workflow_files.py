@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
 import subprocess
@@ -143,71 +141,15 @@ def test_a_release_needs_its_version_and_its_section(tmp_path: Path) -> None:
     assert release.version(ROOT) == scaffold.__version__
 
 
-# -- the comment on a pull request from a fork ---------------------------------------------------------
-
-GH = """#!/usr/bin/env python3
-import json, os, sys
-with open(os.environ["CALLS"], "a") as log: log.write(json.dumps(sys.argv[1:]) + "\\n")
-target = next((word for word in sys.argv if word.startswith("repos/")), "")
-if "/pulls?" in target: print(os.environ["NUMBER"])
-elif "--jq" in sys.argv and "/comments" in target: print(os.environ["OLD"])
-"""
-
-
-def forked(folder: Path, report: bytes, number: str = "7", old: str = "") -> tuple[int, list[list[str]]]:
-    """Exit code and calls of the second half, with `gh` replaced by a program that notes them."""
-    if shutil.which("jq") is None:
-        pytest.skip("jq is not on PATH (GitHub's runners have it): the script that reads the report cannot be run")
-    (script,) = (step["run"] for step in steps(ROOT / "examples" / "forks" / "comment.yml") if "run" in step)
-    (folder / "report").mkdir()
-    (folder / "report" / "report.json").write_bytes(report)
-    (folder / "bin").mkdir()
-    (folder / "bin" / "gh").write_text(GH)
-    (folder / "bin" / "gh").chmod(0o755)
-    log = folder / "calls"
-    log.touch()
-    more = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "CALLS": str(log), "NUMBER": number, "OLD": old}
-    more |= {"GITHUB_REPOSITORY": "acme/x", "HEAD_SHA": "a" * 40, "RUN": "https://example.org/run", "GH_TOKEN": "t"}
-    done = subprocess.run(["bash", "-e", "-c", script], cwd=folder, env={**os.environ, **more}, capture_output=True)
-    return done.returncode, [json.loads(line) for line in log.read_text().splitlines()]
-
-
-def wrote(calls: list[list[str]]) -> list[list[str]]:
-    return [call for call in calls if "--method" in call]
-
-
-def test_a_fork_gets_one_comment_of_our_own_words(tmp_path: Path) -> None:
-    code, calls = forked(tmp_path, json.dumps({"change": {"level": "high", "risk": 0.4127, "title": "<img> @everyone"}}).encode())
-    assert code == 0
-    ((*_, body),) = wrote(calls)
-    assert "41 % risk – high" in body and "everyone" not in body
-    assert "POST" in wrote(calls)[0]
-
-
-@pytest.mark.parametrize(("level", "old", "method"), [("high", "99", "PATCH"), ("low", "99", "PATCH"), ("low", "", None), ("unknown", "", None)])
-def test_a_comment_is_updated_and_a_quiet_change_gets_none(tmp_path: Path, level: str, old: str, method: str | None) -> None:
-    code, calls = forked(tmp_path, json.dumps({"change": {"level": level, "risk": 0.1}}).encode(), old=old)
-    assert code == 0
-    assert [call[call.index("--method") + 1] for call in wrote(calls)] == ([method] if method else [])
-
-
-@pytest.mark.parametrize(
-    "report",
-    [
-        b"",
-        b"[]",
-        b'{"change": {"level": "owned\\n::error::", "risk": 0.5}}',
-        b'{"change": {"level": "high", "risk": "0.5; rm"}}',
-        b'{"change": {"level": "high", "risk": 7}}',
-        b" " * 5_000_001,
-    ],
-    ids=["empty", "list", "level", "risk", "range", "size"],
-)
-def test_a_hostile_report_writes_nothing(tmp_path: Path, report: bytes) -> None:
-    code, calls = forked(tmp_path, report)
-    assert code != 0 and wrote(calls) == []
-
-
-def test_a_pull_request_that_is_gone_ends_well(tmp_path: Path) -> None:
-    code, calls = forked(tmp_path, b'{"change": {"level": "high", "risk": 0.5}}', number="")
-    assert code == 0 and wrote(calls) == []
+def test_inputs_and_outputs_in_the_examples_are_those_of_the_action() -> None:
+    path = ROOT / "action.yml"
+    if not path.is_file():
+        pytest.skip("there is no action.yml in this tree, so its inputs cannot be compared")
+    action, used = loaded(path), 0
+    for file in FILES:
+        for step in steps(file):
+            if step.get("uses") in ("./", scaffold.ACTION):
+                assert set(step.get("with", {})) <= set(action["inputs"]), file.name
+                used += len(step.get("with", {}))
+        assert set(re.findall(r"steps\.gate\.outputs\.([\w-]+)", file.read_text("utf-8"))) <= set(action["outputs"]), file.name
+    assert used >= 5

@@ -115,6 +115,14 @@ def test_a_run_step_counts_and_needs_to_write_nothing() -> None:
     assert list(found(text.replace("{fetch-depth: 0}", "{}"))) == ["history"]
 
 
+def test_a_job_that_shows_the_report_of_another_run_needs_no_history() -> None:
+    text = SOUND.replace("      - uses: actions/checkout@v7\n        with: {fetch-depth: 0}\n", "").replace(
+        "codex-gate@v1", "codex-gate@v1\n        with: {report: x.json}"
+    )
+    assert "actions: read" in found(text)["permissions"].text
+    assert lacks(text.replace("{contents: read, pull", "{actions: read, pull"), "x.yml") == []
+
+
 def test_its_own_repository_runs_it_by_path() -> None:
     text = SOUND.replace("owner/codex-gate@v1", "./")
     assert lacks(text, "x.yml") is None
