@@ -127,21 +127,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(explain)
     explain.set_defaults(run=_explain)
 
-    init = commands.add_parser(
-        "init",
-        help="write the workflow and the configuration into this repository",
-        description="Writes .github/workflows/codex-gate.yml and .codex-gate.yaml; what is there already is left alone.",
-        epilog="exit codes: 0 done, 2 wrong use, 3 internal error, 5 done in part: the hooks entry must be added by hand",
-    )
+    init = commands.add_parser("init", help="write the workflow and the configuration into this repository; what is there already is left alone")
+    init.epilog = "exit codes: 0 done, 2 wrong use, 3 internal error, 5 done in part: the hooks entry must be added by hand"
     init.add_argument("--dry-run", action="store_true", help="show what would be written, and write nothing")
     init.add_argument("--pre-commit", action="store_true", help="the hooks too, as an entry of .pre-commit-config.yaml")
     init.add_argument("--action", metavar="OWNER/NAME@REF", help="the action that the workflow runs (default: the published one)")
     _add_place(init)
     init.set_defaults(run=_init)
 
-    uninstall = commands.add_parser(
-        "uninstall", help="remove what init wrote", description="Removes the files that init wrote, and its hooks entry, where nobody has changed them."
-    )
+    uninstall = commands.add_parser("uninstall", help="remove what init wrote, where nobody has changed it")
     uninstall.add_argument("--dry-run", action="store_true", help="show what would be removed, and remove nothing")
     _add_place(uninstall)
     uninstall.set_defaults(run=_uninstall)
@@ -528,31 +522,20 @@ def _phase(what: str, done: int, of: int) -> None:
 
 def _init(options: argparse.Namespace) -> int:
     from codex_gate import scaffold
+    from codex_gate.git import Repository
 
-    repo, top = _work_tree(options)
-    steps = scaffold.plan(top, ("workflow", "config", *(("pre-commit",) if options.pre_commit else ())), options.action or scaffold.ACTION)
-    print("\n".join(scaffold.done(top, steps, dry_run=options.dry_run)))
-    if not options.dry_run:
-        print("\n".join(["", *scaffold.next_steps(steps, repo.has_remote(), options.repository.resolve() == top.resolve())]))
-    return 5 if any(step.blocked for step in steps) else 0
+    repo = Repository.discover(options.repository, os.environ)
+    text, code = scaffold.init(repo, options.repository, options.action or scaffold.ACTION, pre_commit=options.pre_commit, dry_run=options.dry_run)
+    print(text)
+    return code
 
 
 def _uninstall(options: argparse.Namespace) -> int:
     from codex_gate import scaffold
-
-    _, top = _work_tree(options)
-    steps = scaffold.removal(top)
-    print("\n".join(scaffold.done(top, steps, dry_run=options.dry_run)) or "nothing that init writes is here")
-    return 0
-
-
-def _work_tree(options: argparse.Namespace) -> tuple[Repository, Path]:
     from codex_gate.git import Repository
 
-    repo = Repository.discover(options.repository, os.environ)
-    if repo.top is None:
-        raise UsageError(f"{repo.git_dir} has no work tree to write into; run this in a clone of it")
-    return repo, repo.top
+    print(scaffold.uninstall(Repository.discover(options.repository, os.environ), dry_run=options.dry_run))
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -575,9 +558,7 @@ def _doctor(options: argparse.Namespace) -> int:
     except GateError:
         pass  # no repository: the examination says so
     for check in (*examine(options.repository, os.environ, directory), *configuration):
-        print(f"{check.state:4}  {check.what:13} {visible(check.found)}")
-        if check.paste:
-            print("".join(f"      | {visible(line)}\n" for line in check.paste.splitlines()), end="")
+        print("\n".join((f"{check.state:4}  {check.what:13} {visible(check.found)}", *(f"      | {visible(line)}" for line in check.paste.splitlines()))))
         failed |= check.state == "fail"
     return 2 if failed else 0
 

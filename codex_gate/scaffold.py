@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from codex_gate import __version__, precommit
 from codex_gate.config import FILE as CONFIG
 from codex_gate.errors import ConfigError, UsageError
+from codex_gate.git import Repository
 
 REPOSITORY: Final = "owner/codex-gate"  # where the action and the hooks are published; RELEASING.md says when it changes
 ACTION: Final = f"{REPOSITORY}@v1"
@@ -54,6 +55,36 @@ class Step(NamedTuple):
     note: str
     text: str | None = None
     blocked: bool = False
+
+
+def init(repo: Repository, typed_at: Path, action: str, *, pre_commit: bool, dry_run: bool) -> tuple[str, int]:
+    """Write what is missing; what to tell, and the exit code: 0, or 5 where the hooks entry must be added by hand.
+
+    Raises:
+        UsageError: a place that cannot be read or written, an `action` that is none, or no work tree.
+    """
+    top = _work_tree(repo)
+    steps = plan(top, ("workflow", "config", *(("pre-commit",) if pre_commit else ())), action)
+    lines = done(top, steps, dry_run=dry_run)
+    if not dry_run:
+        lines += ["", *next_steps(steps, repo.has_remote(), typed_at.resolve() == top.resolve())]
+    return "\n".join(lines), 5 if any(step.blocked for step in steps) else 0
+
+
+def uninstall(repo: Repository, *, dry_run: bool) -> str:
+    """Remove what is ours; what to tell.
+
+    Raises:
+        UsageError: a place that cannot be read or written, or no work tree.
+    """
+    top = _work_tree(repo)
+    return "\n".join(done(top, removal(top), dry_run=dry_run)) or "nothing that init writes is here"
+
+
+def _work_tree(repo: Repository) -> Path:
+    if repo.top is None:
+        raise UsageError(f"{repo.git_dir} has no work tree to write into; run this in a clone of it")
+    return repo.top
 
 
 def check_action(action: str) -> str:

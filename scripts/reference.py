@@ -123,6 +123,10 @@ def _settings() -> Iterator[str]:
 
 
 def _values(about: dict[str, Any]) -> str:
+    if about.get("type") == "boolean":
+        return "`true`, `false`"
+    if about.get("type") == "integer":
+        return "whole number" + (f", {about['minimum']} to {about['maximum']}" if "minimum" in about and "maximum" in about else "")
     if "enum" in about:
         return ", ".join(f"`{value}`" for value in about["enum"])
     kinds = [about, *about.get("oneOf", ())]
