@@ -345,8 +345,8 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
 
     from codex_gate.types import Report, Thresholds
 
-    progress = _progress if sys.stderr.isatty() and not sys.stdout.isatty() else lambda done, of: None
-    findings = screener.many(shas, progress)
+    shows = sys.stderr.isatty() and not sys.stdout.isatty()
+    findings = screener.many(shas, (lambda done, of: _phase("commits", done, of)) if shows else lambda done, of: None)
     if (options.format or ("terminal" if sys.stdout.isatty() else "jsonl")) == "jsonl":
         return _stream(options, findings, screener)
     rows = tuple(findings)
@@ -406,10 +406,6 @@ def _sink(options: argparse.Namespace) -> Iterator[IO[str]]:
             with suppress(OSError):
                 part.unlink()
         raise
-
-
-def _progress(done: int, of: int) -> None:
-    print(f"\r{done:,} of {of:,} commits", end="\n" if done >= of else "", file=sys.stderr, flush=True)
 
 
 def _render(options: argparse.Namespace, report: Report) -> str:

@@ -245,12 +245,11 @@ def test_every_figure_of_the_landing_page_stands_in_the_document_beside_it() -> 
             assert figure in (ROOT / target).read_text("utf-8"), f"{figure} is not in {target}: {row}"
 
 
-def test_the_published_name_is_the_one_constant() -> None:
+def test_the_landing_page_names_the_published_repository() -> None:
     from codex_gate.scaffold import REPOSITORY
 
-    for path in DOCUMENTS:
-        named = re.findall(r"(?i)\b([\w.-]+/codex-gate)(?:@|\s|$|`)", path.read_text("utf-8"))
-        assert {name for name in named if name.lower() == REPOSITORY} <= {REPOSITORY}, path.name
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert f"git+https://github.com/{REPOSITORY}\n" in text and f"repo: https://github.com/{REPOSITORY}\n" in text
 
 
 def test_ci_runs_the_documented_test_command() -> None:
