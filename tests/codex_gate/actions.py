@@ -98,7 +98,7 @@ class Step:
         return found
 
 
-def payload(base: str, head: str, **more: Any) -> dict[str, Any]:
+def payload(base: str, head: str, /, **more: Any) -> dict[str, Any]:
     """The event of pull request 7."""
     mine = {
         "number": 7,
