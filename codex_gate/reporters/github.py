@@ -86,19 +86,21 @@ class Api:
             came = self._once(method, address, body)
             if isinstance(came, Answer):
                 return came
-            error, wait = came
-            if wait is not None:
-                wait, limits = max(wait, SECONDARY_S * 2**limits) if wait == SECONDARY_S else wait, limits + 1
+            error, named = came
+            wait = None
+            if named is not None:
+                wait, limits = named or SECONDARY_S * 2**limits, limits + 1
             elif error.status in (0, 500, 502, 503, 504) and again and failures < MAX_FAILURES:
                 wait, failures = float(2**failures), failures + 1
-            if wait is None or self.clock() + wait > self._until:
-                if (error.status == 0 and again) or wait is not None:
-                    self._lost = error
-                raise error
-            self.sleep(wait)
+            if wait is not None and self.clock() + wait <= self._until:
+                self.sleep(wait)
+                continue
+            if wait is not None or (error.status == 0 and again):
+                self._lost = error
+            raise error
 
     def _once(self, method: str, address: str, body: object) -> Answer | tuple[ApiError, float | None]:
-        """What came of one request; with an error the seconds that a limit asks us to wait."""
+        """What came of one request; with an error the seconds that a limit asks us to wait, 0 where it names no time."""
         headers = {
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": "2022-11-28",
@@ -180,15 +182,15 @@ def _following(link: str) -> str | None:
 
 
 def _limit(status: int, headers: Mapping[str, str], reason: str, now: float) -> float | None:
-    """Seconds until a limit lets us on, None when it is no limit."""
+    """Seconds until a limit lets us on, 0 where it does not say, None when it is no limit."""
     if status not in (403, 429):
         return None
     after, reset = headers.get("Retry-After", ""), headers.get("x-ratelimit-reset", "")
     if after.isascii() and after.isdigit():
-        return float(after)
+        return max(1.0, float(after))
     if headers.get("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit():
         return max(1.0, float(reset) - now)
-    return SECONDARY_S if status == 429 or "secondary rate limit" in reason.lower() else None
+    return 0.0 if status == 429 or "secondary rate limit" in reason.lower() else None
 
 
 # -- what is said --------------------------------------------------------------------------------------

@@ -194,6 +194,16 @@ def test_no_token_and_no_library_are_sentences(step: Steps, monkeypatch: pytest.
     assert "codex-gate[github]" in this.summary
 
 
+def test_without_a_token_no_socket_is_opened(step: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    this = step(environ={"INPUT_TOKEN": ""})
+    monkeypatch.setattr("socket.socket", refuse)
+    assert this.run() == 0
+    assert this.outputs["level"] == "critical"
+
+
 def test_the_token_is_nowhere(step: Steps, hub: GitHub) -> None:
     this = step()
     this.run()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import gzip
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -200,6 +203,34 @@ def test_a_server_that_is_down_costs_seconds(clock: Clock) -> None:
         with pytest.raises(ApiError, match="no answer"):
             github.say(api, TARGET, body("1"), loud=True)
     assert clock.slept == [1.0, 2.0, 4.0]
+
+
+def test_a_limit_without_a_time_is_waited_for_longer_each_time(hub: GitHub, clock: Clock) -> None:
+    api = connect(hub, clock, budget_s=300)
+    hub.fail("GET", "/comments", *[Fault(429)] * 2)
+    assert github.say(api, TARGET, body("1"), loud=True) == "created"
+    assert clock.slept == [60.0, 120.0]
+
+
+def test_an_answer_that_never_ends_is_given_up(clock: Clock) -> None:
+    """A byte at a time would outlive every timeout of a single read."""
+
+    def drip(server: socket.socket) -> None:
+        peer, _ = server.accept()
+        with peer, suppress(OSError):  # the other side has had enough
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            while True:
+                peer.sendall(b" ")
+                clock.time += 5
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        api = Api(f"http://127.0.0.1:{server.getsockname()[1]}", "ghs_x", clock=clock, sleep=clock.sleep)
+        with pytest.raises(ApiError, match="no answer"):
+            api.call("POST", "/x", {}, again=False)
+        thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_a_server_that_does_not_answer_is_given_up(hub: GitHub, clock: Clock) -> None:
