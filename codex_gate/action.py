@@ -7,21 +7,25 @@ everything stands in the summary.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Final
 
-from codex_gate import config, deepen, event, model
+from codex_gate import config, deepen, event, model, reread
 from codex_gate.delivery import Delivery, Run
-from codex_gate.errors import ConfigError, GateError
+from codex_gate.errors import ConfigError, GateError, UsageError
 from codex_gate.git import Repository
-from codex_gate.policy import Policy
+from codex_gate.hook import speaks
+from codex_gate.policy import Limits, Policy
 from codex_gate.reporters import comment, workflow
+from codex_gate.reporters.comment import Trust
 from codex_gate.screen import Screener
-from codex_gate.types import Level, Notice
+from codex_gate.types import Level, Notice, Report
 
+_RECENT: Final = 30  # changes in the plot of the step summary (chosen)
 KEYS: Final = ("fail-on", "noise-budget", "comment", "annotations", "check", "sarif", "labels", "models", "paths")
 """Inputs that are keys of the configuration too, and go before it."""
 
@@ -39,7 +43,7 @@ def run(this: Run, today: date) -> int:
         this.append("GITHUB_STEP_SUMMARY", f"### codex-gate\n\n{why}\n")
         return 0
     try:
-        return _screened(this, happened, today)
+        return _shown_again(this, happened) if happened.name == "workflow_run" else _screened(this, happened, today)
     except GateError as error:
         text = f"nothing was screened: {error}"
         this.append("GITHUB_STEP_SUMMARY", comment.failure(text))
@@ -76,7 +80,50 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
         screener = Screener(repo, chosen, thorough=True, policy=Policy(settings, today))
         report = screener.range(change.base, change.head, change.scope) if change.base else screener.commit(change.head, change.scope)
         report = replace(report, notices=(*report.notices, *happened.notices, *lacking))
-        return Delivery(this, happened, change, screener, report, settings).deliver()
+        tripped = screener.policy.tripped(report.change) if report.change is not None else ""
+        recent = screener.trend(change.base, _RECENT) if change.base else screener.trend(change.head, _RECENT + 1)[:-1]
+        loud = speaks(report, screener.policy)
+        return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, tripped, tuple(recent)).deliver()
+
+
+def _shown_again(this: Run, happened: event.Event) -> int:
+    """The report that a pull request's own read-only job has left, put where people see it; only its fields come through."""
+    from codex_gate.reporters.github import ApiError, pull_of
+
+    this.gated = False
+    if not happened.source or happened.head is None or not happened.repository:
+        raise UsageError("the workflow that ended was none of a pull request; there is nothing to show")
+    found = reread.report(_left_behind(this.given("report")))
+    settings = config.load(None, this.environ, {key: this.given(key) for key in KEYS if this.given(key)}, "the input")
+    try:
+        number = pull_of(this.api(), happened.repository, happened.source, happened.head)
+    except ApiError as error:
+        raise UsageError(f"the pull request cannot be found: {error}") from error
+    if not number:
+        raise UsageError("no open pull request has the commit that was screened as its head; a newer run will tell")
+    limits = Limits(settings.comment, settings.fail_on)
+    loud = any(limits.speaks(f.level) for f in (found.change, *found.commits) if f is not None)
+    source = Notice("reread", "this was screened in the pull request's own job, with a token that can only read, and is shown as that job left it")
+    pull = replace(happened, name="pull_request", number=number)
+    return Delivery(this, pull, happened.head, replace(found, notices=(*found.notices, source)), settings, Trust(None, 0, 0), loud).deliver()
+
+
+def _left_behind(name: str) -> bytes:
+    """What a file of the artifact holds; a link could lead anywhere."""
+    path = Path(name)
+    try:
+        if not name or path.is_symlink() or not path.is_file():
+            raise UsageError(f"the input report names no file: {name or 'it is empty'}")
+        with path.open("rb") as stream:
+            return stream.read(reread.MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the report {name} cannot be read: {error}") from error
+
+
+def _trust(chosen: model.Model, report: Report) -> Trust:
+    values = report.change.features.values if report.change is not None else {}
+    unknown = sum(math.isnan(values[name]) for name in chosen.feature_names if name in values)
+    return Trust(chosen.typical_error, unknown, len(chosen.feature_names))
 
 
 def _repository(this: Run) -> tuple[Repository, tuple[Notice, ...]]:

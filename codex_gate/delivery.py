@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from codex_gate import config
-from codex_gate.event import Change, Event
-from codex_gate.hook import speaks
+from codex_gate.event import Event
 from codex_gate.reporters import REPORTERS, comment, render, wording, workflow
 from codex_gate.reporters.markdown import Links
-from codex_gate.screen import Screener
 from codex_gate.types import Level, Report
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
     Connect = Callable[[str, str], Api]
 
-_RECENT: Final = 30  # changes in the plot of the step summary (chosen)
 _PERMISSIONS: Final = {
     "comment": "pull-requests: write",
     "check run": "checks: write",
@@ -50,6 +47,17 @@ class Run:
         """An input of the Action, "" when it was not given."""
         return self.environ.get(f"INPUT_{name.upper().replace('-', '_')}", "").strip()
 
+    def api(self) -> Api:
+        """An interface to GitHub with the token that was given.
+
+        Raises:
+            ModuleNotFoundError: the extra [github] is not installed.
+        """
+        from codex_gate.reporters.github import Api, proxy_for
+
+        url, token = self.environ.get("GITHUB_API_URL") or "https://api.github.com", self.given("token")
+        return self.connect(url, token) if self.connect else Api(url, token, proxy_for(url, self.environ))
+
     def append(self, variable: str, text: str) -> None:
         """Add text to the file of the runner that a variable names; where there is none it goes nowhere."""
         if path := self.environ.get(variable):
@@ -66,10 +74,13 @@ class Delivery:
 
     run: Run
     event: Event
-    change: Change
-    screener: Screener
+    head: str
     report: Report
     settings: config.Settings
+    trust: comment.Trust
+    is_loud: bool
+    tripped: str = ""
+    recent: tuple[float, ...] = ()
 
     def deliver(self) -> int:
         """Tell everybody; returns the exit code: 1 when the gate tripped."""
@@ -81,28 +92,13 @@ class Delivery:
         return 1 if self.tripped else 0
 
     @cached_property
-    def is_loud(self) -> bool:
-        return speaks(self.report, self.screener.policy)
-
-    @cached_property
-    def tripped(self) -> str:
-        return self.screener.policy.tripped(self.report.change) if self.report.change is not None else ""
-
-    @cached_property
     def places(self) -> list[workflow.Annotation]:
         found = self.report.change
         return workflow.points(found, self.settings.annotations) if found is not None and self.is_loud else []
 
     @cached_property
     def links(self) -> Links | None:
-        return Links(f"{self.event.server}/{self.event.repository}", self.change.head) if self.event.repository else None
-
-    @cached_property
-    def trust(self) -> comment.Trust:
-        names = self.screener.model.feature_names
-        values = self.report.change.features.values if self.report.change is not None else {}
-        unknown = sum(values[name] != values[name] for name in names if name in values)  # NaN
-        return comment.Trust(self.screener.model.typical_error, unknown, len(names))
+        return Links(f"{self.event.server}/{self.event.repository}", self.head) if self.event.repository else None
 
     def _write_files(self) -> dict[str, Path]:
         """The report for later steps, by format, in a directory of its own."""
@@ -127,13 +123,13 @@ class Delivery:
             self.run.undone.append(f"no {' and no '.join(wanted)}: {'the input token is empty' if repository else 'GITHUB_REPOSITORY names no repository'}")
             return set()
         try:
-            from codex_gate.reporters.github import Api, Target, proxy_for
+            from codex_gate.reporters.github import Target
+
+            api = self.run.api()
         except ModuleNotFoundError as error:
             self.run.undone.append(f"no {' and no '.join(wanted)}: {error.name} is not installed; pip install 'codex-gate[github]'")
             return set()
-        url = self.run.environ.get("GITHUB_API_URL") or "https://api.github.com"
-        api = self.run.connect(url, token) if self.run.connect else Api(url, token, proxy_for(url, self.run.environ))
-        target = Target(repository, self.event.number or 0, self.change.head)
+        target = Target(repository, self.event.number or 0, self.head)
         return {what for what in wanted if self._told(what, api, target)}
 
     def _wanted(self) -> list[str]:
@@ -196,9 +192,7 @@ class Delivery:
             self.run.say(workflow.command("error", self.tripped))
 
     def _summary(self) -> str:
-        base, head = self.change.base, self.change.head
-        recent = self.screener.trend(base, _RECENT) if base else self.screener.trend(head, _RECENT + 1)[:-1]
-        return comment.summary(self.report, self.links, self.trust, recent, self.run.undone)
+        return comment.summary(self.report, self.links, self.trust, self.recent, self.run.undone)
 
     def _outputs(self, files: Mapping[str, Path]) -> dict[str, str]:
         found = self.report.change

@@ -23,7 +23,8 @@ class Event:
     """An event; `base` and `head` are SHAs that the payload named, None where it named none that can be one.
 
     `repository` is OWNER/NAME, "" when unknown. `number` is the pull request's. `is_fork` says that its head lies elsewhere
-    (or is deleted), where the token is read-only whatever the workflow asks for.
+    (or is deleted), where the token is read-only whatever the workflow asks for. `source` is OWNER:BRANCH of the pull request
+    whose workflow has ended (`workflow_run`).
     """
 
     name: str
@@ -34,6 +35,7 @@ class Event:
     is_fork: bool = False
     is_closed: bool = False
     is_deletion: bool = False
+    source: str = ""
     ref: str = ""
     server: str = "https://github.com"
     notices: tuple[Notice, ...] = ()
@@ -75,7 +77,15 @@ def read(environ: Mapping[str, str], payload: bytes | None) -> Event:
         return Event(**known, base=_sha(group.get("base_sha")), head=_sha(group.get("head_sha")))
     if name == "push":
         return Event(**known, base=_sha(data.get("before")), head=_sha(data.get("after")), is_deletion=data.get("deleted") is True)
+    if name == "workflow_run":
+        return Event(**known, **_ended(_object(data, "workflow_run")))
     return Event(**known, head=_sha(environ.get("GITHUB_SHA")))
+
+
+def _ended(run: Mapping[str, Any]) -> dict[str, Any]:
+    owner, branch = _object(_object(run, "head_repository"), "owner").get("login"), run.get("head_branch")
+    is_pull = run.get("event") == "pull_request" and isinstance(owner, str) and isinstance(branch, str)
+    return {"head": _sha(run.get("head_sha")), "source": f"{owner}:{branch}" if is_pull else ""}
 
 
 def _pull(data: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

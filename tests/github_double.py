@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 OPENAPI = ROOT / ".venv" / "node" / "node_modules" / "@octokit" / "openapi" / "generated" / "api.github.com.json"
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
 REPO = "/repos/{owner}/{repo}"
-PATHS = ("/user", f"{REPO}/issues/{{issue_number}}/comments", f"{REPO}/issues/comments/{{comment_id}}", f"{REPO}/check-runs", f"{REPO}/check-runs/{{check_run_id}}",
+PATHS = ("/user", f"{REPO}/pulls", f"{REPO}/issues/{{issue_number}}/comments", f"{REPO}/issues/comments/{{comment_id}}", f"{REPO}/check-runs", f"{REPO}/check-runs/{{check_run_id}}",
          f"{REPO}/code-scanning/sarifs", f"{REPO}/issues/{{issue_number}}/labels", f"{REPO}/issues/{{issue_number}}/labels/{{name}}")  # fmt: skip
 
 
@@ -96,6 +96,7 @@ class GitHub:
         self.checks: list[dict[str, Any]] = []
         self.sarifs: list[dict[str, Any]] = []
         self.labels: list[str] = []
+        self.pulls: list[dict[str, Any]] = []
         self.calls: list[Call] = []
         self.invalid: list[str] = []
         self._orders: list[tuple[str, str, Fault]] = []
@@ -228,6 +229,9 @@ class GitHub:
     def _code_scanning(self, call: Call, *_: object) -> tuple[int, dict[str, str], Any]:
         self.sarifs.append(call.body)
         return 202, {}, {"id": "one"}
+
+    def _pulls(self, call: Call, _: list[str], query: Mapping[str, list[str]]) -> tuple[int, dict[str, str], Any]:
+        return self._page(call, [pull for pull in self.pulls if pull["head"]["label"] == query["head"][0]], query)
 
     def _labels(self, call: Call, words: list[str], query: Mapping[str, list[str]]) -> tuple[int, dict[str, str], Any]:
         if call.method == "GET":

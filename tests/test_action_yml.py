@@ -73,6 +73,16 @@ def test_github_takes_it() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_github_takes_the_documented_workflows(tmp_path: Path) -> None:
+    blocks = [text for text in re.findall(r"^```yaml\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL) if "\non:" in text]
+    assert len(blocks) == 2
+    for k, text in enumerate(blocks):
+        (tmp_path / f"{k}.yml").write_text(text)
+        assert {step["uses"].partition("@")[2] for job in yaml.safe_load(text)["jobs"].values() for step in job["steps"]} == {"SHA"}
+        done = subprocess.run([tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", tmp_path / f"{k}.yml"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
 def test_it_is_as_safe_as_a_checker_can_tell() -> None:
     done = subprocess.run([tool("zizmor"), "--offline", "--no-progress", "--no-config", ROOT / "action.yml"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

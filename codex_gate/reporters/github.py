@@ -208,6 +208,15 @@ class Target(NamedTuple):
         return f"/repos/{quote(self.repository)}"
 
 
+def pull_of(api: Api, repository: str, source: str, sha: str) -> int:
+    """The number of the open pull request from OWNER:BRANCH whose head is this commit, 0 for none; a workflow's event does not name a fork's."""
+    for item in api.pages(f"/repos/{quote(repository)}/pulls?state=open&per_page=100&head={quote(source, safe='')}"):
+        head = item.get("head") if isinstance(item, dict) else None
+        if isinstance(head, dict) and head.get("sha") == sha and isinstance(item.get("number"), int):
+            return int(item["number"])
+    return 0
+
+
 def own_comments(api: Api, target: Target) -> Iterator[tuple[int, str]]:
     """(id, body) of our comments of earlier runs, oldest first: they begin with the marker, and we wrote them, for anybody can write the marker."""
     me = _author(api)

@@ -106,7 +106,10 @@ def _files(change: Finding | None, links: Links | None) -> Section:
 
 def linked(path: str, line: int, links: Links | None) -> str:
     """A place as code, and as a link where it is a line that can be looked at."""
-    return f"[{_place(path, line)}]({links.to(path, line)})" if links is not None and line > 0 else _place(path, line)
+    # git knows no such part of a path; in a report that somebody forged it would lead out of the repository.
+    if links is None or line < 1 or {"", ".", ".."} & set(path.split("/")):
+        return _place(path, line)
+    return f"[{_place(path, line)}]({links.to(path, line)})"
 
 
 def _seen(change: Finding | None) -> Section:
