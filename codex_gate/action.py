@@ -88,15 +88,16 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
 
 def _shown_again(this: Run, happened: event.Event) -> int:
     """The report that a pull request's own read-only job has left, put where people see it; only its fields come through."""
+    this.gated = False
+    api = this.api()
     from codex_gate.reporters.github import ApiError, pull_of
 
-    this.gated = False
     if not happened.source or happened.head is None or not happened.repository:
         raise UsageError("the workflow that ended was none of a pull request; there is nothing to show")
     found = reread.report(_left_behind(this.given("report")))
     settings = config.load(None, this.environ, {key: this.given(key) for key in KEYS if this.given(key)}, "the input")
     try:
-        number = pull_of(this.api(), happened.repository, happened.source, happened.head)
+        number = pull_of(api, happened.repository, happened.source, happened.head)
     except ApiError as error:
         raise UsageError(f"the pull request cannot be found: {error}") from error
     if not number:

@@ -142,6 +142,14 @@ def _parser() -> argparse.ArgumentParser:
     action = commands.add_parser("action", help="what the GitHub Action runs: screens what the event brings, reads INPUT_ and GITHUB_ variables")
     action.set_defaults(run=_action, advisory=True)
 
+    feedback = commands.add_parser(
+        "feedback",
+        help="what people said about verdicts: ticked comments (GITHUB_TOKEN, GITHUB_REPOSITORY), lines marked to be ignored; JSON lines",
+    )
+    feedback.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    _add_common(feedback)
+    feedback.set_defaults(run=_feedback)
+
     schema = commands.add_parser("schema", help="print the JSON Schema of a json format or of .codex-gate.yaml")
     schema.add_argument(
         "of", nargs="?", choices=("report", "backtest", "config"), default="report", help="report: of screen, json and jsonl (default); backtest; config"
@@ -471,6 +479,23 @@ def _action(options: argparse.Namespace) -> int:
         return action.run(run, datetime.now().astimezone().date())
     finally:
         options.advisory = not run.gated
+
+
+def _feedback(options: argparse.Namespace) -> int:
+    from codex_gate import feedback
+    from codex_gate.delivery import Run
+    from codex_gate.git import Repository
+
+    repo = Repository.discover(options.repository, os.environ)
+    rows: list[feedback.Dispute | feedback.Mark] = list(feedback.marks(repo, "HEAD"))
+    token, name = os.environ.get("GITHUB_TOKEN", ""), os.environ.get("GITHUB_REPOSITORY", "")
+    if token and name:
+        rows += feedback.disputes(Run({**os.environ, "INPUT_TOKEN": token}, _say).api(), name)
+    _write(options, "".join(f"{feedback.row(found)}\n" for found in rows))
+    if not token or not name:
+        _say("done in part: ticked comments need GITHUB_TOKEN and GITHUB_REPOSITORY (OWNER/NAME)")
+        return 5
+    return 0
 
 
 def _backtest(options: argparse.Namespace) -> int:

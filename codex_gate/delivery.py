@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from codex_gate import config
+from codex_gate.errors import UsageError
 from codex_gate.event import Event
 from codex_gate.reporters import REPORTERS, comment, render, wording, workflow
 from codex_gate.reporters.markdown import Links
@@ -51,10 +52,12 @@ class Run:
         """An interface to GitHub with the token that was given.
 
         Raises:
-            ModuleNotFoundError: the extra [github] is not installed.
+            UsageError: the extra [github] is not installed.
         """
-        from codex_gate.reporters.github import Api, proxy_for
-
+        try:
+            from codex_gate.reporters.github import Api, proxy_for
+        except ModuleNotFoundError as error:
+            raise UsageError(f"{error.name} is not installed; pip install 'codex-gate[github]'") from None
         url, token = self.environ.get("GITHUB_API_URL") or "https://api.github.com", self.given("token")
         return self.connect(url, token) if self.connect else Api(url, token, proxy_for(url, self.environ))
 
@@ -123,12 +126,12 @@ class Delivery:
             self.run.undone.append(f"no {' and no '.join(wanted)}: {'the input token is empty' if repository else 'GITHUB_REPOSITORY names no repository'}")
             return set()
         try:
-            from codex_gate.reporters.github import Target
-
             api = self.run.api()
-        except ModuleNotFoundError as error:
-            self.run.undone.append(f"no {' and no '.join(wanted)}: {error.name} is not installed; pip install 'codex-gate[github]'")
+        except UsageError as error:
+            self.run.undone.append(f"no {' and no '.join(wanted)}: {error}")
             return set()
+        from codex_gate.reporters.github import Target
+
         target = Target(repository, self.event.number or 0, self.head)
         return {what for what in wanted if self._told(what, api, target)}
 

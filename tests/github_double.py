@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 OPENAPI = ROOT / ".venv" / "node" / "node_modules" / "@octokit" / "openapi" / "generated" / "api.github.com.json"
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
 REPO = "/repos/{owner}/{repo}"
-PATHS = ("/user", f"{REPO}/pulls", f"{REPO}/issues/{{issue_number}}/comments", f"{REPO}/issues/comments/{{comment_id}}", f"{REPO}/check-runs", f"{REPO}/check-runs/{{check_run_id}}",
+PATHS = ("/user", f"{REPO}/pulls", f"{REPO}/issues/{{issue_number}}/comments", f"{REPO}/issues/comments", f"{REPO}/issues/comments/{{comment_id}}", f"{REPO}/check-runs", f"{REPO}/check-runs/{{check_run_id}}",
          f"{REPO}/code-scanning/sarifs", f"{REPO}/issues/{{issue_number}}/labels", f"{REPO}/issues/{{issue_number}}/labels/{{name}}")  # fmt: skip
 
 
@@ -139,7 +139,7 @@ class GitHub:
     def comment(self, body: str, user: dict[str, str] = BOT) -> dict[str, Any]:
         """Put a comment there."""
         self._next += 1
-        made = {"id": self._next, "body": body, "user": user}
+        made = {"id": self._next, "body": body, "user": user, "issue_url": f"{self.url}/repos/acme/shop/issues/7"}
         self.comments.append(made)
         return made
 

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 
 import urllib3
 
+from codex_gate.errors import GateError
 from codex_gate.reporters.comment import MARKER, keeping_tick, mark_of
 from codex_gate.reporters.hostile import shown
 from codex_gate.reporters.workflow import Annotation
@@ -34,7 +35,7 @@ MAX_OUTPUT: Final = 65_535  # characters of a check run's summary
 LABELS: Final = tuple(f"risk: {level}" for level in ("low", "moderate", "high", "critical"))
 
 
-class ApiError(Exception):
+class ApiError(GateError):
     """A call that came to nothing; `status` is 0 where no answer came."""
 
     def __init__(self, text: str, status: int = 0) -> None:
@@ -219,14 +220,27 @@ def pull_of(api: Api, repository: str, source: str, sha: str) -> int:
 
 def own_comments(api: Api, target: Target) -> Iterator[tuple[int, str]]:
     """(id, body) of our comments of earlier runs, oldest first: they begin with the marker, and we wrote them, for anybody can write the marker."""
+    for item in _ours(api, f"{target.root}/issues/{target.number}/comments?per_page=100"):
+        yield item["id"], item["body"]
+
+
+def all_own_comments(api: Api, repository: str) -> Iterator[tuple[int, str]]:
+    """(number of the pull request, body) of our comments in the whole repository, newest first, among its last 3,000 comments."""
+    for item in _ours(api, f"/repos/{quote(repository)}/issues/comments?per_page=100&sort=created&direction=desc"):
+        number = str(item.get("issue_url") or "").rpartition("/")[2]
+        if number.isascii() and number.isdigit():
+            yield int(number), item["body"]
+
+
+def _ours(api: Api, path: str) -> Iterator[dict[str, Any]]:
     me = _author(api)
-    for item in api.pages(f"{target.root}/issues/{target.number}/comments?per_page=100"):
+    for item in api.pages(path):
         user = item.get("user") if isinstance(item, dict) else None
         if not isinstance(user, dict) or not isinstance(item.get("id"), int):
             continue
         body = str(item.get("body") or "").replace("\r\n", "\n")
         if body.startswith(MARKER) and (user.get("login") == me if me else user.get("type") == "Bot"):
-            yield item["id"], body
+            yield {**item, "body": body}
 
 
 def _author(api: Api) -> str | None:
