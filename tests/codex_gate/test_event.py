@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,3 +135,27 @@ def test_a_push_is_a_range_or_its_newest_commit(merged: tuple[Repo, str, str, st
     assert event.change(Event("push", base=old, head=new), repo.open()) == Change(old, new, f"{old[:9]}..{new[:9]}")
     assert event.change(Event("push", base=A, head=new), repo.open()) == Change(None, new, f"commit {new[:9]}")  # forced over
     assert event.change(Event("schedule", head=B), repo.open()) == Change(None, repo.head(), f"commit {repo.head()[:9]}")
+
+
+EXAMPLES = Path(__file__).parents[2] / ".venv" / "node" / "node_modules" / "@octokit" / "webhooks-examples" / "api.github.com" / "index.json"
+
+
+@pytest.mark.skipif(not EXAMPLES.exists(), reason="npm's @octokit/webhooks-examples is not installed (scripts/test puts it under .venv/node)")
+def test_githubs_own_examples_are_read() -> None:
+    listed = {entry["name"]: entry["examples"] for entry in json.loads(EXAMPLES.read_bytes())}
+    assert len(listed["pull_request"]) > 20
+    for example in listed["pull_request"]:
+        found = read(example, GITHUB_REPOSITORY=example["repository"]["full_name"])
+        pull_request = example["pull_request"]
+        assert (found.number, found.base, found.head) == (example["number"], pull_request["base"]["sha"], pull_request["head"]["sha"])
+        assert found.is_closed is (pull_request["state"] == "closed")
+        assert found.is_fork is (pull_request["head"]["repo"]["full_name"] != example["repository"]["full_name"])
+    for example in listed["push"]:
+        assert read(example, GITHUB_EVENT_NAME="push").is_deletion is example["deleted"]
+    for example in listed["merge_group"]:
+        assert read(example, GITHUB_EVENT_NAME="merge_group").head == example["merge_group"]["head_sha"]
+    for example in listed["workflow_run"]:
+        run = example["workflow_run"]
+        found = read(example, GITHUB_EVENT_NAME="workflow_run")
+        assert found.head == run["head_sha"]
+        assert bool(found.source) is (run["event"] == "pull_request")
