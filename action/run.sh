@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# One step of a workflow: an environment of its own, then codex-gate, isolated from the tree that was checked out.
-# The environment holds the locked libraries alone and is kept in the tool cache, one for each lock and Python.
+# An environment of its own, then codex-gate, isolated from the tree that was checked out. The environment holds the locked
+# libraries alone and lies in the tool cache, one for each lock and Python. With `place` as its argument it only tells
+# the runner where the environment lies and whether it is there, so that a cache can bring it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -22,6 +23,11 @@ key=$("$python" -I -c 'import hashlib, pathlib, sys, sysconfig
 lock = hashlib.sha256(pathlib.Path(sys.argv[1]).read_bytes()).hexdigest()[:16]
 print(sysconfig.get_platform(), "%d.%d.%d" % sys.version_info[:3], lock, sep="-")' "$here/action/requirements.txt")
 venv=${RUNNER_TOOL_CACHE:-$here/.venv}/codex-gate/$key
+
+if [ "${1:-}" = place ]; then
+    printf 'key=codex-gate-%s\npath=%s\nthere=%s\n' "$key" "$venv" "$([ -d "$venv" ] && echo true || echo false)" >>"$GITHUB_OUTPUT"
+    exit
+fi
 
 bin() { if [ -d "$1/Scripts" ]; then echo "$1/Scripts"; else echo "$1/bin"; fi; }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from tests.codex_gate.actions import payload  # noqa: E402
 from tests.github_double import GitHub, description  # noqa: E402
 
 FILES = 20
+CACHE_ACTION = re.findall(r"uses: (actions/cache@\w+)", (ROOT / "action.yml").read_text("utf-8"))[0]
 WORKFLOW = """
 on: pull_request
 permissions: {contents: read}
@@ -36,6 +38,9 @@ jobs:
     runs-on: ubuntu-latest
     steps: [{uses: actions/checkout@v4}, {uses: acme/codex-gate@v1}]
 """
+
+
+CACHE = "inputs: {path: {}, key: {}}\nruns: {using: composite, steps: [{shell: bash, run: 'true'}]}\n"  # stands in for actions/cache
 
 
 def git(place: Path, *args: str) -> str:
@@ -63,7 +68,7 @@ def seconds(place: Path, home: Path, own: Path, event: Path, hub: GitHub) -> flo
     """Wall time of one run of the workflow."""
     act = Path(sys.executable).with_name("act")
     command = [act, "pull_request", "-W", place / ".github/workflows/codex-gate-benchmark.yml", "-P", "ubuntu-latest=-self-hosted", "-e", event, "--action-offline-mode",
-               "--no-cache-server", "--container-daemon-socket", "-", "-s", "GITHUB_TOKEN=ghs_x", "--local-repository", f"acme/codex-gate@v1={own}",
+               "--local-repository", f"{CACHE_ACTION}={own.parent / 'cache'}", "--no-cache-server", "--container-daemon-socket", "-", "-s", "GITHUB_TOKEN=ghs_x", "--local-repository", f"acme/codex-gate@v1={own}",
                "--env", f"GITHUB_API_URL={hub.url}", "--env", "GITHUB_REPOSITORY=acme/shop"]  # fmt: skip
     began = time.perf_counter()
     done = subprocess.run(command, cwd=place, env={**os.environ, "HOME": str(home)}, capture_output=True, text=True)
@@ -84,6 +89,8 @@ def main() -> int:
         for name in ("action", "codex_gate", "models"):
             shutil.copytree(ROOT / name, own / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "action.yml", own)
+        (work / "cache").mkdir()
+        (work / "cache" / "action.yml").write_text(CACHE, "utf-8")
         taken = []
         for k in range(options.rounds + 1):
             base, head = checkout(options.repository.path, work / f"clone{k}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,12 @@ jobs:
           LEVEL: ${{ steps.gate.outputs.level }}
           FILE: ${{ steps.gate.outputs.top-file }}
 """
+CACHE = """
+inputs: {path: {required: true}, key: {required: true}}
+runs:
+  using: composite
+  steps: [{shell: bash, run: 'echo "cache asked for $KEY in $PLACE"', env: {KEY: "${{ inputs.key }}", PLACE: "${{ inputs.path }}"}}]
+"""
 TRAPS = ("json.py", "rich/__init__.py", "sitecustomize.py", "usercustomize.py", "pip/__init__.py", "venv.py", "hashlib.py", "urllib3.py", "lizard.py")
 
 
@@ -67,7 +74,12 @@ def act(repo: Repo, hub: GitHub, home: Path, tmp_path: Path) -> Callable[..., su
         place = tmp_path / "event.json"
         place.write_text(json.dumps(event), "utf-8")
         flow = repo.write(".github/workflows/pr.yml", WORKFLOW.replace("USES", uses).replace("INPUTS", inputs))
-        local = [] if uses == "./" else ["--local-repository", f"{uses}={copy_action(tmp_path / 'own', 'action', 'codex_gate', 'models')}"]
+        (tmp_path / "cache").mkdir(exist_ok=True)
+        (tmp_path / "cache" / "action.yml").write_text(CACHE, "utf-8")
+        (asked,) = re.findall(r"uses: (actions/cache@\w+)", (ROOT / "action.yml").read_text("utf-8"))
+        local = ["--local-repository", f"{asked}={tmp_path / 'cache'}"]
+        if uses != "./":
+            local += ["--local-repository", f"{uses}={copy_action(tmp_path / 'own', 'action', 'codex_gate', 'models')}"]
         env = {"GITHUB_API_URL": hub.url, "GITHUB_REPOSITORY": "acme/shop"}
         command = [ACT, name, "-W", flow, "-P", "ubuntu-latest=-self-hosted", "-e", place, "--action-offline-mode", "--no-cache-server", "--container-daemon-socket", "-",
                    "-s", "GITHUB_TOKEN=ghs_x", *local, *(part for key, value in env.items() for part in ("--env", f"{key}={value}"))]  # fmt: skip
@@ -92,6 +104,23 @@ def test_the_comment_is_there_after_a_run(repo: Repo, hub: GitHub, act: Callable
     assert (hub.checks[0]["head_sha"], hub.labels, len(hub.sarifs)) == (head, ["risk: critical"], 1)
     assert "found critical in lib/g0.py" in done.stdout
     assert not (tmp_path / "sprung").exists()
+
+
+def test_the_cache_is_asked_where_the_environment_is_not_there(repo: Repo, act: Callable[..., subprocess.CompletedProcess[str]], home: Path) -> None:
+    project(repo)
+    event = payload(*pull(repo, {"f1.py": "x = 1\n"}), state="closed")
+    act(event)
+    assert "cache asked for" not in act(event).stdout
+    (made,) = [path for path in home.rglob("codex-gate/*-*") if (path / "pyvenv.cfg").exists()]
+    made.rename(made.with_name("away"))
+    try:
+        asked = re.search(r"cache asked for codex-gate-(\S+) in (\S+)", act(event).stdout)
+        assert asked is not None
+        assert asked[1] == made.name and asked[2].endswith(f"/codex-gate/{made.name}")
+        assert made.is_dir()
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        made.with_name("away").rename(made)
 
 
 def test_a_gate_fails_the_job(repo: Repo, hub: GitHub, act: Callable[..., subprocess.CompletedProcess[str]]) -> None:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
 DOCUMENT = (ROOT / "docs" / "action.md").read_text("utf-8")
 LOCK = (ROOT / "action" / "requirements.txt").read_text("utf-8")
-(STEP,) = ACTION["runs"]["steps"]
+*BEFORE, STEP = ACTION["runs"]["steps"]
 
 
 def tool(name: str) -> Path:
@@ -40,9 +40,10 @@ def test_every_input_and_output_is_documented() -> None:
 
 
 def test_every_input_reaches_the_program_and_is_read_there() -> None:
-    assert {f"INPUT_{name.upper().replace('-', '_')}": f"${{{{ inputs.{name} }}}}" for name in ACTION["inputs"]} == STEP["env"]
+    assert {f"INPUT_{name.upper().replace('-', '_')}": f"${{{{ inputs.{name} }}}}" for name in ACTION["inputs"] if name != "cache"} == STEP["env"]
     read = {*KEYS, *re.findall(r'given\("([\w-]+)"\)', "".join((ROOT / "codex_gate" / f"{name}.py").read_text("utf-8") for name in ("action", "delivery")))}
-    assert read == set(ACTION["inputs"])
+    assert read == set(ACTION["inputs"]) - {"cache"}  # that one decides about steps
+    assert all("inputs.cache == 'true'" in step["if"] for step in BEFORE)
 
 
 def test_every_output_is_one_that_the_program_writes() -> None:
@@ -56,7 +57,8 @@ def test_inputs_that_are_keys_are_keys() -> None:
 
 
 def test_no_input_stands_in_a_command_line() -> None:
-    assert "${{" not in STEP["run"]
+    assert not any("${{" in step.get("run", "") for step in (*BEFORE, STEP))
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step["uses"]) for step in BEFORE if "uses" in step)
     assert ACTION["runs"]["using"] == "composite"
 
 
