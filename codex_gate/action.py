@@ -18,7 +18,6 @@ from codex_gate import config, deepen, event, model, reread
 from codex_gate.delivery import Delivery, Run
 from codex_gate.errors import ConfigError, GateError, UsageError
 from codex_gate.git import Repository
-from codex_gate.hook import speaks
 from codex_gate.policy import Limits, Policy
 from codex_gate.reporters import comment, workflow
 from codex_gate.reporters.comment import Trust
@@ -82,7 +81,8 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
         report = replace(report, notices=(*report.notices, *happened.notices, *lacking))
         tripped = screener.policy.tripped(report.change) if report.change is not None else ""
         recent = screener.trend(change.base, _RECENT) if change.base else screener.trend(change.head, _RECENT + 1)[:-1]
-        loud = speaks(report, screener.policy)
+        # The change as it lands speaks: a noise budget counts changes, and a quiet one with a loud commit in it would break it.
+        loud = report.change is not None and screener.policy.limits(report.change.paths).speaks(report.change.level)
         return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, tripped, tuple(recent)).deliver()
 
 
@@ -103,7 +103,7 @@ def _shown_again(this: Run, happened: event.Event) -> int:
     if not number:
         raise UsageError("no open pull request has the commit that was screened as its head; a newer run will tell")
     limits = Limits(settings.comment, settings.fail_on)
-    loud = any(limits.speaks(f.level) for f in (found.change, *found.commits) if f is not None)
+    loud = found.change is not None and limits.speaks(found.change.level)
     source = Notice("reread", "this was screened in the pull request's own job, with a token that can only read, and is shown as that job left it")
     pull = replace(happened, name="pull_request", number=number)
     return Delivery(this, pull, happened.head, replace(found, notices=(*found.notices, source)), settings, Trust(None, 0, 0), loud).deliver()

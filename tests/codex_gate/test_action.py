@@ -85,6 +85,25 @@ def test_a_quiet_pull_request_gets_no_comment_and_no_annotation(step: Steps, hub
     assert this.outputs["level"] == "low"
 
 
+def test_a_loud_commit_in_a_quiet_pull_request_makes_no_comment(repo: Repo, hub: GitHub, tmp_path: Path) -> None:
+    """What the first commit brought the second takes away: a noise budget counts pull requests."""
+    base = project(repo)
+    repo.git("checkout", "-q", "-B", "topic", "main")
+    for path, text in {**LARGE, **SMALL}.items():
+        repo.write(path, text)
+    repo.commit("large", author=BOB, date=START + 70 * DAY)
+    for path in LARGE:
+        repo.remove(str(path))
+    head = repo.commit("back", author=BOB, date=START + 71 * DAY)
+    repo.git("checkout", "-q", "--detach", "main")
+    repo.merge("topic", date=START + 72 * DAY)
+    this = Step(repo, hub, tmp_path / "runner", payload(base, head))
+    assert this.run() == 0
+    report = json.loads(Path(this.outputs["report-json"]).read_text("utf-8"))
+    assert (report["level"], report["commits"][0]["level"]) == ("low", "critical")
+    assert hub.comments == []
+
+
 def test_a_second_push_with_the_same_verdict_sends_nothing(step: Steps, hub: GitHub) -> None:
     this = step()
     this.run()
