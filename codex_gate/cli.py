@@ -154,6 +154,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(config)
     config.set_defaults(run=_config)
 
+    action = commands.add_parser("action", help="what the GitHub Action runs: screens what the event brings, reads INPUT_ and GITHUB_ variables")
+    action.set_defaults(run=_action, advisory=True)
+
+    feedback = commands.add_parser(
+        "feedback",
+        help="what people said about verdicts: ticked comments (GITHUB_TOKEN, GITHUB_REPOSITORY), lines marked to be ignored; JSON lines",
+    )
+    feedback.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    _add_common(feedback)
+    feedback.set_defaults(run=_feedback)
+
     schema = commands.add_parser("schema", help="print the JSON Schema of a json format or of .codex-gate.yaml")
     schema.add_argument(
         "of", nargs="?", choices=("report", "backtest", "config"), default="report", help="report: of screen, json and jsonl (default); backtest; config"
@@ -267,23 +278,13 @@ def _in_force(options: argparse.Namespace, repo: Repository, base: str | None) -
 
 @contextmanager
 def _model(options: argparse.Namespace, repo: Repository, chosen: str | None, base: str | None) -> Iterator[Model]:
-    from codex_gate.model import Model, default_directory, extract
+    from codex_gate.model import Model, opened
 
-    if options.model or not chosen:
-        yield Model.load(options.model or default_directory())
-    elif base is None:
-        yield Model.load(_model_folder(repo, chosen))
-    elif not base:
-        raise ConfigError("models: in CI they are read from the base commit, and here is none; name a directory with --model DIR")
+    if options.model:
+        yield Model.load(options.model)
     else:
-        import tempfile
-
-        with tempfile.TemporaryDirectory(prefix="codex-gate-model-") as target:
-            yield Model.load(extract(repo, base, chosen, Path(target)))
-
-
-def _model_folder(repo: Repository, chosen: str) -> Path:
-    return (repo.top or repo.git_dir) / chosen
+        with opened(repo, chosen, base) as model:
+            yield model
 
 
 def _for_programs(options: argparse.Namespace) -> bool:
@@ -428,10 +429,8 @@ def _write(options: argparse.Namespace, text: str) -> None:
 
 def _gate(policy: Policy, findings: Sequence[Finding]) -> int:
     for finding in findings:
-        limit = policy.limits(finding.paths).fail_on
-        if policy.limits(finding.paths).fails(finding.level):
-            source = policy.settings.sources.get("fail-on", "--fail-on") if policy.settings is not None else "--fail-on"
-            _say(f"level {finding.level} reaches --fail-on {limit}" if source == "--fail-on" else f"level {finding.level} reaches fail-on {limit} ({source})")
+        if tripped := policy.tripped(finding):
+            _say(tripped)
             return 1
     return 0
 
@@ -481,6 +480,36 @@ def _config(options: argparse.Namespace) -> int:
     width = min(48, max(len(value) for _, value, _ in rows))
     for key, value, source in rows:
         print(f"{key:13} {visible(value):{width}}  {visible(source)}")
+    return 0
+
+
+def _action(options: argparse.Namespace) -> int:
+    from datetime import datetime
+
+    from codex_gate import action
+    from codex_gate.delivery import Run
+
+    run = Run(os.environ, lambda line: print(line, flush=True))
+    try:
+        return action.run(run, datetime.now().astimezone().date())
+    finally:
+        options.advisory = not run.gated
+
+
+def _feedback(options: argparse.Namespace) -> int:
+    from codex_gate import feedback
+    from codex_gate.delivery import Run
+    from codex_gate.git import Repository
+
+    repo = Repository.discover(options.repository, os.environ)
+    rows: list[feedback.Dispute | feedback.Mark] = list(feedback.marks(repo, "HEAD"))
+    token, name = os.environ.get("GITHUB_TOKEN", ""), os.environ.get("GITHUB_REPOSITORY", "")
+    if token and name:
+        rows += feedback.disputes(Run({**os.environ, "INPUT_TOKEN": token}, _say).api(), name)
+    _write(options, "".join(f"{feedback.row(found)}\n" for found in rows))
+    if not token or not name:
+        _say("done in part: ticked comments need GITHUB_TOKEN and GITHUB_REPOSITORY (OWNER/NAME)")
+        return 5
     return 0
 
 
@@ -537,7 +566,7 @@ def _uninstall(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from codex_gate.doctor import Check, examine
     from codex_gate.git import Repository
-    from codex_gate.model import default_directory
+    from codex_gate.model import default_directory, folder
     from codex_gate.reporters.hostile import visible
 
     failed = False
@@ -546,7 +575,7 @@ def _doctor(options: argparse.Namespace) -> int:
         repo = Repository.discover(options.repository, os.environ)
         settings = _settings(options, repo, None)
         if settings.models and not options.model:
-            directory = _model_folder(repo, settings.models)
+            directory = folder(repo, settings.models)
         places = ", ".join(f"{key} from {place}" for key, place in settings.sources.items())
         configuration = [Check("ok", "configuration", places or "none: the defaults hold")]
     except ConfigError as error:

@@ -28,11 +28,12 @@ FILE: Final = ".codex-gate.yaml"
 PREFIX: Final = "CODEX_GATE_"
 MAX_BYTES: Final = 64 << 10  # a configuration is a page, not a book (chosen)
 MAX_PATTERN: Final = 200
+MAX_ANNOTATIONS: Final = 50  # what a check run takes in one request
 _MAX_BRACKETS: Final = 400  # PyYAML's time grows with the square of their nesting: 2,000 took 20 s (2026-11-25)
 SPOKEN: Final = (Level.MODERATE, Level.HIGH, Level.CRITICAL)
 NEVER: Final = "never"
 _FLAGS: Final = {"paths": "--path", "models": "--model"}  # the others are called as their keys
-_TRUE = ("true", "yes", "on", "1")
+_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
 class PathLevels(NamedTuple):
@@ -60,6 +61,10 @@ class Settings:
     comment: Level = Level.MODERATE
     hook: str = "advisory"
     noise_budget: Mapping[Level, float] = field(default_factory=lambda: {level: 100 * share for level, share in SHARES.items()})
+    annotations: int = 10
+    check: bool = True
+    sarif: bool = False
+    labels: bool = False
     models: str | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -134,11 +139,12 @@ def _bounded(text: bytes, name: str) -> bytes:
 # -- reading it ----------------------------------------------------------------------------------------
 
 
-def load(source: Source | None, environ: Mapping[str, str], flags: Mapping[str, str | Sequence[str]]) -> Settings:
+def load(source: Source | None, environ: Mapping[str, str], flags: Mapping[str, str | Sequence[str]], called: str | None = None) -> Settings:
     """The settings in force: flag > environment > file > default.
 
     Args:
         flags: by key as the file spells it (`fail-on`), only those that were given; `paths` is a list of patterns, `!` leaves out.
+        called: how the user knows where the flags come from; each by its own name by default.
     Raises:
         ConfigError: an unknown key, a value that does not fit; the message names the place.
     """
@@ -152,7 +158,7 @@ def load(source: Source | None, environ: Mapping[str, str], flags: Mapping[str, 
         if key in WRITTEN and (text := environ.get(variable, "").strip()):
             chosen[key], sources[key] = _parsed(key, text, variable), variable
         if key in flags:
-            flag = _FLAGS.get(key, f"--{key}")
+            flag = called or _FLAGS.get(key, f"--{key}")
             chosen[key], sources[key] = _parsed(key, flags[key], flag), flag
     include, exclude = chosen.pop("paths", ((), ()))
     return Settings(**{key.replace("-", "_"): value for key, value in chosen.items()}, include=include, exclude=exclude, sources=sources)
@@ -251,10 +257,24 @@ def _hook(value: Any) -> str:
     raise _Mismatch(f"{_shown(value)}; expected advisory (only speaks) or gate (stops at fail-on)")
 
 
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in (*_TRUE, *_FALSE):
+        return value.lower() in _TRUE
+    raise _Mismatch(f"{_shown(value)}; expected true or false")
+
+
 def _directory(value: Any) -> str:
     if isinstance(value, str) and value.strip() and "\0" not in value:
         return value
     raise _Mismatch(f"{_shown(value)}; expected the path of a model directory, for example models/codex-gate")
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}", value) and int(value) <= MAX_ANNOTATIONS:
+        return int(value)
+    raise _Mismatch(f"{_shown(value)}; expected a whole number from 0 to {MAX_ANNOTATIONS}")
 
 
 def _percentage(value: Any) -> float:
@@ -272,6 +292,18 @@ def percentage(text: str, place: str) -> float:
     """
     try:
         return _percentage(text)
+    except _Mismatch as error:
+        raise ConfigError(f"{place}: {error}") from None
+
+
+def switch(text: str, place: str) -> bool:
+    """Whether a word means true.
+
+    Raises:
+        ConfigError: it means neither true nor false; the message begins with `place`.
+    """
+    try:
+        return _switch(text)
     except _Mismatch as error:
         raise ConfigError(f"{place}: {error}") from None
 
@@ -377,6 +409,10 @@ KEYS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "comment": _level,
     "hook": _hook,
     "noise-budget": _budget,
+    "annotations": _count,
+    "check": _switch,
+    "sarif": _switch,
+    "labels": _switch,
     "models": _directory,
     "paths": _paths,
     "levels": _path_levels,
@@ -400,6 +436,10 @@ def rows(settings: Settings) -> list[tuple[str, str, str]]:
         "comment": _word(settings.comment),
         "hook": settings.hook,
         "noise-budget": budget,
+        "annotations": str(settings.annotations),
+        "check": str(settings.check).lower(),
+        "sarif": str(settings.sarif).lower(),
+        "labels": str(settings.labels).lower(),
         "models": settings.models or "the one that ships",
         "paths": " ".join(paths) or "all",
         "levels": "; ".join(map(_said_levels, settings.levels)) or "none",

@@ -6,6 +6,7 @@ GateError                 something stopped the run
 │   ├── GitError          git refused: not a repository, unknown revision, ownership
 │   └── RangeError        a range that cannot be screened: unrelated histories, no default branch
 ├── TrainingFailure (4)   no model came of a training; what was there before stays
+├── ApiError       (3)    GitHub refuses or does not answer (codex_gate/reporters/github.py); the Action goes on without
 ├── InternalError  (3)    our fault, or an installation that is damaged
 │   └── ModelError        model missing, truncated, of another hash or schema
 """

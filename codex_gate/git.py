@@ -270,15 +270,22 @@ class Repository:
         for at in range(0, len(pairs), _LISTED):
             part = pairs[at : at + _LISTED]
             try:
-                raw = self.run("diff-tree", "--stdin", "--always", *_RAW, *_RENAMES, stdin=pair_lines(part))
-                listings = parse_listings(raw, [new for new, _ in part])
+                listings = self._listed(part, *_RENAMES)
             except GitError:  # a blob that the search for renames reads is missing
-                yield from self.diffs(part)
-                continue
+                listings = self._listed(part, "-M100%")
+                have = self._present({i for entries in listings for entry in entries for i in blobs_of(entry)})
+                whole = [k for k, entries in enumerate(listings) if all(i in have for entry in entries for i in blobs_of(entry))]
+                with suppress(GitError):  # one is damaged
+                    for k, entries in zip(whole, self._listed([part[k] for k in whole], *_RENAMES), strict=True):
+                        listings[k] = entries
             for entries in listings:
                 yield tuple(
                     FileChange(path, old_path, status, *modes, old_id, new_id, None, None, b"") for status, path, old_path, modes, old_id, new_id in entries
                 )
+
+    def _listed(self, pairs: Sequence[tuple[str, str | None]], *renames: str) -> list[list[Entry]]:
+        raw = self.run("diff-tree", "--stdin", "--always", *_RAW, *renames, stdin=pair_lines(pairs)) if pairs else b""
+        return parse_listings(raw, [new for new, _ in pairs])
 
     def _stream(self, pairs: Sequence[tuple[str, str | None]], extra: Mapping[str, str] | None) -> Iterator[tuple[FileChange, ...]]:
         """Diffs as long as git lives: it dies on a missing object."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import tempfile
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -70,6 +72,16 @@ class Model:
     manifest: Mapping[str, Any]
     forest: Forest
     _sessions: list[Any] = field(default_factory=list, repr=False)
+
+    @property
+    def typical_error(self) -> float | None:
+        """By how much the risk was off, in [0, 1], in repositories that the model had not seen (mean of their calibration errors); None when not measured."""
+        try:
+            mean = json.loads((self.directory / "evaluation.json").read_bytes())["time_safe"]["mean"]
+            found = float(mean["forest"]["ece"])
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return found if 0 <= found <= 1 else None
 
     @classmethod
     def load(cls, directory: Path) -> Model:
@@ -169,6 +181,33 @@ def default_directory() -> Path:
     here = Path(__file__).resolve().parent
     packaged = here / "_models"
     return packaged if (packaged / MANIFEST).is_file() else here.parent / "models"
+
+
+def folder(repo: Repository, chosen: str) -> Path:
+    """Where the models that the configuration chose lie in the work tree."""
+    return (repo.top or repo.git_dir) / chosen
+
+
+@contextmanager
+def opened(repo: Repository, chosen: str | None, base: str | None) -> Iterator[Model]:
+    """The model in force: the one that ships, or the one that the configuration chose.
+
+    Args:
+        chosen: a directory of the repository, None for the model that ships.
+        base: the commit to read it from, None for the work tree, "" where there is none; a model of a commit is copied to a place that is gone afterwards.
+    Raises:
+        ConfigError: `base` is "", or holds no such directory.
+        ModelError: the model cannot be used.
+    """
+    if not chosen:
+        yield Model.load(default_directory())
+    elif base is None:
+        yield Model.load(folder(repo, chosen))
+    elif not base:
+        raise ConfigError("models: in CI they are read from the base commit, and here is none; name a directory with --model DIR")
+    else:
+        with tempfile.TemporaryDirectory(prefix="codex-gate-model-") as target:
+            yield Model.load(extract(repo, base, chosen, Path(target)))
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from codex_gate.globs import compiled
-from codex_gate.types import Classification, Evidence, Level, Notice
+from codex_gate.types import Classification, Evidence, Finding, Level, Notice
 
 if TYPE_CHECKING:
     from datetime import date
@@ -108,6 +108,14 @@ class Policy:
             return general
         each = {self._of(path, general) for path in paths}
         return Limits(_strictest(one.comment for one in each), _strictest(one.fail_on for one in each))
+
+    def tripped(self, finding: Finding) -> str:
+        """That the level of a change reaches the gate of its files, in words; "" when it does not."""
+        limits = self.limits(finding.paths)
+        if not limits.fails(finding.level):
+            return ""
+        source = self.settings.sources.get("fail-on", "--fail-on") if self.settings is not None else "--fail-on"
+        return f"level {finding.level} reaches " + (f"--fail-on {limits.fail_on}" if source == "--fail-on" else f"fail-on {limits.fail_on} ({source})")
 
     def _of(self, path: str, general: Limits) -> Limits:
         if self.mutes(path):

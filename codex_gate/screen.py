@@ -34,6 +34,7 @@ from codex_gate.types import (
     Level,
     LineScore,
     Notice,
+    Relief,
     Report,
     Share,
     Thresholds,
@@ -43,10 +44,12 @@ from codex_gate.walk import LineCounts, Row, as_commit, edge_features, kept, wal
 _FAR_BEHIND = 32  # places where new commits leave the known history; more cost more than a walk from the root
 _MAX_FOCUS = 200  # files that are scored one by one for the places to look first
 _FOCUS_LINES = 2_000  # changed lines that are ranked for the place to look first; a larger change is ranked file by file (chosen: 0.2 s)
+_MIN_RELIEF = 0.02  # what taking a file out must lower the risk by to be worth a word (chosen)
 _OUTSIDE = -1.0  # in the index, in place of the risk of a change of which the configuration's paths keep no file
 _BATCH = 256  # changes that are scored at once: git works ahead meanwhile, as far as its pipe reaches
 
 ALL_LINES = -1
+PastOf = Callable[[Commit], ChangePast | None]
 _Ranked = tuple[tuple[LineScore, ...], tuple[Notice, ...]]
 
 SHALLOW = Notice(
@@ -118,7 +121,7 @@ class Screener:
                 return self._outside(scope)
             message = "\n\n".join(meta.message for meta in metas if len(meta.parents) < 2)
             whole = Commit(new, (old,), last.author, last.time, last.utc_offset, message, files)
-            change = self._finding(whole, self._past(index, whole, old), recent, limits, _headline(metas))
+            change = self._finding(whole, lambda commit: self._past(index, commit, old), recent, limits, _headline(metas))
             rows = (row for row in self._walk_on(index, metas) if not self._is_outside(row.commit))
             commits = tuple(
                 _with_lines(
@@ -148,7 +151,7 @@ class Screener:
             commit = as_commit(meta, self._files(sha, parent), author)
             if self._is_outside(commit):
                 return self._outside(scope)
-            finding = self._finding(commit, self._past(index, commit, parent), recent, limits, title(meta.message))
+            finding = self._finding(commit, lambda commit: self._past(index, commit, parent), recent, limits, title(meta.message))
             return self._report(scope, finding, (), limits, self._notices(index))
 
         return self._with_index(run)
@@ -194,7 +197,7 @@ class Screener:
             recent = self._recent(index, head)
             limits = self._limits(recent)
             commit = Commit(None, (head,) if head else (), author_key(name, email), when, zone, None, files)
-            finding = self._finding(commit, self._past(index, commit, head), recent, limits, "staged changes")
+            finding = self._finding(commit, lambda commit: self._past(index, commit, head), recent, limits, "staged changes")
             notices = self._notices(index)
             if identity is None:
                 notices.append(Notice("no-identity", "git knows no author (user.email is not set): experience measures are those of a newcomer"))
@@ -259,6 +262,12 @@ class Screener:
             return
         with suppress(IndexDamagedError, IndexRefusedError), HistoryIndex(self.repo) as index:
             index.note_risks(self._version, scored)
+
+    def trend(self, tip: str, n: int) -> list[float]:
+        """Risks of the last `n` changes on the first-parent line that ends in `tip`, in the order in which they came, as far as they are known."""
+        line = self.repo.rev_list("--first-parent", "-n", str(n), tip)
+        noted = self._noted(line)
+        return [noted[sha] for sha in reversed(line) if noted.get(sha, _OUTSIDE) != _OUTSIDE]
 
     # -- steps ---------------------------------------------------------------------------------------
 
@@ -353,8 +362,9 @@ class Screener:
         base: dict[str, Past] = {root: index.past(root, len(metas)) for root in roots}
         yield from walk(self.repo, metas, wanted, index.history, base, index.size, keep=self.policy.keep)
 
-    def _finding(self, commit: Commit, past: ChangePast | None, recent: Sequence[float], limits: Thresholds, heading: str) -> Finding:
-        """The full verdict on one change: with complexity, reasons and the files to look at first."""
+    def _finding(self, commit: Commit, past_of: PastOf, recent: Sequence[float], limits: Thresholds, heading: str) -> Finding:
+        """The full verdict on one change: with complexity, reasons, the files to look at first and what would lower the risk."""
+        past = past_of(commit)
         with LineCounts(self.repo) as line_count:
             features = extract(commit, past, line_count)
             finding = self._brief(commit, features, self._seen(commit), self.model.risk(features), recent, limits)
@@ -364,7 +374,18 @@ class Screener:
             measured = {**finding.features.values, "complexity_delta": self._complexity(commit)}
             features = CommitFeatures(measured, finding.features.notices)
             why = explain.reasons(self.model.explain(features), features)
-            return replace(finding, features=features, reasons=why, files=self._focus(commit, past, line_count))
+            files = self._focus(commit, past, line_count)
+            relief = self._relief(commit, self.model.risk(features), files, past_of, line_count)
+            return replace(finding, features=features, reasons=why, files=files, relief=relief)
+
+    def _relief(self, commit: Commit, risk: float, files: Sequence[FileFocus], past_of: PastOf, line_count: LineCount) -> tuple[Relief, ...]:
+        """What the change would score without each of the files to look at first, where that is less; measured, not guessed."""
+        if len(commit.files) > _MAX_FOCUS:
+            return ()
+        rests = [(f.path, replace(commit, files=tuple(c for c in commit.files if c.path != f.path))) for f in files]
+        measured = [(path, extract(rest, past_of(rest), line_count)) for path, rest in rests if rest.files]
+        found = [Relief(path, left) for (path, _), left in zip(measured, self.model.risks([f for _, f in measured]), strict=True) if left <= risk - _MIN_RELIEF]
+        return tuple(sorted(found, key=lambda relief: relief.risk))
 
     def _complexity(self, commit: Commit) -> float:
         from codex_gate import complexity

@@ -182,6 +182,13 @@ class FileFocus:
     why: str
 
 
+class Relief(NamedTuple):
+    """What is left of the risk, in [0, 1], when a file goes into a change of its own."""
+
+    path: str
+    risk: float
+
+
 class LineScore(NamedTuple):
     """A changed line and how much it deserves a look, [0, 1]; only the order within one change means something.
 
@@ -203,7 +210,7 @@ class Finding:
     be said (a commit at the edge of a shallow clone). `percentile` is the share, in percent, of the
     repository's recent changes with a lower risk, None where there are too few. `paths` are the files that
     were looked at; `ignored` the lines that the author marked with `codex-gate: ignore[reason]`, the reason as text.
-    `lines` are the changed lines with their scores, None where nobody asked for them.
+    `lines` are the changed lines with their scores, None where nobody asked for them. `relief` says what would lower the risk, the most first.
     """
 
     sha: str | None
@@ -219,6 +226,7 @@ class Finding:
     paths: tuple[str, ...] = ()
     ignored: tuple[Evidence, ...] = ()
     lines: tuple[LineScore, ...] | None = None
+    relief: tuple[Relief, ...] = ()
 
     @property
     def top(self) -> Classification:

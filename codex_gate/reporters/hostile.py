@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import quote
 
 _WIDE_SPACES: Final = dict.fromkeys(map(ord, "\u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))), " ")
 _MARKS: Final = "[\\u0300-\\u036f\\u0483-\\u0489\\u1ab0-\\u1aff\\u1dc0-\\u1dff\\u20d0-\\u20ff\\ufe20-\\ufe2f]"  # combining, over and under a letter
@@ -67,6 +68,14 @@ def shorten_path(path: str, limit: int = 120) -> str:
         return path
     tail = (limit - 1) * 2 // 3
     return path[: limit - 1 - tail] + "…" + path[-tail:]
+
+
+def address(path: str) -> str:
+    """A path as a relative, percent-encoded address; bytes that were no UTF-8 keep their value."""
+    try:
+        return quote(path.encode("utf-8", "surrogateescape"), safe="/")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte: no path of git's, but no reason to fall over
+        return quote(writable(path), safe="/")
 
 
 def no_commands(lines: str) -> str:

@@ -88,6 +88,8 @@ def row(finding: Finding, tier: int, model_version: str) -> Object:
         "files": [{"path": writable(f.path), "line": f.line or None, "score": _number(f.score) or 0.0, "why": writable(f.why)} for f in finding.files],
         **({"ignored": [{"path": writable(e.where), "line": e.line, "reason": writable(e.text)} for e in finding.ignored]} if finding.ignored else {}),
     }
+    if finding.relief:
+        found["lower"] = [{"path": writable(r.path), "risk": _number(r.risk)} for r in finding.relief]
     if finding.lines is not None:
         found["lines"] = [line_object(line) for line in finding.lines]
     return found

@@ -2,16 +2,17 @@
 
 Everything that a stranger may have written stands in code spans, or word by word behind `hostile.prose`.
 Too long a text is refused by GitHub as a whole, so sections are shed in this order until it fits: the table of
-commits (its least risky rows first), notices, categories, files, reasons. The headline stays.
+commits (its least risky rows first), notices and what was added, categories, files, reasons. The headline stays.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from codex_gate.reporters import wording
-from codex_gate.reporters.hostile import cell, code, prose, shorten_path, shown, visible
+from codex_gate.reporters.hostile import address, cell, code, prose, shorten_path, shown, visible
 from codex_gate.types import Classification, Evidence, Finding, Level, Report
 
 LIMIT: Final = 65_000  # characters; GitHub refuses a body of more than 65,536
@@ -22,25 +23,45 @@ _MAX_NOTICES: Final = 20
 Section = list[str]
 
 
-def render(report: Report) -> str:
-    """The comment; brief when the risk is low, at most LIMIT characters always."""
+class Links(NamedTuple):
+    """Where places lie on the forge: the address of the repository and the commit that was screened."""
+
+    repository: str
+    sha: str
+
+    def to(self, path: str, line: int) -> str:
+        """The address of a line; every character of the path that could end it is percent-encoded."""
+        return f"{self.repository}/blob/{self.sha}/{address(path)}#L{line}"
+
+
+def render(
+    report: Report, links: Links | None = None, *, added: Sequence[Section] = (), last: Section | None = None, limit: int = LIMIT, rows: Sequence[int] = _ROWS
+) -> str:
+    """The comment; brief when the risk is low, at most `limit` characters always.
+
+    Args:
+        links: makes the places to look first links.
+        added: sections behind the categories; a change of low risk goes without.
+        last: a section that is never shed.
+        rows: commits shown, fewer each time the text is too long.
+    """
     n = wording.digits(report)
-    head, foot = _head(report, n), _foot(report, n)
-    why, files, seen, notices = _why(report.change), _files(report.change), _seen(report.change), _notices(report)
+    head, foot, last = _head(report, n), _foot(report, n), last or []
+    why, files, seen, notices = _why(report.change), _files(report.change, links), _seen(report.change), _notices(report)
     if report.change is not None and report.change.level is Level.LOW:
-        why = files = seen = []
+        why, files, seen, added = [], [], [], ()
     # Where there is no level, the notices say why, so they come first.
     early, late = (notices, []) if report.change is not None and report.change.level is Level.UNKNOWN else ([], notices)
-    for rows in _ROWS:
-        text = _join(head, early, why, files, seen, late, _commits(report, rows), foot)
-        if len(text) <= LIMIT:
+    for count in rows:
+        text = _join(head, early, why, files, seen, *added, late, _commits(report, count), last, foot)
+        if len(text) <= limit:
             return text
     short = ["Some sections are left out: the report was too long."]
     for kept in ((why, files, seen), (why, files), (why,), ()):
-        text = _join(head, *kept, short, foot)
-        if len(text) <= LIMIT:
+        text = _join(head, *kept, short, last, foot)
+        if len(text) <= limit:
             return text
-    return _join(head, short)
+    return _join(head, short, last)
 
 
 def _join(*sections: Section) -> str:
@@ -77,10 +98,18 @@ def _why(change: Finding | None) -> Section:
     ]
 
 
-def _files(change: Finding | None) -> Section:
+def _files(change: Finding | None, links: Links | None) -> Section:
     if change is None or not change.files:
         return []
-    return ["**Look at first**", "", *(f"- {_place(f.path, f.line)}: {prose(shown(f.why))}" for f in change.files[: wording.MAX_FILES])]
+    return ["**Look at first**", "", *(f"- {linked(f.path, f.line, links)}: {prose(shown(f.why))}" for f in change.files[: wording.MAX_FILES])]
+
+
+def linked(path: str, line: int, links: Links | None) -> str:
+    """A place as code, and as a link where it is a line that can be looked at."""
+    # git knows no such part of a path; in a report that somebody forged it would lead out of the repository.
+    if links is None or line < 1 or {"", ".", ".."} & set(path.split("/")):
+        return _place(path, line)
+    return f"[{_place(path, line)}]({links.to(path, line)})"
 
 
 def _seen(change: Finding | None) -> Section:

@@ -11,11 +11,10 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
-from urllib.parse import quote
 
 from codex_gate import __version__
 from codex_gate.reporters import wording
-from codex_gate.reporters.hostile import message, shown, visible, writable
+from codex_gate.reporters.hostile import address, message, shown, visible
 from codex_gate.types import Classification, Evidence, Finding, Level, Report
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -70,7 +69,7 @@ def _results(report: Report, finding: Finding, n: int) -> Iterator[Object]:
 
 def _result(rule: str, level: str, text: str, path: str, line: int, matched: str) -> Object:
     """A result; `matched` goes into its fingerprint instead of the line, so that it survives moves."""
-    place = {"artifactLocation": {"uri": _uri(path), "uriBaseId": "%SRCROOT%"}, "region": {"startLine": max(1, line)}}
+    place = {"artifactLocation": {"uri": address(path), "uriBaseId": "%SRCROOT%"}, "region": {"startLine": max(1, line)}}
     known = hashlib.sha256("\0".join((rule, path, matched)).encode("utf-8", "surrogatepass"))
     return {
         "ruleId": rule,
@@ -141,11 +140,3 @@ def _definitions() -> dict[str, tuple[str, str]]:
     from codex_gate.taxonomy import DEFINITIONS
 
     return {category.value: (definition.is_a, definition.text) for category, definition in DEFINITIONS.items()}
-
-
-def _uri(path: str) -> str:
-    """A relative, percent-encoded address; bytes that were no UTF-8 keep their value."""
-    try:
-        return quote(path.encode("utf-8", "surrogateescape"), safe="/")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte: no path of git's, but no reason to fall over
-        return quote(writable(path), safe="/")

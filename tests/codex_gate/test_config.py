@@ -23,6 +23,10 @@ fail-on: critical
 comment: high
 hook: gate
 noise-budget: {moderate: 20, high: 5 %, critical: 1.5}
+annotations: 3
+check: false
+sarif: yes
+labels: true
 models: models/ours
 paths:
   include: [src/, lib/**]
@@ -55,13 +59,13 @@ def test_every_key_is_read() -> None:
     found = read(FULL)
     assert found.fail_on is Level.CRITICAL
     assert found.comment is Level.HIGH
-    assert (found.hook, found.models) == ("gate", "models/ours")
+    assert (found.hook, found.annotations, found.check, found.sarif, found.labels, found.models) == ("gate", 3, False, True, True, "models/ours")
     assert found.noise_budget == {Level.MODERATE: 20, Level.HIGH: 5, Level.CRITICAL: 1.5}
     assert (found.include, found.exclude) == (("src/", "lib/**"), ("*.min.js",))
     assert [(e.paths, e.comment, e.fail_on) for e in found.levels] == [(("docs/",), Level.UNKNOWN, None), (("src/pay/**",), Level.MODERATE, Level.HIGH)]
     assert found.ignore == (config.Ignore(("legacy/",), ("ResourceLeaks",), "goes away in spring", date(2027, 3, 31)),)
     assert set(found.sources) == set(KEYS)
-    assert found.sources["levels"] == ".codex-gate.yaml, line 10"
+    assert found.sources["levels"] == ".codex-gate.yaml, line 14"
 
 
 def test_the_schema_holds_the_same_keys_and_takes_the_example() -> None:
@@ -77,13 +81,13 @@ def test_an_empty_file_is_the_defaults(text: str) -> None:
 
 def test_a_flag_goes_before_the_environment_before_the_file_before_the_default() -> None:
     text, environ = (
-        "fail-on: high\ncomment: high\nhook: gate\n",
+        "fail-on: high\ncomment: high\nannotations: 1\n",
         {"CODEX_GATE_FAIL_ON": "critical", "CODEX_GATE_COMMENT": "critical", "CODEX_GATE_CHECK": ""},
     )
     found = read(text, environ, fail_on="moderate")
-    assert (found.fail_on, found.comment, found.hook, found.models) == (Level.MODERATE, Level.CRITICAL, "gate", None)
-    assert found.sources == {"fail-on": "--fail-on", "comment": "CODEX_GATE_COMMENT", "hook": ".codex-gate.yaml, line 3"}
-    assert [source for key, _, source in config.rows(found) if key == "models"] == ["default"]
+    assert (found.fail_on, found.comment, found.annotations, found.check) == (Level.MODERATE, Level.CRITICAL, 1, True)
+    assert found.sources == {"fail-on": "--fail-on", "comment": "CODEX_GATE_COMMENT", "annotations": ".codex-gate.yaml, line 3"}
+    assert [source for key, _, source in config.rows(found) if key == "check"] == ["default"]
 
 
 def test_one_number_as_noise_budget_keeps_the_proportion_of_the_levels() -> None:
@@ -99,12 +103,15 @@ def test_paths_from_the_environment_are_one_pattern_a_line() -> None:
     ("text", "words"),
     [
         ("fail_on: high", "line 1: unknown key 'fail_on'; did you mean fail-on?"),
-        ("\nhok: gate", "line 2: unknown key 'hok'; did you mean hook?"),
+        ("\nanotations: 3", "line 2: unknown key 'anotations'; did you mean annotations?"),
         ("zzz: 1", "line 1: unknown key 'zzz'; the keys are fail-on, comment"),
         ("fail-on: low", "line 1: fail-on: 'low'; expected moderate, high, critical or never"),
         ("fail-on: true", "fail-on: true; expected moderate"),
         ("comment:", "comment: nothing; expected moderate"),
         ("hook: block", "hook: 'block'; expected advisory"),
+        ("annotations: 51", "expected a whole number from 0 to 50"),
+        ("annotations: -1", "expected a whole number from 0 to 50"),
+        ("check: maybe", "expected true or false"),
         ("noise-budget: 0", "expected a percentage above 0"),
         ("noise-budget: 101", "expected a percentage above 0"),
         ("noise-budget: {high: 40}", "expected that a louder level has no larger share"),

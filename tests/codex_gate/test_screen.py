@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, MESSAGE_NAMES
 from codex_gate.levels import MIN_CHANGES, N_RECENT
 from codex_gate.policy import Policy
 from codex_gate.screen import Screener, pick
-from codex_gate.types import Evidence, Finding, Level, Report
+from codex_gate.types import CommitFeatures, Evidence, Finding, Level, Report
 from tests.codex_gate.samples import FakeModel, random_history, verdict
 from tests.conftest import ADA, BOB, DAY, EVE, HOUR, START, Node, Repo
 
@@ -164,6 +165,29 @@ def test_rows_of_a_range_come_in_history_order_each_with_its_own_past(make_repo:
     assert [f.features["exp"] for f in report.commits] == [0, 1, 2, 3]
     assert [f.features["touches_sum"] for f in report.commits] == [0, 1, 2, 3]
     assert change(report).features["exp"] == 0  # the change as it would land sees none of its own commits
+
+
+@dataclass(frozen=True)
+class ByLines(FakeModel):
+    """The risk is the lines added, in hundreds, and a little of the files' history, which must be that of the rest."""
+
+    def explain(self, features: CommitFeatures) -> list[tuple[str, float, float]]:
+        return [("la", features["la"], features["la"] / 200 - self.base_rate), ("ndev", features["ndev"], features["ndev"] / 100)]
+
+
+def test_what_would_lower_the_risk_is_what_the_rest_scores_alone(long: Repo) -> None:
+    files = {"src/f1.py": 20, "src/f2.py": 60, "src/new.py": 1}
+    for left_out in ("", *files):
+        long.git("checkout", "-q", "-B", f"topic{left_out.replace('/', '-')}", "main")
+        for k, (path, n) in enumerate(files.items()):
+            if path != left_out:
+                long.write(path, "".join(f"y{k} = {i}\n" for i in range(n)))
+        long.commit("work", author=BOB, date=WHEN)
+    gate = Screener(long.open(), ByLines())  # type: ignore[arg-type]
+    found = change(gate.range("main", "topic", "x"))
+    rests = {path: change(gate.range("main", f"topic{path.replace('/', '-')}", "x")).risk for path in files}
+    assert [r.path for r in found.relief] == ["src/f2.py", "src/f1.py"]  # one line more or less is not worth a word
+    assert all(r.risk == rests[r.path] for r in found.relief)
 
 
 def test_identical_ends_and_a_head_behind_its_base_hold_nothing(long: Repo) -> None:

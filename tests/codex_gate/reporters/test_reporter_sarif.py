@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from dataclasses import replace
@@ -108,7 +109,8 @@ def test_results_keep_to_what_is_kept() -> None:
     assert "8 results" in run["invocations"][0]["toolExecutionNotifications"][-1]["message"]["text"]
 
 
-MULTITOOL = shutil.which("Sarif.Multitool")
+NODE = Path(__file__).parents[3] / ".venv" / "node" / "node_modules" / "@microsoft" / "sarif-multitool-linux"  # where scripts/test puts it
+MULTITOOL = shutil.which("Sarif.Multitool", path=os.pathsep.join((os.environ.get("PATH", ""), str(NODE))))
 
 
 @pytest.mark.skipif(MULTITOOL is None, reason="Sarif.Multitool (npm @microsoft/sarif-multitool) is not on PATH")

@@ -1,0 +1,116 @@
+"""What the Action costs, from the start of a workflow to its end: `python benchmarks/action.py REPOSITORY`.
+
+REPOSITORY is any local clone; the newest commits that touch 20 files or more are taken for the pull request. The workflow
+is run by act (`pip install --group surfaces`) against the tests' double of GitHub; the first run needs a package index.
+A clone of its own each time, as a runner has it: no index of the history is kept. Prints a table in Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT)]
+
+from benchmarks.bench import Place  # noqa: E402
+from benchmarks.measure import machine  # noqa: E402
+from tests.codex_gate.actions import payload  # noqa: E402
+from tests.github_double import GitHub, description  # noqa: E402
+
+FILES = 20
+CACHE_ACTION = re.findall(r"uses: (actions/cache@\w+)", (ROOT / "action.yml").read_text("utf-8"))[0]
+WORKFLOW = """
+on: pull_request
+permissions: {contents: read}
+jobs:
+  screen:
+    runs-on: ubuntu-latest
+    steps: [{uses: actions/checkout@v4}, {uses: acme/codex-gate@v1}]
+"""
+
+
+CACHE = "inputs: {path: {}, key: {}}\nruns: {using: composite, steps: [{shell: bash, run: 'true'}]}\n"  # stands in for actions/cache
+
+
+def git(place: Path, *args: str) -> str:
+    """Standard output of git, without the last line end."""
+    who = ("-c", "user.name=bench", "-c", "user.email=bench@example.org")
+    return subprocess.run(["git", *who, *args], cwd=place, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def checkout(source: Path, target: Path) -> tuple[str, str]:
+    """A clone with the merge of a pull request checked out: (base, head)."""
+    git(source.parent, "clone", "-q", str(source), str(target))
+    head = git(target, "rev-parse", "HEAD")
+    for base in git(target, "rev-list", "--first-parent", "-n", "200", "HEAD~1").split():
+        if len(git(target, "diff", "--name-only", base, head).splitlines()) >= FILES:
+            git(target, "checkout", "-q", "--detach", base)
+            git(target, "merge", "-q", "--no-ff", "-m", "merge", head)
+            flow = target / ".github" / "workflows" / "codex-gate-benchmark.yml"
+            flow.parent.mkdir(parents=True, exist_ok=True)
+            flow.write_text(WORKFLOW, "utf-8")
+            return base, head
+    sys.exit(f"benchmark: the last 200 changes of {source} touch fewer than {FILES} files")
+
+
+def seconds(place: Path, home: Path, own: Path, event: Path, hub: GitHub) -> float:
+    """Wall time of one run of the workflow."""
+    act = Path(sys.executable).with_name("act")
+    command = [act, "pull_request", "-W", place / ".github/workflows/codex-gate-benchmark.yml", "-P", "ubuntu-latest=-self-hosted", "-e", event, "--action-offline-mode",
+               "--local-repository", f"{CACHE_ACTION}={own.parent / 'cache'}", "--no-cache-server", "--container-daemon-socket", "-", "-s", "GITHUB_TOKEN=ghs_x", "--local-repository", f"acme/codex-gate@v1={own}",
+               "--env", f"GITHUB_API_URL={hub.url}", "--env", "GITHUB_REPOSITORY=acme/shop"]  # fmt: skip
+    began = time.perf_counter()
+    done = subprocess.run(command, cwd=place, env={**os.environ, "HOME": str(home)}, capture_output=True, text=True)
+    took = time.perf_counter() - began
+    if done.returncode:
+        sys.exit(f"benchmark: the workflow failed\n{done.stdout[-2000:]}")
+    return took
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python benchmarks/action.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("repository", type=Place.parse, metavar="[NAME=]REPOSITORY")
+    parser.add_argument("--rounds", type=int, default=5, help="runs with the environment there (default 5)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="codex-gate-bench-") as scratch, GitHub() as hub:
+        work, own, event = Path(scratch), Path(scratch, "own"), Path(scratch, "event.json")
+        for name in ("action", "codex_gate", "models"):
+            shutil.copytree(ROOT / name, own / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "action.yml", own)
+        (work / "cache").mkdir()
+        (work / "cache" / "action.yml").write_text(CACHE, "utf-8")
+        taken = []
+        for k in range(options.rounds + 1):
+            base, head = checkout(options.repository.path, work / f"clone{k}")
+            event.write_text(json.dumps(payload(base, head)), "utf-8")
+            taken.append(seconds(work / f"clone{k}", work / "home", own, event, hub))
+            if k == 0:
+                commits, lines = git(work / "clone0", "rev-list", "--count", "HEAD"), git(work / "clone0", "diff", "--shortstat", base, head)
+        told = [call.method for call in hub.calls if "comments" in call.path and call.method != "GET"]
+    found = machine()
+    print(
+        f"{options.repository.name}: {int(commits):,} commits; the pull request: {lines}. {found['cpu']}, {found['cores']} cores, Python {found['python']}, {datetime.now(UTC):%Y-%m-%d}.\n"
+    )
+    print("| what | figure |\n|---|---|")
+    print(f"| whole workflow, environment cached, median of {options.rounds} | {median(taken[1:]):.1f} s ({min(taken[1:]):.1f} to {max(taken[1:]):.1f}) |")
+    print(f"| whole workflow, environment made first | {taken[0]:.1f} s |")
+    print(f"| comments after {len(taken)} runs with the same verdict; requests that wrote one | {len(hub.comments)}; {len(told)} |")
+    if description() is not None:
+        print(f"| requests that break GitHub's OpenAPI description, of {len(hub.calls)} | {len(hub.invalid)} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""`codex-gate action`: one step of a workflow, from the event that set it off to what people see.
+
+The order: event → what it brings → settings and models of the base commit → screen → report files → GitHub → log,
+step summary, outputs. Nothing that GitHub refuses changes the verdict or the exit code: it is said once, and
+everything stands in the summary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from codex_gate import config, deepen, event, model, reread
+from codex_gate.delivery import Delivery, Run
+from codex_gate.errors import ConfigError, GateError, UsageError
+from codex_gate.git import Repository
+from codex_gate.policy import Limits, Policy
+from codex_gate.reporters import comment, workflow
+from codex_gate.reporters.comment import Trust
+from codex_gate.screen import Screener
+from codex_gate.types import Level, Notice, Report
+
+_RECENT: Final = 30  # changes in the plot of the step summary (chosen)
+KEYS: Final = ("fail-on", "noise-budget", "comment", "annotations", "check", "sarif", "labels", "models", "paths")
+"""Inputs that are keys of the configuration too, and go before it."""
+
+
+def run(this: Run, today: date) -> int:
+    """Screen what the event brings and report it; returns the exit code.
+
+    Raises:
+        ConfigError: an input or the configuration cannot be meant.
+        GateError: nothing could be screened, and a gate is set (`fail-on`); without a gate that is only said.
+    """
+    happened = event.read(this.environ, _payload(this.environ))
+    if why := _nothing_to_do(happened):
+        this.say(f"codex-gate: {why}")
+        this.append("GITHUB_STEP_SUMMARY", f"### codex-gate\n\n{why}\n")
+        return 0
+    try:
+        return _shown_again(this, happened) if happened.name == "workflow_run" else _screened(this, happened, today)
+    except GateError as error:
+        text = f"nothing was screened: {error}"
+        this.append("GITHUB_STEP_SUMMARY", comment.failure(text))
+        if this.gated or isinstance(error, ConfigError):
+            raise
+        this.say(workflow.command("warning", text))
+        return 0
+
+
+def _payload(environ: Mapping[str, str]) -> bytes | None:
+    try:
+        with open(environ.get("GITHUB_EVENT_PATH", ""), "rb") as stream:
+            return stream.read(event.MAX_PAYLOAD)
+    except (OSError, ValueError):
+        return None
+
+
+def _nothing_to_do(happened: event.Event) -> str:
+    if happened.name == "merge_group":
+        return "A merge group holds what was screened in its pull requests: nothing to do."
+    if happened.is_closed:
+        return "The pull request is closed: nothing to do."
+    return "A branch was deleted: nothing to do." if happened.is_deletion else ""
+
+
+def _screened(this: Run, happened: event.Event, today: date) -> int:
+    """The screen with the settings and models of the base commit, and its report."""
+    repo, lacking = _repository(this)
+    change = _change(this, happened, repo)
+    trusted = change.base or _parent(repo, change.head)
+    settings = _settings(this, repo, trusted)
+    this.gated = settings.fail_on is not Level.UNKNOWN or any(entry.fail_on not in (None, Level.UNKNOWN) for entry in settings.levels)
+    with model.opened(repo, settings.models, trusted) as chosen:
+        screener = Screener(repo, chosen, thorough=True, policy=Policy(settings, today))
+        report = screener.range(change.base, change.head, change.scope) if change.base else screener.commit(change.head, change.scope)
+        report = replace(report, notices=(*report.notices, *happened.notices, *lacking))
+        tripped = screener.policy.tripped(report.change) if report.change is not None else ""
+        recent = screener.trend(change.base, _RECENT) if change.base else screener.trend(change.head, _RECENT + 1)[:-1]
+        # The change as it lands speaks: a noise budget counts changes, and a quiet one with a loud commit in it would break it.
+        loud = report.change is not None and screener.policy.limits(report.change.paths).speaks(report.change.level)
+        return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, tripped, tuple(recent)).deliver()
+
+
+def _shown_again(this: Run, happened: event.Event) -> int:
+    """The report that a pull request's own read-only job has left, put where people see it; only its fields come through."""
+    this.gated = False
+    api = this.api()
+    from codex_gate.reporters.github import ApiError, pull_of
+
+    if not happened.source or happened.head is None or not happened.repository:
+        raise UsageError("the workflow that ended was none of a pull request; there is nothing to show")
+    found = reread.report(_left_behind(this.given("report")))
+    settings = config.load(None, this.environ, {key: this.given(key) for key in KEYS if this.given(key)}, "the input")
+    try:
+        number = pull_of(api, happened.repository, happened.source, happened.head)
+    except ApiError as error:
+        raise UsageError(f"the pull request cannot be found: {error}") from error
+    if not number:
+        raise UsageError("no open pull request has the commit that was screened as its head; a newer run will tell")
+    limits = Limits(settings.comment, settings.fail_on)
+    loud = found.change is not None and limits.speaks(found.change.level)
+    source = Notice("reread", "this was screened in the pull request's own job, with a token that can only read, and is shown as that job left it")
+    pull = replace(happened, name="pull_request", number=number)
+    return Delivery(this, pull, happened.head, replace(found, notices=(*found.notices, source)), settings, Trust(None, 0, 0), loud).deliver()
+
+
+def _left_behind(name: str) -> bytes:
+    """What a file of the artifact holds; a link could lead anywhere."""
+    path = Path(name)
+    try:
+        if not name or path.is_symlink() or not path.is_file():
+            raise UsageError(f"the input report names no file: {name or 'it is empty'}")
+        with path.open("rb") as stream:
+            return stream.read(reread.MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the report {name} cannot be read: {error}") from error
+
+
+def _trust(chosen: model.Model, report: Report) -> Trust:
+    values = report.change.features.values if report.change is not None else {}
+    unknown = sum(math.isnan(values[name]) for name in chosen.feature_names if name in values)
+    return Trust(chosen.typical_error, unknown, len(chosen.feature_names))
+
+
+def _repository(this: Run) -> tuple[Repository, tuple[Notice, ...]]:
+    """The checked-out repository, completed where it is shallow or partial and that is allowed; why it could not be completed."""
+    place = Path(this.given("working-directory") or ".")
+    environ = _trusting(this.environ, place)
+    repo = Repository.discover(place, environ)
+    if not config.switch(this.given("deepen") or "true", "input deepen"):
+        return repo, ()
+    why = deepen.complete(repo)
+    return Repository.discover(place, environ), (Notice("not-deepened", f"the history could not be fetched: {why}"),) if why else ()
+
+
+def _trusting(environ: Mapping[str, str], place: Path) -> dict[str, str]:
+    """The variables with this directory as a safe one for git: in a container the checkout belongs to another user."""
+    n = environ.get("GIT_CONFIG_COUNT", "0")
+    count = int(n) if n.isascii() and n.isdigit() else 0
+    return {**environ, "GIT_CONFIG_COUNT": str(count + 1), f"GIT_CONFIG_KEY_{count}": "safe.directory", f"GIT_CONFIG_VALUE_{count}": str(place.resolve())}
+
+
+def _change(this: Run, happened: event.Event, repo: Repository) -> event.Change:
+    """What is to be screened: what the inputs name, else what the event brings."""
+    base, head = this.given("base"), this.given("head") or "HEAD"
+    if base:
+        return event.Change(repo.resolve(base), repo.resolve(head), f"{base}..{head}")
+    return event.Change(None, repo.resolve(head), f"commit {head}") if this.given("head") else event.change(happened, repo)
+
+
+def _parent(repo: Repository, sha: str) -> str:
+    """The first parent of a commit, "" where it has none here."""
+    parents = repo.metas([sha])[0].parents
+    return parents[0] if parents and repo.present_commits(parents[:1]) else ""
+
+
+def _settings(this: Run, repo: Repository, trusted: str) -> config.Settings:
+    named = this.given("config") or this.environ.get(f"{config.PREFIX}CONFIG") or None
+    if named is not None and not trusted:
+        raise ConfigError(f"config: the configuration {named} is read from the base commit, and here is none")
+    flags = {key: this.given(key) for key in KEYS if this.given(key)}
+    source = config.find(repo, trusted, named) if trusted else None
+    return config.load(source, this.environ, flags, "the input")

@@ -1,0 +1,53 @@
+"""Fetching what a shallow or partial clone lacks, where that is allowed: the one place that lets git use the network.
+
+Commits and trees come without blobs; then the blobs that levels need (those of the last changes on the base's line)
+come in one request, for without them the lines of those changes are unknown and levels would rest on guesses.
+"""
+
+from __future__ import annotations
+
+from codex_gate.diffs import blobs_of, pair_lines, parse_listings
+from codex_gate.errors import GateError
+from codex_gate.git import Repository
+from codex_gate.levels import N_RECENT
+
+_NETWORK = {"GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh"}
+# A server that stalls is given up after half a minute; hooks and submodules have no part in it.
+_OPTIONS = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30", "-c", "protocol.version=2", "-c", "fetch.recurseSubmodules=false")
+_QUIET = ("--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none")
+
+
+def complete(repo: Repository, remote: str = "origin") -> str:
+    """Fetch what a screen of HEAD lacks: the history of a shallow clone without its blobs, the blobs of recent changes.
+
+    Returns:
+        "" when nothing is lacking any more, else why it could not be fetched.
+    """
+    try:
+        if repo.is_shallow:
+            _fetch(repo, remote, "--unshallow", "--", remote, repo.resolve("HEAD"))
+        elif not repo.run("config", "--get-regexp", r"^remote\..*\.promisor$", check=False):
+            return ""
+        if missing := _missing_blobs(repo):
+            _fetch(repo, remote, "--stdin", "--", remote, stdin="".join(f"{blob}\n" for blob in missing).encode("ascii"))
+    except GateError as error:
+        return str(error).removeprefix("git -c failed: ")
+    return ""
+
+
+def _missing_blobs(repo: Repository) -> list[str]:
+    """Blobs of the last changes on HEAD's first-parent line and of the commits of the newest that are not here."""
+    head = repo.resolve("HEAD")
+    line = repo.rev_list("--first-parent", "-n", str(N_RECENT + 1), head)
+    shas = dict.fromkeys([*line, *repo.rev_list(head, *(f"^{sha}" for sha in line[1:2]))])
+    pairs = [(meta.sha, meta.parents[0] if meta.parents else None) for meta in repo.metas(list(shas))]
+    raw = repo.run("diff-tree", "--stdin", "--always", "--root", "-r", "-z", "--raw", "--abbrev=40", "--no-renames", stdin=pair_lines(pairs))
+    wanted = {blob for entries in parse_listings(raw, [new for new, _ in pairs]) for entry in entries for blob in blobs_of(entry)}
+    here = repo.run("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)").decode("ascii").split()
+    return sorted(wanted.difference(here))
+
+
+def _fetch(repo: Repository, remote: str, *args: str, stdin: bytes = b"") -> None:
+    # What a server is asked for by id it need not negotiate about.
+    negotiation = ("-c", "fetch.negotiationAlgorithm=noop") if stdin else ()
+    repo.run(*_OPTIONS, *negotiation, "fetch", *_QUIET, *args, stdin=stdin, extra=_NETWORK)

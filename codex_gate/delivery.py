@@ -1,0 +1,219 @@
+"""A report of the Action on its way: files for later steps, GitHub, the log, the step summary, outputs."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from codex_gate import config
+from codex_gate.errors import UsageError
+from codex_gate.event import Event
+from codex_gate.reporters import REPORTERS, comment, render, wording, workflow
+from codex_gate.reporters.markdown import Links
+from codex_gate.types import Level, Report
+
+if TYPE_CHECKING:
+    from codex_gate.reporters.github import Api, ApiError, Target
+
+    Connect = Callable[[str, str], Api]
+
+_PERMISSIONS: Final = {
+    "comment": "pull-requests: write",
+    "check run": "checks: write",
+    "label": "pull-requests: write",
+    "code scanning": "security-events: write",
+}
+
+
+@dataclass
+class Run:
+    """One run: the runner's variables, where the log goes, what could not be done."""
+
+    environ: Mapping[str, str]
+    say: Callable[[str], None]
+    connect: Connect | None = None
+    undone: list[str] = field(default_factory=list)
+    gated: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        wanted = self.given("fail-on") or self.environ.get(f"{config.PREFIX}FAIL_ON", "").strip()
+        self.gated = wanted not in ("", config.NEVER, "none")
+
+    def given(self, name: str) -> str:
+        """An input of the Action, "" when it was not given."""
+        return self.environ.get(f"INPUT_{name.upper().replace('-', '_')}", "").strip()
+
+    def api(self) -> Api:
+        """An interface to GitHub with the token that was given.
+
+        Raises:
+            UsageError: the extra [github] is not installed.
+        """
+        try:
+            from codex_gate.reporters.github import Api, proxy_for
+        except ModuleNotFoundError as error:
+            raise UsageError(f"{error.name} is not installed; pip install 'codex-gate[github]'") from None
+        url, token = self.environ.get("GITHUB_API_URL") or "https://api.github.com", self.given("token")
+        return self.connect(url, token) if self.connect else Api(url, token, proxy_for(url, self.environ))
+
+    def append(self, variable: str, text: str) -> None:
+        """Add text to the file of the runner that a variable names; where there is none it goes nowhere."""
+        if path := self.environ.get(variable):
+            try:
+                with open(path, "a", encoding="utf-8", errors="backslashreplace") as stream:
+                    stream.write(text)
+            except OSError as error:
+                self.say(workflow.command("notice", f"{variable} cannot be written: {error.strerror}"))
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What is delivered: the report of a change, how it was made, what the settings ask for."""
+
+    run: Run
+    event: Event
+    head: str
+    report: Report
+    settings: config.Settings
+    trust: comment.Trust
+    is_loud: bool
+    tripped: str = ""
+    recent: tuple[float, ...] = ()
+
+    def deliver(self) -> int:
+        """Tell everybody; returns the exit code: 1 when the gate tripped."""
+        files = self._write_files()
+        told = self._publish()
+        self._log([] if "check run" in told else self.places)
+        self.run.append("GITHUB_STEP_SUMMARY", self._summary())
+        self.run.append("GITHUB_OUTPUT", workflow.outputs(self._outputs(files), secrets.token_hex(16)))
+        return 1 if self.tripped else 0
+
+    @cached_property
+    def places(self) -> list[workflow.Annotation]:
+        found = self.report.change
+        return workflow.points(found, self.settings.annotations) if found is not None and self.is_loud else []
+
+    @cached_property
+    def links(self) -> Links | None:
+        return Links(f"{self.event.server}/{self.event.repository}", self.head) if self.event.repository else None
+
+    def _write_files(self) -> dict[str, Path]:
+        """The report for later steps, by format, in a directory of its own."""
+        where = Path(tempfile.mkdtemp(prefix="codex-gate-", dir=self.run.environ.get("RUNNER_TEMP") or None))
+        files = {name: where / f"report.{name}" for name in ("json", "sarif", "html") if name in REPORTERS}
+        for name, path in files.items():
+            path.write_text(render(name, self.report), "utf-8")
+        return files
+
+    # -- GitHub --------------------------------------------------------------------------------------
+
+    def _publish(self) -> set[str]:
+        """What reached GitHub; what did not is noted in `run.undone`."""
+        wanted = self._wanted()
+        if not wanted:
+            return set()
+        token, repository = self.run.given("token"), self.event.repository
+        if self.event.is_fork:
+            self.run.undone.append("pull requests from forks and of Dependabot have a read-only token: the result is here, and in no comment or check run")
+            return set()
+        if not token or not repository:
+            self.run.undone.append(f"no {' and no '.join(wanted)}: {'the input token is empty' if repository else 'GITHUB_REPOSITORY names no repository'}")
+            return set()
+        try:
+            api = self.run.api()
+        except UsageError as error:
+            self.run.undone.append(f"no {' and no '.join(wanted)}: {error}")
+            return set()
+        from codex_gate.reporters.github import Target
+
+        target = Target(repository, self.event.number or 0, self.head)
+        return {what for what in wanted if self._told(what, api, target)}
+
+    def _wanted(self) -> list[str]:
+        """What the settings ask of GitHub for this event, in the order of its worth."""
+        pull = self.event.is_pull and self.event.number is not None
+        asked = {
+            "comment": pull and self.settings.comment is not Level.UNKNOWN,
+            "check run": self.settings.check and self.event.name in ("pull_request", "pull_request_target", "push"),
+            "label": pull and self.settings.labels,
+            "code scanning": self.settings.sarif,
+        }
+        return [what for what, is_asked in asked.items() if is_asked]
+
+    def _told(self, what: str, api: Api, target: Target) -> bool:
+        from codex_gate.reporters.github import ApiError
+
+        steps = {"comment": self._comment, "check run": self._check, "label": self._label, "code scanning": self._scan}
+        try:
+            steps[what](api, target)
+        except ApiError as error:
+            self.run.undone.append(_excuse(what, error))
+            return False
+        return True
+
+    def _comment(self, api: Api, target: Target) -> None:
+        from codex_gate.reporters import github
+
+        assert self.links is not None
+        body = (comment.loud if self.is_loud else comment.quiet)(self.report, self.links, self.trust)
+        self.run.say(f"codex-gate: comment {github.say(api, target, body, loud=self.is_loud)}")
+
+    def _check(self, api: Api, target: Target) -> None:
+        from codex_gate.reporters import github
+
+        found = self.report.change
+        title = wording.verdict(found, wording.digits(self.report)) if found is not None else "Nothing to screen"
+        conclusion = "failure" if self.tripped else "neutral" if self.is_loud else "success"
+        github.check(api, target, title, render("markdown", self.report), conclusion, self.places)
+
+    def _label(self, api: Api, target: Target) -> None:
+        from codex_gate.reporters import github
+
+        github.label(api, target, str(self.report.change.level) if self.report.change is not None else "")
+
+    def _scan(self, api: Api, target: Target) -> None:
+        from codex_gate.reporters import github
+
+        ref = f"refs/pull/{target.number}/head" if target.number else self.event.ref
+        github.upload(api, target, render("sarif", self.report), ref)
+
+    # -- the runner ----------------------------------------------------------------------------------
+
+    def _log(self, places: list[workflow.Annotation]) -> None:
+        self.run.say(workflow.fenced(render("terminal", self.report, width=100), secrets.token_hex(16)))
+        for line in workflow.commands(places):
+            self.run.say(line)
+        for text in self.run.undone:
+            self.run.say(workflow.command("notice", text))
+        if self.tripped:
+            self.run.say(workflow.command("error", self.tripped))
+
+    def _summary(self) -> str:
+        return comment.summary(self.report, self.links, self.trust, self.recent, self.run.undone)
+
+    def _outputs(self, files: Mapping[str, Path]) -> dict[str, str]:
+        found = self.report.change
+        return {
+            "risk": f"{found.risk:.4f}" if found is not None and found.risk is not None else "",
+            "level": str(found.level) if found is not None else "unknown",
+            "category": found.top.category or wording.UNCLASSIFIED if found is not None else wording.UNCLASSIFIED,
+            "top-file": found.files[0].path if found is not None and found.files else "",
+            "report-json": str(files["json"]),
+            **({"report-html": str(files["html"])} if "html" in files else {}),
+            "sarif": str(files["sarif"]),
+        }
+
+
+def _excuse(what: str, error: ApiError) -> str:
+    """Why something did not come about, and what to do."""
+    if error.status == 401:
+        return f"no {what}: GitHub does not take the token; give a valid one as the input token"
+    if error.status in (403, 404):
+        return f"no {what}: the token is not allowed to; give the job the permission {_PERMISSIONS[what]}, or switch it off"
+    return f"no {what}: {error}; the whole result is in the step summary"

@@ -1,0 +1,68 @@
+"""What people said about verdicts: ticked boxes in comments on pull requests, lines marked to be ignored.
+
+One JSON object a line, so that a retraining, or a person, can read it: a dispute names the change that was screened, a
+mark the line and the reason. Who ticked is not kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from codex_gate.git import Repository
+from codex_gate.policy import marked
+from codex_gate.reporters.hostile import writable
+
+if TYPE_CHECKING:
+    from codex_gate.reporters.github import Api
+
+
+class Dispute(NamedTuple):
+    """A verdict that somebody found of no use: the pull request, the commit that was screened, what was said."""
+
+    pull: int
+    sha: str
+    level: str
+    risk: float | None
+
+
+class Mark(NamedTuple):
+    """A line that its author marked with `codex-gate: ignore[reason]`."""
+
+    path: str
+    line: int
+    reason: str
+
+
+def disputes(api: Api, repository: str) -> Iterator[Dispute]:
+    """Our comments with a ticked box, newest first; a line that a comment has shrunk to has no box.
+
+    Raises:
+        ApiError: GitHub refuses or does not answer.
+    """
+    from codex_gate.reporters.comment import is_disputed, mark_of
+    from codex_gate.reporters.github import all_own_comments
+
+    for number, body in all_own_comments(api, repository):
+        mark = mark_of(body)
+        if mark is not None and is_disputed(body):
+            yield Dispute(number, mark.sha, mark.level, mark.risk)
+
+
+def marks(repo: Repository, revision: str) -> list[Mark]:
+    """The marked lines of a commit's tree, by path and line."""
+    sha = repo.resolve(revision)
+    raw = repo.run("grep", "-I", "-n", "-z", "-F", "-e", "codex-gate:", sha, "--", check=False)
+    lines: dict[str, list[tuple[int, bytes]]] = {}
+    for record in raw.split(b"\n"):
+        name, number, text = (*record.split(b"\0", 2), b"", b"")[:3]
+        if number.isdigit():
+            lines.setdefault(name.decode("utf-8", "surrogateescape").removeprefix(f"{sha}:"), []).append((int(number), text))
+    return sorted(Mark(path, line, reason) for (path, line), reason in marked(list(lines.items())).items())
+
+
+def row(found: Dispute | Mark) -> str:
+    """One line of JSON without its end."""
+    values = {name: writable(value) if isinstance(value, str) else value for name, value in found._asdict().items()}
+    return json.dumps({"kind": type(found).__name__.lower(), **values}).replace("##", "#\\u0023")

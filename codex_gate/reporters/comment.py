@@ -1,0 +1,173 @@
+"""The comment on a pull request: the report in Markdown with links, a marker to find it by, and what would lower the risk.
+
+The marker is the first line and never shed. It holds a hash of what a reader sees, so that a verdict that did not
+change is not sent again, and the figures that a dispute ("this was not useful", a box to tick) is about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+from codex_gate.reporters import markdown, wording
+from codex_gate.reporters.hostile import code, prose, shorten_path, shown
+from codex_gate.reporters.markdown import Links, Section
+from codex_gate.types import Finding, Report
+
+MARKER: Final = "<!-- codex-gate:verdict "
+TICK: Final = "This was not useful"
+_MARKED: Final = re.compile(re.escape(MARKER) + r"(\{[^{}<>]{0,400}\}) -->")
+_TICKED: Final = re.compile(rf"^- \[[xX]\] {TICK}", re.MULTILINE)
+_ROOM: Final = 64_500  # characters for the report, the rest of 65,000 is the marker's
+_MAX_PLOT: Final = 40  # changes that a plot shows; more make its line unreadable (chosen)
+# The default colour of a line can hardly be seen on white (looked at in a browser, 2026-11-25); this one is seen on black too.
+_LOOK: Final = '%%{init: {"xyChart": {"height": 260}, "themeVariables": {"xyChart": {"plotColorPalette": "#bc4c00"}}}}%%'
+_SUMMARY: Final = 240_000  # characters, of at most four bytes, of the report in a step summary, which may hold 1 MiB
+_SUMMARY_ROWS: Final = (1_500, 250, 40, 0)
+
+
+class Trust(NamedTuple):
+    """How far the number can be trusted: by how many points (of 1) it was off in repositories that the model had not
+    seen, None when unknown; how many of the model's measures are unknown here."""
+
+    error: float | None
+    unknown: int
+    measures: int
+
+
+class Mark(NamedTuple):
+    """What a comment says of itself: the hash of its verdict and what it was about."""
+
+    key: str
+    sha: str
+    level: str
+    risk: float | None
+
+
+def loud(report: Report, links: Links, trust: Trust) -> str:
+    """The comment on a change that stands out."""
+    added = (_relief(report.change, links), _sure(trust))
+    body = markdown.render(report, links, added=added, last=[f"- [ ] {TICK}"], limit=_ROOM)
+    return f"{_marker(report, links, trust)}\n{body}"
+
+
+def quiet(report: Report, links: Links, trust: Trust) -> str:
+    """What is left of a comment when there is nothing to say any more: one line."""
+    n = wording.digits(report)
+    verdict = wording.verdict(report.change, n) if report.change is not None else "nothing to screen"
+    return f"{_marker(report, links, trust)}\ncodex-gate has nothing to say about this change any more ({prose(verdict)}).\n"
+
+
+def summary(report: Report, links: Links | None, trust: Trust, recent: Sequence[float], said: Sequence[str]) -> str:
+    """The step summary: everything, with the risks of the repository's recent changes, and what could not be done.
+
+    Args:
+        recent: risks of the changes before this one, in the order in which they came.
+        said: sentences about what was left undone.
+    """
+    added = (_relief(report.change, links), _sure(trust), _plot(report, recent))
+    body = markdown.render(report, links, added=added, limit=_SUMMARY, rows=_SUMMARY_ROWS)
+    notes = [f"> {prose(shown(text, 600))}" for text in said[:20]]
+    return body + ("\n> [!NOTE]\n" + "\n>\n".join(notes) + "\n" if notes else "")
+
+
+def failure(text: str) -> str:
+    """The step summary of a run that came to nothing."""
+    return f"### codex-gate\n\n> [!WARNING]\n> {prose(shown(text, 1000))}\n"
+
+
+def mark_of(body: str) -> Mark | None:
+    """The mark of a comment that begins with one."""
+    found = _MARKED.match(body)
+    try:
+        data: Any = json.loads(found[1]) if found else None
+    except ValueError:
+        return None
+    if not isinstance(data, dict):
+        return None
+    risk = data.get("risk")
+    return Mark(str(data.get("key", "")), str(data.get("sha", "")), str(data.get("level", "")), float(risk) if isinstance(risk, int | float) else None)
+
+
+def is_disputed(body: str) -> bool:
+    """Whether someone has ticked "this was not useful"."""
+    return _TICKED.search(body) is not None
+
+
+def keeping_tick(body: str, old: str) -> str:
+    """The new body with the box as it was in the old one."""
+    return body.replace(f"- [ ] {TICK}", f"- [x] {TICK}") if is_disputed(old) else body
+
+
+def _marker(report: Report, links: Links, trust: Trust) -> str:
+    change = report.change
+    figures = {
+        "key": _key(report, trust),
+        "sha": links.sha,
+        "level": change.level.value if change else "",
+        "risk": round(change.risk, 4) if change and change.risk is not None else None,
+    }
+    return f"{MARKER}{json.dumps(figures)} -->"
+
+
+def _key(report: Report, trust: Trust) -> str:
+    """A hash of what a reader sees, the time it took and the names of commits left out."""
+    still = replace(report, seconds=0.0, scope="", commits=tuple(replace(commit, sha=None) for commit in report.commits))
+    seen = markdown.render(still, added=(_relief(report.change, None), _sure(trust)))
+    return hashlib.sha256(seen.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _relief(change: Finding | None, links: Links | None) -> Section:
+    """What would lower the risk: files in a change of their own, as far as that was measured."""
+    if change is None or change.risk is None:
+        return []
+    alone = {f.path: f.score for f in change.files}
+    lines = [
+        f"- {_file(r.path)} in a change of its own: {_percent(r.risk)} for the rest" + (f", {_percent(alone[r.path])} for it" if r.path in alone else "")
+        for r in change.relief[: wording.MAX_FILES]
+    ]
+    top = max(change.files, key=lambda f: f.score, default=None)
+    if not lines and top is not None and len(change.paths) > 1 and top.score < change.risk:
+        lines = [f"- smaller changes: no single file taken out lowers it, but alone the riskiest, {_file(top.path)}, scores {_percent(top.score)}"]
+    return ["**What would lower it**", "", *lines] if lines else []
+
+
+def _percent(share: float) -> str:
+    return wording.percent(share).replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _file(path: str) -> str:
+    return code(shorten_path(path))
+
+
+def _sure(trust: Trust) -> Section:
+    parts = []
+    if trust.error is not None:
+        parts.append(
+            f"in repositories that the model had not seen, its percentage was off by {100 * trust.error:.0f} points on average, so trust the order of changes before the number"
+        )
+    if trust.unknown:
+        parts.append(f"{trust.unknown} of {wording.count(trust.measures, 'measure')} are unknown here")
+    return [f"**How sure is this**: {'; '.join(parts)}."] if parts else []
+
+
+def _plot(report: Report, recent: Sequence[float]) -> Section:
+    """The risks of recent changes as a line, this one at its end."""
+    change = report.change
+    if change is None or change.risk is None or len(recent) < 2:
+        return []
+    points = [f"{100 * risk:.0f}" for risk in (*recent[-_MAX_PLOT:], change.risk)]
+    return [
+        "```mermaid",
+        _LOOK,
+        "xychart-beta",
+        f'    title "Risk of the last {len(points) - 1} changes, and this one"',
+        f'    x-axis "changes, oldest first" 1 --> {len(points)}',
+        '    y-axis "risk in %" 0 --> 100',
+        f"    line [{', '.join(points)}]",
+        "```",
+    ]

@@ -1,0 +1,339 @@
+"""The verdict on GitHub: one comment, a check run, code scanning, a label. Sole importer of the HTTP library.
+
+Every call has a timeout, every wait is taken from one budget for the whole run. What cannot be done raises ApiError
+with a sentence that says what is missing; the caller says it once and goes on: the step summary holds everything.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlsplit
+
+import urllib3
+
+from codex_gate.errors import GateError
+from codex_gate.reporters.comment import MARKER, keeping_tick, mark_of
+from codex_gate.reporters.hostile import shown
+from codex_gate.reporters.workflow import Annotation
+
+BUDGET_S: Final = 120.0  # for all calls of a run together (chosen: a verdict that is later than this is not waited for)
+CONNECT_S: Final = 5.0
+READ_S: Final = 15.0
+MAX_BODY: Final = 16 << 20  # bytes of an answer that are read
+MAX_PAGES: Final = 30  # of 100 items
+MAX_FAILURES: Final = 3  # tries again after no answer or a fault of the server; limits are waited for as long as the budget lasts
+SECONDARY_S: Final = 60.0  # GitHub's advice where a secondary limit names no time
+PER_REQUEST: Final = 50  # annotations that one request may carry
+MAX_OUTPUT: Final = 65_535  # characters of a check run's summary
+LABELS: Final = tuple(f"risk: {level}" for level in ("low", "moderate", "high", "critical"))
+
+
+class ApiError(GateError):
+    """A call that came to nothing; `status` is 0 where no answer came."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Answer(NamedTuple):
+    """What came back: the JSON value and the address of the next page."""
+
+    data: Any
+    following: str | None
+
+
+@dataclass
+class Api:
+    """GitHub's REST interface with one token; `clock`, `sleep` and `now` are there for tests."""
+
+    url: str
+    token: str = field(repr=False)
+    proxy: str | None = field(default=None, repr=False)
+    budget_s: float = BUDGET_S
+    read_s: float = READ_S
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        self._pool = urllib3.ProxyManager(self.proxy, retries=False) if self.proxy else urllib3.PoolManager(retries=False)
+        self._until = self.clock() + self.budget_s
+        self._lost: ApiError | None = None
+
+    def call(self, method: str, path: str, body: object = None, *, again: bool = True) -> Answer:
+        """One request, repeated while that helps and time is left.
+
+        Args:
+            path: from the root of the interface, or a whole address on the same host.
+            again: whether to repeat when it is unknown if the request was carried out.
+        Raises:
+            ApiError: refused, or no answer within the budget; once the server was given up every later call is.
+        """
+        if self._lost is not None:
+            raise self._lost
+        address = path if path.startswith(("http://", "https://")) else f"{self.url.rstrip('/')}{path}"
+        if urlsplit(address)[:2] != urlsplit(self.url)[:2]:
+            raise ApiError(f"{method} {shown(path)} leads to another host")
+        failures = limits = 0
+        while True:
+            came = self._once(method, address, body)
+            if isinstance(came, Answer):
+                return came
+            error, named = came
+            wait = None
+            if named is not None:
+                wait, limits = named or SECONDARY_S * 2**limits, limits + 1
+            elif error.status in (0, 500, 502, 503, 504) and again and failures < MAX_FAILURES:
+                wait, failures = float(2**failures), failures + 1
+            if wait is not None and self.clock() + wait <= self._until:
+                self.sleep(wait)
+                continue
+            if wait is not None or (error.status == 0 and again):
+                self._lost = error
+            raise error
+
+    def _once(self, method: str, address: str, body: object) -> Answer | tuple[ApiError, float | None]:
+        """What came of one request; with an error the seconds that a limit asks us to wait, 0 where it names no time."""
+        headers = {
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+            "User-Agent": "codex-gate",
+            "Authorization": f"Bearer {self.token}",
+            **({} if body is None else {"Content-Type": "application/json"}),
+        }
+        what = f"{method} {shown(urlsplit(address).path)}"
+        left = max(0.1, min(self.read_s, self._until - self.clock()))
+        try:
+            answer = self._pool.request(
+                method,
+                address,
+                body=None if body is None else json.dumps(body).encode("ascii"),
+                headers=headers,
+                redirect=False,
+                preload_content=False,
+                timeout=urllib3.Timeout(connect=min(CONNECT_S, left), read=left),
+            )
+            raw = self._read(answer)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as lost:
+            return ApiError(f"{what}: no answer ({type(lost).__name__})"), None
+        if answer.status < 300:
+            return Answer(_decoded(raw), _following(answer.headers.get("Link", "")))
+        reason = _reason(raw)
+        return ApiError(f"{what}: {answer.status} {reason}".rstrip(), answer.status), _limit(answer.status, answer.headers, reason, self.now())
+
+    def _read(self, answer: urllib3.BaseHTTPResponse) -> bytes:
+        """The body, as far as MAX_BODY and the budget let it come; a server may send a byte a second."""
+        parts, size, end = [], 0, min(self._until, self.clock() + 2 * self.read_s)
+        try:
+            while part := answer.read1(1 << 16):
+                parts.append(part)
+                size += len(part)
+                if size > MAX_BODY or self.clock() > end:
+                    raise urllib3.exceptions.HTTPError("too much, or too slow")
+        except BaseException:
+            answer.close()
+            raise
+        answer.release_conn()
+        return b"".join(parts)
+
+    def pages(self, path: str) -> Iterator[Any]:
+        """The items of a list, page by page."""
+        following: str | None = path
+        for _ in range(MAX_PAGES):
+            if following is None:
+                return
+            answer = self.call("GET", following)
+            yield from answer.data if isinstance(answer.data, list) else ()
+            following = answer.following
+
+
+def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
+    """The proxy that the environment names for an address, None for none."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    spared = [name.strip().lstrip(".") for name in (environ.get("no_proxy") or environ.get("NO_PROXY") or "").split(",") if name.strip()]
+    if "*" in spared or any(host == name or host.endswith(f".{name}") for name in spared):
+        return None
+    return environ.get(f"{parts.scheme}_proxy") or environ.get(f"{parts.scheme.upper()}_PROXY") or None
+
+
+def _decoded(raw: bytes) -> Any:
+    try:
+        return json.loads(raw) if raw else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _reason(raw: bytes) -> str:
+    found = _decoded(raw)
+    return shown(str(found.get("message", ""))) if isinstance(found, dict) else ""
+
+
+def _following(link: str) -> str | None:
+    found = re.search(r'<([^<>]+)>;\s*rel="next"', link)
+    return found[1] if found else None
+
+
+def _limit(status: int, headers: Mapping[str, str], reason: str, now: float) -> float | None:
+    """Seconds until a limit lets us on, 0 where it does not say, None when it is no limit."""
+    if status not in (403, 429):
+        return None
+    after, reset = headers.get("Retry-After", ""), headers.get("x-ratelimit-reset", "")
+    if after.isascii() and after.isdigit():
+        return max(1.0, float(after))
+    if headers.get("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit():
+        return max(1.0, float(reset) - now)
+    return 0.0 if status == 429 or "secondary rate limit" in reason.lower() else None
+
+
+# -- what is said --------------------------------------------------------------------------------------
+
+
+class Target(NamedTuple):
+    """Where it is said: OWNER/NAME, the pull request (0 for none), the commit."""
+
+    repository: str
+    number: int
+    sha: str
+
+    @property
+    def root(self) -> str:
+        return f"/repos/{quote(self.repository)}"
+
+
+def pull_of(api: Api, repository: str, source: str, sha: str) -> int:
+    """The number of the open pull request from OWNER:BRANCH whose head is this commit, 0 for none; a workflow's event does not name a fork's."""
+    for item in api.pages(f"/repos/{quote(repository)}/pulls?state=open&per_page=100&head={quote(source, safe='')}"):
+        head = item.get("head") if isinstance(item, dict) else None
+        if isinstance(head, dict) and head.get("sha") == sha and isinstance(item.get("number"), int):
+            return int(item["number"])
+    return 0
+
+
+def own_comments(api: Api, target: Target) -> Iterator[tuple[int, str]]:
+    """(id, body) of our comments of earlier runs, oldest first: they begin with the marker, and we wrote them, for anybody can write the marker."""
+    for item in _ours(api, f"{target.root}/issues/{target.number}/comments?per_page=100"):
+        yield item["id"], item["body"]
+
+
+def all_own_comments(api: Api, repository: str) -> Iterator[tuple[int, str]]:
+    """(number of the pull request, body) of our comments in the whole repository, newest first, among its last 3,000 comments."""
+    for item in _ours(api, f"/repos/{quote(repository)}/issues/comments?per_page=100&sort=created&direction=desc"):
+        number = str(item.get("issue_url") or "").rpartition("/")[2]
+        if number.isascii() and number.isdigit():
+            yield int(number), item["body"]
+
+
+def _ours(api: Api, path: str) -> Iterator[dict[str, Any]]:
+    me = _author(api)
+    for item in api.pages(path):
+        user = item.get("user") if isinstance(item, dict) else None
+        if not isinstance(user, dict) or not isinstance(item.get("id"), int):
+            continue
+        body = str(item.get("body") or "").replace("\r\n", "\n")
+        if body.startswith(MARKER) and (user.get("login") == me if me else user.get("type") == "Bot"):
+            yield {**item, "body": body}
+
+
+def _author(api: Api) -> str | None:
+    """The login of a person's token; None for a workflow's or an app's, which is nobody's: what it writes is by a bot, and no reader is one."""
+    if api.token.startswith("ghs_"):
+        return None
+    try:
+        found = api.call("GET", "/user").data
+    except ApiError as error:
+        if error.status in (401, 403, 404):
+            return None
+        raise
+    return str(found.get("login")) if isinstance(found, dict) else None
+
+
+def say(api: Api, target: Target, body: str, *, loud: bool) -> str:
+    """Make the comment `body`, or update the one there is; says what was done.
+
+    A quiet verdict makes no comment, it only updates a former one. A tick stays. The same verdict is not sent again.
+    Where two runs have raced and both made one, the younger is taken away.
+    """
+    ours = list(own_comments(api, target))
+    if not ours:
+        return _create(api, target, body) if loud else "none"
+    (number, old), *twins = ours
+    for twin, _ in twins:
+        _quietly(api, "DELETE", f"{target.root}/issues/comments/{twin}")
+    mark, new = mark_of(old), mark_of(body)
+    if mark is not None and new is not None and mark.key == new.key and mark.level == new.level:
+        return "unchanged"
+    try:
+        api.call("PATCH", f"{target.root}/issues/comments/{number}", {"body": keeping_tick(body, old)})
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return _create(api, target, body) if loud else "none"  # deleted meanwhile
+    return "updated"
+
+
+def _create(api: Api, target: Target, body: str) -> str:
+    path = f"{target.root}/issues/{target.number}/comments"
+    try:
+        api.call("POST", path, {"body": body}, again=False)
+    except ApiError as error:
+        if error.status and error.status < 500:
+            raise
+        if not any(own_comments(api, target)):  # the answer was lost, and the comment too
+            api.call("POST", path, {"body": body}, again=False)
+    for twin, _ in list(own_comments(api, target))[1:]:  # another run was as quick
+        _quietly(api, "DELETE", f"{target.root}/issues/comments/{twin}")
+    return "created"
+
+
+def _quietly(api: Api, method: str, path: str) -> None:
+    """A call whose aim may be reached already."""
+    try:
+        api.call(method, path)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+
+
+def check(api: Api, target: Target, title: str, text: str, conclusion: str, places: Sequence[Annotation]) -> None:
+    """A check run with the verdict; annotations come PER_REQUEST at a time and are appended."""
+    output = {"title": shown(title), "summary": text if len(text) <= MAX_OUTPUT else text[: MAX_OUTPUT - 1] + "…"}
+    notes = [_annotation(place) for place in places]
+    made = api.call("POST", f"{target.root}/check-runs", {
+        "name": "codex-gate", "head_sha": target.sha, "status": "completed", "conclusion": conclusion, "output": {**output, "annotations": notes[:PER_REQUEST]},
+    }, again=False).data  # fmt: skip
+    for at in range(PER_REQUEST, len(notes), PER_REQUEST):
+        body = {"output": {**output, "annotations": notes[at : at + PER_REQUEST]}}
+        api.call("PATCH", f"{target.root}/check-runs/{made['id']}", body, again=False)  # again would append again
+
+
+def _annotation(place: Annotation) -> dict[str, object]:
+    line = max(1, place.line)
+    level = "warning" if place.kind == "warning" else "notice"
+    return {"path": place.path, "start_line": line, "end_line": line, "annotation_level": level, "title": "codex-gate", "message": place.text}
+
+
+def upload(api: Api, target: Target, sarif: str, ref: str) -> None:
+    """Results for code scanning."""
+    packed = base64.b64encode(gzip.compress(sarif.encode("utf-8"), mtime=0)).decode("ascii")
+    api.call("POST", f"{target.root}/code-scanning/sarifs", {"commit_sha": target.sha, "ref": ref, "sarif": packed, "tool_name": "codex-gate"})
+
+
+def label(api: Api, target: Target, level: str) -> None:
+    """Give the pull request the label of its level ("" for none) and take away those of former levels."""
+    wanted = f"risk: {level}"
+    path = f"{target.root}/issues/{target.number}/labels"
+    there = {item.get("name") for item in api.pages(f"{path}?per_page=100") if isinstance(item, dict)}
+    for name in LABELS:
+        if name in there and name != wanted:
+            _quietly(api, "DELETE", f"{path}/{quote(name)}")
+    if wanted in LABELS and wanted not in there:
+        api.call("POST", path, {"labels": [wanted]})

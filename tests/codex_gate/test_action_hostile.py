@@ -1,0 +1,99 @@
+"""A pull request whose every name is an attack, from real git to every surface of the Action."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from tests.codex_gate.actions import Step, payload, project
+from tests.conftest import DAY, START, Repo
+from tests.github_double import GitHub
+
+NAMES = [
+    b"a|b.py", b"`x` ``y``.py", b"new\nline.py", b"<img src=x onerror=alert(1)>.py", b"@everyone #1 GH-2.py", b"::error::owned.py", b"##[group]x.py", b"red\x1b[31m.py",
+    "bidi\u202e\u2066.py".encode(), b"caf\xe9.py", b"n" * 240 + b".py", b"](http://evil.example).py", b"--output=x.py", b"%0A::set-output name=x::y.py", b"$(touch x);.py", b"-->.py",
+]  # fmt: skip
+TITLE = "title @everyone #1 `x` | <img src=x onerror=y>\x1b[31m\u202e ##[error]x --> ::error::y " + "long " * 2000
+MESSAGE = f"{TITLE}\n\n::error::owned\n##[group]x\n::stop-commands::x\nfix deadlock crash\n"
+AUTHOR = "Eve `|` @all ::error:: <eve|@x@evil.example>"
+ALIVE = re.compile(r"@\w|#\d|GH-\d|https?:|www\.")
+
+
+@pytest.fixture
+def hub() -> Iterator[GitHub]:
+    with GitHub() as double:
+        yield double
+    assert double.invalid == []
+
+
+@pytest.fixture(params=[None, *NAMES], ids=lambda name: "all" if name is None else ascii(name[:12])[2:-1])
+def step(repo: Repo, hub: GitHub, tmp_path: Path, request: pytest.FixtureRequest) -> Step:
+    """One file with an odd name alone, and all of them together."""
+    base = project(repo)
+    repo.git("checkout", "-q", "-B", "topic", "main")
+    for name in NAMES if request.param is None else [request.param]:
+        repo.write(b"odd/" + name, "password = 'x'\nos.system(cmd)\n" * 40)
+    head = repo.commit(MESSAGE, author=AUTHOR, date=START + 70 * DAY)
+    repo.git("checkout", "-q", "--detach", "main")
+    repo.merge("topic", date=START + 71 * DAY)
+    event = payload(base, head, title=TITLE, body=TITLE, user={"login": "eve"})
+    return Step(repo, hub, tmp_path / "runner", event, {"INPUT_SARIF": "true", "GITHUB_HEAD_REF": "x`;|$(x)", "INPUT_COMMENT": "moderate"})
+
+
+def harmless_markdown(text: str) -> None:
+    assert [c for c in text if not c.isprintable() and c != "\n"] == []
+    for token in MarkdownIt("commonmark").enable("table").parse(text):
+        if token.type == "html_block":
+            assert re.fullmatch(
+                r"<!-- codex-gate:verdict \{[^<>]*\} -->|<details>|<details>\n<summary>[^<>]*</summary>|</details>|<sub>.*</sub>",
+                token.content.strip(),
+                re.DOTALL,
+            )
+        for leaf in token.children or ():
+            if leaf.type == "link_open":
+                assert re.fullmatch(r"https://github\.com/acme/shop/blob/[0-9a-f]{40}/odd/[\w.~%/-]+#L\d+", str(leaf.attrs["href"]))
+            elif leaf.type == "html_inline":
+                assert leaf.content in ("<sub>", "</sub>", "<br>", "<summary>", "</summary>")
+            elif leaf.type == "text":
+                assert not ALIVE.search(leaf.content)
+            else:
+                assert leaf.type != "image"
+
+
+def test_every_surface_stays_harmless(step: Step, hub: GitHub) -> None:
+    assert step.run() == 0
+    harmless_markdown(step.summary)
+    for comment in hub.comments:
+        harmless_markdown(comment["body"])
+        assert len(comment["body"]) <= 65_000
+    assert len(hub.comments) == 1
+    (check,) = hub.checks
+    harmless_markdown(check["output"]["summary"])
+    assert all(a["path"].isprintable() and a["message"].isprintable() for a in check["annotations"])
+    allowed = re.compile(r"::(stop-commands::[0-9a-f]{32}|[0-9a-f]{32}::|(notice|warning) (file=[^:,]*,line=\d+,)?title=codex-gate::.*)")
+    for line in "\n".join(step.log).split("\n"):
+        assert line.isprintable()
+        assert not re.match(r"\s*::", line) or allowed.fullmatch(line)
+        assert not re.search(r"##\w*\[", line)
+    assert set(step.outputs) == {"risk", "level", "category", "top-file", "report-json", "sarif"} | ({"report-html"} & set(step.outputs))
+    assert all(value.isprintable() for value in step.outputs.values())
+    sarif = json.loads(gzip.decompress(b64decode(hub.sarifs[0]["sarif"])))
+    for result in sarif["runs"][0]["results"]:
+        assert re.fullmatch(r"odd/[\w.~%/-]+", result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
+
+
+def test_what_cannot_be_screened_is_said_harmlessly(repo: Repo, hub: GitHub, tmp_path: Path) -> None:
+    project(repo)
+    odd = "x\x1b[31m\n::error::owned\n##[group] <img onerror=x> @everyone"
+    step = Step(repo, hub, tmp_path / "runner", None, {"INPUT_BASE": odd})
+    assert step.run() == 0
+    (line,) = step.log
+    assert line.startswith("::warning title=codex-gate::nothing was screened") and line.isprintable() and not re.search(r"##\w*\[", line)
+    harmless_markdown(step.summary)

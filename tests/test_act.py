@@ -1,0 +1,161 @@
+"""The whole Action in a workflow, run by act without docker or network beyond the package index, against a double of GitHub."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.codex_gate.actions import LARGE, payload, project, pull
+from tests.conftest import Repo
+from tests.github_double import GitHub
+
+ROOT = Path(__file__).parents[1]
+ACT = Path(sys.executable).with_name("act")
+pytestmark = pytest.mark.skipif(not ACT.exists(), reason="act is not installed: pip install --group surfaces")
+WORKFLOW = """
+on: [pull_request, merge_group]
+permissions: {contents: read}
+jobs:
+  screen:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: USES
+        id: gate
+        with: {INPUTS}
+      - run: 'echo "found $LEVEL in $FILE"'
+        env:
+          LEVEL: ${{ steps.gate.outputs.level }}
+          FILE: ${{ steps.gate.outputs.top-file }}
+"""
+CACHE = """
+inputs: {path: {required: true}, key: {required: true}}
+runs:
+  using: composite
+  steps: [{shell: bash, run: 'echo "cache asked for $KEY in $PLACE"', env: {KEY: "${{ inputs.key }}", PLACE: "${{ inputs.path }}"}}]
+"""
+TRAPS = ("json.py", "rich/__init__.py", "sitecustomize.py", "usercustomize.py", "pip/__init__.py", "venv.py", "hashlib.py", "urllib3.py", "lizard.py")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where act keeps the runner's tool cache: the first run fills it."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def hub() -> Iterator[GitHub]:
+    with GitHub() as double:
+        yield double
+    assert double.invalid == []
+
+
+def copy_action(target: Path, *names: str) -> Path:
+    for name in names:
+        shutil.copytree(ROOT / name, target / name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "action.yml", target)
+    return target
+
+
+@pytest.fixture
+def act(repo: Repo, hub: GitHub, home: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`act(event, name, uses=…, inputs=…)` runs the workflow in the repository's work tree."""
+
+    def run(event: object, name: str = "pull_request", *, uses: str = "acme/codex-gate@v1", inputs: str = "") -> subprocess.CompletedProcess[str]:
+        place = tmp_path / "event.json"
+        place.write_text(json.dumps(event), "utf-8")
+        flow = repo.write(".github/workflows/pr.yml", WORKFLOW.replace("USES", uses).replace("INPUTS", inputs))
+        (tmp_path / "cache").mkdir(exist_ok=True)
+        (tmp_path / "cache" / "action.yml").write_text(CACHE, "utf-8")
+        (asked,) = re.findall(r"uses: (actions/cache@\w+)", (ROOT / "action.yml").read_text("utf-8"))
+        local = ["--local-repository", f"{asked}={tmp_path / 'cache'}"]
+        if uses != "./":
+            local += ["--local-repository", f"{uses}={copy_action(tmp_path / 'own', 'action', 'codex_gate', 'models')}"]
+        env = {"GITHUB_API_URL": hub.url, "GITHUB_REPOSITORY": "acme/shop"}
+        command = [ACT, name, "-W", flow, "-P", "ubuntu-latest=-self-hosted", "-e", place, "--action-offline-mode", "--no-cache-server", "--container-daemon-socket", "-",
+                   "-s", "GITHUB_TOKEN=ghs_x", *local, *(part for key, value in env.items() for part in ("--env", f"{key}={value}"))]  # fmt: skip
+        kept = {key: value for key, value in os.environ.items() if key.startswith(("PIP_", "UV_", "SSL_", "http")) or key in ("PATH", "LANG")}
+        return subprocess.run(command, cwd=repo.path, env={**kept, "HOME": str(home), **env}, capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+@pytest.mark.parametrize("uses", ["acme/codex-gate@v1", "./"])
+def test_the_comment_is_there_after_a_run(repo: Repo, hub: GitHub, act: Callable[..., subprocess.CompletedProcess[str]], uses: str, tmp_path: Path) -> None:
+    project(repo)
+    trap = f"open({str(tmp_path / 'sprung')!r}, 'w')\n"  # nothing of the pull request may be imported
+    base, head = pull(repo, {**LARGE, **dict.fromkeys(TRAPS, trap)})
+    if uses == "./":
+        copy_action(repo.path, "action", "codex_gate")
+    done = act(payload(base, head), uses=uses, inputs="labels: true, sarif: true")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (comment,) = hub.comments
+    assert "risk – critical" in comment["body"]
+    assert f"https://github.com/acme/shop/blob/{head}/lib/g" in comment["body"]
+    assert (hub.checks[0]["head_sha"], hub.labels, len(hub.sarifs)) == (head, ["risk: critical"], 1)
+    assert "found critical in lib/g0.py" in done.stdout
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_the_cache_is_asked_where_the_environment_is_not_there(repo: Repo, act: Callable[..., subprocess.CompletedProcess[str]], home: Path) -> None:
+    project(repo)
+    event = payload(*pull(repo, {"f1.py": "x = 1\n"}), state="closed")
+    act(event)
+    assert "cache asked for" not in act(event).stdout
+    (made,) = [path for path in home.rglob("codex-gate/*-*") if (path / "pyvenv.cfg").exists()]
+    made.rename(made.with_name("away"))
+    try:
+        asked = re.search(r"cache asked for codex-gate-(\S+) in (\S+)", act(event).stdout)
+        assert asked is not None
+        assert asked[1] == made.name and asked[2].endswith(f"/codex-gate/{made.name}")
+        assert made.is_dir()
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        made.with_name("away").rename(made)
+
+
+def test_a_gate_fails_the_job(repo: Repo, hub: GitHub, act: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    project(repo)
+    done = act(payload(*pull(repo)), inputs="fail-on: high")
+    assert done.returncode == 1
+    assert "level critical reaches fail-on high" in done.stdout
+    assert hub.checks[0]["conclusion"] == "failure"
+
+
+def test_a_fork_gets_everything_in_the_summary(repo: Repo, hub: GitHub, act: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    project(repo)
+    base, head = pull(repo)
+    done = act(payload(base, head, head={"sha": head, "repo": None}))
+    assert done.returncode == 0, done.stdout
+    assert hub.calls == []
+    assert "**Look at first**" in done.stdout and "not accessible" not in done.stdout
+
+
+def test_a_merge_group_ends_well(repo: Repo, hub: GitHub, act: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    base = project(repo)
+    done = act({"action": "checks_requested", "merge_group": {"base_sha": base, "head_sha": base}}, "merge_group")
+    assert done.returncode == 0, done.stdout
+    assert "nothing to do" in done.stdout and hub.calls == []
+
+
+def test_a_change_of_five_hundred_lines_in_twenty_files_is_commented_in_time(
+    repo: Repo, hub: GitHub, act: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """With the environment there, which the tests above have made; 15 s is what must hold, on two cores it takes about one."""
+    project(repo)
+    event = payload(*pull(repo, {f"lib/g{k}.py": "".join(f"y{i} = {k} + {i}\n" for i in range(25)) for k in range(20)}))
+    act({"pull_request": {"state": "closed"}})
+    began = time.perf_counter()
+    done = act(event)
+    assert time.perf_counter() - began < 15
+    assert done.returncode == 0, done.stdout
+    assert "500 lines added" in hub.comments[0]["body"]

@@ -1,0 +1,95 @@
+"""action.yml: what GitHub, security checks and our own documents and code make of it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from codex_gate.action import KEYS
+from codex_gate.config import WRITTEN
+
+ROOT = Path(__file__).parents[1]
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
+DOCUMENT = (ROOT / "docs" / "action.md").read_text("utf-8")
+LOCK = (ROOT / "action" / "requirements.txt").read_text("utf-8")
+*BEFORE, STEP = ACTION["runs"]["steps"]
+
+
+def tool(name: str) -> Path:
+    path = Path(sys.executable).with_name(name)
+    if not path.exists():
+        pytest.skip(f"{name} is not installed: pip install --group surfaces")
+    return path
+
+
+def documented(section: str) -> list[str]:
+    """Names in the first column of the table of a section."""
+    rows = re.findall(r"^\| (`.+?) \|", DOCUMENT.partition(f"\n## {section}\n")[2].partition("\n## ")[0], re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+
+
+def test_every_input_and_output_is_documented() -> None:
+    assert documented("Inputs") == list(ACTION["inputs"])
+    assert documented("Outputs") == list(ACTION["outputs"])
+
+
+def test_every_input_reaches_the_program_and_is_read_there() -> None:
+    assert {f"INPUT_{name.upper().replace('-', '_')}": f"${{{{ inputs.{name} }}}}" for name in ACTION["inputs"] if name != "cache"} == STEP["env"]
+    read = {*KEYS, *re.findall(r'given\("([\w-]+)"\)', "".join((ROOT / "codex_gate" / f"{name}.py").read_text("utf-8") for name in ("action", "delivery")))}
+    assert read == set(ACTION["inputs"]) - {"cache"}  # that one decides about steps
+    assert all("inputs.cache == 'true'" in step["if"] for step in BEFORE)
+
+
+def test_every_output_is_one_that_the_program_writes() -> None:
+    assert {name: f"${{{{ steps.gate.outputs.{name} }}}}" for name in ACTION["outputs"]} == {name: out["value"] for name, out in ACTION["outputs"].items()}
+    written = (ROOT / "codex_gate" / "delivery.py").read_text("utf-8")
+    assert all(f'"{name}": ' in written for name in ACTION["outputs"])
+
+
+def test_inputs_that_are_keys_are_keys() -> None:
+    assert set(WRITTEN) - set(KEYS) == {"hook"}
+
+
+def test_no_input_stands_in_a_command_line() -> None:
+    assert not any("${{" in step.get("run", "") for step in (*BEFORE, STEP))
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step["uses"]) for step in BEFORE if "uses" in step)
+    assert ACTION["runs"]["using"] == "composite"
+
+
+def test_the_lock_holds_what_the_default_install_and_github_need_with_hashes() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    needed = {re.split(r"[<>=]", line)[0] for line in (*project["dependencies"], *project["optional-dependencies"]["github"])}
+    entries = re.findall(r"^([a-z0-9-]+)==\S+ (?:; .+ )?\\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", LOCK, re.MULTILINE)
+    assert needed <= {name for name, _ in entries}
+    assert len(entries) == len(re.findall(r"^[a-z]", LOCK, re.MULTILINE))
+
+
+def test_github_takes_it() -> None:
+    done = subprocess.run([tool("check-jsonschema"), "--builtin-schema", "vendor.github-actions", ROOT / "action.yml"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_github_takes_the_documented_workflows(tmp_path: Path) -> None:
+    blocks = [text for text in re.findall(r"^```yaml\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL) if "\non:" in text]
+    assert len(blocks) == 2
+    for k, text in enumerate(blocks):
+        (tmp_path / f"{k}.yml").write_text(text)
+        assert {step["uses"].partition("@")[2] for job in yaml.safe_load(text)["jobs"].values() for step in job["steps"]} == {"SHA"}
+        done = subprocess.run([tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", tmp_path / f"{k}.yml"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
+def test_it_is_as_safe_as_a_checker_can_tell() -> None:
+    done = subprocess.run([tool("zizmor"), "--offline", "--no-progress", "--no-config", ROOT / "action.yml"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_its_shell_script_is_clean() -> None:
+    done = subprocess.run([tool("shellcheck"), ROOT / "action" / "run.sh"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
