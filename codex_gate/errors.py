@@ -6,6 +6,7 @@ GateError                 something stopped the run
 │   ├── GitError          git refused: not a repository, unknown revision, ownership
 │   └── RangeError        a range that cannot be screened: unrelated histories, no default branch
 ├── TrainingFailure (4)   no model came of a training; what was there before stays
+├── HaltedError    (4)    a gate's critical value was passed: the line stops here
 ├── InternalError  (3)    our fault, or an installation that is damaged
 │   └── ModelError        model missing, truncated, of another hash or schema
 """
@@ -37,6 +38,12 @@ class RangeError(UsageError):
 
 class TrainingFailure(GateError):
     """Training came to nothing, so nothing was replaced."""
+
+    exit_code = 4
+
+
+class HaltedError(GateError):
+    """A gate stopped the line; the message says where, how far off, and what to do."""
 
     exit_code = 4
 
