@@ -16,12 +16,12 @@ Divergences are in nats; both sides get SMOOTHING per symbol, since one symbol t
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice, pairwise
+from itertools import islice
 from random import Random
 from statistics import fmean, pstdev
 from typing import Final, NamedTuple
@@ -412,9 +412,9 @@ def _coded(stream: Stream, n_before: int) -> _Coded:
         place |= {name: len(place) + k for k, name in enumerate(new)}
         return _counted(stream.name, [place.get(name, len(place)) for name in names], [*place, OTHER], False)
     numbers = [float(value) for value in stream.values]
-    edges = _edges([value for value in numbers[:n_before] if value == value])
-    codes = [len(edges) + 1 if value != value else bisect_right(edges, value) for value in numbers]
-    return _counted(stream.name, codes, [*_labels(edges), UNKNOWN], True)
+    cuts, labels = _bins([value for value in numbers[:n_before] if value == value])
+    codes = [len(labels) if value != value else bisect_right(cuts, value) for value in numbers]
+    return _counted(stream.name, codes, [*labels, UNKNOWN], True)
 
 
 def _counted(name: str, codes: list[int], labels: list[str], numeric: bool) -> _Coded:
@@ -422,17 +422,27 @@ def _counted(name: str, codes: list[int], labels: list[str], numeric: bool) -> _
     return _Coded(name, codes, labels, numeric, [counts[k] for k in range(len(labels))])
 
 
-def _edges(values: Iterable[float]) -> list[float]:
+def _bins(values: Iterable[float]) -> tuple[list[float], list[str]]:
+    """Where the tenths of the values begin, and names for the bins between; a value that is a tenth of all by itself has a bin of its own.
+
+    Without that a measure that is nearly always 0 would have one bin, and nothing could move.
+    """
     ordered = sorted(values)
-    return sorted({ordered[len(ordered) * k // 10] for k in range(1, 10)}) if ordered else []
-
-
-def _labels(edges: Sequence[float]) -> list[str]:
-    """Names of the bins that the edges cut, each edge belonging to the bin above it."""
-    if not edges:
-        return ["any"]
-    shown = [f"{edge:.3g}" for edge in edges]
-    return [f"below {shown[0]}", *(f"{low} to {high}" for low, high in pairwise(shown)), f"{shown[-1]} or more"]
+    edges = sorted({ordered[len(ordered) * k // 10] for k in range(10)}) if ordered else []
+    cuts: list[float] = []
+    labels: list[str] = []
+    below = ""
+    for edge in edges:
+        shown = f"{edge:.3g}"
+        alone = bisect_right(ordered, edge) - bisect_left(ordered, edge) >= len(ordered) / 10
+        labels.append(f"{below}{' to ' if below else 'below '}{shown}" if not below.startswith("above") else f"{below}, below {shown}")
+        cuts.append(edge)
+        if alone:
+            labels.append(shown)
+            cuts.append(math.nextafter(edge, math.inf))
+        below = f"above {shown}" if alone else shown
+    last = below if below.startswith("above") else f"{below} or more"
+    return cuts, [*labels, last if below else "any"]
 
 
 # -- calibration ---------------------------------------------------------------------------------------

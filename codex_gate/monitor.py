@@ -56,8 +56,7 @@ def monitor(
     line = first_parents(metas)
     window, notices = _window(len(line), last)
     chosen = line[-(1 + BASELINE) * window :]
-    screener = Screener(repo, model, thorough=False, policy=policy)
-    found = [f for f in screener.many([m.sha for m in chosen], lambda done, of: progress("commits measured", done, of)) if f.risk is not None]
+    found = _found(repo, model, policy, chosen, progress)
     if len(found) < 2 * window:  # the configured paths leave changes out
         window = watch.fitting(_enough(len(found) // 2, len(found)))
         notices = [Notice("small-window", f"{len(found):,} changes touch the paths that the configuration names: the window holds {window:,}")]
@@ -67,6 +66,23 @@ def monitor(
     report = watch.judge(observed[:-window], observed[-window:], threshold, Random(SEED), fit)
     where = str(repo.top or repo.git_dir)
     return replace(report, repository=where, model_version=model.version, notices=(*notices, *more), seconds=time.perf_counter() - started)
+
+
+def observe(repo: Repository, model: Model, last: int | None = None, progress: Progress = lambda what, done, of: None) -> list[Observation]:
+    """The last changes on HEAD's first-parent line (None: all), oldest first, each with what the model's rules predict for it.
+
+    Raises:
+        GitError: no commits.
+    """
+    line = first_parents(repo.log(stdin=[repo.resolve("HEAD")]))
+    chosen = line if last is None else line[-last:]
+    when = landed(repo, line[-1].sha)
+    return [_observed(f, when) for f in _found(repo, model, Policy(), chosen, progress)]
+
+
+def _found(repo: Repository, model: Model, policy: Policy, chosen: Sequence[CommitMeta], progress: Progress) -> list[Finding]:
+    screener = Screener(repo, model, thorough=False, policy=policy)
+    return [f for f in screener.many([m.sha for m in chosen], lambda done, of: progress("commits measured", done, of)) if f.risk is not None]
 
 
 def _window(available: int, last: int | None) -> tuple[int, list[Notice]]:

@@ -111,6 +111,25 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--input", type=Path, required=True, help="folder with mined tables")
     evaluate.add_argument("--output", type=Path, help="write the evaluation here instead of standard output")
     evaluate.set_defaults(run=_evaluate)
+    monitor = commands.add_parser(
+        "monitor", help="stage 6: whether new commits are still like a baseline", epilog="exit codes: 0 no drift, 1 drift, 2 wrong use or input"
+    )
+    monitor.add_argument("--model", type=Path, required=True, help="model directory, its manifest, or a file in it")
+    monitor.add_argument(
+        "--input", type=Path, required=True, help="the new commits: a git repository, or a folder of jsonl rows (codex-gate screen --format jsonl)"
+    )
+    monitor.add_argument("--baseline", type=Path, required=True, help="what they are compared with: the same, or a stage folder with categories")
+    monitor.add_argument(
+        "--alert-threshold",
+        type=float,
+        metavar="KL",
+        help="KL divergence of the categories that alone decides (default: that of the gates file, else calibrated)",
+    )
+    monitor.add_argument("--output", type=Path, help="write there in place of standard output")
+    monitor.add_argument("--format", choices=("yaml", "json", "markdown", "html", "terminal"), help="default: by the name of --output, else yaml")
+    monitor.add_argument("--config", type=Path, metavar="FILE", help="an automl-codex.yaml whose monitoring section is read")
+    _gate_options(monitor)
+    monitor.set_defaults(run=_monitor)
     lines = commands.add_parser("lines", help="judge the line ranker on labelled lines, and train the one that ships")
     lines.add_argument("--input", type=Path, required=True, help="CSV of labelled changed lines: project, file, ctype, sha, line, label, idx")
     lines.add_argument("--output", type=Path, help="a model directory: put the ranker into it and its manifest")
@@ -276,6 +295,34 @@ def _evaluate(options: argparse.Namespace) -> int:
     if missed:
         _say(f"automl-codex: {missed}")
     return 1 if missed else 0
+
+
+def _monitor(options: argparse.Namespace) -> int:
+    from automl_codex import monitor
+    from codex_gate import gates, watch
+    from codex_gate.reporters.drift import SUFFIXES, render
+
+    asked = gates.find(Path(), options.gates)
+    if options.config:
+        asked = gates.with_monitoring(asked, monitor.section(options.config), str(options.config))
+    given = options.alert_threshold
+    threshold = watch.checked(given, "--alert-threshold") if given is not None else asked.drift.kl_threshold
+    report = monitor.compare(options.model, options.input, options.baseline, asked.drift.monitoring_window, threshold, os.environ, _say)
+    alert = report.drift and asked.drift.alert_on_drift
+    with _watched(options) as andon:
+        if alert:  # before the report: a folder that is not writable must not lose it
+            andon.check([watch.event(report)])
+    name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "yaml") if options.output else "yaml")
+    text = render(name, report)
+    if options.output:
+        try:
+            options.output.parent.mkdir(parents=True, exist_ok=True)
+            options.output.write_text(text, "utf-8")
+        except OSError as error:
+            raise UsageError(f"{options.output} cannot be written: {error.strerror}") from error
+    else:
+        print(text, end="")
+    return 1 if alert else 0
 
 
 def _lines(options: argparse.Namespace) -> int:
