@@ -4,7 +4,7 @@ Two questions, two tests:
 
 - `DriftDetector` watches a stream of predictions against a baseline (specification §6.4): the divergence KL(baseline ‖ window), silent
   until the window is full. Its threshold is given (the specification's is .5, which misses most shifts) or calibrated: independent draws
-  from the baseline's history, as often as it takes to know what the largest divergence of a run of RUN checks is without drift.
+  from distributions that may have given the baseline, until it is known how large a divergence a run of RUN checks reaches without drift.
   Calibrated, it also looks at the newest parts of the window, so that a shift need not fill all of it to be seen.
 - `compare` looks at a finished window of a repository's history. Commits come in bursts, so independent draws would call every burst
   a drift; here the same commits are reshuffled in blocks of neighbours, and there is drift when hardly any reshuffling sets its end
@@ -126,12 +126,13 @@ class DriftDetector:
     ) -> DriftDetector:
         """A detector for a baseline that is known by its predictions, with the thresholds that `rate` of drift-free runs of RUN checks pass.
 
-        The baseline is drawn anew for each run too: it is no more certain than its history is long.
+        What the history comes from is known no better than it is long, so each run is drawn from another distribution
+        that may have given it (Dirichlet, SMOOTHING added to each count); the history drawn again gives 7 % for a stated 5.
         """
         counts = Counter(history)
         shares(counts, symbols)
         lengths = [*sorted({max(1, round(part * window_size)) for part in PARTS} - {window_size}), window_size]
-        peaks = [_peaks(history, rng, lengths, symbols) for _ in range(draws)]
+        peaks = [_peaks([counts[symbol] for symbol in symbols], rng, lengths) for _ in range(draws)]
         limits = _joint(peaks, rate)
         return cls(counts, len(history), window_size, limits[-1], dict(zip(lengths[:-1], limits[:-1], strict=True)), symbols)
 
@@ -195,13 +196,11 @@ class _Divergence:
         return max(0.0, self._fixed + math.log(self._n + SMOOTHING * len(self._base)) - self._sum)
 
 
-def _peaks(history: Sequence[str], rng: Random, lengths: Sequence[int], symbols: Sequence[str]) -> list[float]:
+def _peaks(counts: Sequence[int], rng: Random, lengths: Sequence[int]) -> list[float]:
     """The largest divergence of each length in one drift-free run."""
-    place = {symbol: k for k, symbol in enumerate(symbols)}
-    codes = [place[symbol] for symbol in history]
-    counts = Counter(rng.choices(codes, k=len(codes)))
-    base = [(counts[k] + SMOOTHING) / (len(codes) + SMOOTHING * len(symbols)) for k in range(len(symbols))]
-    stream = rng.choices(codes, k=lengths[-1] + RUN - 1)
+    base = smoothed(counts)
+    weights = [rng.gammavariate(count + SMOOTHING, 1) for count in counts]
+    stream = rng.choices(range(len(counts)), weights, k=lengths[-1] + RUN - 1)
     found = []
     for length in lengths:
         kept, top = _Divergence(base, length), 0.0
