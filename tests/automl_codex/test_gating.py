@@ -63,13 +63,15 @@ def test_a_stage_that_no_gate_speaks_of_breaks_none() -> None:
 
 
 def test_coverage_is_asked_of_the_categories_that_the_data_holds() -> None:
-    found = gating.of_coverage({"LogicErrors": 49, "TypeErrors": 50, "MemorySafety": 0}, Gates(), "verified")
+    counts = {"category LogicErrors": 49, "category TypeErrors": 50, "category MemorySafety": 0, "ok": 3}
+    found = gating.of_stage(manifest("verify", counts, {}), asked("[training]\nmin_coverage_per_category = 50\n"), "verified")  # type: ignore[arg-type]
     assert found == [
         ModelDegradation(
             "samples of LogicErrors", 49, 50, gate="training.min_coverage_per_category", where="verified",
             remedy="make or mine more of them, or leave the category out",
         )
     ]  # fmt: skip
+    assert gating.of_stage(manifest("verify", counts, {}), Gates(), "verified") == []  # type: ignore[arg-type]
 
 
 def test_training_keys_block_only_in_the_teams_own_file() -> None:

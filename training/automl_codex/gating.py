@@ -18,12 +18,13 @@ from codex_gate.gates import Gates
 TWIN = "the same as another but for names"  # as `generate` counts its rejects
 ENDED = "the strategy has no further program"
 DIFFERENT = "it behaves differently"  # as `augment` does, behind the name of the augmenter
+CATEGORY = "category "  # before the name, in the counts of a stage that labels
 KEPT = (": correct", ": buggy", ": equivalent_unknown")
 
 
 def of_stage(manifest: Mapping[str, Any], gates: Gates, where: str) -> list[AndonEvent]:
     """The gates that a stage's counts break; none for a stage without candidates, or one that no gate speaks of."""
-    measured = {"generate": _generated, "augment": _augmented}.get(manifest["stage"])
+    measured = {"generate": _generated, "augment": _augmented, "verify": _verified}.get(manifest["stage"])
     return measured(manifest["counts"], manifest["rejects"], gates, where) if measured else []
 
 
@@ -67,6 +68,29 @@ def _augmented(counts: Mapping[str, int], rejects: Mapping[str, int], gates: Gat
             )
         )  # fmt: skip
     return found
+
+
+def _verified(counts: Mapping[str, int], rejects: Mapping[str, int], gates: Gates, where: str) -> list[AndonEvent]:
+    """Categories with fewer samples than the team's own file asks for before a training.
+
+    A category that has none is one that this data cannot hold; it is named in the card, not invented.
+    """
+    least = gates.training.min_coverage_per_category
+    found = {name.removeprefix(CATEGORY): n for name, n in counts.items() if name.startswith(CATEGORY)}
+    if "training.min_coverage_per_category" not in gates.given:
+        return []
+    return [
+        ModelDegradation(
+            f"samples of {name}",
+            n,
+            least,
+            gate="training.min_coverage_per_category",
+            where=where,
+            remedy="make or mine more of them, or leave the category out",
+        )
+        for name, n in sorted(found.items())
+        if 0 < n < least
+    ]
 
 
 def _rejected(kept: int, candidates: int, gates: Gates, where: str) -> list[AndonEvent]:
@@ -121,21 +145,6 @@ def of_evaluation(report: Mapping[str, Any], gates: Gates, where: str) -> list[A
         for key, metric, value, broken in rows
         if broken and f"training.{key}" in gates.given
     ]
-
-
-def of_coverage(counts: Mapping[str, int], gates: Gates, where: str) -> list[AndonEvent]:
-    """Categories that the data holds with fewer samples than a training asks for.
-
-    A category that has none is one that this data cannot hold; it is named in the card, not invented.
-    """
-    least = gates.training.min_coverage_per_category
-    return [
-        ModelDegradation(
-            f"samples of {name}", n, least, gate="training.min_coverage_per_category", where=where,
-            remedy="make or mine more of them, or leave the category out",
-        )
-        for name, n in sorted(counts.items()) if 0 < n < least
-    ]  # fmt: skip
 
 
 def settle(events: Sequence[AndonEvent], gates: Gates, andon: Andon) -> int:

@@ -78,10 +78,11 @@ def fit(report: DriftReport) -> str:
     found = report.fit
     if found is None:
         return ""
+    counted = "Counted are fixes within the time that half of them take."
     sides = f"{found.ratio_now:.2f} fixed for each that was predicted, in {found.n_now:,} changes of the window; {found.ratio_before:.2f} in {found.n_before:,} before"
     if not found.drifted:
-        return f"The risks fit as before: {sides}."
-    return f"The risks no longer fit: {sides}, {found.quotient:.2f} times (threshold {found.threshold:.2f} either way)."
+        return f"The risks fit as before: {sides}. {counted}"
+    return f"The risks no longer fit: {sides}, {found.quotient:.2f} times (threshold {found.threshold:.2f} either way). {counted}"
 
 
 def advice(report: DriftReport) -> str:
