@@ -47,6 +47,8 @@ LATEST: Final = 1000  # predictions after a shift that are waited for
 STABLE: Final = 100  # neighbours that stay together in a history that is made stable: twice a block, so that it is no copy of the test
 STEP: Final = 100  # changes between two monitorings of a stable history
 SLIDES: Final = 10  # monitorings, so that one covers 1,000 changes
+TEAM: Final = 8
+ORDERS: Final = 3  # stable histories of one stretch
 PLANTED: Final = 300  # changes since a planted shift when the repository is monitored
 
 
@@ -212,7 +214,7 @@ def stable(history: Sequence[Observation], rng: Random) -> list[Observation]:
 
 def verdict(observed: Sequence[Observation]) -> list[str]:
     """The streams that drifted in the last WINDOW of these changes."""
-    return [s.name for s in judge(observed[:-WINDOW], observed[-WINDOW:], None, Random(0)).moved]
+    return [s.name for s in judge(observed[:-WINDOW], observed[-WINDOW:], None, Random(0), authors=True).moved]
 
 
 def calm(found: Mapping[str, Sequence[Observation]]) -> dict[str, Any]:
@@ -248,6 +250,8 @@ def plant(rows: Sequence[Observation], what: str, rng: Random) -> list[Observati
     category = Counter(o.category for o in old).most_common(1)[0][0]
     kind = Counter(o.kind for o in old).most_common(1)[0][0]
 
+    commits: Counter[int] = Counter()
+
     def changed(o: Observation) -> Observation:
         measures = dict(o.measures or {})
         if what == "category":
@@ -262,7 +266,9 @@ def plant(rows: Sequence[Observation], what: str, rng: Random) -> list[Observati
             return o._replace(measures=measures | {"churn_max_share": 0.15, "fix": 0.0})
         if rng.random() >= 0.7:
             return o
-        return o._replace(measures=measures | {"exp": float(rng.randrange(40)), "own_share": 0.0 if rng.random() < 0.8 else measures["own_share"]})
+        person = rng.randrange(TEAM)
+        commits[person] += 1
+        return o._replace(measures=measures | {"exp": commits[person] - 1.0, "own_share": 0.0 if rng.random() < 0.8 else measures["own_share"]})
 
     return [*old, *map(changed, new)]
 
@@ -271,7 +277,7 @@ PLANTS: Final = {
     "category": "half of the commonest category becomes another",
     "file type": "half of the changes of the commonest file type become another",
     "reformatting": "three changes in ten are a mass reformatting",
-    "new team": "seven changes in ten by people with fewer than 40 commits, most in files that they never touched",
+    "new team": f"seven changes in ten by {TEAM} people who are new, most in files that they never touched",
 }
 
 
@@ -281,10 +287,11 @@ def planted(found: Mapping[str, Sequence[Observation]]) -> dict[str, Any]:
     n = 0
     for name, history in found.items():
         for number, part in enumerate(stretches(history, 3 * WINDOW)):
-            rows = stable(part, Random(f"{name}/{number}"))
-            n += 1
-            for what in PLANTS:
-                hits[what] += bool(verdict(plant(rows, what, Random(f"{name}/{number}/{what}"))))
+            for order in range(ORDERS):
+                rows = stable(part, Random(f"{name}/{number}/{order}"))
+                n += 1
+                for what in PLANTS:
+                    hits[what] += bool(verdict(plant(rows, what, Random(f"{name}/{number}/{order}/{what}"))))
         print(f"planted {name}: {n} {dict(hits)}", file=sys.stderr, flush=True)
     return {"n": n, "hits": hits}
 
@@ -427,7 +434,7 @@ def _growth_part(values: Mapping[str, float]) -> str:
     told = [f"{name} {value:.2f}" for name, value in ranked]
     return (
         "## Which measures are watched\n\nMedian PSI of a window against the two before it in the same histories as they were, smallest first; above .25 is called a shift. "
-        f"Watched are {', '.join(name for name, _ in ranked if name in watched)}; of experience and of earlier touches two yes-or-no measures remain.\n\n"
+        f"Watched are {', '.join(name for name, _ in ranked if name in watched)}; of experience and of earlier touches two coarse ones remain (is the author new, are the files new to the author).\n\n"
         + ", ".join(told)
         + "."
     )

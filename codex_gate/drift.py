@@ -288,12 +288,14 @@ def change_point(codes: Sequence[int], base: Sequence[float]) -> int:
 class Stream(NamedTuple):
     """One thing that is watched, for each change of the baseline and the window, oldest first: symbols, or numbers (NaN where unknown).
 
-    Without `symbols` they are those that the values hold, the rare ones together.
+    Without `symbols` they are those that the values hold, the rare ones together. `one_way` asks for KL(baseline ‖ window), which
+    hardly feels what is new in the window, in place of PSI.
     """
 
     name: str
     values: Sequence[str | float]
     symbols: tuple[str, ...] = ()
+    one_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +303,7 @@ class Shift:
     """How one stream's window differs from its baseline.
 
     Attributes:
-        divergence: KL(baseline ‖ window) of symbols, PSI of a measure by tenths of its baseline.
+        divergence: PSI of symbols, or of a measure by tenths of its baseline; KL(baseline ‖ window) where the stream asks for it.
         threshold: what the whole window's divergence would have to pass.
         drifted: whether the window, or a newest part of it, passed its own threshold.
         length: newest changes that stand out most; `moved` speaks of them.
@@ -321,11 +323,11 @@ class _Coded(NamedTuple):
     name: str
     codes: list[int]
     labels: list[str]
-    numeric: bool
+    one_way: bool
     totals: list[int]
 
     def distance(self, before: Sequence[float], now: Sequence[float]) -> float:
-        return psi(before, now) if self.numeric else kl(before, now)
+        return kl(before, now) if self.one_way else psi(before, now)
 
 
 def block_size(window: int) -> int:
@@ -403,22 +405,22 @@ def _coded(stream: Stream, n_before: int) -> _Coded:
     names = [value for value in stream.values if isinstance(value, str)]
     if stream.symbols:
         fixed = {symbol: k for k, symbol in enumerate(stream.symbols)}
-        return _counted(stream.name, [fixed[name] for name in names], list(stream.symbols), False)
+        return _counted(stream, [fixed[name] for name in names], list(stream.symbols))
     if names:
         known = [name for name, n in sorted(Counter(names[:n_before]).items(), key=lambda item: (-item[1], item[0])) if n >= RARE]
         place = {name: k for k, name in enumerate(known)}
         new = [name for name, n in sorted(Counter(names[n_before:]).items()) if name not in place and n >= RARE]
         place |= {name: len(place) + k for k, name in enumerate(new)}
-        return _counted(stream.name, [place.get(name, len(place)) for name in names], [*place, OTHER], False)
+        return _counted(stream, [place.get(name, len(place)) for name in names], [*place, OTHER])
     numbers = [float(value) for value in stream.values]
     cuts, labels = _bins([value for value in numbers[:n_before] if value == value])
     codes = [len(labels) if value != value else bisect_right(cuts, value) for value in numbers]
-    return _counted(stream.name, codes, [*labels, UNKNOWN], True)
+    return _counted(stream, codes, [*labels, UNKNOWN])
 
 
-def _counted(name: str, codes: list[int], labels: list[str], numeric: bool) -> _Coded:
+def _counted(stream: Stream, codes: list[int], labels: list[str]) -> _Coded:
     counts = Counter(codes)
-    return _Coded(name, codes, labels, numeric, [counts[k] for k in range(len(labels))])
+    return _Coded(stream.name, codes, labels, stream.one_way, [counts[k] for k in range(len(labels))])
 
 
 def _bins(values: Iterable[float]) -> tuple[list[float], list[str]]:

@@ -63,7 +63,7 @@ def monitor(
     when = landed(repo, line[-1].sha)
     observed = [_observed(f, when) for f in found]
     fit, more = _fit(repo, metas, line, chosen, found, window, when, progress) if fixes else (None, [])
-    report = watch.judge(observed[:-window], observed[-window:], threshold, Random(SEED), fit)
+    report = watch.judge(observed[:-window], observed[-window:], threshold, Random(SEED), fit, authors=len(line) - len(chosen) >= window)
     where = str(repo.top or repo.git_dir)
     return replace(report, repository=where, model_version=model.version, notices=(*notices, *more), seconds=time.perf_counter() - started)
 

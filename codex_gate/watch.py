@@ -18,11 +18,12 @@ CATEGORY: Final = "category"
 KIND: Final = "file type"
 MEASURES: Final = ("fix", "test_share", "doc_share", "code_share", "n_languages", "ns", "nd", "nf", "entropy", "la", "ld", "n_hunks", "churn_max_share")
 """Measures of the form of a change. Those of history (experience, ages, past touches) grow with the repository and would always
-have drifted (docs/drift.md has the figures); of the author two yes-or-no measures remain, which do not grow."""
+have drifted (docs/drift.md has the figures); of the author
+two coarse ones remain, which do not: whether they are new here, and whether they touch the files for the first time."""
 
-NEWCOMER: Final = "newcomer"
+NEWCOMER: Final = "author is new"
 STRANGER: Final = "first touch"
-FEW: Final = 10  # earlier commits of a newcomer, at most (chosen)
+FEW: Final = (10, 50)  # earlier commits of a newcomer, and of somebody rather new, at most (chosen)
 
 
 class Observation(NamedTuple):
@@ -109,7 +110,9 @@ def fitting(window: int) -> int:
     return window - window % BLOCKS
 
 
-def judge(before: Sequence[Observation], window: Sequence[Observation], threshold: float | None, rng: Random, fit: Fit | None = None) -> DriftReport:
+def judge(
+    before: Sequence[Observation], window: Sequence[Observation], threshold: float | None, rng: Random, fit: Fit | None = None, *, authors: bool = False
+) -> DriftReport:
     """Compare the newest changes with those before them.
 
     Args:
@@ -117,17 +120,19 @@ def judge(before: Sequence[Observation], window: Sequence[Observation], threshol
         window: a number that `fitting` gives.
         threshold: KL divergence of the categories from which on there is drift; None: calibrated.
         fit: how risks fit later fixes, where that was looked at.
+        authors: whether to watch who makes the changes: not where all authors are new because the repository is.
     """
     block = block_size(len(window))
     kept = before[len(before) % block :] or before
     every = [*kept, *window]
-    shifts = tuple(compare(_streams(every), len(window), rng)) if len(kept) >= block else ()
+    one_way, *rest = compare(_streams(every, authors), len(window), rng)
+    shifts = tuple(rest)
     old, new = Counter(o.category for o in kept), Counter(o.category for o in window)
     baseline, current = shares(old, SYMBOLS), shares(new, SYMBOLS)
     divergence = kl([old[s] for s in SYMBOLS], [new[s] for s in SYMBOLS])
     calibrated = threshold is None
-    limit = threshold if threshold is not None else shifts[0].threshold
-    drift = divergence > limit if not calibrated else any(s.drifted for s in shifts) or (fit is not None and fit.drifted)
+    limit = threshold if threshold is not None else one_way.threshold
+    drift = divergence > limit if not calibrated else any(s.drifted for s in (one_way, *shifts)) or (fit is not None and fit.drifted)
     starts = {s.name: Start(window[s.since].sha, window[s.since].time) for s in shifts if s.since is not None}
     periods = (_period(kept), _period(window))
     return DriftReport("", "", len(kept), len(window), periods, divergence, limit, calibrated, drift, baseline, current, shifts, starts, fit)
@@ -138,8 +143,10 @@ def _period(observed: Sequence[Observation]) -> tuple[int, int]:
     return min(times), max(times)
 
 
-def _streams(observed: Sequence[Observation]) -> list[Stream]:
-    found = [Stream(CATEGORY, [o.category for o in observed], SYMBOLS)]
+def _streams(observed: Sequence[Observation], authors: bool) -> list[Stream]:
+    """KL of the categories, then everything both ways."""
+    categories = [o.category for o in observed]
+    found = [Stream(CATEGORY, categories, SYMBOLS, one_way=True), Stream(CATEGORY, categories, SYMBOLS)]
     kinds = [o.kind for o in observed if o.kind is not None]
     if len(kinds) == len(observed):
         found.append(Stream(KIND, kinds))
@@ -147,8 +154,12 @@ def _streams(observed: Sequence[Observation]) -> list[Stream]:
     if len(measures) < len(observed):
         return found
     found += [Stream(name, [m[name] for m in measures]) for name in MEASURES]
-    known = [m for m in measures if m["exp"] == m["exp"]]
-    if len(known) == len(measures):  # not in a shallow clone
-        found.append(Stream(NEWCOMER, ["yes" if m["exp"] <= FEW else "no" for m in measures]))
+    if authors:
+        found.append(Stream(NEWCOMER, [_tenure(m["exp"]) for m in measures]))
         found.append(Stream(STRANGER, ["yes" if m["touches_sum"] > 0 and m["own_share"] <= 0 else "no" for m in measures]))
     return found
+
+
+def _tenure(commits: float) -> str:
+    """How many earlier commits an author has, coarsely."""
+    return next((f"up to {few} commits" for few in FEW if commits <= few), f"more than {FEW[-1]} commits")

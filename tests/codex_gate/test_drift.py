@@ -182,7 +182,7 @@ def test_what_moved_and_since_when() -> None:
     shift = found["kind"]
     assert shift.drifted and not found["size"].drifted
     assert (found["size"].since, found["size"].moved) == (None, ())
-    assert (shift.since, shift.length) == (105, 40)  # the turn lies at 100
+    assert (shift.since, shift.length) == (105, 80)  # the turn lies at 100
     assert [move.name for move in shift.moved[:2]] == ["python", "zig"]
     assert shift.moved[0].before == pytest.approx(0.8, abs=0.02) and shift.moved[0].now < 0.4
 
@@ -221,7 +221,7 @@ def test_unknown_values_are_a_bin_of_their_own() -> None:
 
 
 def test_small_differences_are_no_drift_however_sure() -> None:
-    values = (["a"] * 9 + ["b"]) * 400 + (["a"] * 8 + ["b"] * 2) * 200
+    values = (["a"] * 18 + ["b"] * 2) * 200 + (["a"] * 17 + ["b"] * 3) * 100
     shift = compare([Stream("kind", values)], 2000, Random(0))[0]
     assert 0.02 < shift.divergence < drift.LEAST <= shift.threshold and not shift.drifted
 
@@ -229,6 +229,15 @@ def test_small_differences_are_no_drift_however_sure() -> None:
 def test_a_comparison_is_the_same_for_the_same_seed() -> None:
     streams = [Stream("kind", bursts(Random(9), 600))]
     assert compare(streams, 200, Random(7)) == compare(streams, 200, Random(7))
+
+
+def test_what_is_new_in_the_window_is_felt_both_ways_alone() -> None:
+    rng = Random(3)
+    old = rng.choices("abcd", k=600)
+    values = [*old, *("new" if rng.random() < 0.1 else symbol for symbol in rng.choices("abcd", k=300))]
+    both, one_way = compare([Stream("x", values), Stream("x", values, one_way=True)], 300, Random(0))
+    assert both.drifted and both.divergence > 4 * one_way.divergence
+    assert both.divergence / both.threshold > 2 * one_way.divergence / one_way.threshold
 
 
 def test_shares_keep_every_symbol() -> None:
