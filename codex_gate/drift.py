@@ -380,15 +380,11 @@ def _shift(one: _Coded, found: Sequence[float], scale: Sequence[tuple[float, flo
 
 def _distances(one: _Coded, blocks: Sequence[Sequence[int]], order: Sequence[int]) -> list[float]:
     """The divergence of the last ENDS blocks of this order from those before the last BLOCKS."""
-    width = len(one.labels)
-    ends, sums = [], [0] * width
-    for n, at in enumerate(reversed(order), 1):
-        sums = [a + b for a, b in zip(sums, blocks[at], strict=True)]
-        if n in ENDS:
-            ends.append(sums)
-        if n == BLOCKS:
-            break
-    before = [a - b for a, b in zip(one.totals, sums, strict=True)]
+    ends: list[list[int]] = []
+    for begin, end in zip((0, *ENDS), ENDS):
+        newer = [blocks[at] for at in order[len(order) - end : len(order) - begin]]
+        ends.append(list(map(sum, zip(*newer, *ends[-1:]))))
+    before = [a - b for a, b in zip(one.totals, ends[-1])]
     return [one.distance(before, end) for end in ends]
 
 
