@@ -72,6 +72,7 @@ def test_the_page_is_written_from_what_was_kept(repo: Repo, tmp_path: Path, monk
         "rivals": None, "names": ["org/name"], "planted": {"n": 10, "hits": {"category": 9, "file type": 10}},
         "calm": {"stretches": 2, "checks": 20, "alarms": 1, "begun": 1, "runs": 1, "years": 4.0, "streams": {}}, "natural": {"n": 9, "moved": 5, "streams": {"category": 5}, "years": 9, "changes": 9000},
         "growth": {"la": 0.02, "exp": 2.5}, "cpu_s": {"null": 9},
+        "speed": {"name": "org/name", "changes": 5000, "commits": 6000, "seconds": [9.0, 6.0]},
     }  # fmt: skip
     (tmp_path / "drift.json").write_text(json.dumps(kept))
     assert bench.main(["--clones", str(tmp_path), "--json", str(tmp_path / "drift.json"), "--output", str(tmp_path / "drift.md")]) == 0
@@ -80,6 +81,7 @@ def test_the_page_is_written_from_what_was_kept(repo: Repo, tmp_path: Path, monk
     assert "100 % within 300 (must 90 %, aim 99 %: met, aim too), 90 % within 150 (must 40 %, aim 70 %: met, aim too)" in said
     assert "| that begin, by stable year | 0.25 (1 in 4 years) | ≤ 1 | met |" in said
     assert f"| {bench.PLANTS['new team']} | 0.0 % (0.0–27.8) | ≥ 90 % | **missed** |" in said
+    assert "6.0 s wall in the second run (9.0 s in the first). Must be ≤ 20 s, aim 5 s: met, aim missed." in said
     assert "River was not installed" in said and "la 0.02, exp 2.50." in said
 
 
