@@ -1,6 +1,6 @@
 """`codex-gate`: commands, and the only place where errors become exit codes.
 
-Exit codes: 0 done · 1 a gate tripped · 2 wrong use, configuration or input · 3 our fault · 5 done in part.
+Exit codes: 0 done · 1 a gate tripped or drift · 2 wrong use, configuration or input · 3 our fault · 5 done in part.
 """
 
 from __future__ import annotations
@@ -116,6 +116,23 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(backtest)
     backtest.set_defaults(run=_backtest)
 
+    monitor = commands.add_parser(
+        "monitor",
+        help="whether the last changes are still like those before them: categories, file types, measures",
+        description="Compares the last changes of a branch with the repository's own earlier ones. Nothing is kept between runs.",
+        epilog="exit codes: 0 no drift, 1 drift, 2 wrong use or too little history, 3 internal error",
+    )
+    monitor.add_argument("--last", type=int, metavar="N", help="changes in the window (default: monitoring_window of the gates file, else 1000)")
+    monitor.add_argument("--branch", default="HEAD", metavar="REV", help="the branch whose first-parent line is looked at (default: HEAD)")
+    monitor.add_argument("--alert-threshold", type=float, metavar="KL", help="KL divergence of the categories that alone decides (default: calibrated)")
+    monitor.add_argument("--fixes", action="store_true", help="also whether as much was fixed later as was predicted; asks blame about every fix")
+    monitor.add_argument("--format", choices=("terminal", "json", "yaml", "markdown", "html"), help="default: by the name of --output, else terminal")
+    monitor.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    monitor.add_argument("--gates", type=Path, metavar="FILE", help="thresholds (default: automl-codex-quality.toml at the root, where there is one)")
+    monitor.add_argument("--andon-log", type=Path, metavar="FILE", help="note drift there too, a line of JSON each time")
+    _add_common(monitor)
+    monitor.set_defaults(run=_monitor)
+
     explain = commands.add_parser(
         "explain",
         help="why a commit got its risk: measures, hunks and lines",
@@ -167,7 +184,11 @@ def _parser() -> argparse.ArgumentParser:
 
     schema = commands.add_parser("schema", help="print the JSON Schema of a json format or of .codex-gate.yaml")
     schema.add_argument(
-        "of", nargs="?", choices=("report", "backtest", "config"), default="report", help="report: of screen, json and jsonl (default); backtest; config"
+        "of",
+        nargs="?",
+        choices=("report", "backtest", "drift", "config"),
+        default="report",
+        help="report: of screen, json and jsonl (default); backtest; drift; config",
     )
     schema.set_defaults(run=_schema)
     return parser
@@ -539,6 +560,35 @@ def _backtest(options: argparse.Namespace) -> int:
         _say(f"done in part: {missing}")
         return 5
     return 0
+
+
+def _monitor(options: argparse.Namespace) -> int:
+    import time
+
+    from codex_gate import gates, watch
+    from codex_gate.andon import Andon, DefaultAndonHandler, JsonLinesHandler
+    from codex_gate.git import Repository
+    from codex_gate.monitor import monitor
+    from codex_gate.reporters.drift import SUFFIXES, render
+
+    repo = Repository.discover(options.repository, os.environ)
+    asked = gates.find(Path(repo.top or repo.git_dir), options.gates)
+    threshold = watch.checked(options.alert_threshold, "--alert-threshold") if options.alert_threshold is not None else asked.drift.kl_threshold
+    last = options.last if options.last is not None else asked.drift.monitoring_window if "drift.monitoring_window" in asked.given else None
+    with _in_force(options, repo, None) as (model, policy):
+        progress = _phase if sys.stderr.isatty() else lambda what, done, of: None
+        report = monitor(repo, model, policy, last, threshold, options.branch, options.fixes, progress)
+    alert = report.drift and asked.drift.alert_on_drift
+    if alert:  # before the report: a folder that is not writable must not lose it
+        log = [JsonLinesHandler(options.andon_log, time.time)] if options.andon_log else []
+        andon = Andon(*([DefaultAndonHandler(_say)] if options.output else []), *log)
+        andon.check([watch.event(report)])
+        for problem in andon.problems:
+            _say(problem)
+    to_terminal = options.output is None and sys.stdout.isatty()
+    name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "terminal") if options.output else "terminal")
+    _write(options, render(name, report, width=_width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
+    return 1 if alert else 0
 
 
 def _phase(what: str, done: int, of: int) -> None:

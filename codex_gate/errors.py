@@ -7,6 +7,7 @@ GateError                 something stopped the run
 │   └── RangeError        a range that cannot be screened: unrelated histories, no default branch
 ├── TrainingFailure (4)   no model came of a training; what was there before stays
 ├── ApiError       (3)    GitHub refuses or does not answer (codex_gate/reporters/github.py); the Action goes on without
+├── HaltedError    (4)    a gate's critical value was passed: the line stops here
 ├── InternalError  (3)    our fault, or an installation that is damaged
 │   └── ModelError        model missing, truncated, of another hash or schema
 """
@@ -38,6 +39,12 @@ class RangeError(UsageError):
 
 class TrainingFailure(GateError):
     """Training came to nothing, so nothing was replaced."""
+
+    exit_code = 4
+
+
+class HaltedError(GateError):
+    """A gate stopped the line; the message says where, how far off, and what to do."""
 
     exit_code = 4
 

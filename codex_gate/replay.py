@@ -54,20 +54,20 @@ def replay(
         )
     metas = repo.log(stdin=[repo.resolve("HEAD")])
     line = first_parents(metas)
-    landed = _landed(repo, line[-1].sha)
-    start = _start([landed[meta.sha] for meta in line], last, since)
+    times = landed(repo, line[-1].sha)
+    start = _start([times[meta.sha] for meta in line], last, since)
     found = {
         f.sha: f for f in Screener(repo, model, policy=policy).many([m.sha for m in line[start:]], lambda done, of: progress("commits measured", done, of))
     }
     owner = brought(metas, line)
-    repairs, unread = _repairs(repo, metas, [m.sha for m in line], owner, start, progress)
+    found_repairs, unread = repairs(repo, metas, [m.sha for m in line], owner, start, progress)
     inside = [(place, meta) for place, meta in enumerate(line[start:], start) if found[meta.sha].risk is not None]
     if len(inside) < levels.MIN_CHANGES:
         raise UsageError(
             f"{len(inside)} of {len(found)} changes touch the paths that the configuration names; at least {levels.MIN_CHANGES} are needed to compare with, "
             "take an earlier date or more changes, or other paths"
         )
-    changes = tuple(_change(meta, landed, found[meta.sha], repairs.get(place)) for place, meta in inside)
+    changes = tuple(_change(meta, times, found[meta.sha], found_repairs.get(place)) for place, meta in inside)
     notices = [Notice("unread", f"{unread} files of fixes could not be blamed because objects are missing here; they accuse nobody")] if unread else []
     where = str(repo.top or repo.git_dir)
     learned = _learned(model, {sha: place for sha, place in owner.items() if place >= start})
@@ -98,7 +98,7 @@ def brought(metas: Sequence[CommitMeta], line: Sequence[CommitMeta]) -> dict[str
     return owner
 
 
-def _landed(repo: Repository, tip: str) -> dict[str, int]:
+def landed(repo: Repository, tip: str) -> dict[str, int]:
     """When each change of the line came in: the committer's time, since an author's may be years older."""
     flat = repo.rev_list("--timestamp", "--first-parent", tip)
     return dict(zip(flat[1::2], map(int, flat[::2]), strict=True))
@@ -120,7 +120,7 @@ def _start(line: Sequence[int], last: int, since: date | None) -> int:
     return start
 
 
-def _repairs(
+def repairs(
     repo: Repository, metas: Sequence[CommitMeta], line: Sequence[str], owner: Mapping[str, int], start: int, progress: Progress
 ) -> tuple[dict[int, tuple[str, str]], int]:
     """The first repair (commit, change that brought it) of each replayed change by its place, and how many files of fixes could not be read.

@@ -179,10 +179,15 @@ def test_command_leaves_the_old_model_when_a_gate_is_missed(tmp_path, monkeypatc
     monkeypatch.setattr(evaluate, "MIN_GAIN", 0.9)
     monkeypatch.setattr(train.Recipe, "__init__", _with_few_trees(train.Recipe.__init__))
     arguments = ["train", "--input", str(tmp_path / "data"), "--corpus", str(tmp_path / "corpus.yaml"), "--output", str(output)]
+    arguments += ["--andon-log", str(tmp_path / "andon.jsonl")]
     assert cli.main([*arguments, "--eval-report", str(report)]) == 4
     assert [f.name for f in output.iterdir()] == ["keep.txt"]
     assert not json.loads(report.read_text())["gates"][0]["met"]
-    assert "gate missed: auc_over_lapredict" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"halted by a gate: {output}: auc_over_lapredict is " in said and f"{output} was left as it is" in said
+    event = json.loads((tmp_path / "andon.jsonl").read_text())
+    assert (event["event"], event["metric"], event["baseline"]) == ("ModelDegradation", "auc_over_lapredict", 0.9)
+    (tmp_path / "andon.jsonl").unlink()
     assert cli.main([*arguments, "--accept-missed", "auc_over_lapredict"]) == 0
     assert Model.load(output).version in (output / "MODEL_CARD.md").read_text("utf-8")
     assert (output / "keep.txt").read_text() == "old"

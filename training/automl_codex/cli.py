@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from codex_gate.errors import GateError, UsageError
 
 if TYPE_CHECKING:
     from automl_codex.stages import Maker, Stage, Work
+    from codex_gate.andon import Andon
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -102,12 +104,32 @@ def _parser() -> argparse.ArgumentParser:
         "--accept-missed", action="append", default=[], choices=("auc_over_lapredict", "pooled_ece"), help="ship although this gate is missed; the card says so"
     )
     train.add_argument("--seed", type=int, default=42)
+    _gate_options(train)
     train.set_defaults(run=_train)
     evaluate = commands.add_parser("evaluate", help="recompute a model's evaluation from its recipe and the tables")
     evaluate.add_argument("--model", type=Path, required=True, help="model directory")
     evaluate.add_argument("--input", type=Path, required=True, help="folder with mined tables")
     evaluate.add_argument("--output", type=Path, help="write the evaluation here instead of standard output")
     evaluate.set_defaults(run=_evaluate)
+    monitor = commands.add_parser(
+        "monitor", help="stage 6: whether new commits are still like a baseline", epilog="exit codes: 0 no drift, 1 drift, 2 wrong use or input"
+    )
+    monitor.add_argument("--model", type=Path, required=True, help="model directory, its manifest, or a file in it")
+    monitor.add_argument(
+        "--input", type=Path, required=True, help="the new commits: a git repository, or a folder of jsonl rows (codex-gate screen --format jsonl)"
+    )
+    monitor.add_argument("--baseline", type=Path, required=True, help="what they are compared with: the same, or a stage folder with categories")
+    monitor.add_argument(
+        "--alert-threshold",
+        type=float,
+        metavar="KL",
+        help="KL divergence of the categories that alone decides (default: that of the gates file, else calibrated)",
+    )
+    monitor.add_argument("--output", type=Path, help="write there in place of standard output")
+    monitor.add_argument("--format", choices=("yaml", "json", "markdown", "html", "terminal"), help="default: by the name of --output, else yaml")
+    monitor.add_argument("--config", type=Path, metavar="FILE", help="an automl-codex.yaml whose monitoring section is read")
+    _gate_options(monitor)
+    monitor.set_defaults(run=_monitor)
     lines = commands.add_parser("lines", help="judge the line ranker on labelled lines, and train the one that ships")
     lines.add_argument("--input", type=Path, required=True, help="CSV of labelled changed lines: project, file, ctype, sha, line, label, idx")
     lines.add_argument("--output", type=Path, help="a model directory: put the ranker into it and its manifest")
@@ -122,6 +144,35 @@ def _stage_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parallel", type=int, default=1, metavar="N", help="processes (default: 1); the result is the same for any number")
     parser.add_argument("--shard", default="1/1", metavar="I/N", help="make every N-th partition from the I-th on; all shards together are the whole")
     parser.add_argument("--export-py", type=Path, metavar="DIR", help="also write every program as a .py file")
+    _gate_options(parser)
+
+
+def _gate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--gates", type=Path, metavar="FILE", help="thresholds (default: automl-codex-quality.toml of the current directory, where there is one)"
+    )
+    parser.add_argument(
+        "--andon-log", type=Path, default=Path("reports/andon.jsonl"), metavar="FILE", help="where a broken gate is noted, a line each (default: %(default)s)"
+    )
+
+
+@contextmanager
+def _watched(options: argparse.Namespace) -> Iterator[Andon]:
+    """The cord of this run: prints and logs what is pulled, also that a training failed; says at the end what could not be passed on."""
+    import time
+
+    from codex_gate import andon
+    from codex_gate.errors import TrainingFailure
+
+    cord = andon.Andon(andon.DefaultAndonHandler(lambda text: _say(f"automl-codex: {text}")), andon.JsonLinesHandler(options.andon_log, time.time))
+    try:
+        yield cord
+    except TrainingFailure as error:
+        cord.pull(andon.TrainingFailure(str(error), where=options.command, remedy="what was there before stays"))
+        raise
+    finally:
+        for problem in cord.problems:
+            _say(f"automl-codex: {problem}")
 
 
 def _say(text: str) -> None:
@@ -136,24 +187,29 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _augment(options: argparse.Namespace) -> int:
-    from automl_codex import augment, stages
+    from automl_codex import augment, gating, stages
+    from codex_gate import gates
 
     wanted = augment.Options.of(options.strategy, options.eda_factor, options.quality_threshold)
+    gating.check_options(gates.find(Path(), options.gates), wanted.factor, wanted.quality_threshold)
     seed = int(stages.manifest_of(options.input, "generate", options.seed)["seed"])
     maker = augment.Maker(wanted, options.input, seed)
     return _run_stage(wanted.stage(options.output, seed), wanted.works(options.input), maker, options)
 
 
 def _run_stage(stage: Stage, works: Sequence[Work], make: Maker, options: argparse.Namespace) -> int:
-    from automl_codex import progress, stages, stats
+    from automl_codex import gating, progress, stages, stats
+    from codex_gate import gates
 
     if options.parallel < 1:
         raise UsageError(f"parallel must be >= 1, got {options.parallel}")
+    asked = gates.find(Path(), options.gates)  # before the work: a gates file that cannot be meant must not cost an hour
     manifest = stages.run(stage, works, make, options.parallel, stages.shard_of(options.shard), progress.Bar(stage.name))
     print(stats.funnel(stage.folder, manifest), end="")
     if options.export_py:
         _say(f"{stages.export_py(stage.folder, options.export_py)} files in {options.export_py}")
-    return 0
+    with _watched(options) as andon:
+        return gating.settle(gating.of_stage(manifest, asked, str(stage.folder)), asked, andon)
 
 
 def _stats(options: argparse.Namespace) -> int:
@@ -205,17 +261,21 @@ def _szz_eval(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
-    from automl_codex import evaluate, mine, release, tables, train
+    from automl_codex import evaluate, gating, mine, release, tables, train
+    from codex_gate import gates
+    from codex_gate.errors import HaltedError
 
+    asked = gates.find(Path(), options.gates)
     corpus = evaluate.Corpus.of(mine.read_corpus(options.corpus))
     recipe = train.Recipe(seed=options.seed)
-    release_ = release.make(tables.read(options.input), corpus, recipe, datetime.now(UTC).date(), options.accept_missed, _say)
-    if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
-        release.write_report(release_.report, options.eval_report)
-    missed = release_.blocking()
-    if missed:
-        _say(f"automl-codex: {missed}; {options.output} was left as it is")
-        return 4
+    with _watched(options) as andon:
+        release_ = release.make(tables.read(options.input), corpus, recipe, datetime.now(UTC).date(), options.accept_missed, _say)
+        if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
+            release.write_report(release_.report, options.eval_report)
+        try:
+            gating.settle(gating.of_evaluation(release_.report, asked, str(options.output)), asked, andon)
+        except HaltedError as error:
+            raise HaltedError(f"{error}; {options.output} was left as it is") from error
     release.ship(release_, options.output)
     _say(f"{release_.version} written to {options.output}")
     return 0
@@ -235,6 +295,34 @@ def _evaluate(options: argparse.Namespace) -> int:
     if missed:
         _say(f"automl-codex: {missed}")
     return 1 if missed else 0
+
+
+def _monitor(options: argparse.Namespace) -> int:
+    from automl_codex import monitor
+    from codex_gate import gates, watch
+    from codex_gate.reporters.drift import SUFFIXES, render
+
+    asked = gates.find(Path(), options.gates)
+    if options.config:
+        asked = gates.with_monitoring(asked, monitor.section(options.config), str(options.config))
+    given = options.alert_threshold
+    threshold = watch.checked(given, "--alert-threshold") if given is not None else asked.drift.kl_threshold
+    report = monitor.compare(options.model, options.input, options.baseline, asked.drift.monitoring_window, threshold, os.environ, _say)
+    alert = report.drift and asked.drift.alert_on_drift
+    with _watched(options) as andon:
+        if alert:  # before the report: a folder that is not writable must not lose it
+            andon.check([watch.event(report)])
+    name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "yaml") if options.output else "yaml")
+    text = render(name, report)
+    if options.output:
+        try:
+            options.output.parent.mkdir(parents=True, exist_ok=True)
+            options.output.write_text(text, "utf-8")
+        except OSError as error:
+            raise UsageError(f"{options.output} cannot be written: {error.strerror}") from error
+    else:
+        print(text, end="")
+    return 1 if alert else 0
 
 
 def _lines(options: argparse.Namespace) -> int:

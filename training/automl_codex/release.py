@@ -30,9 +30,6 @@ class Release:
     def version(self) -> str:
         return str(json.loads(self.files[MANIFEST])["version"])
 
-    def blocking(self) -> str:
-        return blocking_gates(self.report)
-
 
 def make(data: Dataset, corpus: evaluate.Corpus, recipe: train.Recipe, today: date, accepted: Sequence[str], progress: evaluate.Progress) -> Release:
     """Evaluate the recipe, fit it on everything that may be trained on, and build the files.

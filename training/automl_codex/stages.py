@@ -279,6 +279,19 @@ def read(path: Path, kind: type[Any]) -> Iterator[Any]:
         yield kind(**{name: tuple(item) if name in lists else item for name, item in row.items()})
 
 
+def categories(path: Path) -> list[str] | None:
+    """The categories of a Parquet file's rows: what an oracle judged, else what a mutation planted; rows without one left out, None when there is no such column.
+
+    Raises:
+        UsageError: no Parquet file.
+    """
+    try:
+        column = next((name for name in ("defect_category", "category") if name in pq.read_schema(path).names), None)
+        return None if column is None else [str(name) for name in pq.read_table(path, columns=[column])[column].to_pylist() if name]
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UsageError(f"{path} cannot be read as Parquet ({error}); make it anew") from None
+
+
 def export_py(folder: Path, target: Path) -> int:
     """Write every program of a finished stage as a loose .py file; how many."""
     manifest = manifest_of(folder)

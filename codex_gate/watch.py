@@ -1,0 +1,165 @@
+"""What drift monitoring says: observed changes → a report. Values alone; `monitor.py` brings them from a repository."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final, NamedTuple
+
+from codex_gate.andon import ConceptDrift
+from codex_gate.drift import BLOCKS, SYMBOLS, DriftRecommendation, Fit, Shift, Stream, block_size, compare, kl, shares
+from codex_gate.errors import ConfigError, UsageError
+from codex_gate.types import Notice
+
+CATEGORY: Final = "category"
+KIND: Final = "file type"
+MEASURES: Final = ("fix", "test_share", "doc_share", "code_share", "n_languages", "ns", "nd", "nf", "entropy", "la", "ld", "n_hunks", "churn_max_share")
+"""Measures of the form of a change. Those of history (experience, ages, past touches) grow with the repository and would always
+have drifted (docs/drift.md has the figures); of the author
+two coarse ones remain, which do not: whether they are new here, and whether they touch the files for the first time."""
+
+NEWCOMER: Final = "author is new"
+STRANGER: Final = "first touch"
+FEW: Final = (10, 50)  # earlier commits of a newcomer, and of somebody rather new, at most (chosen)
+
+
+class Observation(NamedTuple):
+    """One change: what was predicted for it, and what that rests on. A stream is watched when every observation has it."""
+
+    sha: str
+    time: int
+    category: str
+    kind: str | None = None
+    measures: Mapping[str, float] | None = None
+
+
+class Start(NamedTuple):
+    """The change that a shift seems to have begun with."""
+
+    sha: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """Whether the newest changes are still like those before them.
+
+    Attributes:
+        kl_divergence: KL(baseline ‖ window) of the categories, in nats.
+        threshold: what it would have to pass; given, or worked out from these changes (`calibrated`).
+        drift: the verdict. With a given threshold the categories alone decide; calibrated, every stream and the fit do.
+        shifts: one for each stream, the categories first; `starts` by name of the stream.
+    """
+
+    repository: str
+    model_version: str
+    n_baseline: int
+    n_window: int
+    periods: tuple[tuple[int, int], tuple[int, int]]
+    kl_divergence: float
+    threshold: float
+    calibrated: bool
+    drift: bool
+    baseline: Mapping[str, float]
+    current: Mapping[str, float]
+    shifts: tuple[Shift, ...]
+    starts: Mapping[str, Start]
+    fit: Fit | None = None
+    notices: tuple[Notice, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def recommendation(self) -> DriftRecommendation | None:
+        return DriftRecommendation.RETRAIN if self.drift else None
+
+    @property
+    def moved(self) -> list[Shift]:
+        """The streams that drifted, the loudest first."""
+        return sorted((s for s in self.shifts if s.drifted), key=lambda s: -s.divergence / s.threshold)
+
+
+def checked(threshold: float, place: str) -> float:
+    """A threshold that can be meant.
+
+    Raises:
+        ConfigError: not above 0, or no number.
+    """
+    if not 0 < threshold < math.inf:
+        raise ConfigError(f"{place} is {threshold:g}; expected a KL divergence above 0, for example 0.5")
+    return threshold
+
+
+def event(report: DriftReport) -> ConceptDrift:
+    """What the Andon handlers hear of drift."""
+    names = ", ".join(shift.name for shift in report.moved) or CATEGORY
+    remedy = f"{names} moved; retrain on this repository's history if that is here to stay"
+    return ConceptDrift(report.kl_divergence, gate="drift.kl_threshold", where=report.repository, remedy=remedy)
+
+
+def fitting(window: int) -> int:
+    """The window that is compared: a multiple of BLOCKS.
+
+    Raises:
+        UsageError: fewer than BLOCKS.
+    """
+    if window < BLOCKS:
+        raise UsageError(f"the window must hold at least {BLOCKS} changes, got {window}")
+    return window - window % BLOCKS
+
+
+def judge(
+    before: Sequence[Observation], window: Sequence[Observation], threshold: float | None, rng: Random, fit: Fit | None = None, *, authors: bool = False
+) -> DriftReport:
+    """Compare the newest changes with those before them.
+
+    Args:
+        before: the baseline, oldest first, at least one; what is over a whole number of blocks is left out at its old end.
+        window: a number that `fitting` gives.
+        threshold: KL divergence of the categories from which on there is drift; None: calibrated.
+        fit: how risks fit later fixes, where that was looked at.
+        authors: whether to watch who makes the changes: not where all authors are new because the repository is.
+    """
+    block = block_size(len(window))
+    kept = before[len(before) % block :] or before
+    every = [*kept, *window]
+    one_way, *rest = compare(_streams(every, authors), len(window), rng)
+    shifts = tuple(rest)
+    old, new = Counter(o.category for o in kept), Counter(o.category for o in window)
+    baseline, current = shares(old, SYMBOLS), shares(new, SYMBOLS)
+    divergence = kl([old[s] for s in SYMBOLS], [new[s] for s in SYMBOLS])
+    calibrated = threshold is None
+    limit = threshold if threshold is not None else one_way.threshold
+    drift = divergence > limit if not calibrated else any(s.drifted for s in (one_way, *shifts)) or (fit is not None and fit.drifted)
+    starts = {s.name: Start(window[s.since].sha, window[s.since].time) for s in shifts if s.since is not None}
+    periods = (_period(kept), _period(window))
+    return DriftReport("", "", len(kept), len(window), periods, divergence, limit, calibrated, drift, baseline, current, shifts, starts, fit)
+
+
+def _period(observed: Sequence[Observation]) -> tuple[int, int]:
+    times = [o.time for o in observed]
+    return min(times), max(times)
+
+
+def _streams(observed: Sequence[Observation], authors: bool) -> list[Stream]:
+    """KL of the categories, then everything both ways."""
+    categories = [o.category for o in observed]
+    found = [Stream(CATEGORY, categories, SYMBOLS, one_way=True), Stream(CATEGORY, categories, SYMBOLS)]
+    kinds = [o.kind for o in observed if o.kind is not None]
+    if len(kinds) == len(observed):
+        found.append(Stream(KIND, kinds))
+    measures = [o.measures for o in observed if o.measures is not None]
+    if len(measures) < len(observed):
+        return found
+    found += [Stream(name, [m[name] for m in measures]) for name in MEASURES]
+    if authors:
+        found.append(Stream(NEWCOMER, [_tenure(m["exp"]) for m in measures]))
+        found.append(Stream(STRANGER, ["yes" if m["touches_sum"] > 0 and m["own_share"] <= 0 else "no" for m in measures]))
+    return found
+
+
+def _tenure(commits: float) -> str:
+    """How many earlier commits an author has, coarsely."""
+    return next((f"up to {few} commits" for few in FEW if commits <= few), f"more than {FEW[-1]} commits")

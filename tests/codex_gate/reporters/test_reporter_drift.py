@@ -1,0 +1,93 @@
+"""The five formats of drift."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import jsonschema
+import pytest
+import yaml
+
+from codex_gate.drift import Move, Shift
+from codex_gate.reporters.drift import FORMATS, machine, render
+from codex_gate.reporters.layout import cells
+from codex_gate.types import Notice
+from codex_gate.watch import DriftReport
+from tests.codex_gate.drifting import HOSTILE, report
+from tests.codex_gate.test_monitor import SCHEMA
+from tests.pages import check
+
+
+def quiet() -> DriftReport:
+    still = tuple(replace(s, drifted=False, since=None, moved=()) for s in report().shifts)
+    return report(drift=False, shifts=still, starts={}, fit=None, notices=())
+
+
+def given() -> DriftReport:
+    return report(calibrated=False, threshold=0.5, drift=False)
+
+
+def undated() -> DriftReport:
+    return report(periods=((0, 0), (0, 0)))
+
+
+def hostile() -> DriftReport:
+    shift = Shift("file type", 9.0, 0.1, True, 20, 80, (Move(f"{HOSTILE}|`x`\n::error::y", 0.0, 0.5),))
+    return report(repository=f"/x/{HOSTILE}", model_version=HOSTILE, notices=(Notice("x", HOSTILE),), shifts=(shift,))
+
+
+ALL = [report, quiet, given, undated, hostile]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("make", ALL)
+def test_no_line_is_wider_than_the_terminal(make: Callable[[], DriftReport], width: int) -> None:
+    for line in render("terminal", make(), width=width).splitlines():
+        assert cells(line) <= width, line
+
+
+def test_the_terminal_says_what_counts() -> None:
+    said = " ".join(render("terminal", report()).split())
+    assert said.startswith("Drift: category, file type, calibration The last 100 changes, 2024-01-01 to 2024-04-09, against the 200 before them")
+    assert "category 0.210 0.050 2024-01-01 aaaaaaaaa LogicErrors 30 % → 60 %, unclassified 70 % → 40 %" in said
+    assert "in the newest 20; rust 0 % → 55 %" in said
+    assert "As before: la." in said
+    assert "The risks no longer fit: 0.30 fixed for each that was predicted, in 60 changes of the window; 0.80 in 150 before, 0.37 times" in said
+    assert " ".join(render("terminal", quiet()).split()).startswith("No drift The last 100 changes")
+    assert "threshold 0.5 as given; nothing else decides" in " ".join(render("terminal", given()).split())
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_json_is_valid_and_yaml_is_the_same(make: Callable[[], DriftReport]) -> None:
+    found = json.loads(render("json", make()))
+    jsonschema.Draft202012Validator(SCHEMA).validate(found)
+    assert yaml.safe_load(render("yaml", make())) == found
+    assert found == json.loads(json.dumps(machine.as_object(make())))
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 1e-6, 0.123456, 12345.5, 3, True, None, "yes", "", "a: b # c", "\u2028", [], {}, "##[x]"])
+def test_the_emitter_writes_what_a_yaml_package_reads(value: object) -> None:
+    whole = {"yes": value, "plain": [value, {"a": value, "b": [{"c": value}]}], "0x1": {"deep": {"er": value}}}
+    assert yaml.safe_load("\n".join(machine._yaml(whole, ""))) == whole
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_format_lets_a_stranger_command(name: str) -> None:
+    said = render(name, hostile())
+    assert "##[" not in said and "\u202e" not in said
+    assert not re.search(r"^\s*::", said, re.MULTILINE)
+    if name in ("markdown", "html"):
+        assert "<script>" not in re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", said)
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_the_page_is_self_contained(make: Callable[[], DriftReport]) -> None:
+    check(render("html", make()))
+
+
+def test_markdown_tables_keep_their_columns() -> None:
+    rows = [line for line in render("markdown", hostile()).splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}

@@ -1,0 +1,231 @@
+"""Monitoring a built repository that changes its ways (tests/codex_gate/drifting.py), and the command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+import jsonschema
+import pytest
+import yaml
+
+import codex_gate
+from codex_gate import monitor as module
+from codex_gate import watch
+from codex_gate.config import Settings
+from codex_gate.errors import UsageError
+from codex_gate.model import Model
+from codex_gate.monitor import kind, monitor
+from codex_gate.policy import Policy
+from codex_gate.watch import DriftReport, Observation
+from tests.codex_gate import drifting
+from tests.codex_gate.quality import SPECIFICATION
+from tests.codex_gate.samples import call, write_model
+from tests.conftest import DAY, START, Repo
+
+MakeRepo = Callable[..., Repo]
+SCHEMA = json.loads(Path(codex_gate.__file__).with_name("drift.schema.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def drifted(tmp_path_factory: pytest.TempPathFactory, git_environ: dict[str, str]) -> tuple[Repo, list[str]]:
+    repo = Repo(tmp_path_factory.mktemp("drifted") / "repo", git_environ)
+    return repo, repo.build(drifting.nodes())
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return Model.load(write_model(tmp_path_factory.mktemp("model")))
+
+
+def run(repo: Repo, model: Model, **more: object) -> DriftReport:
+    return monitor(repo.open(), model, Policy(), **more)  # type: ignore[arg-type]
+
+
+def test_what_moved_since_which_change(drifted: tuple[Repo, list[str]], model: Model) -> None:
+    repo, shas = drifted
+    found = run(repo, model, last=120)
+    assert (found.n_baseline, found.n_window, found.calibrated, found.drift) == (240, 120, True, True)
+    moved = {s.name: s for s in found.moved}
+    assert "file type" in moved and "category" not in moved
+    assert moved["file type"].moved[0].name == "rust"
+    start = found.starts["file type"]
+    assert abs(shas.index(start.sha) - drifting.N_OLD) <= 5 and start.time == START + shas.index(start.sha) * DAY
+    assert found.periods[1] == (START + 280 * DAY, START + 399 * DAY)
+    assert found.recommendation == "Retrain"
+
+
+def test_no_drift_where_nothing_changed(drifted: tuple[Repo, list[str]], model: Model) -> None:
+    repo, shas = drifted
+    found = run(repo, model, last=100, branch=shas[drifting.N_OLD - 1])
+    assert (found.n_baseline, found.n_window, found.drift, found.moved, found.recommendation) == (200, 100, False, [], None)
+
+
+def test_with_a_given_threshold_the_categories_alone_decide(drifted: tuple[Repo, list[str]], model: Model) -> None:
+    repo, _ = drifted
+    found = run(repo, model, last=120, threshold=0.5)
+    assert (found.threshold, found.calibrated, found.drift) == (0.5, False, False)
+    assert "file type" in [s.name for s in found.moved]  # it is told all the same
+
+
+def test_two_runs_say_the_same_and_keep_nothing(drifted: tuple[Repo, list[str]], model: Model) -> None:
+    repo, _ = drifted
+    one, other = (run(repo, model, last=100) for _ in range(2))
+    assert (one.shifts, one.kl_divergence, one.threshold) == (other.shifts, other.kl_divergence, other.threshold)
+    assert {p.name for p in repo.path.iterdir()} == {".git"}
+
+
+def test_a_short_history_is_halved_and_says_so(drifted: tuple[Repo, list[str]], model: Model) -> None:
+    repo, _ = drifted
+    found = run(repo, model)
+    assert (found.n_window, found.n_baseline) == (200, 200)
+    assert [n.code for n in found.notices] == ["small-window"]
+    assert found.notices[0].text == "this branch has 400 changes, fewer than two windows of 1,000: the last 200 are compared with those before them"
+
+
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [
+        (220, "400 in all; take --last 200 or less"),
+        (19, "the window must hold at least 20 changes, got 19"),
+        (0, "the window must hold at least 20 changes, got 0"),
+    ],
+)
+def test_a_window_that_cannot_be_is_one_sentence(last: int, words: str, drifted: tuple[Repo, list[str]], model: Model) -> None:
+    with pytest.raises(UsageError) as found:
+        run(drifted[0], model, last=last)
+    assert words in str(found.value)
+
+
+def test_too_little_history_is_wrong_use(repo: Repo, model: Model) -> None:
+    repo.build(drifting.nodes(150, 0))
+    with pytest.raises(UsageError, match="150 changes are too few to tell drift from chance; at least 200 are needed"):
+        run(repo, model)
+
+
+def test_a_shallow_clone_is_wrong_use(drifted: tuple[Repo, list[str]], make_repo: MakeRepo, model: Model) -> None:
+    shallow = make_repo("shallow")
+    shallow.git("fetch", "-q", "--depth", "5", f"file://{drifted[0].path}", "main:seen")
+    with pytest.raises(UsageError, match="this clone is shallow: earlier changes to compare with are not here"):
+        run(shallow, model, branch="seen")
+
+
+def test_paths_of_the_configuration_leave_changes_out(drifted: tuple[Repo, list[str]], model: Model) -> None:
+    only_documents = Policy(Settings(include=("docs/**",)))
+    with pytest.raises(UsageError, match="changes are too few to tell drift from chance"):
+        monitor(drifted[0].open(), model, only_documents, last=100)
+
+
+def test_risks_are_held_against_later_fixes(repo: Repo, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    shas = repo.build(drifting.nodes(400, 0))
+
+    def repairs(_repo: object, _metas: object, line: list[str], _owner: object, start: int, _progress: object) -> tuple[dict[int, tuple[str, str]], int]:
+        # Every second change was fixed after two days in the first 300, every tenth after that.
+        every = {k: (line[k + 2], line[k + 2]) for k in range(start, 398) if (k % 2 == 0 if k < 300 else k % 10 == 0)}
+        return every, 3
+
+    monkeypatch.setattr(module, "repairs", repairs)
+    found = run(repo, model, last=100, fixes=True)
+    assert found.fit is None and [n.code for n in found.notices] == ["unread", "few-fixes"]  # 10 fixes
+    found = run(repo, model, last=180, fixes=True)
+    assert found.fit is not None and found.drift
+    assert (found.fit.n_before, found.fit.n_now) == (220, 178)  # the newest two are younger than a fix takes
+    assert shas
+
+
+def test_kind_is_what_most_files_are() -> None:
+    assert kind(["a.py", "b.py", "README.md"]) == "python"
+    assert kind(["a.py", "b.rs"]) == "python"  # the first by name of two
+    assert kind(["conf/x.yaml"]) == "config"
+    assert kind([]) == "none"
+
+
+def test_observations_without_measures_are_judged_by_category_alone() -> None:
+    rng = Random(0)
+    old = [Observation(str(k), 0, rng.choice(("LogicErrors", "TypeErrors"))) for k in range(400)]
+    new = [Observation(str(k), 0, rng.choice(("LogicErrors", "TypeErrors", "MemorySafety"))) for k in range(100)]
+    found = watch.judge(old, new, None, Random(0))
+    assert [s.name for s in found.shifts] == ["category"] and found.drift
+    assert found.shifts[0].divergence > found.kl_divergence > found.threshold
+    assert not watch.judge(old[:300], old[300:], None, Random(0)).drift
+
+
+def test_authors_are_watched_where_the_repository_is_older_than_its_baseline(drifted: tuple[Repo, list[str]], model: Model) -> None:
+    repo, _ = drifted
+    assert watch.NEWCOMER in [s.name for s in run(repo, model, last=100).shifts]  # 100 changes before the baseline
+    assert watch.NEWCOMER not in [s.name for s in run(repo, model, last=120).shifts]
+
+
+def test_a_new_team_is_seen() -> None:
+    rng = Random(0)
+    measures = dict.fromkeys((*watch.MEASURES, "touches_sum"), 1.0)
+
+    def by(exp: float, own: float) -> Observation:
+        return Observation("", 0, "LogicErrors", "python", measures | {"exp": exp, "own_share": own})
+
+    old = [by(rng.choice((5, 200, 900)), rng.choice((0.0, 0.5))) for _ in range(400)]
+    found = watch.judge(old, [by(rng.randrange(40), 0.0) for _ in range(200)], None, Random(0), authors=True)
+    assert {s.name for s in found.moved} == {watch.NEWCOMER, watch.STRANGER}
+    assert [m.name for m in found.moved[0].moved if m.now > m.before][:1] in (["up to 50 commits"], ["yes"])
+
+
+# -- the command -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def there(drifted: tuple[Repo, list[str]], model: Model) -> list[str]:
+    return ["monitor", "-C", str(drifted[0].path), "--model", str(model.directory), "--last", "120"]
+
+
+def test_drift_ends_in_1_and_its_absence_in_0(there: list[str], drifted: tuple[Repo, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    said = call(capsys, *there)
+    assert said.code == 1 and said.out.startswith("Drift: file type")
+    said = call(capsys, *there, "--branch", drifted[1][drifting.N_OLD - 1])
+    assert said.code == 0 and said.out.startswith("No drift\n")
+
+
+def test_json_and_yaml_hold_the_same_and_the_fixed_keys(there: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(capsys, *there, "--output", str(tmp_path / "drift.yaml")).code == 1
+    assert call(capsys, *there, "--output", str(tmp_path / "drift.json")).code == 1
+    as_yaml, as_json = yaml.safe_load((tmp_path / "drift.yaml").read_text()), json.loads((tmp_path / "drift.json").read_text())
+    jsonschema.Draft202012Validator(SCHEMA).validate(as_json)
+    assert {k: v for k, v in as_yaml.items() if k != "seconds"} == {k: v for k, v in as_json.items() if k != "seconds"}
+    assert as_json["drift"] is True and as_json["threshold"] > 0 and as_json["kl_divergence"] >= 0
+
+
+def test_the_gates_file_sets_threshold_window_and_whether_drift_is_an_alert(there: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gates = tmp_path / "q.toml"
+    gates.write_text(SPECIFICATION.replace("kl_threshold = 0.5", "kl_threshold = 0.0001").replace("monitoring_window = 1000", "monitoring_window = 60"))
+    without_last = there[:-2]
+    found = json.loads(call(capsys, *without_last, "--gates", str(gates), "--format", "json").out)
+    assert (found["threshold"], found["threshold_is"], found["n_window"], found["drift"]) == (0.0001, "given", 60, True)
+    assert call(capsys, *there, "--gates", str(gates)).code == 1
+    found = json.loads(call(capsys, *there, "--gates", str(gates), "--format", "json", "--alert-threshold", "5").out)
+    assert (found["threshold"], found["n_window"], found["drift"]) == (5, 120, False)  # flags win
+    gates.write_text("[drift]\nalert_on_drift = false\n")
+    said = call(capsys, *there, "--gates", str(gates), "--andon-log", str(tmp_path / "andon.jsonl"))
+    assert said.code == 0 and said.out.startswith("Drift: ") and not (tmp_path / "andon.jsonl").exists()
+
+
+def test_drift_is_logged_and_said_beside_a_file(there: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = call(capsys, *there, "--output", str(tmp_path / "d.md"), "--andon-log", str(tmp_path / "andon.jsonl"))
+    assert said.code == 1 and "alert, ConceptDrift: " in said.err
+    row = json.loads((tmp_path / "andon.jsonl").read_text())
+    assert (row["event"], row["gate"]) == ("ConceptDrift", "drift.kl_threshold") and "file type" in row["remedy"]
+    assert datetime.fromisoformat(row["time"]).tzinfo is UTC
+
+
+def test_an_alert_is_not_lost_with_its_file(there: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    said = call(capsys, *there, "--output", str(tmp_path / "file" / "d.yaml"), "--andon-log", str(tmp_path / "file" / "andon.jsonl"))
+    assert said.code == 2
+    assert "alert, ConceptDrift: " in said.err and "JsonLinesHandler could not pass on a ConceptDrift" in said.err and "d.yaml cannot be written" in said.err
+
+
+@pytest.mark.parametrize("threshold", ["0", "-1", "nan", "inf"])
+def test_a_threshold_that_cannot_be_meant(threshold: str, there: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    said = call(capsys, *there, f"--alert-threshold={threshold}")
+    assert said.code == 2 and "expected a KL divergence above 0, for example 0.5" in said.err

@@ -1,0 +1,97 @@
+"""The benchmark of drift: what it plants, what it keeps, and the page that it writes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from benchmarks import drift as bench
+from codex_gate.drift import WINDOW, DriftDetector
+from codex_gate.watch import MEASURES, Observation
+from tests.codex_gate import drifting
+from tests.conftest import Repo
+
+
+def history(n: int, seed: int = 0) -> list[Observation]:
+    rng = Random(seed)
+    names = (*MEASURES, "exp", "own_share", "touches_sum")
+    return [
+        Observation(
+            f"{k:040x}",
+            k * 86_400,
+            rng.choice(("LogicErrors", "TypeErrors", "unclassified", "unclassified")),
+            rng.choice(("python", "doc")),
+            {name: rng.random() * 100 for name in names},
+        )
+        for k in range(n)
+    ]
+
+
+def test_a_stable_history_holds_the_same_changes_at_the_same_times() -> None:
+    before = history(1050)
+    after = bench.stable(before, Random(1))
+    assert Counter(o.sha for o in after) == Counter(o.sha for o in before) and [o.sha for o in after] != [o.sha for o in before]
+    assert [o.time for o in after] == [o.time for o in before]
+    assert sum(int(b.sha, 16) - int(a.sha, 16) == 1 for a, b in pairwise(after)) >= 1038  # neighbours stay together
+
+
+@pytest.mark.parametrize("what", bench.PLANTS)
+def test_a_planted_shift_lies_in_the_last_changes_alone_and_moves_what_it_names(what: str) -> None:
+    before = history(1000)
+    after = bench.plant(before, what, Random(2))
+    changed = [k for k, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
+    assert min(changed) >= 1000 - bench.PLANTED
+    assert 0.1 * bench.PLANTED < len(changed) < 0.9 * bench.PLANTED
+    assert all((before[k].category != after[k].category) == (what == "category") for k in changed)
+    assert all((before[k].kind != after[k].kind) == (what == "file type") for k in changed)
+
+
+def test_stretches_are_of_one_length_the_newest_first() -> None:
+    rows = history(950)
+    assert [(part[0].sha, len(part)) for part in bench.stretches(rows, 300)] == [(rows[650].sha, 300), (rows[350].sha, 300), (rows[50].sha, 300)]
+
+
+def test_a_delay_counts_from_the_shift(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = DriftDetector(bench.SHARES, 2000, 250, 0.2)
+    found = bench._delay(detector, 250, 0.40, Random(0))
+    assert 50 < found < 250
+    assert bench._summary([0, 10, 200, float("inf")]) == {"runs": 3, "early": 1, "median": 200, "within_150": 1, "within_300": 2, "within_1000": 2}
+
+
+def test_the_page_is_written_from_what_was_kept(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"runs": 10, "early": 0, "median": 50, "within_150": 9, "within_300": 10, "within_1000": 10}
+    kept = {
+        "null": {"seeds": 100, "checks": 100_000, "alarms": 500, "runs": 4},
+        "power": [{"window": WINDOW, "shift": 0.25, "threshold": "calibrated"} | row, {"window": WINDOW, "shift": 0.25, "threshold": "KL .5"} | row | {"median": None}],
+        "rivals": None, "names": ["org/name"], "planted": {"n": 10, "hits": {"category": 9, "file type": 10}},
+        "calm": {"stretches": 2, "checks": 20, "alarms": 1, "begun": 1, "runs": 1, "years": 4.0, "streams": {}}, "natural": {"n": 9, "moved": 5, "streams": {"category": 5}, "years": 9, "changes": 9000},
+        "growth": {"la": 0.02, "exp": 2.5}, "cpu_s": {"null": 9},
+        "speed": {"name": "org/name", "changes": 5000, "commits": 6000, "seconds": [9.0, 6.0]},
+    }  # fmt: skip
+    (tmp_path / "drift.json").write_text(json.dumps(kept))
+    assert bench.main(["--clones", str(tmp_path), "--json", str(tmp_path / "drift.json"), "--output", str(tmp_path / "drift.md")]) == 0
+    said = (tmp_path / "drift.md").read_text()
+    assert "| of the runs | 4.0 % (1.6–9.8) | ≤ 5 % | met |" in said
+    assert "100 % within 300 (must 90 %, aim 99 %: met, aim too), 90 % within 150 (must 40 %, aim 70 %: met, aim too)" in said
+    assert "| that begin, by stable year | 0.25 (1 in 4 years) | ≤ 1 | met |" in said
+    assert f"| {bench.PLANTS['new team']} | 0.0 % (0.0–27.8) | ≥ 90 % | **missed** |" in said
+    assert "6.0 s wall in the second run (9.0 s in the first). Must be ≤ 20 s, aim 5 s: met, aim missed." in said
+    assert "River was not installed" in said and "la 0.02, exp 2.50." in said
+
+
+def test_clones_are_observed_once(make_repo: Callable[..., Repo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "WINDOW", 30)
+    (tmp_path / "clones").mkdir()
+    make_repo("clones/org+name").build(drifting.nodes(100, 0))
+    make_repo("clones/org+short").build(drifting.nodes(40, 0))
+    first = bench.histories(tmp_path / "clones", tmp_path / "cache")
+    assert list(first) == ["org+name"] and len(first["org+name"]) == 100
+    monkeypatch.setattr(bench.monitor, "observe", lambda *_: 1 / 0)
+    again = bench.histories(tmp_path / "clones", tmp_path / "cache")
+    assert [o[:4] for o in again["org+name"]] == [o[:4] for o in first["org+name"]] and again["org+name"][0].measures

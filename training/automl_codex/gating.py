@@ -1,0 +1,157 @@
+"""Judges what a stage counted, or what an evaluation measured, by the gates file: one call, one exit code.
+
+    code = gating.settle(gating.of_stage(manifest, gates, str(folder)), gates, andon)
+
+A broken gate is told to every Andon handler. It ends in exit code 1 when the team's own file holds the key and in 0
+when only the specification asks for it; past a critical value the line stops (HaltedError, 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from codex_gate.andon import Andon, AndonEvent, DiversityCollapse, HighRejectionRate, ModelDegradation
+from codex_gate.errors import ConfigError
+from codex_gate.gates import Gates
+
+TWIN = "the same as another but for names"  # as `generate` counts its rejects
+ENDED = "the strategy has no further program"
+DIFFERENT = "it behaves differently"  # as `augment` does, behind the name of the augmenter
+CATEGORY = "category "  # before the name, in the counts of a stage that labels
+KEPT = (": correct", ": buggy", ": equivalent_unknown")
+
+
+def of_stage(manifest: Mapping[str, Any], gates: Gates, where: str) -> list[AndonEvent]:
+    """The gates that a stage's counts break; none for a stage without candidates, or one that no gate speaks of."""
+    measured = {"generate": _generated, "augment": _augmented, "verify": _verified}.get(manifest["stage"])
+    return measured(manifest["counts"], manifest["rejects"], gates, where) if measured else []
+
+
+def _generated(counts: Mapping[str, int], rejects: Mapping[str, int], gates: Gates, where: str) -> list[AndonEvent]:
+    made, wanted = counts.get("programs", 0), gates.generation
+    lost = {reason: n for reason, n in rejects.items() if reason != ENDED}  # what was never made was not rejected
+    candidates = made + sum(lost.values())
+    if not candidates:
+        return []
+    found: list[AndonEvent] = []
+    invalid = sum(n for reason, n in lost.items() if reason.startswith("SyntaxError")) / candidates
+    if 1 - invalid < wanted.min_syntax_validity:
+        found.append(
+            HighRejectionRate(
+                invalid, 1 - wanted.min_syntax_validity, gate="generation.min_syntax_validity", where=where,
+                remedy="mend the production that writes what does not parse; the rejects stand in automl-codex stats",
+            )
+        )  # fmt: skip
+    distinct = 1 - lost.get(TWIN, 0) / candidates
+    if distinct < wanted.min_diversity_score:
+        found.append(
+            DiversityCollapse(
+                distinct, wanted.min_diversity_score, gate="generation.min_diversity_score", where=where,
+                remedy="ask for fewer programs, a greater --max-depth or another --strategy",
+            )
+        )  # fmt: skip
+    return found + _rejected(made, candidates, gates, where)
+
+
+def _augmented(counts: Mapping[str, int], rejects: Mapping[str, int], gates: Gates, where: str) -> list[AndonEvent]:
+    kept = sum(n for name, n in counts.items() if name.endswith(KEPT) and not name.startswith("mutation "))
+    found = _rejected(kept, kept + sum(rejects.values()), gates, where)
+    same = sum(n for name, n in counts.items() if name.startswith("eda: ") and name.endswith(KEPT))
+    other = rejects.get(f"eda: {DIFFERENT}", 0)
+    least = gates.augmentation.min_semantic_similarity
+    if same + other and same / (same + other) < least:
+        found.append(
+            HighRejectionRate(
+                other / (same + other), 1 - least, gate="augmentation.min_semantic_similarity", where=where,
+                remedy="variants that are to keep the meaning do not: lower the probabilities of EDA, or leave eda out of --strategy",
+            )
+        )  # fmt: skip
+    return found
+
+
+def _verified(counts: Mapping[str, int], rejects: Mapping[str, int], gates: Gates, where: str) -> list[AndonEvent]:
+    """Categories with fewer samples than the team's own file asks for before a training.
+
+    A category that has none is one that this data cannot hold; it is named in the card, not invented.
+    """
+    least = gates.training.min_coverage_per_category
+    found = {name.removeprefix(CATEGORY): n for name, n in counts.items() if name.startswith(CATEGORY)}
+    if "training.min_coverage_per_category" not in gates.given:
+        return []
+    return [
+        ModelDegradation(
+            f"samples of {name}",
+            n,
+            least,
+            gate="training.min_coverage_per_category",
+            where=where,
+            remedy="make or mine more of them, or leave the category out",
+        )
+        for name, n in sorted(found.items())
+        if 0 < n < least
+    ]
+
+
+def _rejected(kept: int, candidates: int, gates: Gates, where: str) -> list[AndonEvent]:
+    limit = gates.generation.max_rejection_rate
+    share = 1 - kept / candidates if candidates else 0.0
+    if share <= limit:
+        return []
+    remedy = "see why with automl-codex stats, then change the strategy or its options"
+    return [HighRejectionRate(share, limit, gate="generation.max_rejection_rate", where=where, remedy=remedy)]
+
+
+def check_options(gates: Gates, factor: int, quality_threshold: float) -> None:
+    """Hold the options of `augment` against the gates, before it starts.
+
+    Raises:
+        ConfigError: a greater factor or a lower quality threshold than the gates file allows.
+    """
+    asked = gates.augmentation
+    if factor > asked.max_augmentation_factor:
+        raise ConfigError(f"eda-factor is {factor}, {_source(gates)} allows max_augmentation_factor {asked.max_augmentation_factor}; ask for fewer variants")
+    if quality_threshold < asked.min_quality_score:
+        raise ConfigError(f"quality-threshold is {quality_threshold:g}, {_source(gates)} asks for min_quality_score {asked.min_quality_score:g}; raise it")
+
+
+def _source(gates: Gates) -> str:
+    return gates.source or "the specification (§8.1)"
+
+
+def of_evaluation(report: Mapping[str, Any], gates: Gates, where: str) -> list[AndonEvent]:
+    """The gates that an evaluation misses and that block: its own, and those of the team's gates file.
+
+    F1 is measured where 10 % of what is clean is flagged, so a `max_fpr` below that is not reached.
+    """
+    values = {gate["gate"]: gate["value"] for gate in report["gates"]}
+    own = [gate for gate in report["gates"] if gate["blocks"] and not gate["met"]]
+    found: list[AndonEvent] = [
+        ModelDegradation(
+            gate["gate"], gate["value"], float(gate["must"].split()[1]), gate=gate["gate"], where=where,
+            remedy=f"it must be {gate['must']}; --accept-missed {gate['gate']} ships all the same",
+        )
+        for gate in own
+    ]  # fmt: skip
+    auc, f1 = values["spec_auc"], values["spec_f1_at_fpr_10_percent"]
+    rows = [
+        ("min_auc", "AUC", auc, auc < gates.training.min_auc),
+        ("min_f1", "F1 at a false-positive rate of 10 %", f1, f1 < gates.training.min_f1),
+        ("max_fpr", "false-positive rate", 0.10, gates.training.max_fpr < 0.10),
+    ]
+    remedy = f"train on more history, or change the key in {gates.source}"
+    return found + [
+        ModelDegradation(metric, value, getattr(gates.training, key), gate=f"training.{key}", where=where, remedy=remedy)
+        for key, metric, value, broken in rows
+        if broken and f"training.{key}" in gates.given
+    ]
+
+
+def settle(events: Sequence[AndonEvent], gates: Gates, andon: Andon) -> int:
+    """Tell the handlers of every event; 1 when a key of the team's own file is broken, else 0.
+
+    Raises:
+        HaltedError: a handler halts.
+    """
+    andon.check(events)
+    return int(any(event.gate in gates.given for event in events))

@@ -1,0 +1,144 @@
+"""Stage 6: new commits against a baseline, wherever either comes from: a repository, rows of a screen, or the rows of a stage."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import yaml
+
+from automl_codex import stages
+from codex_gate import monitor, watch
+from codex_gate.drift import BLOCKS, SYMBOLS
+from codex_gate.errors import ConfigError, GitError, UsageError
+from codex_gate.features import FEATURE_NAMES
+from codex_gate.git import Repository
+from codex_gate.model import MANIFEST, Model
+from codex_gate.types import Notice
+from codex_gate.watch import DriftReport, Observation
+
+_MAX_CONFIG = 1 << 20
+
+
+def compare(
+    model: Path, source: Path, baseline: Path, window: int, threshold: float | None, environ: Mapping[str, str], say: Callable[[str], None]
+) -> DriftReport:
+    """The newest `window` observations of `source` against those of `baseline`.
+
+    Args:
+        model: a model directory, its manifest, or a file in it.
+        source, baseline: a git repository, a folder of jsonl rows as `screen --format jsonl` writes them, or one of Parquet rows with categories.
+    Raises:
+        UsageError: too few observations, rows of another model or taxonomy, a folder with neither.
+    """
+    started = time.perf_counter()
+    if source.resolve() == baseline.resolve():
+        raise UsageError(f"--input and --baseline are both {source}; codex-gate monitor -C {source} compares a repository with its own earlier changes")
+    loaded = Model.load(directory_of(model))
+    size = watch.fitting(window)
+    new, old = (_observed(folder, loaded, environ, say) for folder in (source, baseline))
+    if len(new) < size:
+        raise UsageError(f"{source} holds {len(new):,} changes, fewer than the window of {size:,}; give more, or a smaller monitoring_window in the gates file")
+    if len(old) < BLOCKS:
+        raise UsageError(f"the baseline {baseline} holds {len(old):,} rows with a category; at least {BLOCKS} are needed to compare with")
+    new = new[-size:]
+    if any(o.measures is None for o in (*new, *old)):  # then neither side's are looked at
+        new, old = ([Observation(o.sha, o.time, o.category) for o in side] for side in (new, old))
+    report = watch.judge(old, new, threshold, Random(monitor.SEED))
+    notices = () if _is_repository(baseline) else (Notice("foreign-baseline", FOREIGN),)
+    return replace(report, repository=str(source), model_version=loaded.version, notices=notices, seconds=time.perf_counter() - started)
+
+
+FOREIGN = (
+    "the baseline is no repository: rows that were made or chosen are seldom mixed as commits are, and then this is drift on the first day; "
+    "codex-gate monitor compares a repository with its own earlier changes"
+)
+
+
+def directory_of(model: Path) -> Path:
+    """The model directory that a path means.
+
+    Raises:
+        UsageError: no manifest there.
+    """
+    for folder in (model, model.parent):
+        if (folder / MANIFEST).is_file():
+            return folder
+    raise UsageError(f"{model} is no model: neither it nor its folder holds {MANIFEST}; give the directory that automl-codex train wrote")
+
+
+def section(path: Path) -> dict[str, Any]:
+    """The `monitoring` section of an automl-codex.yaml; empty when it has none.
+
+    Raises:
+        ConfigError: no such file, no YAML, or a section that is no mapping.
+    """
+    try:
+        with path.open(encoding="utf-8") as stream:
+            found = yaml.safe_load(stream.read(_MAX_CONFIG))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path} is no YAML: {getattr(error, 'problem', None) or error}") from None
+    chosen = (found.get("monitoring") or {}) if isinstance(found, dict) else None
+    if not isinstance(chosen, dict):
+        raise ConfigError(f"{path}: expected a section monitoring with keys such as drift_threshold: 0.5")
+    return {str(key): value for key, value in chosen.items()}
+
+
+def _is_repository(folder: Path) -> bool:
+    return (folder / ".git").exists() or ((folder / "HEAD").is_file() and (folder / "objects").is_dir())
+
+
+def _observed(folder: Path, model: Model, environ: Mapping[str, str], say: Callable[[str], None]) -> list[Observation]:
+    """What a folder holds, oldest first."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder; expected a git repository, or a folder of jsonl or Parquet rows")
+    if _is_repository(folder):
+        try:
+            return monitor.observe(Repository.discover(folder, environ), model)
+        except GitError as error:
+            raise UsageError(f"{folder}: {error}") from error
+    rows = sorted(folder.glob("*.jsonl"))
+    if rows:
+        return [observation for path in rows for observation in _from_jsonl(path, model)]
+    tables = sorted(folder.glob("*.parquet"))
+    if not tables:
+        raise UsageError(f"{folder} holds neither a git repository nor *.jsonl (codex-gate screen --format jsonl) nor *.parquet rows")
+    if (folder / stages.MANIFEST).exists():
+        stages.manifest_of(folder)  # refuses one that is half written
+    return [Observation("", 0, _known(name, path)) for path in tables for name in _categories(path)]
+
+
+def _categories(path: Path) -> list[str]:
+    found = stages.categories(path)
+    if found is None:
+        raise UsageError(f"{path} has no column defect_category or category; expected the rows of a stage that labels them")
+    return found
+
+
+def _from_jsonl(path: Path, model: Model) -> Iterator[Observation]:
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            version, category, sha, measures = row["model_version"], row["category"], row["sha"], row["features"]
+            values = {name: math.nan if measures[name] is None else float(measures[name]) for name in FEATURE_NAMES}
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{path}, line {number}: no row as codex-gate screen --format jsonl writes it ({type(error).__name__}: {error})") from None
+        if version != model.version:
+            raise UsageError(f"{path}, line {number}: scored by {version}, --model is {model.version}; screen these commits again")
+        yield Observation(str(sha), 0, _known(str(category), path), None, values)
+
+
+def _known(category: str, path: Path) -> str:
+    if category not in SYMBOLS:
+        raise UsageError(f"{path} holds the category {category[:60]!r}, which is not among the 18; it is of another taxonomy, make it anew")
+    return category
