@@ -432,13 +432,13 @@ def _bins(values: Iterable[float]) -> tuple[list[float], list[str]]:
     for edge in edges:
         shown = f"{edge:.3g}"
         alone = bisect_right(ordered, edge) - bisect_left(ordered, edge) >= len(ordered) / 10
-        labels.append(f"{below}{' to ' if below else 'below '}{shown}" if not below.startswith("above") else f"{below}, below {shown}")
+        labels.append(f"{below} to {shown}" if below else f"below {shown}")
         cuts.append(edge)
         if alone:
             labels.append(shown)
             cuts.append(math.nextafter(edge, math.inf))
-        below = f"above {shown}" if alone else shown
-    last = below if below.startswith("above") else f"{below} or more"
+        below = f"over {shown}" if alone else shown
+    last = below if below.startswith("over") else f"{below} or more"
     return cuts, [*labels, last if below else "any"]
 
 

@@ -200,14 +200,14 @@ def test_a_measure_that_is_nearly_always_the_same_can_move_either_way() -> None:
         Random(0).shuffle(values)
         shift = compare([Stream("fix", [*values, *moved])], 300, Random(0))[0]
         assert shift.drifted and abs(shift.moved[0].now - shift.moved[0].before) > 0.2
-    assert compare([Stream("nf", [1.0] * 600 + [30.0] * 300)], 300, Random(0))[0].moved[0].name in ("1", "above 1")
+    assert compare([Stream("nf", [1.0] * 600 + [30.0] * 300)], 300, Random(0))[0].moved[0].name in ("1", "over 1")
 
 
 def test_bins_are_the_tenths_and_what_is_common_alone() -> None:
-    assert drift._bins([1.0] * 10) == ([1.0, math.nextafter(1, 2)], ["below 1", "1", "above 1"])
+    assert drift._bins([1.0] * 10) == ([1.0, math.nextafter(1, 2)], ["below 1", "1", "over 1"])
     cuts, labels = drift._bins([0.0] * 50 + [float(k) for k in range(1, 51)])
     assert cuts == [0.0, math.nextafter(0, 1), 1.0, 11.0, 21.0, 31.0, 41.0]
-    assert labels == ["below 0", "0", "above 0, below 1", "1 to 11", "11 to 21", "21 to 31", "31 to 41", "41 or more"]
+    assert labels == ["below 0", "0", "over 0 to 1", "1 to 11", "11 to 21", "21 to 31", "31 to 41", "41 or more"]
     assert drift._bins([]) == ([], ["any"])
 
 

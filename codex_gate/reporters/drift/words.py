@@ -46,12 +46,12 @@ def method() -> str:
 
 
 def moved(shift: Shift) -> str:
-    """Which shares changed: "python 60 % → 20 %, rust 1 % → 41 %"."""
+    """Which shares changed: "python: 60 % → 20 %, rust: 1 % → 41 %"."""
     return ", ".join(_move(move) for move in shift.moved)
 
 
 def _move(move: Move) -> str:
-    return f"{move.name} {share(move.before)} → {share(move.now)}"
+    return f"{move.name}: {share(move.before)} → {share(move.now)}"
 
 
 def since(report: DriftReport, shift: Shift) -> str:

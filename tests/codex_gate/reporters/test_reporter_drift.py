@@ -52,8 +52,8 @@ def test_no_line_is_wider_than_the_terminal(make: Callable[[], DriftReport], wid
 def test_the_terminal_says_what_counts() -> None:
     said = " ".join(render("terminal", report()).split())
     assert said.startswith("Drift: category, file type, calibration The last 100 changes, 2024-01-01 to 2024-04-09, against the 200 before them")
-    assert "category 0.210 0.050 2024-01-01 aaaaaaaaa LogicErrors 30 % → 60 %, unclassified 70 % → 40 %" in said
-    assert "in the newest 20; rust 0 % → 55 %" in said
+    assert "category 0.210 0.050 2024-01-01 aaaaaaaaa LogicErrors: 30 % → 60 %, unclassified: 70 % → 40 %" in said
+    assert "in the newest 20; rust: 0 % → 55 %" in said
     assert "As before: la." in said
     assert "The risks no longer fit: 0.30 fixed for each that was predicted, in 60 changes of the window; 0.80 in 150 before, 0.37 times" in said
     assert " ".join(render("terminal", quiet()).split()).startswith("No drift The last 100 changes")
