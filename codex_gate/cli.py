@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from codex_gate import __version__
 from codex_gate.errors import ConfigError, GateError, UsageError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from codex_gate.policy import Policy
     from codex_gate.screen import Screener
     from codex_gate.types import Finding, Report
+
 
 FORMATS = ("terminal", "json", "jsonl", "markdown", "sarif", "html")
 LEVELS = ("moderate", "high", "critical")
@@ -315,6 +316,7 @@ def _for_programs(options: argparse.Namespace) -> bool:
 def _explain(options: argparse.Namespace) -> int:
     from codex_gate.git import Repository
     from codex_gate.reporters import explanation
+    from codex_gate.streams import look
 
     repo = Repository.discover(options.repository, os.environ)
     with _screener(options, repo, _parent_of(repo, options.commit), thorough=True) as screener:
@@ -322,8 +324,7 @@ def _explain(options: argparse.Namespace) -> int:
     if options.format == "json":
         _write(options, explanation.as_json(found))
         return 0
-    to_terminal = options.output is None and sys.stdout.isatty()
-    _write(options, explanation.as_text(found, _width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
+    _write(options, explanation.as_text(found, **look(options.output, os.environ)))
     return 0
 
 
@@ -342,11 +343,11 @@ def _range(text: str | None, repo: Repository) -> tuple[str, str, str]:
 def _many(options: argparse.Namespace, screener: Screener, repo: Repository) -> int:
     import gc
 
-    from codex_gate.git import read_shas
     from codex_gate.screen import pick
+    from codex_gate.streams import read_shas_of
 
     if options.commits:
-        shas = pick(_commit_list(options.commits, read_shas), repo)
+        shas = pick(read_shas_of(options.commits, sys.stdin), repo)
         scope = "commits from standard input" if options.commits == "-" else f"commits listed in {options.commits}"
     else:
         base, head, scope = _range(options.each, repo)
@@ -378,74 +379,31 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
     return _gate(screener.policy, rows)
 
 
-def _commit_list(name: str, read: Callable[[Iterable[str]], list[str]]) -> list[str]:
-    if name == "-":
-        return read(sys.stdin)
-    try:
-        with open(name, encoding="utf-8", errors="replace") as lines:  # a pipe too: --commits <(git rev-list …)
-            return read(lines)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{name} cannot be read ({getattr(error, 'strerror', error)}); expected a file with one SHA a line, or - for standard input"
-        ) from error
-
-
 def _stream(options: argparse.Namespace, findings: Iterator[Finding], screener: Screener) -> int:
     from codex_gate.reporters.machine import jsonl_row
+    from codex_gate.streams import sink
 
     over: list[Finding] = []
-    with _sink(options) as sink:
+    with sink(options.output) as out:
         for finding in findings:
-            sink.write(jsonl_row(finding, 1, screener.model.version) + "\n")
+            out.write(jsonl_row(finding, 1, screener.model.version) + "\n")
             if not over and screener.policy.limits(finding.paths).fails(finding.level):
                 over = [finding]
     return _gate(screener.policy, over)
 
 
-@contextmanager
-def _sink(options: argparse.Namespace) -> Iterator[IO[str]]:
-    """Where the report goes; a file appears when it is whole, and what it held before stays when it does not come to that."""
-    target: Path | None = options.output
-    if target is None:
-        yield sys.stdout
-        return
-    replaced, part = False, target
-    try:  # around the opening too: an interrupt right behind it must not leave the part
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            replaced = target.is_file() or not target.exists()  # not /dev/stdout, not a pipe
-            if replaced:
-                part = target.resolve().with_name(target.name + f".{os.getpid()}.part")
-            sink = part.open("w", encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise UsageError(f"{target} cannot be written: {error.strerror}") from error
-        with sink:
-            yield sink
-        if replaced:
-            part.replace(target.resolve())
-    except BaseException:
-        if part != target:
-            with suppress(OSError):
-                part.unlink()
-        raise
-
-
 def _render(options: argparse.Namespace, report: Report) -> str:
     from codex_gate.reporters import render
+    from codex_gate.streams import look
 
-    to_terminal = options.output is None and sys.stdout.isatty()
-    return render(options.format or "terminal", report, width=_width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal)
-
-
-def _width(to_terminal: bool) -> int:
-    import shutil
-
-    return max(40, shutil.get_terminal_size((80, 24)).columns) if to_terminal else 80
+    return render(options.format or "terminal", report, **look(options.output, os.environ))
 
 
 def _write(options: argparse.Namespace, text: str) -> None:
-    with _sink(options) as sink:
-        sink.write(text)
+    from codex_gate.streams import sink
+
+    with sink(options.output) as out:
+        out.write(text)
 
 
 def _gate(policy: Policy, findings: Sequence[Finding]) -> int:
@@ -541,6 +499,7 @@ def _backtest(options: argparse.Namespace) -> int:
     from codex_gate.git import Repository
     from codex_gate.replay import replay
     from codex_gate.reporters.backtest import render
+    from codex_gate.streams import look
 
     try:
         since = date.fromisoformat(options.since) if options.since else None
@@ -554,8 +513,7 @@ def _backtest(options: argparse.Namespace) -> int:
     repo = Repository.discover(options.repository, os.environ)
     with _in_force(options, repo, None) as (model, policy):
         found = replay(repo, model, policy, budget, options.last, since, _phase if sys.stderr.isatty() else lambda what, done, of: None)
-    to_terminal = options.output is None and sys.stdout.isatty()
-    _write(options, render(options.format, found, width=_width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
+    _write(options, render(options.format, found, **look(options.output, os.environ)))
     if missing := found.missing():
         _say(f"done in part: {missing}")
         return 5
@@ -566,28 +524,22 @@ def _monitor(options: argparse.Namespace) -> int:
     import time
 
     from codex_gate import gates, watch
-    from codex_gate.andon import Andon, DefaultAndonHandler, JsonLinesHandler
     from codex_gate.git import Repository
     from codex_gate.monitor import monitor
     from codex_gate.reporters.drift import SUFFIXES, render
+    from codex_gate.streams import look
 
     repo = Repository.discover(options.repository, os.environ)
     asked = gates.find(Path(repo.top or repo.git_dir), options.gates)
     threshold = watch.checked(options.alert_threshold, "--alert-threshold") if options.alert_threshold is not None else asked.drift.kl_threshold
     last = options.last if options.last is not None else asked.drift.monitoring_window if "drift.monitoring_window" in asked.given else None
     with _in_force(options, repo, None) as (model, policy):
-        progress = _phase if sys.stderr.isatty() else lambda what, done, of: None
-        report = monitor(repo, model, policy, last, threshold, options.branch, options.fixes, progress)
+        report = monitor(repo, model, policy, last, threshold, options.branch, options.fixes, _phase if sys.stderr.isatty() else lambda what, done, of: None)
     alert = report.drift and asked.drift.alert_on_drift
     if alert:  # before the report: a folder that is not writable must not lose it
-        log = [JsonLinesHandler(options.andon_log, time.time)] if options.andon_log else []
-        andon = Andon(*([DefaultAndonHandler(_say)] if options.output else []), *log)
-        andon.check([watch.event(report)])
-        for problem in andon.problems:
-            _say(problem)
-    to_terminal = options.output is None and sys.stdout.isatty()
+        watch.alert(report, options.andon_log, time.time, _say, aloud=options.output is not None)
     name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "terminal") if options.output else "terminal")
-    _write(options, render(name, report, width=_width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
+    _write(options, render(name, report, **look(options.output, os.environ)))
     return 1 if alert else 0
 
 

@@ -1,0 +1,73 @@
+"""Where the commands read from and write to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TypedDict
+
+from codex_gate.errors import UsageError
+from codex_gate.git import read_shas
+
+
+class Look(TypedDict):
+    """What a report for a terminal asks to know: columns, whether to paint it, and whether in colour."""
+
+    width: int
+    colour: bool
+    rich: bool
+
+
+def look(target: Path | None, environ: Mapping[str, str]) -> Look:
+    """How a report that goes to `target` may look; a pipe and a file get 80 plain columns."""
+    to_terminal = target is None and sys.stdout.isatty()
+    width = max(40, shutil.get_terminal_size((80, 24)).columns) if to_terminal else 80
+    return {"width": width, "colour": to_terminal and not environ.get("NO_COLOR"), "rich": to_terminal}
+
+
+@contextmanager
+def sink(target: Path | None) -> Iterator[IO[str]]:
+    """Where a report goes: standard output without a target; a file appears when it is whole, and what it held before stays when it does not come to that."""
+    if target is None:
+        yield sys.stdout
+        return
+    replaced, part = False, target
+    try:  # around the opening too: an interrupt right behind it must not leave the part
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            replaced = target.is_file() or not target.exists()  # not /dev/stdout, not a pipe
+            if replaced:
+                part = target.resolve().with_name(target.name + f".{os.getpid()}.part")
+            opened = part.open("w", encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise UsageError(f"{target} cannot be written: {error.strerror}") from error
+        with opened:
+            yield opened
+        if replaced:
+            part.replace(target.resolve())
+    except BaseException:
+        if part != target:
+            with suppress(OSError):
+                part.unlink()
+        raise
+
+
+def read_shas_of(name: str, stdin: Iterable[str]) -> list[str]:
+    """The commits that a file lists, one a line; - names standard input.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    if name == "-":
+        return read_shas(stdin)
+    try:
+        with open(name, encoding="utf-8", errors="replace") as lines:  # a pipe too: --commits <(git rev-list …)
+            return read_shas(lines)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{name} cannot be read ({getattr(error, 'strerror', error)}); expected a file with one SHA a line, or - for standard input"
+        ) from error
