@@ -274,6 +274,9 @@ def plant(rows: Sequence[Observation], what: str, rng: Random) -> list[Observati
     return [*old, *map(changed, new)]
 
 
+LOOKED_AT: Final = "bat, cobra, curl, django-rest-framework, express, fmt, gin, gunicorn, hyper, jekyll, json, libuv, mocha, mockito, okhttp, pytest, redis, restic, ripgrep, sphinx, tmux, tokio, typeorm, urllib3, werkzeug"
+"""Where the blocks, PSI in place of KL, the watched measures and the groups of authors were chosen (2026-11-25); clones for the page should be others."""
+
 PLANTS: Final = {
     "category": "half of the commonest category becomes another",
     "file type": "half of the changes of the commonest file type become another",
@@ -411,7 +414,8 @@ def _natural_part(kept: Mapping[str, Any]) -> str:
     lines = [
         "## Real histories",
         "",
-        f"`codex-gate monitor` on {len(kept['names'])} public repositories with more than {3 * WINDOW:,} changes, {natural['changes']:,} in all, over {natural['years']:.0f} years: {', '.join(kept['names'])}. No labels are read.",
+        f"`codex-gate monitor` on {len(kept['names'])} public repositories with more than {3 * WINDOW:,} changes, {natural['changes']:,} in all, over {natural['years']:.0f} years: {', '.join(kept['names'])}. "
+        f"No labels are read. Blocks, PSI in place of KL, the watched measures and the groups of authors were chosen on others: {LOOKED_AT}.",
         "",
         f"**Stable** histories are made of real ones: runs of {STABLE} neighbours in random order, so bursts stay and long-term drift goes. Monitored every {STEP} changes over {SLIDES * STEP:,}, "
         f"{calm_['stretches']} stretches, {calm_['years']:.0f} years:",
