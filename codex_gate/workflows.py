@@ -124,7 +124,11 @@ def _history(key: str, job: Mapping[str, Any]) -> Iterator[Lack]:
         uses = "actions/checkout@v7"
         yield Lack("checkout", f"job {key} checks nothing out, so there is no history to look at", _checkout(uses))
     elif not any(isinstance(step.get("with"), dict) and str(step["with"].get("fetch-depth")) == "0" for step in checkouts):
-        yield Lack("history", f"job {key} fetches a shallow history: history measures are unknown and no level is given", _checkout(str(checkouts[0]["uses"])))
+        yield Lack(
+            "history",
+            f"job {key} fetches a shallow history: by itself it leaves history measures unknown and gives no level, so the rest must be fetched at each run",
+            _checkout(str(checkouts[0]["uses"])),
+        )
 
 
 def _checkout(uses: str) -> str:

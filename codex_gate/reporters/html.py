@@ -260,8 +260,8 @@ def _meaning(report: Report, n: int) -> Iterable[Html]:
     yield page.heading("How sure this is")
     base = wording.percent(report.thresholds.base_rate)
     yield page.paragraph(
-        f"The risk is calibrated: of the changes that the model saw later and scored alike, that share needed a fix; {base} of all of them did. "
-        "It was measured on the projects that the model learned from. In another ecosystem the order of changes is to be trusted before the number itself."
+        f"The risk is calibrated on projects that the model had not seen when it scored them: of changes scored alike, that share needed a fix; {base} of all did. "
+        "In another ecosystem, or where fixes are noted otherwise, the order of changes is to be trusted before the number itself."
     )
     if levels := wording.levels(report.thresholds, n):
         yield page.paragraph(f"{levels}.")
