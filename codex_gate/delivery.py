@@ -87,11 +87,10 @@ class Delivery:
 
     def deliver(self) -> int:
         """Tell everybody; returns the exit code: 1 when the gate tripped."""
-        files = self._write_files()
+        self.run.append("GITHUB_OUTPUT", workflow.outputs(self._outputs(self._write_files()), secrets.token_hex(16)))
         told = self._publish()
         self._log([] if "check run" in told else self.places)
-        self.run.append("GITHUB_STEP_SUMMARY", self._summary())
-        self.run.append("GITHUB_OUTPUT", workflow.outputs(self._outputs(files), secrets.token_hex(16)))
+        self.run.append("GITHUB_STEP_SUMMARY", comment.summary(self.report, self.links, self.trust, self.recent, self.run.undone))
         return 1 if self.tripped else 0
 
     @cached_property
@@ -193,9 +192,6 @@ class Delivery:
             self.run.say(workflow.command("notice", text))
         if self.tripped:
             self.run.say(workflow.command("error", self.tripped))
-
-    def _summary(self) -> str:
-        return comment.summary(self.report, self.links, self.trust, self.recent, self.run.undone)
 
     def _outputs(self, files: Mapping[str, Path]) -> dict[str, str]:
         found = self.report.change
