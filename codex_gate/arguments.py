@@ -128,7 +128,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
         help="what people said about verdicts: ticked comments (GITHUB_TOKEN, GITHUB_REPOSITORY), lines marked to be ignored; JSON lines",
     )
     feedback.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
-    _add_common(feedback)
+    _add_place(feedback)
     feedback.set_defaults(run=run["feedback"])
 
     schema = commands.add_parser("schema", help="print the JSON Schema of a json format or of .codex-gate.yaml")

@@ -390,19 +390,13 @@ def _action(options: argparse.Namespace) -> int:
 
 def _feedback(options: argparse.Namespace) -> int:
     from codex_gate import feedback
-    from codex_gate.delivery import Run
     from codex_gate.git import Repository
 
-    repo = Repository.discover(options.repository, os.environ)
-    rows: list[feedback.Dispute | feedback.Mark] = list(feedback.marks(repo, "HEAD"))
-    token, name = os.environ.get("GITHUB_TOKEN", ""), os.environ.get("GITHUB_REPOSITORY", "")
-    if token and name:
-        rows += feedback.disputes(Run({**os.environ, "INPUT_TOKEN": token}, _say).api(), name)
-    _write(options, "".join(f"{feedback.row(found)}\n" for found in rows))
-    if not token or not name:
-        _say("done in part: ticked comments need GITHUB_TOKEN and GITHUB_REPOSITORY (OWNER/NAME)")
-        return 5
-    return 0
+    lines, missing = feedback.collected(Repository.discover(options.repository, os.environ), os.environ)
+    _write(options, lines)
+    if missing:
+        _say(f"done in part: {missing}")
+    return 5 if missing else 0
 
 
 def _backtest(options: argparse.Namespace) -> int:
