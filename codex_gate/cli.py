@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from codex_gate.arguments import parser
 from codex_gate.errors import ConfigError, GateError, UsageError
@@ -186,6 +186,7 @@ def _for_programs(options: argparse.Namespace) -> bool:
 def _explain(options: argparse.Namespace) -> int:
     from codex_gate.git import Repository
     from codex_gate.reporters import explanation
+    from codex_gate.streams import width
 
     repo = Repository.discover(options.repository, os.environ)
     with _screener(options, repo, _parent_of(repo, options.commit), thorough=True) as screener:
@@ -194,7 +195,7 @@ def _explain(options: argparse.Namespace) -> int:
         _write(options, explanation.as_json(found))
         return 0
     to_terminal = options.output is None and sys.stdout.isatty()
-    _write(options, explanation.as_text(found, _width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
+    _write(options, explanation.as_text(found, width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
     return 0
 
 
@@ -215,9 +216,10 @@ def _many(options: argparse.Namespace, screener: Screener, repo: Repository) -> 
 
     from codex_gate.git import read_shas
     from codex_gate.screen import pick
+    from codex_gate.streams import commit_list
 
     if options.commits:
-        shas = pick(_commit_list(options.commits, read_shas), repo)
+        shas = pick(commit_list(options.commits, read_shas), repo)
         scope = "commits from standard input" if options.commits == "-" else f"commits listed in {options.commits}"
     else:
         base, head, scope = _range(options.each, repo)
@@ -249,82 +251,39 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
     return _gate(screener.policy, rows)
 
 
-def _commit_list(name: str, read: Callable[[Iterable[str]], list[str]]) -> list[str]:
-    if name == "-":
-        return read(sys.stdin)
-    try:
-        with open(name, encoding="utf-8", errors="replace") as lines:  # a pipe too: --commits <(git rev-list …)
-            return read(lines)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{name} cannot be read ({getattr(error, 'strerror', error)}); expected a file with one SHA a line, or - for standard input"
-        ) from error
-
-
 def _stream(options: argparse.Namespace, findings: Iterator[Finding], screener: Screener) -> int:
     from codex_gate.reporters.machine import jsonl_row
+    from codex_gate.streams import sink
 
     over: list[Finding] = []
-    with _sink(options) as sink:
+    with sink(options.output) as stream:
         for finding in findings:
-            sink.write(jsonl_row(finding, 1, screener.model.version) + "\n")
+            stream.write(jsonl_row(finding, 1, screener.model.version) + "\n")
             if not over and screener.policy.limits(finding.paths).fails(finding.level):
                 over = [finding]
     return _gate(screener.policy, over)
 
 
-@contextmanager
-def _sink(options: argparse.Namespace) -> Iterator[IO[str]]:
-    """Where the report goes; a file appears when it is whole, and what it held before stays when it does not come to that."""
-    target: Path | None = options.output
-    if target is None:
-        yield sys.stdout
-        return
-    replaced, part = False, target
-    try:  # around the opening too: an interrupt right behind it must not leave the part
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            replaced = target.is_file() or not target.exists()  # not /dev/stdout, not a pipe
-            if replaced:
-                part = target.resolve().with_name(target.name + f".{os.getpid()}.part")
-            sink = part.open("w", encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise UsageError(f"{target} cannot be written: {error.strerror}") from error
-        with sink:
-            yield sink
-        if replaced:
-            part.replace(target.resolve())
-    except BaseException:
-        if part != target:
-            with suppress(OSError):
-                part.unlink()
-        raise
-
-
 def _render(options: argparse.Namespace, report: Report) -> str:
     from codex_gate.reporters import render
+    from codex_gate.streams import width
 
     to_terminal = options.output is None and sys.stdout.isatty()
-    return render(options.format or "terminal", report, width=_width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal)
-
-
-def _width(to_terminal: bool) -> int:
-    import shutil
-
-    return max(40, shutil.get_terminal_size((80, 24)).columns) if to_terminal else 80
+    return render(options.format or "terminal", report, width=width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal)
 
 
 def _write(options: argparse.Namespace, text: str) -> None:
-    with _sink(options) as sink:
-        sink.write(text)
+    from codex_gate.streams import sink
+
+    with sink(options.output) as stream:
+        stream.write(text)
 
 
 def _gate(policy: Policy, findings: Sequence[Finding]) -> int:
-    for finding in findings:
-        if tripped := policy.tripped(finding):
-            _say(tripped)
-            return 1
-    return 0
+    tripped = next(filter(None, map(policy.tripped, findings)), "")
+    if tripped:
+        _say(tripped)
+    return 1 if tripped else 0
 
 
 def _hook(options: argparse.Namespace) -> int:
@@ -406,6 +365,7 @@ def _backtest(options: argparse.Namespace) -> int:
     from codex_gate.git import Repository
     from codex_gate.replay import replay
     from codex_gate.reporters.backtest import render
+    from codex_gate.streams import width
 
     try:
         since = date.fromisoformat(options.since) if options.since else None
@@ -420,7 +380,7 @@ def _backtest(options: argparse.Namespace) -> int:
     with _in_force(options, repo, None) as (model, policy):
         found = replay(repo, model, policy, budget, options.last, since, _phase if sys.stderr.isatty() else lambda what, done, of: None)
     to_terminal = options.output is None and sys.stdout.isatty()
-    _write(options, render(options.format, found, width=_width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
+    _write(options, render(options.format, found, width=width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
     if missing := found.missing():
         _say(f"done in part: {missing}")
         return 5
@@ -435,6 +395,7 @@ def _monitor(options: argparse.Namespace) -> int:
     from codex_gate.git import Repository
     from codex_gate.monitor import monitor
     from codex_gate.reporters.drift import SUFFIXES, render
+    from codex_gate.streams import width
 
     repo = Repository.discover(options.repository, os.environ)
     asked = gates.find(Path(repo.top or repo.git_dir), options.gates)
@@ -452,7 +413,7 @@ def _monitor(options: argparse.Namespace) -> int:
             _say(problem)
     to_terminal = options.output is None and sys.stdout.isatty()
     name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "terminal") if options.output else "terminal")
-    _write(options, render(name, report, width=_width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
+    _write(options, render(name, report, width=width(to_terminal), colour=to_terminal and not os.environ.get("NO_COLOR"), rich=to_terminal))
     return 1 if alert else 0
 
 
@@ -484,23 +445,21 @@ def _doctor(options: argparse.Namespace) -> int:
     from codex_gate.model import default_directory, folder
     from codex_gate.reporters.hostile import visible
 
-    failed = False
     directory, configuration = options.model or default_directory(), []
     try:
         repo = Repository.discover(options.repository, os.environ)
         settings = _settings(options, repo, None)
         if settings.models and not options.model:
             directory = folder(repo, settings.models)
-        places = ", ".join(f"{key} from {place}" for key, place in settings.sources.items())
-        configuration = [Check("ok", "configuration", places or "none: the defaults hold")]
+        configuration = [Check("ok", "configuration", ", ".join(f"{key} from {place}" for key, place in settings.sources.items()) or "none: the defaults hold")]
     except ConfigError as error:
         configuration = [Check("fail", "configuration", str(error))]
     except GateError:
         pass  # no repository: the examination says so
-    for check in (*examine(options.repository, os.environ, directory), *configuration):
+    found = [*examine(options.repository, os.environ, directory), *configuration]
+    for check in found:
         print("\n".join((f"{check.state:4}  {check.what:13} {visible(check.found)}", *(f"      | {visible(line)}" for line in check.paste.splitlines()))))
-        failed |= check.state == "fail"
-    return 2 if failed else 0
+    return 2 if any(check.state == "fail" for check in found) else 0
 
 
 def _schema(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -359,3 +360,8 @@ def test_the_command_runs_it_and_an_internal_error_stops_a_gate_alone(step: Step
     assert call(capsys, "action").code == 0
     monkeypatch.setenv("INPUT_FAIL_ON", "high")
     assert call(capsys, "action").code == 3
+
+
+def test_the_http_library_is_imported_where_github_is_asked_alone() -> None:
+    code = "import sys, codex_gate.action, codex_gate.feedback; print('urllib3' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
