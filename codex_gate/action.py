@@ -76,7 +76,7 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
     settings = _settings(this, repo, trusted)
     this.gated = settings.fail_on is not Level.UNKNOWN or any(entry.fail_on not in (None, Level.UNKNOWN) for entry in settings.levels)
     with model.opened(repo, settings.models, trusted) as chosen:
-        screener = Screener(repo, chosen, thorough=True, policy=Policy(settings, today))
+        screener = Screener(repo, chosen, thorough=True, policy=Policy(settings, today), with_diff=True)
         report = screener.range(change.base, change.head, change.scope) if change.base else screener.commit(change.head, change.scope)
         report = replace(report, notices=(*report.notices, *happened.notices, *lacking))
         tripped = screener.policy.tripped(report.change) if report.change is not None else ""

@@ -5,7 +5,6 @@ Exit codes: 0 done · 1 a gate tripped or drift · 2 wrong use, configuration or
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,20 +12,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codex_gate import __version__
+from codex_gate.arguments import parser
 from codex_gate.errors import ConfigError, GateError, UsageError
 
 if TYPE_CHECKING:
+    import argparse
+
     from codex_gate.config import Settings
     from codex_gate.git import Repository
     from codex_gate.model import Model
     from codex_gate.policy import Policy
     from codex_gate.screen import Screener
     from codex_gate.types import Finding, Report
-
-
-FORMATS = ("terminal", "json", "jsonl", "markdown", "sarif", "html")
-LEVELS = ("moderate", "high", "critical")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,149 +67,22 @@ def _say(text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="codex-gate",
-        description="How likely is this change to need a fix, and where to look first.",
-        epilog="exit codes: 0 done, 1 gate tripped, 2 wrong use or input, 3 internal error",
+    return parser(
+        {
+            "screen": _screen,
+            "backtest": _backtest,
+            "monitor": _monitor,
+            "explain": _explain,
+            "init": _init,
+            "uninstall": _uninstall,
+            "doctor": _doctor,
+            "hook": _hook,
+            "config": _config,
+            "action": _action,
+            "feedback": _feedback,
+            "schema": _schema,
+        }
     )
-    parser.add_argument("--version", action="version", version=f"codex-gate {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    screen = commands.add_parser(
-        "screen",
-        help="the risk of a change, a commit, the index or many commits",
-        description="Screens BASE..HEAD as a pull request means it: from their merge base to HEAD. Without a range: what differs from the upstream or default branch.",
-    )
-    what = screen.add_mutually_exclusive_group()
-    what.add_argument("range", nargs="?", metavar="BASE..HEAD", help="a range as a pull request means it")
-    what.add_argument("--staged", action="store_true", help="the index against HEAD")
-    what.add_argument("--commit", metavar="SHA", help="one commit, with what was known before it")
-    what.add_argument("--commits", metavar="FILE", help="many commits, one SHA a line, - for standard input; rows come in history order")
-    what.add_argument("--each", metavar="BASE..HEAD", help="every commit of a range for itself, in history order")
-    screen.add_argument(
-        "--format", choices=FORMATS, help="terminal (default), json, jsonl (default of --commits and --each in a pipe), markdown, sarif, html (one page)"
-    )
-    screen.add_argument(
-        "--lines", type=_line_count, metavar="N|all", help="with json and jsonl: the N riskiest changed lines, or every one in the order of the diff"
-    )
-    screen.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
-    screen.add_argument("--fail-on", choices=(*LEVELS, "never"), help="exit 1 when a change reaches this level (default: never)")
-    screen.add_argument("--noise-budget", metavar="PERCENT", help="share of recent changes that may stand out at all (default: 30)")
-    screen.add_argument("--path", action="append", metavar="GLOB", help="look at these files alone; !GLOB leaves files out; may be repeated")
-    _add_common(screen)
-    screen.set_defaults(run=_screen)
-
-    backtest = commands.add_parser(
-        "backtest",
-        help="what would have been flagged here, how much of it was later fixed, and which threshold keeps a noise budget",
-        description="Replays the past changes on HEAD's first-parent line: each is screened with only what was known before it, and later fixes tell which flags were right.",
-        epilog="exit codes: 0 done, 2 wrong use or too little history, 3 internal error, 5 flags are counted but nothing tells which were right",
-    )
-    which = backtest.add_mutually_exclusive_group()
-    which.add_argument("--last", type=int, default=1000, metavar="N", help="the last N changes (default: 1000)")
-    which.add_argument("--since", metavar="DATE", help="the changes since this day, YYYY-MM-DD")
-    backtest.add_argument("--noise-budget", default="10", metavar="PERCENT", help="share of changes that may be flagged (default: 10, one in ten)")
-    backtest.add_argument("--format", choices=("terminal", "json", "html"), default="terminal", help="terminal (default), json, html (one self-contained page)")
-    backtest.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
-    _add_common(backtest)
-    backtest.set_defaults(run=_backtest)
-
-    monitor = commands.add_parser(
-        "monitor",
-        help="whether the last changes are still like those before them: categories, file types, measures",
-        description="Compares the last changes of a branch with the repository's own earlier ones. Nothing is kept between runs.",
-        epilog="exit codes: 0 no drift, 1 drift, 2 wrong use or too little history, 3 internal error",
-    )
-    monitor.add_argument("--last", type=int, metavar="N", help="changes in the window (default: monitoring_window of the gates file, else 1000)")
-    monitor.add_argument("--branch", default="HEAD", metavar="REV", help="the branch whose first-parent line is looked at (default: HEAD)")
-    monitor.add_argument("--alert-threshold", type=float, metavar="KL", help="KL divergence of the categories that alone decides (default: calibrated)")
-    monitor.add_argument("--fixes", action="store_true", help="also whether as much was fixed later as was predicted; asks blame about every fix")
-    monitor.add_argument("--format", choices=("terminal", "json", "yaml", "markdown", "html"), help="default: by the name of --output, else terminal")
-    monitor.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
-    monitor.add_argument("--gates", type=Path, metavar="FILE", help="thresholds (default: automl-codex-quality.toml at the root, where there is one)")
-    monitor.add_argument("--andon-log", type=Path, metavar="FILE", help="note drift there too, a line of JSON each time")
-    _add_common(monitor)
-    monitor.set_defaults(run=_monitor)
-
-    explain = commands.add_parser(
-        "explain",
-        help="why a commit got its risk: measures, hunks and lines",
-        description="Says what each measure adds to a commit's risk, and which hunks and lines to look at first.",
-    )
-    explain.add_argument("commit", metavar="SHA", help="the commit, with what was known before it")
-    explain.add_argument("--format", choices=("terminal", "json"), default="terminal", help="terminal (default) or json")
-    explain.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
-    _add_common(explain)
-    explain.set_defaults(run=_explain)
-
-    init = commands.add_parser("init", help="write the workflow and the configuration into this repository; what is there already is left alone")
-    init.epilog = "exit codes: 0 done, 2 wrong use, 3 internal error, 5 done in part: the hooks entry must be added by hand"
-    init.add_argument("--dry-run", action="store_true", help="show what would be written, and write nothing")
-    init.add_argument("--pre-commit", action="store_true", help="the hooks too, as an entry of .pre-commit-config.yaml")
-    init.add_argument("--action", metavar="OWNER/NAME@REF", help="the action that the workflow runs (default: the published one)")
-    _add_place(init)
-    init.set_defaults(run=_init)
-
-    uninstall = commands.add_parser("uninstall", help="remove what init wrote, where nobody has changed it")
-    uninstall.add_argument("--dry-run", action="store_true", help="show what would be removed, and remove nothing")
-    _add_place(uninstall)
-    uninstall.set_defaults(run=_uninstall)
-
-    doctor = commands.add_parser("doctor", help="whether a screen can work here, and what to do where it cannot")
-    _add_common(doctor)
-    doctor.set_defaults(run=_doctor)
-
-    hook = commands.add_parser("hook", help="what the pre-commit hooks run: speaks when a change stands out, stops nothing unless configured")
-    hook.add_argument("--push", action="store_true", help="what a push brings, from PRE_COMMIT_FROM_REF and PRE_COMMIT_TO_REF, in place of the index")
-    _add_common(hook)
-    hook.set_defaults(run=_hook, advisory=True)
-
-    config = commands.add_parser("config", help="the settings in force and where each comes from")
-    config.add_argument("--base", metavar="REV", help="read .codex-gate.yaml from this commit, as a range in CI does")
-    _add_common(config)
-    config.set_defaults(run=_config)
-
-    action = commands.add_parser("action", help="what the GitHub Action runs: screens what the event brings, reads INPUT_ and GITHUB_ variables")
-    action.set_defaults(run=_action, advisory=True)
-
-    feedback = commands.add_parser(
-        "feedback",
-        help="what people said about verdicts: ticked comments (GITHUB_TOKEN, GITHUB_REPOSITORY), lines marked to be ignored; JSON lines",
-    )
-    feedback.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
-    _add_common(feedback)
-    feedback.set_defaults(run=_feedback)
-
-    schema = commands.add_parser("schema", help="print the JSON Schema of a json format or of .codex-gate.yaml")
-    schema.add_argument(
-        "of",
-        nargs="?",
-        choices=("report", "backtest", "drift", "config"),
-        default="report",
-        help="report: of screen, json and jsonl (default); backtest; drift; config",
-    )
-    schema.set_defaults(run=_schema)
-    return parser
-
-
-def _line_count(text: str) -> int:
-    from codex_gate.screen import ALL_LINES
-
-    if text == "all":
-        return ALL_LINES
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number of lines from 1 on, or all")
-    return int(text)
-
-
-def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-C", "--repository", type=Path, default=Path("."), metavar="DIR", help="the repository (default: the current directory)")
-
-
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    _add_place(parser)
-    parser.add_argument("--model", type=Path, metavar="DIR", help="a model directory (default: the one that ships)")
-    parser.add_argument("--config", metavar="FILE", help="a configuration in place of .codex-gate.yaml")
 
 
 def _screen(options: argparse.Namespace) -> int:
@@ -407,11 +277,10 @@ def _write(options: argparse.Namespace, text: str) -> None:
 
 
 def _gate(policy: Policy, findings: Sequence[Finding]) -> int:
-    for finding in findings:
-        if tripped := policy.tripped(finding):
-            _say(tripped)
-            return 1
-    return 0
+    tripped = next(filter(None, map(policy.tripped, findings)), "")
+    if tripped:
+        _say(tripped)
+    return 1 if tripped else 0
 
 
 def _hook(options: argparse.Namespace) -> int:
@@ -477,19 +346,13 @@ def _action(options: argparse.Namespace) -> int:
 
 def _feedback(options: argparse.Namespace) -> int:
     from codex_gate import feedback
-    from codex_gate.delivery import Run
     from codex_gate.git import Repository
 
-    repo = Repository.discover(options.repository, os.environ)
-    rows: list[feedback.Dispute | feedback.Mark] = list(feedback.marks(repo, "HEAD"))
-    token, name = os.environ.get("GITHUB_TOKEN", ""), os.environ.get("GITHUB_REPOSITORY", "")
-    if token and name:
-        rows += feedback.disputes(Run({**os.environ, "INPUT_TOKEN": token}, _say).api(), name)
-    _write(options, "".join(f"{feedback.row(found)}\n" for found in rows))
-    if not token or not name:
-        _say("done in part: ticked comments need GITHUB_TOKEN and GITHUB_REPOSITORY (OWNER/NAME)")
-        return 5
-    return 0
+    lines, missing = feedback.collected(Repository.discover(options.repository, os.environ), os.environ)
+    _write(options, lines)
+    if missing:
+        _say(f"done in part: {missing}")
+    return 5 if missing else 0
 
 
 def _backtest(options: argparse.Namespace) -> int:
@@ -571,23 +434,21 @@ def _doctor(options: argparse.Namespace) -> int:
     from codex_gate.model import default_directory, folder
     from codex_gate.reporters.hostile import visible
 
-    failed = False
     directory, configuration = options.model or default_directory(), []
     try:
         repo = Repository.discover(options.repository, os.environ)
         settings = _settings(options, repo, None)
         if settings.models and not options.model:
             directory = folder(repo, settings.models)
-        places = ", ".join(f"{key} from {place}" for key, place in settings.sources.items())
-        configuration = [Check("ok", "configuration", places or "none: the defaults hold")]
+        configuration = [Check("ok", "configuration", ", ".join(f"{key} from {place}" for key, place in settings.sources.items()) or "none: the defaults hold")]
     except ConfigError as error:
         configuration = [Check("fail", "configuration", str(error))]
     except GateError:
         pass  # no repository: the examination says so
-    for check in (*examine(options.repository, os.environ, directory), *configuration):
+    found = [*examine(options.repository, os.environ, directory), *configuration]
+    for check in found:
         print("\n".join((f"{check.state:4}  {check.what:13} {visible(check.found)}", *(f"      | {visible(line)}" for line in check.paste.splitlines()))))
-        failed |= check.state == "fail"
-    return 2 if failed else 0
+    return 2 if any(check.state == "fail" for check in found) else 0
 
 
 def _schema(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from codex_gate import config
 from codex_gate.errors import UsageError
 from codex_gate.event import Event
-from codex_gate.reporters import REPORTERS, comment, render, wording, workflow
+from codex_gate.reporters import comment, render, wording, workflow
 from codex_gate.reporters.markdown import Links
 from codex_gate.types import Level, Report
 
@@ -87,11 +87,10 @@ class Delivery:
 
     def deliver(self) -> int:
         """Tell everybody; returns the exit code: 1 when the gate tripped."""
-        files = self._write_files()
+        self.run.append("GITHUB_OUTPUT", workflow.outputs(self._outputs(self._write_files()), secrets.token_hex(16)))
         told = self._publish()
         self._log([] if "check run" in told else self.places)
-        self.run.append("GITHUB_STEP_SUMMARY", self._summary())
-        self.run.append("GITHUB_OUTPUT", workflow.outputs(self._outputs(files), secrets.token_hex(16)))
+        self.run.append("GITHUB_STEP_SUMMARY", comment.summary(self.report, self.links, self.trust, self.recent, self.run.undone))
         return 1 if self.tripped else 0
 
     @cached_property
@@ -104,11 +103,13 @@ class Delivery:
         return Links(f"{self.event.server}/{self.event.repository}", self.head) if self.event.repository else None
 
     def _write_files(self) -> dict[str, Path]:
-        """The report for later steps, by format, in a directory of its own."""
+        """The report for later steps, by format, in a directory of its own; the page alone shows every changed line."""
         where = Path(tempfile.mkdtemp(prefix="codex-gate-", dir=self.run.environ.get("RUNNER_TEMP") or None))
-        files = {name: where / f"report.{name}" for name in ("json", "sarif", "html") if name in REPORTERS}
+        change = self.report.change
+        short = replace(self.report, change=replace(change, lines=None)) if change is not None else self.report
+        files = {name: where / f"report.{name}" for name in ("json", "sarif", "html")}
         for name, path in files.items():
-            path.write_text(render(name, self.report), "utf-8")
+            path.write_text(render(name, self.report if name == "html" else short), "utf-8")
         return files
 
     # -- GitHub --------------------------------------------------------------------------------------
@@ -194,9 +195,6 @@ class Delivery:
         if self.tripped:
             self.run.say(workflow.command("error", self.tripped))
 
-    def _summary(self) -> str:
-        return comment.summary(self.report, self.links, self.trust, self.recent, self.run.undone)
-
     def _outputs(self, files: Mapping[str, Path]) -> dict[str, str]:
         found = self.report.change
         return {
@@ -205,7 +203,7 @@ class Delivery:
             "category": found.top.category or wording.UNCLASSIFIED if found is not None else wording.UNCLASSIFIED,
             "top-file": found.files[0].path if found is not None and found.files else "",
             "report-json": str(files["json"]),
-            **({"report-html": str(files["html"])} if "html" in files else {}),
+            "report-html": str(files["html"]),
             "sarif": str(files["sarif"]),
         }
 

@@ -10,13 +10,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from codex_gate import __version__, workflows, yaml_text
+from codex_gate import __version__, config, workflows, yaml_text
 from codex_gate.errors import GateError, UsageError
 from codex_gate.explain import count
 from codex_gate.git import Repository
 from codex_gate.index import HistoryIndex, IndexDamagedError
 from codex_gate.levels import MIN_CHANGES
 from codex_gate.model import Model
+from codex_gate.types import Level
 
 MIN_GIT: Final = (2, 31)  # rev-parse --path-format
 MAX_WORKFLOWS: Final = 200  # more are not looked at (chosen)
@@ -53,22 +54,30 @@ def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator
     yield Check("ok", "repository", f"{repo.top or repo.git_dir}{'' if repo.top else ' (bare)'}")
     yield from _history(repo)
     yield _author(repo, environ)
-    yield from _workflows(repo)
+    yield from _workflows(repo, environ)
     if environ.get("GITHUB_ACTIONS") == "true" and not any(environ.get(name) for name in TOKENS):
         text = "this step has no token: nothing can be written to the pull request, the result is in the log and the step summary alone"
         yield Check("warn", "token", text, "        env:\n          GITHUB_TOKEN: ${{ github.token }}")
 
 
-def _workflows(repo: Repository) -> Iterator[Check]:
+def _switches(repo: Repository, environ: Mapping[str, str]) -> workflows.Switches:
+    try:
+        settings = config.load(config.find(repo, None), environ, {})
+    except GateError:  # said elsewhere
+        return workflows.Switches()
+    return workflows.Switches(settings.comment is not Level.UNKNOWN, settings.check, settings.sarif, settings.labels)
+
+
+def _workflows(repo: Repository, environ: Mapping[str, str]) -> Iterator[Check]:
     """What the workflows that run codex-gate lack; one check for each thing."""
     if repo.top is None:
         return
-    folder, ran, sound = repo.top / ".github" / "workflows", 0, True
+    folder, ran, sound, switches = repo.top / ".github" / "workflows", 0, True, _switches(repo, environ)
     own = (repo.top / "action.yml").is_file() and (repo.top / "codex_gate").is_dir()
     for path in sorted(folder.glob("*.y*ml"))[:MAX_WORKFLOWS]:
         name = f".github/workflows/{path.name}"
         try:
-            lacking = workflows.lacks(_text(path, name), name, own_action=own)
+            lacking = workflows.lacks(_text(path, name), name, own_action=own, switches=switches)
         except GateError as error:
             sound = False
             yield Check("warn", "workflow", str(error))

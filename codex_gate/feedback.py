@@ -7,9 +7,10 @@ mark the line and the reason. Who ticked is not kept.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from codex_gate.delivery import Run
 from codex_gate.git import Repository
 from codex_gate.policy import marked
 from codex_gate.reporters.hostile import writable
@@ -33,6 +34,22 @@ class Mark(NamedTuple):
     path: str
     line: int
     reason: str
+
+
+def collected(repo: Repository, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The lines of all that was said, and what they lack in words, "" for nothing.
+
+    Args:
+        environ: GITHUB_TOKEN and GITHUB_REPOSITORY say where the comments are.
+    Raises:
+        ApiError: GitHub refuses or does not answer.
+    """
+    rows: list[Dispute | Mark] = list(marks(repo, "HEAD"))
+    token, name = environ.get("GITHUB_TOKEN", ""), environ.get("GITHUB_REPOSITORY", "")
+    if token and name:
+        rows += disputes(Run({**environ, "INPUT_TOKEN": token}, lambda _: None).api(), name)
+    lines = "".join(f"{row(found)}\n" for found in rows)
+    return lines, "" if token and name else "ticked comments need GITHUB_TOKEN and GITHUB_REPOSITORY (OWNER/NAME)"
 
 
 def disputes(api: Api, repository: str) -> Iterator[Dispute]:

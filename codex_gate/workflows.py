@@ -33,10 +33,20 @@ class Lack(NamedTuple):
     paste: str = ""
 
 
-def lacks(text: str, name: str, *, own_action: bool = False) -> list[Lack] | None:
+class Switches(NamedTuple):
+    """What the configuration makes the action write where its input says nothing."""
+
+    comment: bool = True
+    check: bool = True
+    sarif: bool = False
+    labels: bool = False
+
+
+def lacks(text: str, name: str, *, own_action: bool = False, switches: Switches = Switches()) -> list[Lack] | None:  # noqa: B008  a constant
     """What is missing in a workflow, None where none of its jobs runs codex-gate.
 
     Args:
+        switches: of the configuration.
         own_action: whether `uses: ./` is codex-gate, as it is in its own repository.
     Raises:
         ConfigError: the file is no YAML.
@@ -46,7 +56,7 @@ def lacks(text: str, name: str, *, own_action: bool = False) -> list[Lack] | Non
     ours = [(str(key), job) for key, job in jobs.items() if isinstance(job, dict) and _runs(job, own_action)] if isinstance(jobs, dict) else []
     if not ours:
         return None
-    return [*_events(whole), *(lack for key, job in ours for lack in _job(key, job, whole, own_action))]
+    return [*_events(whole), *(lack for key, job in ours for lack in _job(key, job, whole, own_action, switches))]
 
 
 def _steps(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -76,27 +86,34 @@ def _events(whole: Mapping[str, Any]) -> Iterator[Lack]:
         yield Lack("event", "does not run on pull requests", "on:\n  pull_request:\n  merge_group:")
 
 
-def _job(key: str, job: Mapping[str, Any], whole: Mapping[str, Any], own_action: bool) -> Iterator[Lack]:
+def _job(key: str, job: Mapping[str, Any], whole: Mapping[str, Any], own_action: bool, switches: Switches) -> Iterator[Lack]:
     action = next((step for step in _steps(job) if _is_action(step, own_action)), None)
     inputs = action.get("with") if action is not None else {}
     inputs = inputs if isinstance(inputs, dict) else {}
     shows = "report" in inputs  # the report of another run is shown: nothing is checked out, nothing is screened
-    yield from _permissions(key, job.get("permissions", whole.get("permissions")), inputs, comments=action is not None, reads=not shows)
+    given = job.get("permissions", whole.get("permissions"))
+    yield from _permissions(key, given, _needed(inputs, switches, reads=not shows) if action is not None else {"contents": "read"})
     if not shows:
         yield from _history(key, job)
     if action is not None and "token" in inputs:
         yield from _token(key, str(inputs["token"]))
 
 
-def _permissions(key: str, given: Any, inputs: Mapping[str, Any], *, comments: bool, reads: bool) -> Iterator[Lack]:
-    needed = {"contents": "read"} if reads else {"actions": "read"}
-    if comments:
-        needed |= {"pull-requests": "write"} if _wanted(inputs, "comment", True) or _wanted(inputs, "labels", False) else {}
-        needed |= {"checks": "write"} if _wanted(inputs, "check", True) else {}
-        needed |= {"security-events": "write"} if _wanted(inputs, "sarif", False) else {}
+def _needed(inputs: Mapping[str, Any], switches: Switches, *, reads: bool) -> dict[str, str]:
+    """The permissions that the action uses, by name."""
+    wanted = {name: _wanted(inputs, name, default) for name, default in switches._asdict().items()}
+    return {
+        **({"contents": "read"} if reads else {"actions": "read"}),
+        **({"pull-requests": "write"} if wanted["comment"] or wanted["labels"] else {}),
+        **({"checks": "write"} if wanted["check"] else {}),
+        **({"security-events": "write"} if wanted["sarif"] else {}),
+    }
+
+
+def _permissions(key: str, given: Any, needed: Mapping[str, str]) -> Iterator[Lack]:
     paste = "\n".join((f"jobs:\n  {key}:\n    permissions:", *(f"      {name}: {level}" for name, level in needed.items())))
     if given is None:
-        if comments:
+        if "write" in needed.values():
             yield Lack(
                 "permissions", f"job {key} states no permissions: where the repository's setting is read-only it can write neither comment nor check", paste
             )
@@ -124,7 +141,11 @@ def _history(key: str, job: Mapping[str, Any]) -> Iterator[Lack]:
         uses = "actions/checkout@v7"
         yield Lack("checkout", f"job {key} checks nothing out, so there is no history to look at", _checkout(uses))
     elif not any(isinstance(step.get("with"), dict) and str(step["with"].get("fetch-depth")) == "0" for step in checkouts):
-        yield Lack("history", f"job {key} fetches a shallow history: history measures are unknown and no level is given", _checkout(str(checkouts[0]["uses"])))
+        yield Lack(
+            "history",
+            f"job {key} fetches a shallow history: by itself it leaves history measures unknown and gives no level, so the rest must be fetched at each run",
+            _checkout(str(checkouts[0]["uses"])),
+        )
 
 
 def _checkout(uses: str) -> str:

@@ -1,4 +1,4 @@
-"""Draw docs/pictures/screen.svg: what a terminal shows of a real run. The report behind it is kept beside it as JSON.
+"""Draw docs/pictures/: what a terminal shows of a real run, and what the action would comment. The report behind both is kept beside them as JSON.
 
 python scripts/pictures.py --repository DIR      (DIR: a clone of ripgrep with its history)
 
@@ -16,10 +16,9 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
@@ -28,17 +27,22 @@ from rich.text import Text
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from codex_gate import reread  # noqa: E402
 from codex_gate.git import Repository  # noqa: E402
 from codex_gate.model import Model, default_directory  # noqa: E402
+from codex_gate.reporters import comment  # noqa: E402
 from codex_gate.reporters.layout import layout  # noqa: E402
 from codex_gate.reporters.machine import json_report  # noqa: E402
+from codex_gate.reporters.markdown import Links  # noqa: E402
 from codex_gate.reporters.terminal import paint  # noqa: E402
 from codex_gate.screen import Screener  # noqa: E402
-from codex_gate.types import Classification, CommitFeatures, Evidence, FileFocus, Finding, Level, Notice, Reason, Report, Thresholds  # noqa: E402
+from codex_gate.types import Report  # noqa: E402
 
 FOLDER = ROOT / "docs" / "pictures"
-CHANGE = "241b87b33"  # of ripgrep, 2026: one commit, program text and tests (chosen: it is of level high)
-TITLE = "read git's system and global settings where the environment names them"
+COMMAND = "codex-gate screen main..feature"
+PROJECT = "https://github.com/BurntSushi/ripgrep"
+CHANGE = "241b87b3377136659ef0f57948b8e0739e9a691b"  # of ripgrep, 2026: one commit, program text and tests (chosen: it is of level high)
+TITLE = "ignore: read the files that the environment names, before those of the system"
 WIDTH = 80
 _NO_FONTS = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)  # nothing is fetched: any monospace will do
 
@@ -81,45 +85,16 @@ def picture(report: Report, command: str) -> str:
     return console.export_svg(title="codex-gate", code_format=_NO_FONTS, unique_id="codex-gate")
 
 
-def restored(kept: Mapping[str, Any]) -> Report:
-    """The report of a JSON report, as far as a terminal shows it."""
-    limits = kept["thresholds"]
-    at = {Level(name): value for name, value in limits["at"].items()}
-    change, commits = (None if kept["change"] is None else _finding(kept["change"])), tuple(map(_finding, kept["commits"]))
-    return Report(
-        kept["scope"],
-        change,
-        commits,
-        Thresholds(limits["n_changes"], limits["base_rate"], at),
-        (),
-        kept["model_version"],
-        kept["seconds"],
-        kept["repository"],
-        kept["tier"],
-    )
-
-
-def _finding(row: Mapping[str, Any]) -> Finding:
-    categories = (
-        Classification(
-            c["category"] if c["category"] != "unclassified" else None,
-            c["confidence"],
-            tuple(Evidence(e["where"], e["line"] or 0, e["text"]) for e in c["evidence"]),
-        )
-        for c in row["categories"]
-    )
-    return Finding(
-        row["sha"],
-        row["title"],
-        row["risk"],
-        Level(row["level"]),
-        row["percentile"],
-        tuple(categories),
-        CommitFeatures({name: math.nan if value is None else value for name, value in row["features"].items()}),
-        tuple(Reason(r["feature"], r["value"] or 0.0, r["contribution"], r["text"]) for r in row["reasons"]),
-        tuple(FileFocus(f["path"], f["line"] or 0, f["score"], f["why"]) for f in row["files"]),
-        tuple(Notice(n["code"], n["text"]) for n in row["notices"]),
-    )
+def comment_of(report: Report) -> str:
+    """What the action would write on a pull request with this change, with links into the project."""
+    model = Model.load(default_directory())
+    change = report.change
+    assert change is not None
+    values = change.features.values
+    unknown = sum(math.isnan(values[name]) for name in model.feature_names if name in values)
+    sha = report.repository.rpartition(" ")[2]
+    body = comment.loud(report, Links(PROJECT, sha), comment.Trust(model.typical_error, unknown, len(model.feature_names)))
+    return f"<!-- Written by scripts/pictures.py. Below stands, to the letter, what the action writes. -->\n\n{body}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -130,10 +105,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     kept = json.loads(json_report(screened(options.repository.resolve(), options.change)))
     kept["repository"] = f"ripgrep, {options.change}"
+    report = reread.report(json.dumps(kept).encode())
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "screen.json").write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-    (FOLDER / "screen.svg").write_text(picture(restored(kept), "codex-gate screen main..feature"), "utf-8")
-    print("docs/pictures/screen.svg, docs/pictures/screen.json")
+    (FOLDER / "screen.svg").write_text(picture(report, COMMAND), "utf-8")
+    (FOLDER / "comment.md").write_text(comment_of(report), "utf-8")
+    print("docs/pictures: screen.svg, comment.md, screen.json")
     return 0
 
 

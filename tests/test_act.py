@@ -66,6 +66,13 @@ def copy_action(target: Path, *names: str) -> Path:
     return target
 
 
+def index_settings() -> dict[str, str]:
+    """How pip finds its index here; the runner has a home of its own, and act hands on what it is told alone."""
+    own = Path.home() / ".config" / "pip" / "pip.conf"
+    found = {key: value for key, value in os.environ.items() if key.startswith(("PIP_", "SSL_", "HTTP", "http", "NO_PROXY", "no_proxy"))}
+    return {**({"PIP_CONFIG_FILE": str(own)} if own.is_file() else {}), **found}
+
+
 @pytest.fixture
 def act(repo: Repo, hub: GitHub, home: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """`act(event, name, uses=…, inputs=…)` runs the workflow in the repository's work tree."""
@@ -80,11 +87,10 @@ def act(repo: Repo, hub: GitHub, home: Path, tmp_path: Path) -> Callable[..., su
         local = ["--local-repository", f"{asked}={tmp_path / 'cache'}"]
         if uses != "./":
             local += ["--local-repository", f"{uses}={copy_action(tmp_path / 'own', 'action', 'codex_gate', 'models')}"]
-        env = {"GITHUB_API_URL": hub.url, "GITHUB_REPOSITORY": "acme/shop"}
+        env = {"GITHUB_API_URL": hub.url, "GITHUB_REPOSITORY": "acme/shop", **index_settings()}
         command = [ACT, name, "-W", flow, "-P", "ubuntu-latest=-self-hosted", "-e", place, "--action-offline-mode", "--no-cache-server", "--container-daemon-socket", "-",
                    "-s", "GITHUB_TOKEN=ghs_x", *local, *(part for key, value in env.items() for part in ("--env", f"{key}={value}"))]  # fmt: skip
-        kept = {key: value for key, value in os.environ.items() if key.startswith(("PIP_", "UV_", "SSL_", "http")) or key in ("PATH", "LANG")}
-        return subprocess.run(command, cwd=repo.path, env={**kept, "HOME": str(home), **env}, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, cwd=repo.path, env={"PATH": os.environ["PATH"], "HOME": str(home), **env}, capture_output=True, text=True, timeout=300)
 
     return run
 

@@ -72,7 +72,7 @@ def test_import_contracts_hold() -> None:
         ("rich", {"codex_gate/reporters/terminal.py"}),
         ("subprocess", {"codex_gate/git.py", "codex_gate/walk.py"}),
         ("sqlite3", {"codex_gate/index.py"}),
-        ("argparse", {"codex_gate/cli.py"}),
+        ("argparse", {"codex_gate/arguments.py"}),
         ("yaml", {"codex_gate/config.py", "codex_gate/precommit.py", "codex_gate/yaml_text.py"}),
         ("urllib3", {"codex_gate/reporters/github.py"}),
     ],
@@ -141,13 +141,13 @@ def test_the_runtime_does_not_print_but_where_it_speaks_to_people() -> None:
 
 
 def test_start_up_stays_light() -> None:
-    """`--version` is what a hook's first call costs: the standard library's argument parser, and of ours two modules."""
+    """`--version` is what a hook's first call costs: the standard library's argument parser, and of ours three modules."""
     code = "import sys; before = set(sys.modules); import codex_gate.cli; print(*sorted(set(sys.modules) - before))"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"], capture_output=True, text=True, check=True
     )
     loaded = set(done.stdout.split())
-    assert {name for name in loaded if name.startswith("codex_gate")} == {"codex_gate", "codex_gate.cli", "codex_gate.errors"}
+    assert {name for name in loaded if name.startswith("codex_gate")} == {"codex_gate", "codex_gate.arguments", "codex_gate.cli", "codex_gate.errors"}
     assert not loaded & {"subprocess", "sqlite3", "json", "hashlib", "tempfile", "logging", "inspect", "dataclasses", "asyncio"}
     assert len(loaded) < 60
 

@@ -51,6 +51,7 @@ def test_the_wheel_holds_the_models_as_the_manifest_says(contents: dict[str, byt
 def test_the_wheel_holds_every_module_and_the_schemas(contents: dict[str, bytes]) -> None:
     expected = {p.relative_to(ROOT).as_posix() for p in (ROOT / "codex_gate").rglob("*.py")}
     expected |= {p.relative_to(ROOT / "training").as_posix() for p in (ROOT / "training" / "automl_codex").rglob("*.py")}
+    expected |= {p.relative_to(ROOT).as_posix() for p in (ROOT / "codex_gate" / "templates").iterdir()}
     assert expected <= contents.keys()
     assert json.loads(contents["codex_gate/report.schema.json"])["$id"].startswith("urn:codex-gate:report:")
     assert json.loads(contents["codex_gate/backtest.schema.json"])["$id"].startswith("urn:codex-gate:backtest:")

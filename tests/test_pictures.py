@@ -10,6 +10,8 @@ from pathlib import Path
 
 import jsonschema
 
+from codex_gate import reread
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 try:
@@ -18,6 +20,7 @@ finally:
     sys.path.pop(0)
 
 KEPT = json.loads((ROOT / "docs" / "pictures" / "screen.json").read_text("utf-8"))
+REPORT = reread.report(json.dumps(KEPT).encode())
 SVG = (ROOT / "docs" / "pictures" / "screen.svg").read_text("utf-8")
 AGAIN = "draw it again: python scripts/pictures.py --repository DIR, with a clone of ripgrep"
 
@@ -27,9 +30,15 @@ def words(svg: str) -> list[str]:
 
 
 def test_the_picture_shows_what_the_command_would_show() -> None:
-    drawn = pictures.picture(pictures.restored(KEPT), "codex-gate screen main..feature")
+    drawn = pictures.picture(REPORT, pictures.COMMAND)
     assert words(drawn) == words(SVG), AGAIN
     assert any("% risk" in text for text in words(SVG))
+
+
+def test_the_comment_beside_it_is_what_the_action_would_write() -> None:
+    kept = (ROOT / "docs" / "pictures" / "comment.md").read_text("utf-8")
+    assert pictures.comment_of(REPORT) == kept, AGAIN
+    assert "Look at first" in kept and f"{pictures.PROJECT}/blob/" in kept
 
 
 def test_the_report_behind_it_is_of_the_model_that_ships() -> None:

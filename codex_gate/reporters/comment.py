@@ -59,7 +59,7 @@ def quiet(report: Report, links: Links, trust: Trust) -> str:
     """What is left of a comment when there is nothing to say any more: one line."""
     n = wording.digits(report)
     verdict = wording.verdict(report.change, n) if report.change is not None else "nothing to screen"
-    return f"{_marker(report, links, trust)}\ncodex-gate has nothing to say about this change any more ({prose(verdict)}).\n"
+    return f"{_marker(report, links, trust, 'quiet-')}\ncodex-gate has nothing to say about this change any more ({prose(verdict)}).\n"
 
 
 def summary(report: Report, links: Links | None, trust: Trust, recent: Sequence[float], said: Sequence[str]) -> str:
@@ -103,10 +103,10 @@ def keeping_tick(body: str, old: str) -> str:
     return body.replace(f"- [ ] {TICK}", f"- [x] {TICK}") if is_disputed(old) else body
 
 
-def _marker(report: Report, links: Links, trust: Trust) -> str:
+def _marker(report: Report, links: Links, trust: Trust, kind: str = "") -> str:
     change = report.change
     figures = {
-        "key": _key(report, trust),
+        "key": kind + _key(report, trust),
         "sha": links.sha,
         "level": change.level.value if change else "",
         "risk": round(change.risk, 4) if change and change.risk is not None else None,

@@ -310,9 +310,10 @@ def check(api: Api, target: Target, title: str, text: str, conclusion: str, plac
     made = api.call("POST", f"{target.root}/check-runs", {
         "name": "codex-gate", "head_sha": target.sha, "status": "completed", "conclusion": conclusion, "output": {**output, "annotations": notes[:PER_REQUEST]},
     }, again=False).data  # fmt: skip
+    number = made.get("id") if isinstance(made, dict) else None
     for at in range(PER_REQUEST, len(notes), PER_REQUEST):
         body = {"output": {**output, "annotations": notes[at : at + PER_REQUEST]}}
-        api.call("PATCH", f"{target.root}/check-runs/{made['id']}", body, again=False)  # again would append again
+        api.call("PATCH", f"{target.root}/check-runs/{number}", body, again=False)  # again would append again
 
 
 def _annotation(place: Annotation) -> dict[str, object]:

@@ -82,6 +82,7 @@ def render(report: Report) -> str:
 def _change(change: Finding) -> Iterator[Html]:
     yield from _reasons(change)
     yield from _places(change)
+    yield from _relief(change)
     yield from _hunks(change)
     yield from _seen(change)
 
@@ -142,6 +143,16 @@ def _places(change: Finding) -> list[Html]:
         for f in change.files[: wording.MAX_FILES]
     )
     return [page.heading("Look at first"), Html(f'<ol class="places">{"".join(rows)}</ol>')]
+
+
+def _relief(change: Finding) -> list[Html]:
+    if not change.relief:
+        return []
+    rows = (
+        f'<li><span class="path">{page.text(shorten_path(r.path))}</span><br>in a change of its own: {page.text(wording.percent(r.risk))} for the rest</li>'
+        for r in change.relief[: wording.MAX_FILES]
+    )
+    return [page.heading("What would lower it"), Html(f'<ol class="places">{"".join(rows)}</ol>')]
 
 
 def _seen(change: Finding) -> list[Html]:
@@ -260,8 +271,8 @@ def _meaning(report: Report, n: int) -> Iterable[Html]:
     yield page.heading("How sure this is")
     base = wording.percent(report.thresholds.base_rate)
     yield page.paragraph(
-        f"The risk is calibrated: of the changes that the model saw later and scored alike, that share needed a fix; {base} of all of them did. "
-        "It was measured on the projects that the model learned from. In another ecosystem the order of changes is to be trusted before the number itself."
+        f"The risk is calibrated on projects that the model had not seen when it scored them: of changes scored alike, that share needed a fix; {base} of all did. "
+        "In another ecosystem, or where fixes are noted otherwise, the order of changes is to be trusted before the number itself."
     )
     if levels := wording.levels(report.thresholds, n):
         yield page.paragraph(f"{levels}.")

@@ -12,7 +12,7 @@ from typing import Any
 from codex_gate import action
 from codex_gate.delivery import Run
 from codex_gate.reporters.github import Api
-from tests.codex_gate.samples import write_model
+from tests.codex_gate.samples import add_ranker, write_model
 from tests.conftest import BOB, DAY, START, Node, Repo
 from tests.github_double import GitHub
 
@@ -24,7 +24,7 @@ def project(repo: Repo, config: str = "") -> str:
     """Sixty small changes and a model in the repository, which the configuration names; the base commit."""
     repo.build(Node({f"f{k % 5}.py": f"x = {k}\n"}, (k - 1,) if k else (), time=START + k * DAY) for k in range(60))
     repo.git("checkout", "-q", "-f", "main")
-    write_model(repo.path / "models")
+    add_ranker(write_model(repo.path / "models"))
     repo.write(".codex-gate.yaml", f"models: models\n{config}")
     return repo.commit("configure", date=START + 60 * DAY)
 

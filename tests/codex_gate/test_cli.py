@@ -16,7 +16,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from codex_gate import __version__, cli
+from codex_gate import __version__, arguments
 from codex_gate.model import default_directory
 from codex_gate.screen import Screener
 from tests.codex_gate.samples import Said, call, write_model
@@ -187,7 +187,7 @@ def test_the_shipped_model_is_the_default(project: Repo, capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("what", [["main..topic"], ["--commit", "topic"], ["--each", "main..topic"], ["--commit", "main~59"], ["main..main"]])
 def test_every_format_of_every_question(gate: GateCall, what: list[str]) -> None:
-    for name in cli.FORMATS:
+    for name in arguments.FORMATS:
         said = gate(*what, "--format", name)
         assert said.code == 0, name
         assert said.err == "" or what == ["main..main"]
@@ -279,7 +279,7 @@ def test_fail_on_trips_at_the_level_and_above_it_alone(gate: GateCall) -> None:
 
 def test_fail_on_looks_at_the_worst_of_many(gate: GateCall) -> None:
     assert [row["level"] for row in lines(gate("--each", "main..topic"))] == ["critical", "low"]
-    for name in cli.FORMATS:
+    for name in arguments.FORMATS:
         assert gate("--each", "main..topic", "--fail-on", "critical", "--format", name).code == 1
         assert gate("--each", "topic~1..topic", "--fail-on", "moderate", "--format", name).code == 0
 
@@ -379,7 +379,7 @@ def test_version_is_light(repo: Repo) -> None:
     found = imported(done)
     assert "codex_gate.cli" in found
     assert not {name.partition(".")[0] for name in found} & {*HEAVY, "sqlite3", "subprocess", "hashlib", "json", "tempfile", "logging"}
-    assert {name for name in found if name.startswith("codex_gate.")} == {"codex_gate.cli", "codex_gate.errors"}
+    assert {name for name in found if name.startswith("codex_gate.")} == {"codex_gate.arguments", "codex_gate.cli", "codex_gate.errors"}
 
 
 def test_a_staged_screen_in_a_pipe_is_light(project: Repo) -> None:

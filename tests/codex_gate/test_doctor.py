@@ -189,6 +189,19 @@ def test_what_a_workflow_lacks_is_said_with_the_yaml_to_paste(repo: Repo, model:
     assert "      pull-requests: write" in pasted and "          fetch-depth: 0" in pasted
 
 
+def test_the_configuration_says_what_a_workflow_needs(repo: Repo, model: Path) -> None:
+    build(repo, 60)
+    repo.write(".github/workflows/gate.yml", SHALLOW)
+    repo.write(".codex-gate.yaml", "comment: never\ncheck: false\n")
+    assert "permissions" not in checks_by_name(repo, model)
+    repo.write(".codex-gate.yaml", "comment: [\n")
+    assert "permissions" in checks_by_name(repo, model)
+
+
+def checks_by_name(repo: Repo, model: Path) -> set[str]:
+    return {check.what for check in examine(repo.path, repo.environ, model)}
+
+
 def test_a_sound_workflow_is_ok(repo: Repo, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     build(repo, 60)
     call(capsys, "init", "-C", repo.path)

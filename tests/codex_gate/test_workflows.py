@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from codex_gate import yaml_text
 from codex_gate.errors import ConfigError
-from codex_gate.workflows import Lack, lacks
+from codex_gate.workflows import Lack, Switches, lacks
 
 SOUND = """
 on: [pull_request, merge_group]
@@ -21,7 +23,7 @@ jobs:
 """
 
 
-def found(text: str, **more: bool) -> dict[str, Lack]:
+def found(text: str, **more: Any) -> dict[str, Lack]:
     lacking = lacks(text, "x.yml", **more)
     assert lacking is not None
     return {lack.what: lack for lack in lacking}
@@ -74,6 +76,14 @@ def test_a_missing_permission_is_named_and_the_paste_mends_it(old: str, new: str
 def test_what_an_input_switches_off_needs_no_permission(old: str, new: str) -> None:
     text = SOUND.replace(old, new).replace("codex-gate@v1", "codex-gate@v1\n        with: {comment: 'false', check: false}")
     assert "permissions" not in found(text)
+
+
+def test_what_the_configuration_switches_counts_where_no_input_does() -> None:
+    quiet = SOUND.replace(", pull-requests: write, checks: write", "")
+    assert lacks(quiet, "x.yml", switches=Switches(comment=False, check=False)) == []
+    assert "security-events: write" in found(SOUND, switches=Switches(sarif=True))["permissions"].text
+    loud = quiet.replace("codex-gate@v1", "codex-gate@v1\n        with: {check: true}")
+    assert "checks: write" in found(loud, switches=Switches(comment=False, check=False))["permissions"].text
 
 
 def test_no_permissions_at_all_is_said() -> None:

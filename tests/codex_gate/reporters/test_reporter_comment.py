@@ -81,6 +81,9 @@ def test_a_quiet_comment_is_one_line_behind_its_mark() -> None:
     assert len(lines) == 2
     assert comment.mark_of(lines[0]) is not None
     assert lines[1] == "codex-gate has nothing to say about this change any more (6 % risk – low)."
+    loud, quiet = (comment.mark_of(make(high(), LINKS, TRUST)) for make in (comment.loud, comment.quiet))
+    assert loud is not None and quiet is not None
+    assert loud.key != quiet.key  # the settings may have changed what is worth a comment
     assert "nothing to screen" in comment.quiet(REPORTS["empty"], LINKS, TRUST)
 
 

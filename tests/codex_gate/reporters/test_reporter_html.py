@@ -10,7 +10,7 @@ import pytest
 from example_reports import NASTY, REPORTS, crowded, high, hostile
 
 from codex_gate.reporters import html, render
-from codex_gate.types import LineScore, Report
+from codex_gate.types import LineScore, Relief, Report
 from tests.browser import browser
 from tests.codex_gate.samples import call
 from tests.conftest import Repo
@@ -138,6 +138,14 @@ def test_the_riskiest_lines_are_numbered_and_long_hunks_are_cut_around_them() ->
 def test_many_hunks_are_counted() -> None:
     page = render("html", with_lines(high(), [LineScore("a.py", True, 2 * k, 0.5, b"x") for k in range(1, 31)]))
     assert page.count('<section class="hunk">') == html.MAX_HUNKS and "10 more hunks" in page
+
+
+def test_what_would_lower_the_risk_is_said() -> None:
+    change = high().change
+    assert change is not None
+    said = check(render("html", replace(high(), change=replace(change, relief=(Relief("src/<b>.py", 0.21),))))).text
+    assert "src/<b>.py" in said and "21\u00a0% for the rest" in said
+    assert "What would lower it" not in render("html", high())
 
 
 def test_a_change_without_ranked_lines_has_no_such_section() -> None:

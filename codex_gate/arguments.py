@@ -1,0 +1,163 @@
+"""What can be typed: commands, arguments, options, and what each is for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from codex_gate import __version__
+
+FORMATS = ("terminal", "json", "jsonl", "markdown", "sarif", "html")
+LEVELS = ("moderate", "high", "critical")
+
+
+def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.ArgumentParser:
+    """The parser of `codex-gate`.
+
+    Args:
+        run: by command, what carries it out and gives the exit code.
+    """
+    whole = argparse.ArgumentParser(
+        prog="codex-gate",
+        description="How likely is this change to need a fix, and where to look first.",
+        epilog="exit codes: 0 done, 1 gate tripped, 2 wrong use or input, 3 internal error",
+    )
+    whole.add_argument("--version", action="version", version=f"codex-gate {__version__}")
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    screen = commands.add_parser(
+        "screen",
+        help="the risk of a change, a commit, the index or many commits",
+        description="Screens BASE..HEAD as a pull request means it: from their merge base to HEAD. Without a range: what differs from the upstream or default branch.",
+    )
+    what = screen.add_mutually_exclusive_group()
+    what.add_argument("range", nargs="?", metavar="BASE..HEAD", help="a range as a pull request means it")
+    what.add_argument("--staged", action="store_true", help="the index against HEAD")
+    what.add_argument("--commit", metavar="SHA", help="one commit, with what was known before it")
+    what.add_argument("--commits", metavar="FILE", help="many commits, one SHA a line, - for standard input; rows come in history order")
+    what.add_argument("--each", metavar="BASE..HEAD", help="every commit of a range for itself, in history order")
+    screen.add_argument(
+        "--format", choices=FORMATS, help="terminal (default), json, jsonl (default of --commits and --each in a pipe), markdown, sarif, html (one page)"
+    )
+    screen.add_argument(
+        "--lines", type=_line_count, metavar="N|all", help="with json and jsonl: the N riskiest changed lines, or every one in the order of the diff"
+    )
+    screen.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    screen.add_argument("--fail-on", choices=(*LEVELS, "never"), help="exit 1 when a change reaches this level (default: never)")
+    screen.add_argument("--noise-budget", metavar="PERCENT", help="share of recent changes that may stand out at all (default: 30)")
+    screen.add_argument("--path", action="append", metavar="GLOB", help="look at these files alone; !GLOB leaves files out; may be repeated")
+    _add_common(screen)
+    screen.set_defaults(run=run["screen"])
+
+    backtest = commands.add_parser(
+        "backtest",
+        help="what would have been flagged here, how much of it was later fixed, and which threshold keeps a noise budget",
+        description="Replays the past changes on HEAD's first-parent line: each is screened with only what was known before it, and later fixes tell which flags were right.",
+        epilog="exit codes: 0 done, 2 wrong use or too little history, 3 internal error, 5 flags are counted but nothing tells which were right",
+    )
+    which = backtest.add_mutually_exclusive_group()
+    which.add_argument("--last", type=int, default=1000, metavar="N", help="the last N changes (default: 1000)")
+    which.add_argument("--since", metavar="DATE", help="the changes since this day, YYYY-MM-DD")
+    backtest.add_argument("--noise-budget", default="10", metavar="PERCENT", help="share of changes that may be flagged (default: 10, one in ten)")
+    backtest.add_argument("--format", choices=("terminal", "json", "html"), default="terminal", help="terminal (default), json, html (one self-contained page)")
+    backtest.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    _add_common(backtest)
+    backtest.set_defaults(run=run["backtest"])
+
+    monitor = commands.add_parser(
+        "monitor",
+        help="whether the last changes are still like those before them: categories, file types, measures",
+        description="Compares the last changes of a branch with the repository's own earlier ones. Nothing is kept between runs.",
+        epilog="exit codes: 0 no drift, 1 drift, 2 wrong use or too little history, 3 internal error",
+    )
+    monitor.add_argument("--last", type=int, metavar="N", help="changes in the window (default: monitoring_window of the gates file, else 1000)")
+    monitor.add_argument("--branch", default="HEAD", metavar="REV", help="the branch whose first-parent line is looked at (default: HEAD)")
+    monitor.add_argument("--alert-threshold", type=float, metavar="KL", help="KL divergence of the categories that alone decides (default: calibrated)")
+    monitor.add_argument("--fixes", action="store_true", help="also whether as much was fixed later as was predicted; asks blame about every fix")
+    monitor.add_argument("--format", choices=("terminal", "json", "yaml", "markdown", "html"), help="default: by the name of --output, else terminal")
+    monitor.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    monitor.add_argument("--gates", type=Path, metavar="FILE", help="thresholds (default: automl-codex-quality.toml at the root, where there is one)")
+    monitor.add_argument("--andon-log", type=Path, metavar="FILE", help="note drift there too, a line of JSON each time")
+    _add_common(monitor)
+    monitor.set_defaults(run=run["monitor"])
+
+    explain = commands.add_parser(
+        "explain",
+        help="why a commit got its risk: measures, hunks and lines",
+        description="Says what each measure adds to a commit's risk, and which hunks and lines to look at first.",
+    )
+    explain.add_argument("commit", metavar="SHA", help="the commit, with what was known before it")
+    explain.add_argument("--format", choices=("terminal", "json"), default="terminal", help="terminal (default) or json")
+    explain.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    _add_common(explain)
+    explain.set_defaults(run=run["explain"])
+
+    init = commands.add_parser("init", help="write the workflow and the configuration into this repository; what is there already is left alone")
+    init.epilog = "exit codes: 0 done, 2 wrong use, 3 internal error, 5 done in part: the hooks entry must be added by hand"
+    init.add_argument("--dry-run", action="store_true", help="show what would be written, and write nothing")
+    init.add_argument("--pre-commit", action="store_true", help="the hooks too, as an entry of .pre-commit-config.yaml")
+    init.add_argument("--action", metavar="OWNER/NAME@REF", help="the action that the workflow runs (default: the published one)")
+    _add_place(init)
+    init.set_defaults(run=run["init"])
+
+    uninstall = commands.add_parser("uninstall", help="remove what init wrote, where nobody has changed it")
+    uninstall.add_argument("--dry-run", action="store_true", help="show what would be removed, and remove nothing")
+    _add_place(uninstall)
+    uninstall.set_defaults(run=run["uninstall"])
+
+    doctor = commands.add_parser("doctor", help="whether a screen can work here, and what to do where it cannot")
+    _add_common(doctor)
+    doctor.set_defaults(run=run["doctor"])
+
+    hook = commands.add_parser("hook", help="what the pre-commit hooks run: speaks when a change stands out, stops nothing unless configured")
+    hook.add_argument("--push", action="store_true", help="what a push brings, from PRE_COMMIT_FROM_REF and PRE_COMMIT_TO_REF, in place of the index")
+    _add_common(hook)
+    hook.set_defaults(run=run["hook"], advisory=True)
+
+    config = commands.add_parser("config", help="the settings in force and where each comes from")
+    config.add_argument("--base", metavar="REV", help="read .codex-gate.yaml from this commit, as a range in CI does")
+    _add_common(config)
+    config.set_defaults(run=run["config"])
+
+    action = commands.add_parser("action", help="what the GitHub Action runs: screens what the event brings, reads INPUT_ and GITHUB_ variables")
+    action.set_defaults(run=run["action"], advisory=True)
+
+    feedback = commands.add_parser(
+        "feedback",
+        help="what people said about verdicts: ticked comments (GITHUB_TOKEN, GITHUB_REPOSITORY), lines marked to be ignored; JSON lines",
+    )
+    feedback.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    _add_place(feedback)
+    feedback.set_defaults(run=run["feedback"])
+
+    schema = commands.add_parser("schema", help="print the JSON Schema of a json format or of .codex-gate.yaml")
+    schema.add_argument(
+        "of",
+        nargs="?",
+        choices=("report", "backtest", "drift", "config"),
+        default="report",
+        help="report: of screen, json and jsonl (default); backtest; drift; config",
+    )
+    schema.set_defaults(run=run["schema"])
+    return whole
+
+
+def _line_count(text: str) -> int:
+    from codex_gate.screen import ALL_LINES
+
+    if text == "all":
+        return ALL_LINES
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number of lines from 1 on, or all")
+    return int(text)
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-C", "--repository", type=Path, default=Path("."), metavar="DIR", help="the repository (default: the current directory)")
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    _add_place(parser)
+    parser.add_argument("--model", type=Path, metavar="DIR", help="a model directory (default: the one that ships)")
+    parser.add_argument("--config", metavar="FILE", help="a configuration in place of .codex-gate.yaml")
