@@ -93,11 +93,6 @@ def _text(v: dict[str, float]) -> str:
     return f"{text}; {count(v['names_new'], 'word')} that no deleted line holds" if v.get("names_new") else text
 
 
-def _statements(v: dict[str, float]) -> str:
-    parts = [count(v[name], one) for name, one in _STATEMENTS if v.get(name)]
-    return "the added program text holds " + ", ".join(parts) if parts else "the added program text holds no condition, loop or call"
-
-
 def _spread(v: dict[str, float]) -> str:
     text = count(v["nf"], "file")
     if v["nf"] > 1:
@@ -174,15 +169,9 @@ def _clock(v: dict[str, float]) -> str:
     return f"written on a {days[int(v['day_of_week'])]} at {v['hour_of_day']:.0f} h"
 
 
-_STATEMENTS: Final = (
-    ("conditions_added", "condition"), ("loops_added", "loop"), ("calls_added", "opening bracket"), ("exits_added", "jump or return"),
-    ("handlers_added", "word of error handling"), ("declarations_added", "declaration"), ("nulls_added", "null or option"), ("concurrency_added", "word of concurrency"),
-)  # fmt: skip
-
 THEMES: Final = (
     Theme(("la", "ld", "la_max", "code_la", "n_hunks"), _size),
     Theme(("code_lines_added", "code_lines_deleted", "words_added", "words_deleted", "names_added", "names_new"), _text),
-    Theme(tuple(name for name, _ in _STATEMENTS), _statements),
     Theme(("nf", "ns", "nd", "entropy", "churn_max_share", "code_files", "n_languages"), _spread),
     Theme(("fixes_sum", "fixes_max", "fixes_year_sum", "fixes_year_max", "days_since_fix"), _repairs),
     Theme(("touches_sum", "touches_max", "ndev", "nuc", "devs_max", "age", "days_since_change"), _traffic),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from codex_gate.content import CONTENT, KINDS
+from codex_gate.content import CONTENT
 from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, KAMEI, MESSAGE_NAMES, SPEC_NAMES, UNKNOWN, entropy, extract, spec_view, vector
 from codex_gate.git import MAX_DIFF_MB
 from codex_gate.history import ChangePast
@@ -61,7 +61,6 @@ def golden(tmp_path_factory: pytest.TempPathFactory, git_environ: dict[str, str]
 
 
 NO_PAST = dict.fromkeys(HISTORY_NAMES, 0.0)
-NO_STATEMENTS = dict.fromkeys(("calls_added", *KINDS), 0.0)
 
 FIRST = NO_PAST | {
     "ns": 3, "nd": 3, "nf": 3,  # src, tests and the root
@@ -126,7 +125,7 @@ FOURTH = {
 def test_measures_worked_out_by_hand(golden: list[CommitFeatures], place: int, expected: dict[str, float]) -> None:
     found = golden[place]
     assert tuple(found.values) == FEATURE_NAMES
-    assert found.values == pytest.approx({**NO_STATEMENTS, **expected, "complexity_delta": NAN}, abs=1e-6, nan_ok=True)
+    assert found.values == pytest.approx({**expected, "complexity_delta": NAN}, abs=1e-6, nan_ok=True)
 
 
 def test_notices_name_what_is_unknown(golden: list[CommitFeatures]) -> None:

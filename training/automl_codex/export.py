@@ -165,7 +165,13 @@ def training_sources(entries: Sequence[Mapping[str, Any]], used: Mapping[str, Ma
         kept = {key: entry[key] for key in ("project", "repository", "clone", "head", "role")}
         found.append({**kept, "labels": entry.get("labels", "szz"), "labels_until": str(entry["until"]), **used.get(entry["project"], {})})
     return (
-        json.dumps({"labeller": "where labels names a file: ApacheJIT, Keshavarz & Nagappan 2022, and Zeng et al., ISSTA 2021; elsewhere SZZ by this package", "projects": found}, indent=1)
+        json.dumps(
+            {
+                "labeller": "where labels names a file: ApacheJIT, Keshavarz & Nagappan 2022, and Zeng et al., ISSTA 2021; elsewhere SZZ by this package",
+                "projects": found,
+            },
+            indent=1,
+        )
         + "\n"
     )
 
