@@ -84,6 +84,15 @@ def _size(v: dict[str, float]) -> str:
     return text
 
 
+def _text(v: dict[str, float]) -> str:
+    if not v.get("code_lines_added"):
+        return f"{count(v.get('code_lines_deleted', 0.0), 'line')} of program text deleted, none added"
+    text = f"{count(v['code_lines_added'], 'line')} of program text added with {count(v['words_added'], 'word')}"
+    if v.get("code_lines_deleted"):
+        text += f", {v['code_lines_deleted']:,.0f} deleted"
+    return f"{text}; {count(v['names_new'], 'word')} that no deleted line holds" if v.get("names_new") else text
+
+
 def _spread(v: dict[str, float]) -> str:
     text = count(v["nf"], "file")
     if v["nf"] > 1:
@@ -162,6 +171,7 @@ def _clock(v: dict[str, float]) -> str:
 
 THEMES: Final = (
     Theme(("la", "ld", "la_max", "code_la", "n_hunks"), _size),
+    Theme(("code_lines_added", "code_lines_deleted", "words_added", "words_deleted", "names_added", "names_new"), _text),
     Theme(("nf", "ns", "nd", "entropy", "churn_max_share", "code_files", "n_languages"), _spread),
     Theme(("fixes_sum", "fixes_max", "fixes_year_sum", "fixes_year_max", "days_since_fix"), _repairs),
     Theme(("touches_sum", "touches_max", "ndev", "nuc", "devs_max", "age", "days_since_change"), _traffic),

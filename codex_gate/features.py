@@ -1,4 +1,4 @@
-"""Measures of a change: Kamei's fourteen, file history, churn by role, and the specification's eight.
+"""Measures of a change: Kamei's fourteen, file history, churn by role, program text, and the specification's eight.
 
 FEATURE_SCHEMA grows whenever a name or a meaning changes; a model states the schema it was trained on.
 """
@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from codex_gate import paths
+from codex_gate.content import CONTENT, measure
 from codex_gate.history import DAY, ChangePast
 from codex_gate.messages import is_fix
 from codex_gate.types import Commit, CommitFeatures, FileChange, Notice
 
-FEATURE_SCHEMA: Final = 1
+FEATURE_SCHEMA: Final = 2
 UNKNOWN: Final = -1.0  # what vector() gives the models for NaN: no measure below is negative
 NAN: Final = math.nan
 
@@ -36,7 +37,7 @@ SHAPE: Final = ("new_files", "deleted_files", "renamed_files", "n_hunks", "la_ma
 WORDING_AND_CLOCK: Final = ("message_length", "hour_of_day", "day_of_week")
 """message_length in characters; hour 0–23 and day 0–6 (Monday 0) in the author's own zone."""
 
-FEATURE_NAMES: Final = (*KAMEI, *FILE_HISTORY, *SHAPE, *WORDING_AND_CLOCK, "complexity_delta")
+FEATURE_NAMES: Final = (*KAMEI, *FILE_HISTORY, *SHAPE, *CONTENT, *WORDING_AND_CLOCK, "complexity_delta")
 HISTORY_NAMES: Final = frozenset({"ndev", "age", "nuc", "exp", "rexp", "sexp", *FILE_HISTORY})
 MESSAGE_NAMES: Final = frozenset({"fix", "message_length"})
 SPEC_NAMES: Final = ("defect_category", "files_changed", "lines_added", "lines_deleted", "complexity_delta", "timestamp", "hour_of_day", "day_of_week")
@@ -60,6 +61,8 @@ def extract(commit: Commit, past: ChangePast | None, line_count: LineCount, comp
     values: dict[str, float] = {}
     before = [_lines_before(f, line_count) for f in files]
     _shape(files, before, values)
+    # Where not one line could be counted the text is as unknown as the churn.
+    values.update(measure(files) if values["la"] == values["la"] else dict.fromkeys(CONTENT, NAN))
     if past is None:
         values.update(dict.fromkeys(HISTORY_NAMES, NAN))
     else:

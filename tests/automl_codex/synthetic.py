@@ -12,7 +12,7 @@ PROJECTS = {"alpha": "org/alpha", "beta": "org/beta", "gamma-core": "org/gamma",
 
 
 def corpus() -> Corpus:
-    until = date(2016, 12, 31)
+    until = date(2021, 12, 31)
     return Corpus.of(
         [
             {
@@ -29,8 +29,8 @@ def corpus() -> Corpus:
     )
 
 
-def dataset(per_project: int = 520, seed: int = 7) -> Dataset:
-    """`per_project` commits of each project, 2009 to 2016; a fix takes about half a year; 5 % of histories unknown."""
+def dataset(per_project: int = 620, seed: int = 7) -> Dataset:
+    """`per_project` commits of each project, 2012 to 2021; a fix takes about half a year; 5 % of histories unknown."""
     rng = np.random.default_rng(seed)
     n = per_project * len(PROJECTS)
     x = rng.lognormal(2, 1, (n, len(FEATURE_NAMES))).astype(np.float32)
@@ -38,7 +38,7 @@ def dataset(per_project: int = 520, seed: int = 7) -> Dataset:
     x[:, FEATURE_NAMES.index("code_la")] = la * rng.uniform(0.5, 1, n)
     logit = 1.2 * (np.log(la) - 2) + 0.8 * (np.log(x[:, FEATURE_NAMES.index("fixes_max")]) - 2) - 0.7
     y = (rng.random(n) < 1 / (1 + np.exp(-logit))).astype(np.int8)
-    start, end = datetime(2009, 1, 1, tzinfo=UTC).timestamp(), datetime(2016, 12, 31, tzinfo=UTC).timestamp()
+    start, end = datetime(2012, 1, 1, tzinfo=UTC).timestamp(), datetime(2021, 12, 31, tzinfo=UTC).timestamp()
     time = rng.uniform(start, end, n).astype(np.int64)
     fix_time = np.where(y == 1, time + rng.exponential(180 * 86_400, n), np.nan)
     columns = [i for i, name in enumerate(FEATURE_NAMES) if name in HISTORY_NAMES]

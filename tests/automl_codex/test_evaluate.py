@@ -31,15 +31,23 @@ def quick(monkeypatch) -> None:
 def test_no_repository_is_on_both_sides(rows, scenario: evaluate.Scenario) -> None:
     groups = corpus().groups(rows)
     found = evaluate.folds(rows, corpus(), scenario)
-    assert [f.group for f in found] == ["org/alpha", "org/beta", "org/gamma"]
+    assert [set(groups[f.left_out]) for f in found] == [{"org/gamma"}, {"org/alpha"}, {"org/beta"}], "the largest first"
     for fold in found:
-        assert set(groups[fold.test]) == {fold.group}
-        assert fold.group not in groups[fold.train]
+        assert set(groups[fold.test]) == set(groups[fold.left_out])
+        assert not set(groups[fold.train]) & set(groups[fold.left_out])
         assert not (fold.train & fold.test).any()
 
 
+def test_many_repositories_are_left_out_in_parts(rows, monkeypatch) -> None:
+    monkeypatch.setattr(evaluate, "N_FOLDS", 2)
+    groups = corpus().groups(rows)
+    found = evaluate.folds(rows, corpus(), evaluate.ALL_TIMES)
+    assert [set(groups[f.left_out]) for f in found] == [{"org/gamma", "org/beta"}, {"org/alpha"}]
+    assert all(set(groups[f.train]).isdisjoint(groups[f.left_out]) for f in found)
+
+
 def test_projects_of_one_repository_leave_together(rows) -> None:
-    fold = next(f for f in evaluate.folds(rows, corpus(), evaluate.ALL_TIMES) if f.group == "org/gamma")
+    fold = next(f for f in evaluate.folds(rows, corpus(), evaluate.ALL_TIMES) if "org/gamma" in corpus().groups(rows)[f.left_out])
     assert set(rows.project[fold.test]) == {"gamma-core", "gamma-web"}
     assert not set(rows.project[fold.train]) & {"gamma-core", "gamma-web"}
 
@@ -73,7 +81,7 @@ def test_only_rows_of_the_training_fold_reach_a_model(rows) -> None:
         return lambda asked: asked.columns(["la"])[:, 0]
 
     scores = evaluate.out_of_project(rows, corpus(), evaluate.TIME_SAFE, evaluate.Entrant("spy", fit))
-    assert [s[0] for s in seen] == [{"beta", "gamma-core", "gamma-web"}, {"alpha", "gamma-core", "gamma-web"}, {"alpha", "beta"}]
+    assert [s[0] for s in seen] == [{"alpha", "beta"}, {"beta", "gamma-core", "gamma-web"}, {"alpha", "gamma-core", "gamma-web"}]
     assert all(n == m for _, n, m in seen)
     assert np.array_equal(scores, rows.columns(["la"])[:, 0])
 
@@ -232,7 +240,7 @@ def write_tables(folder) -> None:
         ]
         tables.write(folder / "data" / f"{project}.parquet", project, found)
     entries = [
-        f"  - {{project: {e['project']}, repository: {e['repository']}, clone: {e['clone']}, head: '{e['head']}', labels: x.csv, until: 2016-12-31, role: {e['role']}}}"
+        f"  - {{project: {e['project']}, repository: {e['repository']}, clone: {e['clone']}, head: '{e['head']}', labels: x.csv, until: 2021-12-31, role: {e['role']}}}"
         for e in corpus().entries
     ]
     (folder / "corpus.yaml").write_text("\n".join(["projects:", *entries]) + "\n")

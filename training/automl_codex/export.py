@@ -163,9 +163,15 @@ def training_sources(entries: Sequence[Mapping[str, Any]], used: Mapping[str, Ma
     found = []
     for entry in entries:
         kept = {key: entry[key] for key in ("project", "repository", "clone", "head", "role")}
-        found.append({**kept, "labels": entry["labels"], "labels_until": str(entry["until"]), **used.get(entry["project"], {})})
+        found.append({**kept, "labels": entry.get("labels", "szz"), "labels_until": str(entry["until"]), **used.get(entry["project"], {})})
     return (
-        json.dumps({"labeller": "ApacheJIT, Keshavarz & Nagappan 2022 (role train); Zeng et al., ISSTA 2021 (role holdout)", "projects": found}, indent=1)
+        json.dumps(
+            {
+                "labeller": "where labels names a file: ApacheJIT, Keshavarz & Nagappan 2022, and Zeng et al., ISSTA 2021; elsewhere SZZ by this package",
+                "projects": found,
+            },
+            indent=1,
+        )
         + "\n"
     )
 
@@ -182,7 +188,7 @@ def card(report: Mapping[str, Any]) -> str:
         "## What it is",
         "",
         "A random forest (200 trees, depth 15) that gives the calibrated probability that a commit will need a fix later. "
-        f"It reads {len(report['recipe']['names'])} measures of the diff and of the touched files' past, no text: the wording of a message, the hour and the day cannot move the risk. "
+        f"It reads {len(report['recipe']['names'])} measures of the diff, of the added and deleted program text and of the touched files' past: the wording of a message, the hour and the day cannot move the risk. "
         "Intended for pointing reviewers at changes worth a second look. Not for judging people, and not as proof that a change is right or wrong.",
         "",
         f"Measures: {', '.join(report['recipe']['names'])}. Left out: {', '.join(report['left_out_measures'])}.",
@@ -191,20 +197,23 @@ def card(report: Mapping[str, Any]) -> str:
         "",
         f"{report['final']['rows']} commits of {len(report['data']['projects'])} projects ({', '.join(report['data']['projects'])}), "
         f"{report['final']['period'][0]} to {report['final']['period'][1]}, {report['final']['share_buggy']:.3f} of them buggy; base rate with every repository counted alike {report['final']['base_rate']:.3f}. "
-        "Labels: ApacheJIT (SZZ); measures mined from the repositories by this package. A label counts as buggy only if its fix was made before the end of the project's labels; the last year is left out.",
+        "Labels: SZZ by this package (docs/labels.md), for the Apache projects of training-sources.json ApacheJIT; measures mined from the repositories by this package. "
+        "A label counts as buggy only if its fix was made before the end of the project's labels; the last year before it is left out.",
         "",
         "## How good it is",
         "",
-        f"Whole repositories left out, trained on labels known on 2013-01-01, tested on commits from 2014 on. Mean AUC **{safe['mean']['forest']['auc']:.3f}** "
+        f"Whole repositories left out, trained on labels known on 2018-01-01, tested on commits from 2019 on. Mean AUC **{safe['mean']['forest']['auc']:.3f}** "
         f"({_span(safe['mean']['forest']['auc_interval'])}); against counting added lines (LApredict) **{gain['value']:+.3f}** ({_span([gain['low'], gain['high']])}).",
+        "",
+        _lowest(safe),
         "",
         *_model_table(safe),
         "",
         *_project_table(safe),
         "",
         *_too_few(safe),
-        "Leaving out projects but not time (all commits, every project). Not time-safe: measures that grow with a repository (exp, ndev, nuc) "
-        "tell the year here, and the share of commits labelled buggy runs from .02 to .97 by project and year, which favours models that read them:",
+        "Leaving out projects but not time (all commits, every project). Not time-safe: measures that grow with a repository (exp, ndev, nuc) tell the year here, "
+        "and in the ApacheJIT labels the share of buggy commits runs from .02 to .97 by project and year, which favours models that read them:",
         "",
         *_model_table(every),
         "",
@@ -238,9 +247,9 @@ def card(report: Mapping[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        f"- Trained on Java projects of one foundation, {report['final']['period'][0][:4]} to {report['final']['period'][1][:4]}. Other languages, other ways of working and smaller repositories are extrapolation.",
+        f"- Trained on public projects on one forge, {report['final']['period'][0][:4]} to {report['final']['period'][1][:4]}. Closed code and other ways of working are extrapolation.",
         "- SZZ labels are noisy: they blame lines that a fix deleted, and size alone earns much of the AUC.",
-        "- Base rates in the labels reflect how diligently a project linked fixes to issues.",
+        "- Base rates in the labels reflect how diligently a project says in its messages that it fixes something.",
         "- Labels exist only for commits that touch code: a change of documentation alone was hardly seen.",
         "",
         "## Licence and reproduction",
@@ -286,6 +295,12 @@ def _project_table(table: Mapping[str, Any]) -> list[str]:
             f"| {m['average_precision']:.3f} | {m['recall_at_20_percent']:.3f} | {m['brier']:.3f} | {m['ece']:.3f} |"
         )
     return rows
+
+
+def _lowest(table: Mapping[str, Any]) -> str:
+    """The worst project of those with enough buggy commits for an AUC that means something."""
+    worst = min((row for row in table["projects"] if row["buggy"] >= 20), key=lambda row: row["models"]["forest"]["auc"], default=None)
+    return f"The lowest AUC of a project with 20 buggy commits or more is {worst['models']['forest']['auc']:.3f} ({worst['project']})." if worst else ""
 
 
 def _too_few(table: Mapping[str, Any]) -> list[str]:

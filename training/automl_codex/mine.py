@@ -135,7 +135,8 @@ class Job:
     """One table to make.
 
     `labels` is a CSV file, of which only rows of `labels_project` are taken unless that is None; without a file SZZ labels the
-    history of `head` (a SHA). `since` and `until` are author times in Unix seconds, None for no limit.
+    history of `head` (a SHA). `since` and `until` are author times in Unix seconds, None for no limit. Of more rows than `most` those
+    stay whose hash is lowest: a draw that depends on nothing else.
     """
 
     project: str
@@ -146,12 +147,15 @@ class Job:
     variant: str = szz.DEFAULT
     since: int | None = None
     until: int | None = None
+    most: int | None = None
 
     def recipe(self) -> str:
         """All that the table depends on beside this program's code, as one line of JSON."""
         source: dict[str, Any] = {"szz": self.variant, "labeller": szz.LABELLER, "head": self.head}
         if self.labels:
             source = {"labels": hashlib.sha256(self.labels.read_bytes()).hexdigest() if self.labels.exists() else None, "labels_project": self.labels_project}
+        if self.most:
+            source["most"] = self.most
         return json.dumps({**source, "project": self.project, "since": self.since, "until": self.until, "feature_schema": FEATURE_SCHEMA}, sort_keys=True)
 
 
@@ -173,6 +177,7 @@ def run(job: Job, output: Path, progress: Progress) -> None:
             progress(f"going on behind {len(journal.entries)} entries of {journal.path}")
         rows = list(mine(job.repo, _labels_of(job, journal, progress), job.until, progress, job.since, journal))
         if (refusal := _refusal(rows, job)) is None:
+            rows = sorted(rows, key=lambda row: tables.hash_sha(row.sha))[: job.most]
             tables.write(target, job.project, rows, recipe)
         journal.finish()
     if refusal:
@@ -239,10 +244,10 @@ def _job(entry: Mapping[str, Any], clones: Path, labels: Path | None, variant: s
     if "labels" in entry:
         if labels is None:
             raise UsageError(f"{project} takes its labels from {entry['labels']}; give the folder of that file with --labels")
-        return Job(project, repo, "", labels / entry["labels"], project, since=since, until=until)
+        return Job(project, repo, "", labels / entry["labels"], project, since=since, until=until, most=entry.get("most"))
     if "head" not in entry:
         raise UsageError(f"{project} has neither labels: nor head: in the corpus; SZZ needs the commit whose history it labels")
-    return Job(project, repo, repo.resolve(entry["head"]), variant=variant, since=since, until=until)
+    return Job(project, repo, repo.resolve(entry["head"]), variant=variant, since=since, until=until, most=entry.get("most"))
 
 
 def clone_of(name: str, clones: Path) -> Path | None:
@@ -252,9 +257,10 @@ def clone_of(name: str, clones: Path) -> Path | None:
 
 
 def read_corpus(corpus: Path) -> list[dict[str, Any]]:
-    """The projects of a corpus file."""
-    projects: list[dict[str, Any]] = yaml.safe_load(corpus.read_text("utf-8"))["projects"]
-    return projects
+    """The projects of a corpus file, each with the file's own `most:` (rows a table, if there is one) unless it has another."""
+    document = yaml.safe_load(corpus.read_text("utf-8"))
+    shared = {"most": document["most"]} if "most" in document else {}
+    return [shared | project for project in document["projects"]]
 
 
 def refuse_off_limits(names: list[str], listing: Path) -> None:
