@@ -96,7 +96,7 @@ class Maker:
             counts[f"verdict {row.verdict}"] += 1
             counts[f"defect {row.defect}"] += 1
             if row.defect == BUGGY:
-                counts[f"category {row.defect_category or 'none'}"] += 1
+                counts[f"category {row.defect_category}" if row.defect_category else "buggy without a category"] += 1
                 counts[f"label by {row.label_source}"] += 1
             if row.kind == "mutation":
                 counts[f"survivor of {row.operator}" if row.label != BUGGY else f"caught of {row.operator}"] += 1
