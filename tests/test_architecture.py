@@ -86,7 +86,9 @@ def test_each_library_has_one_home(library: str, homes: set[str]) -> None:
     [
         ("pyarrow", {"training/automl_codex/stages.py", "training/automl_codex/tables.py"}),
         ("joblib", {"training/automl_codex/stages.py", "training/automl_codex/workers.py"}),
-        ("marshal", {"training/automl_codex/sandbox.py", "training/automl_codex/sandbox_worker.py"}),
+        ("marshal", {"training/automl_codex/sandbox.py", "training/automl_codex/sandbox_worker.py", "training/automl_codex/py2many_worker.py"}),
+        ("py2many", {"training/automl_codex/py2many_adapter.py"}),
+        ("tree_sitter", {"training/automl_codex/oracle_shape.py"}),
     ],
 )
 def test_each_library_of_the_training_side_has_its_homes(library: str, homes: set[str]) -> None:

@@ -140,8 +140,7 @@ class Options:
         Raises:
             UsageError: the input is no finished output of `generate`.
         """
-        manifest = stages.manifest_of(source, "generate")
-        return [stages.Work(number, {"input": part["name"], "sha256": part["sha256"]}) for number, part in enumerate(manifest["partitions"])]
+        return stages.parts(source, "generate")
 
     def stage(self, folder: Path, seed: int) -> stages.Stage:
         told = {"strategies": list(self.strategies), "factor": self.factor, "quality_threshold": self.quality_threshold}

@@ -69,6 +69,21 @@ def _parser() -> argparse.ArgumentParser:
     augment.add_argument("--seed", type=int, help="refuse input of another seed (default: that of the input)")
     _stage_options(augment)
     augment.set_defaults(run=_augment)
+    transpile = commands.add_parser("transpile", help="stage 3: the variants as Rust, and whether rustc takes it")
+    transpile.add_argument("--input", type=Path, required=True, help="output of augment")
+    transpile.add_argument("--transpiler", default="py2many", help="py2many or depyler (default: py2many)")
+    transpile.add_argument("--fallback", action="store_true", help="take py2many where the named transpiler is not installed")
+    transpile.add_argument("--timeout-ms", type=int, default=5000, help="longest translation of a program (default: 5000)")
+    transpile.add_argument("--seed", type=int, help="refuse input of another seed (default: that of the input)")
+    _stage_options(transpile)
+    transpile.set_defaults(run=_transpile)
+    verify = commands.add_parser("verify", help="stage 4: run both sides on the same inputs, compare, label")
+    verify.add_argument("--input", type=Path, required=True, help="output of transpile")
+    verify.add_argument("--oracle", default="io+ast", help="io, ast, dataflow, joined by + (default: io+ast)")
+    verify.add_argument("--timeout-ms", type=int, default=5000, help="longest run of the Rust on an input (default: 5000)")
+    verify.add_argument("--seed", type=int, help="refuse input of another seed (default: that of the input)")
+    _stage_options(verify)
+    verify.set_defaults(run=_verify)
     stats = commands.add_parser("stats", help="the funnel: what each stage made, counted and rejected")
     stats.add_argument("folder", type=Path, help="a stage's folder, or the folder that holds those of several stages")
     stats.set_defaults(run=_stats)
@@ -195,6 +210,24 @@ def _augment(options: argparse.Namespace) -> int:
     seed = int(stages.manifest_of(options.input, "generate", options.seed)["seed"])
     maker = augment.Maker(wanted, options.input, seed)
     return _run_stage(wanted.stage(options.output, seed), wanted.works(options.input), maker, options)
+
+
+def _transpile(options: argparse.Namespace) -> int:
+    from automl_codex import stages, transpile
+
+    wanted = transpile.Options.of(options.transpiler, options.timeout_ms, options.fallback)
+    if wanted.transpiler != options.transpiler:
+        _say(f"{options.transpiler} is not on PATH; taking {wanted.version}")
+    seed = int(stages.manifest_of(options.input, "augment", options.seed)["seed"])
+    return _run_stage(wanted.stage(options.output, seed), wanted.works(options.input), transpile.Maker(wanted, options.input), options)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from automl_codex import stages, verify
+
+    wanted = verify.Options.of(options.oracle, options.timeout_ms)
+    seed = int(stages.manifest_of(options.input, "transpile", options.seed)["seed"])
+    return _run_stage(wanted.stage(options.output, seed), wanted.works(options.input), verify.Maker(wanted, options.input), options)
 
 
 def _run_stage(stage: Stage, works: Sequence[Work], make: Maker, options: argparse.Namespace) -> int:

@@ -39,6 +39,8 @@ class Job(NamedTuple):
 class Sandbox:
     """A context manager around the worker; `run` gives the outcomes of programs in order."""
 
+    command: Sequence[str] = (sys.executable, "-s", "-S", "-P", "-B", str(_WORKER))
+
     def __init__(self, seconds: float = SECONDS, memory_mb: int = MEMORY_MB, silence: float = SILENCE) -> None:
         self._seconds, self._memory_mb, self._silence = seconds, memory_mb, silence
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,11 +80,10 @@ class Sandbox:
             process.stdin.flush()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-s", "-S", "-P", "-B", str(_WORKER)]
         environ = {"PYTHONHASHSEED": "0"}  # or the order of sets of texts would change from worker to worker
         self._buffer = b""
         self._process = subprocess.Popen(
-            command, cwd=self._place.name, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, close_fds=True
+            self.command, cwd=self._place.name, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, close_fds=True
         )
         assert self._process.stdin is not None
         self._process.stdin.write(struct.pack(">I", self._memory_mb))

@@ -15,6 +15,7 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +23,7 @@ import joblib
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from automl_codex.types import Program, Variant
+from automl_codex.types import LabelledTuple, Program, TranspiledPair, Variant
 from codex_gate import __version__
 from codex_gate.errors import UsageError
 
@@ -30,9 +31,9 @@ SCHEMA_VERSION = 1
 MANIFEST = "_manifest.json"
 PARTITION = 1000  # programs; the issue asks for 200 to 1,000
 _KINDS: dict[str, pa.DataType] = {
-    "str": pa.string(), "str | None": pa.string(), "float": pa.float32(), "tuple[str, ...]": pa.list_(pa.string()),
+    "str": pa.string(), "str | None": pa.string(), "float": pa.float32(), "float | None": pa.float32(), "tuple[str, ...]": pa.list_(pa.string()),
 }  # fmt: skip
-ROWS: dict[str, type[Program] | type[Variant]] = {"generate": Program, "augment": Variant}
+ROWS: dict[str, type[Program] | type[Variant]] = {"generate": Program, "augment": Variant, "transpile": TranspiledPair, "verify": LabelledTuple}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Work:
 class Made:
     """The rows of a partition, and how many candidates were counted or rejected under which reason."""
 
-    rows: Sequence[Program] | Sequence[Variant]
+    rows: Sequence[Program | Variant]
     counts: Mapping[str, int]
     rejects: Mapping[str, int]
 
@@ -290,6 +291,35 @@ def categories(path: Path) -> list[str] | None:
         return None if column is None else [str(name) for name in pq.read_table(path, columns=[column])[column].to_pylist() if name]
     except (pa.ArrowInvalid, OSError) as error:
         raise UsageError(f"{path} cannot be read as Parquet ({error}); make it anew") from None
+
+
+def slices(folder: Path, stage: str, rows: int) -> list[Work]:
+    """Works of `rows` rows of a finished stage each, for a next stage whose rows are dear.
+
+    Raises:
+        UsageError: the folder is no finished output of `stage`.
+    """
+    found = [
+        {"input": part["name"], "sha256": part["sha256"], "from": at, "to": min(at + rows, part["rows"])}
+        for part in manifest_of(folder, stage)["partitions"]
+        for at in range(0, part["rows"], rows)
+    ]
+    return [Work(number, makes_it) for number, makes_it in enumerate(found)]
+
+
+def parts(folder: Path, stage: str) -> list[Work]:
+    """One work for each partition of a finished stage.
+
+    Raises:
+        UsageError: the folder is no finished output of `stage`.
+    """
+    manifest = manifest_of(folder, stage)
+    return [Work(number, {"input": part["name"], "sha256": part["sha256"]}) for number, part in enumerate(manifest["partitions"])]
+
+
+def read_slice(folder: Path, work: Work, kind: type[Any]) -> list[Any]:
+    """The rows that a work of `slices` is made from."""
+    return list(islice(read(folder / str(work.makes_it["input"]), kind), work.makes_it["from"], work.makes_it["to"]))
 
 
 def export_py(folder: Path, target: Path) -> int:

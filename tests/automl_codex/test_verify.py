@@ -1,0 +1,163 @@
+"""Stage 4: the verdict, label and evidence of each kind of pair, and what an oracle compares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from automl_codex import cli, labels, oracle_io, oracle_shape, rust, stages, stats, transpile, verify
+from automl_codex.labels import Verdict
+from automl_codex.oracle_io import Seen
+from automl_codex.types import BUGGY, EQUIVALENT_UNKNOWN, LabelledTuple
+from codex_gate.errors import UsageError
+from codex_gate.taxonomy import DefectCategory
+from tests.automl_codex.pairs import PROGRAMS, needs_rustc, stage2, variant
+
+
+@pytest.fixture(scope="module")
+def transpiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stage")
+    rows = [variant(name) for name in PROGRAMS]
+    planted = {"kind": "mutation", "operator": "AOR", "category": "LogicErrors"}
+    rows.append(variant("alike", variant_id="planted", **planted, label=BUGGY, witness="(5, 5,)", expected="10", actual="15"))
+    rows.append(variant("alike", variant_id="survivor", **planted, label=EQUIVALENT_UNKNOWN))
+    rows.append(variant("alike", ("17", "22"), variant_id="unstable"))
+    stage2(folder / "augmented", tuple(rows))
+    wanted = transpile.Options.of("py2many", 5000)
+    stages.run(wanted.stage(folder / "transpiled", 7), wanted.works(folder / "augmented"), transpile.Maker(wanted, folder / "augmented"))
+    return folder / "transpiled"
+
+
+@needs_rustc
+def test_each_pair_has_its_verdict_label_and_evidence(transpiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "verified"
+    assert cli.main(["verify", "--input", str(transpiled), "--oracle", "io+ast+dataflow", "--timeout-ms", "300", "--output", str(target)]) == 0
+    rows = {row.variant_id: row for row in stages.read(target / "part-00000.parquet", LabelledTuple)}
+    said = {name: (row.verdict, row.defect, row.defect_category, row.label_source) for name, row in rows.items()}
+    assert said == {
+        "alike": ("pass", "correct", None, ""),
+        "list": ("pass", "correct", None, ""),
+        "floor": ("io_mismatch", "buggy", "LogicErrors", "runtime"),
+        "chained": ("io_mismatch", "buggy", "ASTTransform", "runtime"),
+        "lost_but_unseen": ("structure_mismatch", "unknown", None, ""),
+        "overflow": ("overflow_panic", "buggy", "TypeErrors", "runtime"),
+        "zero": ("pass", "correct", None, ""),
+        "index": said["index"],  # py2many's own; the next line says what must hold
+        "float_form": ("pass", "correct", None, ""),
+        "unfit": ("not_comparable", "unknown", None, ""),
+        "hangs": ("io_mismatch", "buggy", "LogicErrors", "runtime"),
+        "text": ("compile_error", "buggy", "ASTTransform", "rustc"),
+        "syntax": ("compile_error", "buggy", "StdlibMapping", "rustc"),
+        "planted": ("pass", "buggy", "LogicErrors", "mutation"),
+        "survivor": ("pass", "unknown", None, ""),
+        "unstable": ("unstable", "unknown", None, ""),
+    }
+    assert rows["floor"].evidence == "(-7,): Python -4 | Rust =-3" and rows["planted"].evidence == "(5, 5,): right 10 | wrong 15"
+    assert rows["lost_but_unseen"].evidence == "comparisons: 2 in Python, 1 in Rust"
+    assert all(row.verdict in set(Verdict) and row.rustc == rust.compiler().version and row.python.startswith("3.") for row in rows.values())
+    assert all(row.defect_category is None or row.defect_category in set(DefectCategory) for row in rows.values())
+    out = capsys.readouterr().out
+    assert out == stats.of(target) and "verdict io_mismatch" in out and "category TypeErrors" in out and "caught of AOR" in out and "survivor of AOR" in out
+
+
+@needs_rustc
+def test_without_the_shape_oracles_a_pair_that_runs_alike_passes(transpiled: Path, tmp_path: Path) -> None:
+    wanted = verify.Options(("io",), 300)
+    stages.run(wanted.stage(tmp_path / "io", 7), wanted.works(transpiled), verify.Maker(wanted, transpiled))
+    rows = {row.variant_id: row for row in stages.read(tmp_path / "io" / "part-00000.parquet", LabelledTuple)}
+    assert rows["lost_but_unseen"].verdict == "pass" and rows["lost_but_unseen"].structure is None is rows["alike"].flow
+
+
+@pytest.mark.parametrize(
+    ("oracle", "said"),
+    [("io+z3", "no oracle z3; there are io, ast, dataflow"), ("io+io", "names one twice"), ("ast", "runs nothing"), ("", r"no oracle \(empty\)")],
+)
+def test_oracles_that_cannot_be_meant_are_refused(oracle: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        verify.Options.of(oracle, 100)
+    with pytest.raises(UsageError, match="timeout-ms must be >= 1, got 0"):
+        verify.Options.of("io", 0)
+
+
+@pytest.mark.parametrize(
+    ("python", "outcome", "seen"),
+    [
+        ("3", "=3", Seen.EQUAL),
+        ("3", "=4", Seen.DIFFERENT),
+        ("2.0", "=2", Seen.FORMAT),
+        ("'2.0 True'", '="2 true"', Seen.FORMAT),
+        ("0.3", "=0.30000000000000004", Seen.FORMAT),
+        ("0.3", "=0.31", Seen.DIFFERENT),
+        ("nan", "=nan", Seen.EQUAL),
+        ("-0.0", "=0.0", Seen.EQUAL),
+        ("(1, 'é')", '=(1, "\\U000000e9", )', Seen.EQUAL),
+        ("tuple(set(['1', '2']), {'a': 1})", '=(set(["2", "1", ]), {"a": 1, }, )', Seen.EQUAL),
+        ("(1, 2)", "=None", Seen.LOST),
+        ("None", "=None", Seen.EQUAL),
+        ("!ZeroDivisionError", "!attempt to divide by zero", Seen.BOTH_FAIL),
+        ("!KeyError", "=0", Seen.RETURNED),
+        ("3", "!attempt to add with overflow", Seen.OVERFLOW),
+        ("3", "!index out of bounds: the len is 0 but the index is 0", Seen.INDEX),
+        ("3", "!called `Option::unwrap()` on a `None` value", Seen.UNWRAP),
+        ("3", "!boo", Seen.PANIC),
+        ("3", "?signal 11", Seen.CRASH),
+        ("!RecursionError", "?signal 6", Seen.BOTH_FAIL),
+        ("3", "?timeout", Seen.TIMEOUT),
+        ("?timeout", "=3", Seen.SKIPPED),
+        ("3", "?unfit", Seen.SKIPPED),
+        ("3", None, Seen.SKIPPED),
+        ("<program.Box object>", "=3", Seen.SKIPPED),
+    ],
+)
+def test_outcomes_are_compared_as_values(python: str, outcome: str | None, seen: Seen) -> None:
+    assert oracle_io.seen(python, outcome) is seen
+
+
+def test_the_gravest_input_decides() -> None:
+    judged = oracle_io.judge(["(1,)", "(2,)", "(3,)"], ["1", "2", "!ValueError"], ["=1", "=5", "=9"])
+    assert judged.seen is Seen.DIFFERENT and judged.evidence == "(2,): Python 2 | Rust =5"
+    assert oracle_io.judge([], [], []).seen is Seen.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("codes", "message", "category"),
+    [
+        (("E0382", "E0308"), "use of moved value", "OwnershipBorrow"),
+        (("E0308",), "mismatched types", "TypeErrors"),
+        (("E0282",), "type annotations needed", "TypeAnnotationGaps"),
+        (("E0277",), "the trait bound `f64: Hash` is not satisfied", "TraitBounds"),
+        (("E0277",), "cannot multiply `i32` by `f64`", "TypeErrors"),
+        (("E0277",), "`i32` is not an iterator", "IteratorChain"),
+        (("E0425",), "cannot find type `Any` in this scope", "TypeAnnotationGaps"),
+        (("E0425",), "cannot find type `HashMap` in this scope", "StdlibMapping"),
+        (("E0425",), "cannot find function `divmod` in this scope", "StdlibMapping"),
+        (("E0425",), "cannot find value `total` in this scope", "ASTTransform"),
+        (("E0599",), "no method named `append` found for struct `Vec<T>`", "StdlibMapping"),
+        (("E0599",), "no method named `wobble` found for struct `Vec<T>`", "ASTTransform"),
+        (("",), "expected identifier, found `(`", "ASTTransform"),
+        (("E9999",), "something new", None),
+    ],
+)
+def test_codes_and_messages_become_categories(codes: tuple[str, ...], message: str, category: str | None) -> None:
+    assert labels.of_compile_error(codes, message, "", 0).category == category
+
+
+def test_an_error_in_a_comprehension_is_the_comprehensions() -> None:
+    line = "return items.iter().map(|x| total).collect::<Vec<_>>();"
+    inside, outside = line.index("total"), line.index("items")
+    message = "cannot find value `total` in this scope"
+    assert labels.of_compile_error(("E0425",), message, line, inside).category == "ComprehensionBugs"
+    assert labels.of_compile_error(("E0425",), message, line, outside).category == "ASTTransform"
+    assert labels.of_compile_error(("E0308",), "mismatched types", line, inside).category == "TypeErrors"
+
+
+def test_flow_finds_the_edge_that_a_translation_lost_or_added() -> None:
+    python = "def f(a: int, b: int) -> int:\n    c = a + b\n    for d in [a]:\n        c += d\n    return c\n"
+    same = "pub fn f(a: i32, b: i32) -> i32 { let mut c = a + b; for d in vec![a] { c += d; } return c; }"
+    lost = same.replace("a + b", "a")
+    assert oracle_shape.flow(python, same) == oracle_shape.Compared(1.0, ())
+    assert oracle_shape.flow(python, lost).differing == ("f: b → c only in Python",)
+    assert oracle_shape.flow(python, same.replace("return c", "return d")).differing == ("f: c → result only in Python", "f: d → result only in Rust")
+    comprehension = "def f(a: list[int]) -> list[int]:\n    return [b * 2 for b in a if b]\n"
+    assert oracle_shape.flow(comprehension, "pub fn f(a: &Vec<i32>) -> Vec<i32> { return a.iter().map(|b| b * 2).collect(); }").share == 1.0
