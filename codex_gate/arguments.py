@@ -21,7 +21,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     whole = argparse.ArgumentParser(
         prog="codex-gate",
         description="How likely is this change to need a fix, and where to look first.",
-        epilog="exit codes: 0 done, 1 gate tripped, 2 wrong use or input, 3 internal error",
+        epilog="exit codes: 0 done, 1 gate tripped or drift, 2 wrong use or input, 3 internal error, 5 done in part",
     )
     whole.add_argument("--version", action="version", version=f"codex-gate {__version__}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
