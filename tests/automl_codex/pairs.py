@@ -9,12 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from automl_codex import inputs, stages
+from automl_codex import inputs, rust, stages
 from automl_codex.sandbox import Job, Sandbox
 from automl_codex.types import CORRECT, Variant
+from codex_gate.errors import UsageError
 
-os.environ.setdefault("RUSTUP_HOME", str(Path.home() / ".rustup"))  # the tests run with a home of their own, where rustup finds no toolchain
-needs_rustc = pytest.mark.skipif(shutil.which("rustc") is None, reason="rustc is not on PATH")
+if (found := shutil.which("rustc")) and (toolchains := Path(found).absolute().parents[2] / ".rustup").is_dir():
+    os.environ.setdefault("RUSTUP_HOME", str(toolchains))  # the tests run with a home of their own, where rustup finds no toolchain
+
+
+def _works() -> bool:
+    try:
+        return bool(rust.compiler())
+    except UsageError:
+        return False
+
+
+needs_rustc = pytest.mark.skipif(not _works(), reason="there is no rustc on PATH that tells its version")
 
 # name: source, parameters, inputs
 PROGRAMS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {

@@ -46,7 +46,7 @@ def test_shipped_directory_agrees_with_its_manifest() -> None:
     for name, listed in manifest["files"].items():
         data = (MODELS / name).read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (listed["size"], listed["sha256"]), name
-    assert sum(f.stat().st_size for f in MODELS.iterdir()) < 10_000_000
+    assert sum(f.stat().st_size for f in MODELS.iterdir()) <= 25_000_000  # plain git blobs
     assert not set(manifest["feature_names"]) & (MESSAGE_NAMES | {"hour_of_day", "day_of_week"})
     assert not [f.name for f in MODELS.iterdir() if f.suffix in (".pkl", ".pickle", ".joblib")]
 
