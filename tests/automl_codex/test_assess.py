@@ -87,7 +87,10 @@ def test_unseen_leaves_out_what_the_model_learned_from(folder: Path, model: Mode
     assert seen is not None
     report = judged(model, data, unseen=True)
     assert (report.n, report.seen_in_training) == (int((~seen).sum()), 0)
-    assert "None of them is among those that the model learned from" in report.origin.data
+    assert "None of them is among those that the model learned from, but other commits of 4 of these projects are" in report.origin.data
+    stranger = fresh(40)
+    stranger = replace(stranger, project=np.full(len(stranger), "elsewhere"))
+    assert judged(model, stranger).origin.data.endswith("None of them is among those that the model learned from.")
     with pytest.raises(UsageError, match="the model learned from all"):
         judged(model, data.where(seen), unseen=True)
 

@@ -85,7 +85,9 @@ def assess(model: Model, data: Dataset, where: str, threshold: float, seed: int,
         project=data.project,
         threshold=threshold,
         base_rate=model.base_rate,
-        origin=reports.Origin(model.version, _data(data, where, seen), PROTOCOL + _ablation_words(evaluation), today.isoformat()),
+        origin=reports.Origin(
+            model.version, _data(data, where, seen, learned_projects(model.directory)), PROTOCOL + _ablation_words(evaluation), today.isoformat()
+        ),
         rng=np.random.default_rng(seed),
         score=raw,
         lines=_lines(data),
@@ -175,13 +177,24 @@ def _unseen(data: Dataset, seen: np.ndarray | None, where: str, directory: Path)
     return data.where(~seen), seen[~seen]
 
 
-def _data(data: Dataset, where: str, seen: np.ndarray | None) -> str:
+def learned_projects(directory: Path) -> set[str]:
+    """Names of the projects that the model learned from, empty where its directory does not say."""
+    try:
+        found = json.loads((directory / "training-sources.json").read_bytes())["projects"]
+        return {entry["project"] for entry in found if entry["role"] == "train"}
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()
+
+
+def _data(data: Dataset, where: str, seen: np.ndarray | None, learned: set[str]) -> str:
     n_projects = len(set(data.project.tolist()))
     head = f"{len(data):,} commits of {n_projects} project{'s' if n_projects != 1 else ''} from the tables in {where}."
     if seen is None:
         return f"{head} What the model learned from is not recorded, so these commits may be among it."
     if not seen.any():
-        return f"{head} None of them is among those that the model learned from."
+        others = sorted(learned & set(data.project.tolist()))
+        rest = f", but other commits of {len(others)} of these projects are, so they are not new to it" if others else ""
+        return f"{head} None of them is among those that the model learned from{rest}."
     n_touched = len(set(data.project[seen].tolist()))
     touched = "all of the projects" if n_touched == n_projects else f"{n_touched} of the projects"
     return (
