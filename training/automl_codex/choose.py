@@ -124,4 +124,4 @@ def choose(rows: Dataset, corpus: evaluate.Corpus, recipe: train.Recipe, config:
         "params": dict(found.params),
         "taken": "best trial" if better else "untuned recipe",
     }
-    return Chosen(recipe_of(found.params, recipe, say) if better else recipe, facts, found.table())
+    return Chosen(recipe_of(found.params, recipe, lambda text: say(f"tuning: {text}")) if better else recipe, facts, found.table())
