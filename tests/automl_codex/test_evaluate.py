@@ -112,7 +112,7 @@ def test_leaked_label_would_show(rows) -> None:
     x[:, FEATURE_NAMES.index("la")] = rows.y
     leaking = replace(rows, X=x)
     scores = evaluate.out_of_project(leaking, corpus(), evaluate.TIME_SAFE, evaluate.logistic_entrant("lapredict", ("la",)))
-    assert evaluate._mean_auc(leaking, evaluate.TIME_SAFE, scores) == 1.0
+    assert evaluate.mean_auc(leaking, evaluate.TIME_SAFE, scores) == 1.0
 
 
 def test_table_of_an_unknown_project_is_refused() -> None:
@@ -185,7 +185,7 @@ def test_command_leaves_the_old_model_when_a_gate_is_missed(tmp_path, monkeypatc
     output.mkdir()
     (output / "keep.txt").write_text("old")
     monkeypatch.setattr(evaluate, "MIN_GAIN", 0.9)
-    monkeypatch.setattr(train.Recipe, "__init__", _with_few_trees(train.Recipe.__init__))
+    monkeypatch.setattr(train.Recipe, "__init__", with_few_trees(train.Recipe.__init__))
     arguments = ["train", "--input", str(tmp_path / "data"), "--corpus", str(tmp_path / "corpus.yaml"), "--output", str(output)]
     arguments += ["--andon-log", str(tmp_path / "andon.jsonl")]
     assert cli.main([*arguments, "--eval-report", str(report)]) == 4
@@ -223,7 +223,7 @@ def test_figures_name_the_machine_but_not_its_host() -> None:
     assert set(found) == {"processor", "cores", "python", "system"}
 
 
-def _with_few_trees(init):
+def with_few_trees(init):
     def small(self, *args, **kwargs) -> None:
         init(self, *args, **({"n_trees": 8, "leaf_size": 10} | kwargs))
 
@@ -232,10 +232,10 @@ def _with_few_trees(init):
 
 def write_tables(folder) -> None:
     data = dataset()
-    for project in PROJECTS:
+    for k, project in enumerate(PROJECTS):
         part = data.where(data.project == project)
         found = [
-            tables.LabelledRow(f"{i:040x}", int(t), bool(y), None if np.isnan(f) else int(f), dict(zip(FEATURE_NAMES, x.tolist(), strict=True)))
+            tables.LabelledRow(f"{10_000 * k + i:040x}", int(t), bool(y), None if np.isnan(f) else int(f), dict(zip(FEATURE_NAMES, x.tolist(), strict=True)))
             for i, (x, y, t, f) in enumerate(zip(part.X, part.y, part.time, part.fix_time, strict=True))
         ]
         tables.write(folder / "data" / f"{project}.parquet", project, found)

@@ -18,6 +18,7 @@ from codex_gate.errors import GateError, UsageError
 
 if TYPE_CHECKING:
     from automl_codex.stages import Maker, Stage, Work
+    from automl_codex.tune import AutoMLConfig
     from codex_gate.andon import Andon
 
 
@@ -112,19 +113,59 @@ def _parser() -> argparse.ArgumentParser:
     judge.set_defaults(run=_szz_eval)
     train = commands.add_parser("train", help="train, evaluate and ship the risk model")
     train.add_argument("--input", type=Path, required=True, help="folder with mined tables")
-    train.add_argument("--corpus", type=Path, required=True, help="corpus file: repository, end of labels and role of each project")
+    train.add_argument(
+        "--corpus",
+        type=Path,
+        help="corpus file: repository, end of labels and role of each project (default: each table is a repository to train on, to its newest row)",
+    )
     train.add_argument("--output", type=Path, required=True, help="model directory, replaced only when the gates are met")
     train.add_argument("--eval-report", type=Path, help="write the evaluation here, also when a gate is missed (default: only into the model directory)")
     train.add_argument(
         "--accept-missed", action="append", default=[], choices=("auc_over_lapredict", "pooled_ece"), help="ship although this gate is missed; the card says so"
     )
     train.add_argument("--seed", type=int, default=42)
+    train.add_argument("--strategy", choices=("tpe", "smac", "random", "grid"), help="search for the forest's recipe first (default: no search)")
+    train.add_argument("--n-trials", type=int, metavar="N", help="with --strategy: trials of the search (default: 50)")
+    train.add_argument(
+        "--time-budget",
+        type=float,
+        metavar="MINUTES",
+        help="with --strategy: no trial starts later (default: 60); evaluating and fitting what was found come on top",
+    )
+    train.add_argument("--patience", type=int, metavar="N", help="with --strategy: end after so many trials without a better one (default: 5)")
+    train.add_argument("--parallel", type=int, metavar="N", help="with --strategy: trials at once (default: 2); another number tries other points")
+    train.add_argument(
+        "--trials",
+        type=Path,
+        metavar="FILE",
+        help="with --strategy: log of trials, from which a run that was cut off goes on (default: one for each search below reports/tuning)",
+    )
     _gate_options(train)
     train.set_defaults(run=_train)
-    evaluate = commands.add_parser("evaluate", help="recompute a model's evaluation from its recipe and the tables")
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="judge a model on labelled commits, or compute the evaluation that it came with again",
+        epilog="exit codes: 0 done, 1 a gate missed or figures that differ, 2 wrong use or input",
+    )
     evaluate.add_argument("--model", type=Path, required=True, help="model directory")
-    evaluate.add_argument("--input", type=Path, required=True, help="folder with mined tables")
-    evaluate.add_argument("--output", type=Path, help="write the evaluation here instead of standard output")
+    evaluate.add_argument("--input", type=Path, default=Path("training/data"), help="folder with mined tables (default: %(default)s)")
+    evaluate.add_argument("--report", type=Path, metavar="FILE", help="judge the model as it is on the tables, and write the report there as JSON")
+    evaluate.add_argument("--html", type=Path, metavar="FILE", help="the same report as one page with plots")
+    evaluate.add_argument(
+        "--corpus", type=Path, metavar="FILE", help="for the report: leave out rows after the end of labels that this corpus file gives their project"
+    )
+    evaluate.add_argument(
+        "--labels", type=Path, metavar="FILE", help="for the report: labels of a CSV (sha, buggy, optionally fix_time) in place of the tables' own"
+    )
+    evaluate.add_argument("--unseen", action="store_true", help="for the report: leave out the commits that the model learned from")
+    evaluate.add_argument("--threshold", type=float, metavar="RISK", help="for the report: a risk above it counts as a flag (default: .5)")
+    evaluate.add_argument("--seed", type=int, metavar="N", help="for the report: of its shuffles and its bootstrap (default: 42)")
+    evaluate.add_argument(
+        "--check", action="store_true", help="compute the time-safe table that came with the model again and name what differs; trains forests for it"
+    )
+    evaluate.add_argument(
+        "--output", type=Path, help="without --report, --html, --check: compute the whole evaluation again and write it here (default: print)"
+    )
     evaluate.set_defaults(run=_evaluate)
     monitor = commands.add_parser(
         "monitor", help="stage 6: whether new commits are still like a baseline", epilog="exit codes: 0 no drift, 1 drift, 2 wrong use or input"
@@ -299,10 +340,18 @@ def _train(options: argparse.Namespace) -> int:
     from codex_gate.errors import HaltedError
 
     asked = gates.find(Path(), options.gates)
-    corpus = evaluate.Corpus.of(mine.read_corpus(options.corpus))
-    recipe = train.Recipe(seed=options.seed)
+    search = _search_of(options)
+    data = tables.read(options.input)
+    corpus = evaluate.Corpus.of(mine.read_corpus(options.corpus)) if options.corpus else evaluate.Corpus.of_tables(data)
+    recipe, tuning = train.Recipe(seed=options.seed), None
     with _watched(options) as andon:
-        release_ = release.make(tables.read(options.input), corpus, recipe, datetime.now(UTC).date(), options.accept_missed, _say)
+        if search:
+            from automl_codex import choose
+
+            rows, _ = release.split(data, corpus)
+            chosen = choose.choose(rows, corpus, recipe, search, options.trials, _say, 2 if options.parallel is None else options.parallel)
+            recipe, tuning = chosen.recipe, chosen.facts | {"table": chosen.trials}
+        release_ = release.make(data, corpus, recipe, datetime.now(UTC).date(), options.accept_missed, _say, tuning)
         if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
             release.write_report(release_.report, options.eval_report)
         try:
@@ -314,7 +363,74 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _search_of(options: argparse.Namespace) -> AutoMLConfig | None:
+    """The search that was asked for, None for none; nothing but options is looked at, so that a wrong one costs no time."""
+    given = {"n_trials": options.n_trials, "time_budget_minutes": options.time_budget, "early_stopping_patience": options.patience}
+    given = {name: value for name, value in given.items() if value is not None}
+    if not options.strategy:
+        if given or options.parallel is not None or options.trials:
+            raise UsageError("--n-trials, --time-budget, --patience, --parallel and --trials are of a search; name one with --strategy tpe|smac|random|grid")
+        return None
+    if options.parallel is not None and options.parallel < 1:
+        raise UsageError(f"--parallel must be >= 1, got {options.parallel}")
+    from automl_codex import tune
+
+    return tune.AutoMLConfig(options.strategy, **given)
+
+
 def _evaluate(options: argparse.Namespace) -> int:
+    of_report = {
+        "--corpus": options.corpus,
+        "--labels": options.labels,
+        "--unseen": options.unseen or None,
+        "--threshold": options.threshold,
+        "--seed": options.seed,
+    }
+    judged = bool(options.report or options.html)
+    if judged + options.check + bool(options.output) > 1:
+        raise UsageError("--report and --html judge a model, --check and --output compute its own evaluation again; take one of the three at a time")
+    alone = [name for name, value in of_report.items() if value is not None]
+    if alone and not judged:
+        raise UsageError(f"{', '.join(alone)} shape{'s' if len(alone) == 1 else ''} the report of a model; say where it goes with --report FILE or --html FILE")
+    return _judge(options) if judged else _check(options) if options.check else _reevaluate(options)
+
+
+def _judge(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from automl_codex import assess, evaluate, mine, report_html, tables
+    from codex_gate.model import Model
+
+    threshold = 0.5 if options.threshold is None else options.threshold
+    seed = 42 if options.seed is None else options.seed
+    model, data = Model.load(options.model), tables.read(options.input)
+    if options.corpus:
+        data = evaluate.Corpus.of(mine.read_corpus(options.corpus)).within(data)
+    if options.labels:
+        data = assess.relabelled(data, mine.read_labels(options.labels))
+    found = assess.assess(model, data, str(options.input), threshold, seed, datetime.now(UTC).date(), _say, options.unseen)
+    for path, text in ((options.report, found.to_json), (options.html, lambda: report_html.render(found))):
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text(), "utf-8")
+    print(assess.summary(found), end="")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from automl_codex import release, tables
+
+    found = release.check(options.model, tables.read(options.input), _say)
+    for line in found.differences:
+        print(line)
+    verdict = f"{len(found.differences)} of them differ" if found.differences else "all as recorded"
+    print(
+        f"{found.figures} figures of the time-safe table computed again, {verdict}; largest difference {found.largest:.6f}, tolerated {release.CHECK_TOLERANCE}"
+    )
+    return 1 if found.differences else 0
+
+
+def _reevaluate(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
     from automl_codex import release, tables

@@ -56,8 +56,25 @@ class Corpus:
             tuple(entries),
         )
 
+    @classmethod
+    def of_tables(cls, data: Dataset) -> Corpus:
+        """Without a corpus file: every project is a repository of its own, to be trained on up to its newest row."""
+        newest = {project: data.time[data.project == project].max() for project in np.unique(data.project).tolist()}
+        days = {project: datetime.fromtimestamp(int(seconds), UTC).date() for project, seconds in newest.items()}
+        return cls.of([{"project": p, "repository": p, "until": day.isoformat(), "role": "train"} for p, day in days.items()])
+
     def split(self, data: Dataset) -> tuple[Dataset, Dataset]:
         """Training rows and holdout rows; only commits up to the project's `until`.
+
+        Raises:
+            UsageError: a table of a project that the corpus does not name.
+        """
+        data = self.within(data)
+        is_train = np.array([self.role[p] == "train" for p in data.project])
+        return data.where(is_train), data.where(~is_train)
+
+    def within(self, data: Dataset) -> Dataset:
+        """The rows up to the end of their project's labels.
 
         Raises:
             UsageError: a table of a project that the corpus does not name.
@@ -65,9 +82,7 @@ class Corpus:
         strange = sorted(set(data.project.tolist()) - set(self.role))
         if strange:
             raise UsageError(f"the tables hold {', '.join(strange)}, which the corpus file does not name; add them there or remove the tables")
-        data = data.where(data.time <= self.ends(data))
-        is_train = np.array([self.role[p] == "train" for p in data.project])
-        return data.where(is_train), data.where(~is_train)
+        return data.where(data.time <= self.ends(data))
 
     def ends(self, data: Dataset) -> np.ndarray:
         """End of labels of each row's project, Unix seconds (n,)."""
@@ -288,13 +303,14 @@ def ablation(data: Dataset, corpus: Corpus, recipe: train.Recipe, progress: Prog
     found = []
     for name, variant in sets.items():
         scores = out_of_project(data, corpus, SELECTION, forest_entrant(name, variant))
-        found.append({"measures": name, "n_features": len(variant.names), "mean_auc": _mean_auc(data, SELECTION, scores)})
+        found.append({"measures": name, "n_features": len(variant.names), "mean_auc": mean_auc(data, SELECTION, scores)})
         progress(f"ablation: {name}: {found[-1]['mean_auc']:.4f}")
-    la = _mean_auc(data, SELECTION, train.encode(data, ("la",))[:, 0])
+    la = mean_auc(data, SELECTION, train.encode(data, ("la",))[:, 0])
     return [{"measures": "la alone (LApredict)", "n_features": 1, "mean_auc": la}, *found]
 
 
-def _mean_auc(data: Dataset, scenario: Scenario, scores: np.ndarray) -> float:
+def mean_auc(data: Dataset, scenario: Scenario, scores: np.ndarray) -> float:
+    """Mean AUC over the projects that `judged` finds, of raw scores (n,)."""
     masks = judged(data, scenario)
     return float(np.mean([metrics.auc(data.y[m], scores[m]) for m in masks]))
 
@@ -319,7 +335,7 @@ def without_history(data: Dataset, corpus: Corpus, recipe: train.Recipe) -> dict
     p = calibrated_elsewhere(data, corpus, TIME_SAFE, scores)
     tested, enough = data.time >= TIME_SAFE.test_from, judged(data, TIME_SAFE)
     return {
-        "mean_auc": _mean_auc(data, TIME_SAFE, scores),
+        "mean_auc": mean_auc(data, TIME_SAFE, scores),
         "mean_ece": float(np.mean([metrics.ece(data.y[m], p[m]) for m in enough])),
         "pooled_ece": metrics.ece(data.y[tested], p[tested]),
     }

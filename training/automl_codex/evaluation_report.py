@@ -168,6 +168,7 @@ class EvaluationReport:
     ablation: tuple[Ablation, ...] = ()
     speed: Speed | None = None
     cpu_seconds: Mapping[str, float] = field(default_factory=dict)
+    seen_in_training: int | None = None  # commits that the model learned from; None: not known
 
     def to_object(self) -> dict[str, Any]:
         """The report as plain values; the specification's names, numbers rounded to six digits, unknown as None."""
@@ -211,6 +212,7 @@ def from_predictions(
     ablation: Sequence[Ablation] = (),
     speed: Speed | None = None,
     cpu_seconds: Mapping[str, float] | None = None,
+    seen_in_training: int | None = None,
     draws: int = 1000,
 ) -> EvaluationReport:
     """The report on predictions for n commits.
@@ -225,6 +227,7 @@ def from_predictions(
         score: (n,) ≥ 0, what ranks, where calibration has tied some of p; p itself when None.
         lines: (n,) changed lines, for the effort-aware figures.
         baselines: scores (n,) by name, to stand beside the model in ROC, precision–recall and per project.
+        seen_in_training: how many of the commits the model learned from, None where that is not known.
     Raises:
         UsageError: no commits, arrays of different lengths, labels other than 0 and 1, p or threshold outside [0, 1].
     Source: specification §7.3.
@@ -269,6 +272,7 @@ def from_predictions(
         ablation=tuple(ablation),
         speed=speed,
         cpu_seconds=dict(cpu_seconds or {}),
+        seen_in_training=seen_in_training,
     )
 
 

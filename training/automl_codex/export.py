@@ -162,7 +162,7 @@ def training_sources(entries: Sequence[Mapping[str, Any]], used: Mapping[str, Ma
     """Where the rows came from, as JSON: the corpus entries with the counts and periods that were really used."""
     found = []
     for entry in entries:
-        kept = {key: entry[key] for key in ("project", "repository", "clone", "head", "role")}
+        kept = {key: entry[key] for key in ("project", "repository", "clone", "head", "role") if key in entry}
         found.append({**kept, "labels": entry.get("labels", "szz"), "labels_until": str(entry["until"]), **used.get(entry["project"], {})})
     return (
         json.dumps(
@@ -187,7 +187,7 @@ def card(report: Mapping[str, Any]) -> str:
         "",
         "## What it is",
         "",
-        "A random forest (200 trees, depth 15) that gives the calibrated probability that a commit will need a fix later. "
+        f"A random forest ({report['recipe']['n_trees']} trees, depth {report['recipe']['max_depth']}) that gives the calibrated probability that a commit will need a fix later. "
         f"It reads {len(report['recipe']['names'])} measures of the diff, of the added and deleted program text and of the touched files' past: the wording of a message, the hour and the day cannot move the risk. "
         "Intended for pointing reviewers at changes worth a second look. Not for judging people, and not as proof that a change is right or wrong.",
         "",
@@ -237,6 +237,7 @@ def card(report: Mapping[str, Any]) -> str:
         "",
         "Gates whose name begins with spec are the specification's absolute thresholds: reported, never blocking.",
         "",
+        *_tuning(report.get("tuning")),
         "## Which measures pay",
         "",
         f"Mean AUC over projects, {report['ablation']['window']}, {report['ablation']['trees']} trees; {report['ablation']['tried']} settings in this table. {report['protocol']['selection']}.",
@@ -255,7 +256,7 @@ def card(report: Mapping[str, Any]) -> str:
         "## Licence and reproduction",
         "",
         "MIT, as the package. No source text or message of others is part of the files. "
-        f"`automl-codex train --input training/data --corpus training/corpus.yaml --output models --seed {report['seed']}{_accepted(report)}` makes these files again "
+        f"`automl-codex train --input training/data --corpus training/corpus.yaml --output models --seed {report['seed']}{_search(report.get('tuning'))}{_accepted(report)}` makes these files again "
         f"(data sha256 `{report['data']['sha256'][:16]}…`, {report['date']}, {report['machine']['processor']}, {report['machine']['cores']} cores, Python {report['machine']['python']}).",
     ]
     return "\n".join(parts) + "\n"
@@ -267,6 +268,25 @@ def _span(pair: Sequence[float]) -> str:
 
 def _accepted(report: Mapping[str, Any]) -> str:
     return "".join(f" --accept-missed {gate['gate']}" for gate in report["gates"] if gate.get("accepted"))
+
+
+def _search(found: Mapping[str, Any] | None) -> str:
+    return f" --strategy {found['strategy']} --n-trials {found['trials']}" if found else ""
+
+
+def _tuning(found: Mapping[str, Any] | None) -> list[str]:
+    """What was searched, on which window, and what it was worth there; nothing where nothing was searched."""
+    if not found:
+        return []
+    params = ", ".join(f"{key} {value}" for key, value in found["params"].items())
+    return [
+        "## How the recipe was chosen",
+        "",
+        f"{found['trials']} trials by {found['strategy']} (seed {found['seed']}, {found['failed']} failed; {found['stopped']}), each scored by the mean AUC over projects, {found['window']}, "
+        f"with {found['trees']} trees. The best, trial {found['best_trial']} ({params}), has {found['best_auc']:.4f}, the recipe without a search {found['untuned_auc']:.4f}: the {found['taken']} was taken. "
+        "A best of many is a little too good on the window that it was chosen on; no trial saw a commit of the time-safe window.",
+        "",
+    ]
 
 
 def _met(gate: Mapping[str, Any]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from time import process_time
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from codex_gate.errors import UsageError
 from codex_gate.model import MANIFEST, Model, default_directory, read_manifest
 
 SOURCES = "training-sources.json"
+CHECK_TOLERANCE: Final = 0.0005  # half of the last digit that the card prints; another processor or library may differ in the last bits
 
 
 @dataclass(frozen=True)
@@ -31,27 +33,50 @@ class Release:
         return str(json.loads(self.files[MANIFEST])["version"])
 
 
-def make(data: Dataset, corpus: evaluate.Corpus, recipe: train.Recipe, today: date, accepted: Sequence[str], progress: evaluate.Progress) -> Release:
-    """Evaluate the recipe, fit it on everything that may be trained on, and build the files.
+def split(data: Dataset, corpus: evaluate.Corpus) -> tuple[Dataset, Dataset]:
+    """Training rows and holdout rows.
 
     Raises:
-        UsageError: no training project with enough rows, or a table that the corpus does not name.
-        InternalError: the exported forms disagree.
+        UsageError: fewer than three training repositories, or a table that the corpus does not name.
     """
     rows, holdout = corpus.split(data)
     if len(set(corpus.groups(rows).tolist())) < 3:
         raise UsageError("the tables hold fewer than three training repositories; leave-one-project-out needs three, mine more")
+    return rows, holdout
+
+
+def make(
+    data: Dataset,
+    corpus: evaluate.Corpus,
+    recipe: train.Recipe,
+    today: date,
+    accepted: Sequence[str],
+    progress: evaluate.Progress,
+    tuning: Mapping[str, Any] | None = None,
+) -> Release:
+    """Evaluate the recipe, fit it on everything that may be trained on, and build the files.
+
+    Args:
+        tuning: how the recipe was found (`choose.Chosen.facts`), for manifest, evaluation and card; None where nothing was searched.
+    Raises:
+        UsageError: no training project with enough rows, or a table that the corpus does not name.
+        InternalError: the exported forms disagree.
+    """
+    started = process_time()
+    rows, holdout = split(data, corpus)
     report, knots = evaluate.report(rows, holdout, corpus, recipe, today, accepted, progress)
     labels, usable = evaluate.known(rows, corpus, evaluate.ALL_TIMES)
     used, y = rows.where(usable), labels[usable]
+    evaluated = process_time()
     forest = train.fit(used, y, recipe)
+    report["cpu_seconds"] = {"evaluation": round(evaluated - started, 1), "training": round(process_time() - evaluated, 1)}
     report["external"] = evaluate.external(
         holdout, _finals(used, y, recipe, forest), lambda d: train.apply(knots, train.score(forest, train.encode(d, recipe.names))), recipe.seed
     )
     period = [_day(used.time.min()), _day(used.time.max())]
     base_rate = float(np.average(y, weights=evaluate.evenly(corpus.groups(used))))
     report["final"] = {"rows": len(used), "share_buggy": float(y.mean()), "base_rate": base_rate, "period": period}
-    facts = {
+    facts: dict[str, Any] = {
         "base_rate": base_rate,
         "training_rows": len(used),
         "training_period": period,
@@ -59,6 +84,9 @@ def make(data: Dataset, corpus: evaluate.Corpus, recipe: train.Recipe, today: da
         "data_sha256": report["data"]["sha256"],
         "trained": today.isoformat(),
     }
+    if tuning:
+        report["tuning"] = dict(tuning)
+        facts["tuning"] = {key: value for key, value in tuning.items() if key != "table"}
     texts = {
         "evaluation.json": as_json(report),
         "MODEL_CARD.md": export.card(json.loads(as_json(report))),
@@ -79,11 +107,8 @@ def reevaluate(directory: Path, data: Dataset, today: date, progress: evaluate.P
 
     The external holdout is scored by the directory's own forest.
     """
-    manifest = read_manifest(directory)
-    sources = json.loads((directory / SOURCES).read_bytes())["projects"]
-    corpus = evaluate.Corpus.of([{**entry, "until": entry["labels_until"]} for entry in sources])
+    manifest, earlier, corpus = _recorded(directory)
     recipe = train.Recipe.from_json(manifest["recipe"])
-    earlier = json.loads((directory / "evaluation.json").read_bytes())
     accepted = [gate["gate"] for gate in earlier["gates"] if gate.get("accepted")]
     rows, holdout = corpus.split(data)
     report, _ = evaluate.report(rows, holdout, corpus, recipe, today, accepted, progress)
@@ -96,6 +121,68 @@ def reevaluate(directory: Path, data: Dataset, today: date, progress: evaluate.P
     report["model"] = model.version
     report["same_data"] = report["data"]["sha256"] == manifest["data_sha256"]
     return report
+
+
+class Check(NamedTuple):
+    """Figures that were computed again, the largest difference to the recorded ones, and those that differ in words."""
+
+    figures: int
+    largest: float
+    differences: list[str]
+
+
+def check(directory: Path, data: Dataset, progress: evaluate.Progress) -> Check:
+    """Compute the time-safe table of a model directory again from its recipe and sources, and hold it against its evaluation.json.
+
+    Raises:
+        UsageError: the directory has no evaluation, sources or recipe, or a table is of a project that the sources do not name.
+    """
+    manifest, earlier, corpus = _recorded(directory)
+    recipe = train.Recipe.from_json(manifest["recipe"])
+    rows, _ = split(data, corpus)
+    found = evaluate.data_hash(rows)
+    wrong = (
+        [] if found == earlier["data"]["sha256"] else [f"data.sha256: recorded {earlier['data']['sha256'][:12]}…, found {found[:12]}…: these are other rows"]
+    )
+    table, _ = evaluate.compare(rows, corpus, evaluate.TIME_SAFE, evaluate.entrants(recipe), recipe.seed, progress)
+    recorded, again = dict(_leaves(earlier["time_safe"], "time_safe")), dict(_leaves(_rounded(table), "time_safe"))
+    largest = 0.0
+    for name in dict.fromkeys([*recorded, *again]):
+        old, new = recorded.get(name), again.get(name)
+        if isinstance(old, int | float) and isinstance(new, int | float):
+            largest = max(largest, abs(old - new))
+            if abs(old - new) <= CHECK_TOLERANCE:
+                continue
+        elif old == new:
+            continue
+        wrong.append(f"{name}: recorded {old}, found {new}")
+    return Check(len(again), largest, wrong)
+
+
+def _recorded(directory: Path) -> tuple[dict[str, Any], dict[str, Any], evaluate.Corpus]:
+    """Manifest, evaluation and sources of a model directory."""
+    manifest = read_manifest(directory)
+    missing = [name for name in (SOURCES, "evaluation.json") if not (directory / name).is_file()]
+    if missing or "recipe" not in manifest:
+        raise UsageError(
+            f"{directory} has no {', '.join(missing) or 'recipe in its manifest'}; only a model that automl-codex train wrote can be evaluated again"
+        )
+    sources = json.loads((directory / SOURCES).read_bytes())["projects"]
+    corpus = evaluate.Corpus.of([{**entry, "until": entry["labels_until"]} for entry in sources])
+    return manifest, json.loads((directory / "evaluation.json").read_bytes()), corpus
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every figure of a table with where it stands; a row of a list goes by its project, where it has one."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}")
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            name = inner.get("project", i) if isinstance(inner, Mapping) else i
+            yield from _leaves(inner, f"{path}[{name}]")
+    else:
+        yield path, value
 
 
 def probe_rows(data: Dataset, recipe: train.Recipe, most: int = 1500) -> np.ndarray:

@@ -12,13 +12,14 @@ from codex_gate.page import Html
 
 MAX_IMPORTANCES: Final = 20  # bars that are drawn; the JSON holds all (chosen)
 BASELINE_ROLES: Final = ("base", "c", "d", "b")
+_STYLE: Final = ".tiles{grid-template-columns:repeat(4,1fr)}@media(max-width:40rem){.tiles{grid-template-columns:repeat(2,1fr)}}"  # eight tiles, no orphan
 _NAMES: Final = {"model": "this model", CLEAN: "clean", BUGGY: "needs a fix", "smallest_first": "smallest commits first"}
 
 
 def render(report: EvaluationReport) -> str:
     """The whole page."""
     body = [
-        page.paragraph(report.origin.data),
+        page.paragraph(report.origin.data, "note" if report.seen_in_training else ""),
         page.paragraph(report.origin.protocol, "dim"),
         _tiles(report),
         page.heading("How well it ranks"),
@@ -37,7 +38,7 @@ def render(report: EvaluationReport) -> str:
         *_cost(report),
     ]
     foot = f"Model {report.origin.model}, evaluated {report.origin.date}. Intervals are 95 %. Made by automl-codex; this page holds everything it shows and asks the network for nothing."
-    return page.document("Evaluation of the risk model", body, foot)
+    return page.document("Evaluation of the risk model", body, foot, _STYLE)
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -190,8 +191,13 @@ def _worth(report: EvaluationReport) -> list[Html]:
         svg = plots.bars("Importance of the measures", [(i.feature, i.value, f"{i.value:.3g}") for i in shown])
         parts.append(page.plots([page.figure("Importance", svg, caption)]))
     if report.ablation:
-        rows = [(a.left_out, number(a.auc_roc), f"{a.difference:+.4f}".replace("-", "−"), between(a.low, a.high, 4)) for a in report.ablation]
-        parts.append(page.table(("left out", "mean AUC", "difference", "interval"), rows, "The model trained without a family of measures."))
+        measured = any(math.isfinite(a.low) for a in report.ablation)
+        rows = [
+            (a.left_out, number(a.auc_roc), f"{a.difference:+.4f}".replace("-", "−"), *([between(a.low, a.high, 4)] if measured else []))
+            for a in report.ablation
+        ]
+        columns = ("left out", "mean AUC", "difference", *(["interval"] if measured else []))
+        parts.append(page.table(columns, rows, "The model trained without a family of measures."))
     return parts
 
 

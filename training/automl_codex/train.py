@@ -48,6 +48,8 @@ class Recipe:
     n_trees: int = 200
     max_depth: int = 15
     leaf_size: int = 100
+    max_features: str = "sqrt"
+    bootstrap: bool = True
     mask_share: float = 0.3
     balanced: bool = True
     rooted: bool = True
@@ -128,6 +130,8 @@ def fit(data: Dataset, y: np.ndarray, recipe: Recipe) -> RandomForestClassifier:
         recipe.n_trees,
         max_depth=recipe.max_depth,
         min_samples_leaf=recipe.leaf_size,
+        max_features=recipe.max_features,
+        bootstrap=recipe.bootstrap,
         monotonic_cst=[int(name in RISING) for name in recipe.names] if recipe.monotone else None,
         n_jobs=2,
         random_state=recipe.seed,

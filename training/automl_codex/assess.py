@@ -1,0 +1,240 @@
+"""A model directory judged on labelled commits as it is: the EvaluationReport, nothing trained again.
+
+What the model learned from is counted by its training manifest and said, because figures on such commits flatter it.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from time import process_time
+from typing import Any, Final
+
+import numpy as np
+
+from automl_codex import evaluation_report as reports
+from automl_codex import metrics, train
+from automl_codex.mine import Label
+from automl_codex.tables import Dataset, hash_sha
+from codex_gate.errors import UsageError
+from codex_gate.features import FEATURE_NAMES
+from codex_gate.model import Model
+from codex_gate.types import CommitFeatures
+
+Say = Callable[[str], None]
+SPEED_CALLS: Final = 500
+SHUFFLED_ROWS: Final = 4000  # a measure costs a scoring of all of them: 60 measures take about 15 s (chosen)
+LAPREDICT: Final = "LApredict (lines added)"
+TRAINING_MANIFEST: Final = "training-manifest.txt"
+
+
+def relabelled(data: Dataset, labels: Mapping[str, Label]) -> Dataset:
+    """The rows whose commit has a label from outside, with it in place of the table's.
+
+    Args:
+        labels: by full SHA.
+    Raises:
+        UsageError: not one row has.
+    """
+    by_hash = {hash_sha(sha): label for sha, label in labels.items()}
+    rows = data.where(np.array([name in by_hash for name in data.sha256.tolist()], bool))
+    if not len(rows):
+        raise UsageError(f"none of the {len(labels)} labels is of a commit in the tables; the column sha must hold full SHAs of the commits that were mined")
+    found = [by_hash[name] for name in rows.sha256.tolist()]
+    fixed = np.array([np.nan if label.fix_time is None else float(label.fix_time) for label in found])
+    return replace(rows, y=np.array([label.buggy for label in found], np.int8), fix_time=fixed)
+
+
+def seen_in_training(data: Dataset, directory: Path) -> np.ndarray | None:
+    """Which rows (n,) the model learned from; None where its directory does not say what it learned from."""
+    path = directory / TRAINING_MANIFEST
+    return np.isin(data.sha256, path.read_text("ascii").split()) if path.is_file() else None
+
+
+def assess(model: Model, data: Dataset, where: str, threshold: float, seed: int, today: date, say: Say, unseen: bool = False) -> reports.EvaluationReport:
+    """The report of `model` on the rows of `data`.
+
+    Args:
+        where: what the rows are called in the report.
+        threshold: a risk above it counts as a flag, in [0, 1].
+        seed: of the shuffles and of the bootstrap.
+        unseen: leave out the rows that the model learned from.
+    Raises:
+        UsageError: no rows, or none that the model has not seen; a threshold outside [0, 1].
+    """
+    started = process_time()
+    seen = seen_in_training(data, model.directory)
+    if unseen:
+        data, seen = _unseen(data, seen, where, model.directory)
+    raw = scores(model, data)
+    p = np.array([model.calibration(score) for score in raw.tolist()])
+    scored = process_time()
+    say(f"{len(data)} commits scored")
+    importances = importance(model, data, np.random.default_rng(seed))
+    say(f"{len(importances)} measures shuffled")
+    evaluation = _evaluation(model.directory)
+    rows = [CommitFeatures(dict(zip(FEATURE_NAMES, row.tolist(), strict=True))) for row in data.X[:SPEED_CALLS]]
+    return reports.from_predictions(
+        data.y,
+        p,
+        time=data.time,
+        project=data.project,
+        threshold=threshold,
+        base_rate=model.base_rate,
+        origin=reports.Origin(
+            model.version, _data(data, where, seen, learned_projects(model.directory)), PROTOCOL + _ablation_words(evaluation), today.isoformat()
+        ),
+        rng=np.random.default_rng(seed),
+        score=raw,
+        lines=_lines(data),
+        baselines={LAPREDICT: train.encode(data, ("la",))[:, 0]},
+        importances=importances,
+        importance_kind=f"Loss of AUC within projects when a measure is shuffled among the commits of each ({min(len(data), SHUFFLED_ROWS):,} commits, seed {seed}); "
+        "measures that say the same stand in for each other, so each seems worth less than all of them together",
+        ablation=_ablation(evaluation),
+        speed=reports.measure_speed(lambda i: model.risk(rows[i % len(rows)]), SPEED_CALLS),
+        cpu_seconds=_training_seconds(evaluation) | {"scoring": scored - started, "this evaluation": process_time() - started},
+        seen_in_training=None if seen is None else int(seen.sum()),
+    )
+
+
+def summary(report: reports.EvaluationReport) -> str:
+    """What a terminal shows of a report: where the figures come from, and those that count."""
+    ranks, others = report.ranking["model"], {name: r for name, r in report.ranking.items() if name != "model"}
+    rows = [
+        ("mean AUC of projects", _figure(ranks.mean_project_auc, ranks.low, ranks.high)),
+        *((f"  {name}", _figure(r.mean_project_auc, r.low, r.high)) for name, r in others.items()),
+        ("AUC, average precision, pooled", f"{report.auc_roc:.3f}, {report.auc_pr:.3f} ({report.n_buggy / report.n:.3f} by chance)"),
+        (f"flagged above {report.threshold:g}", f"precision {report.precision:.3f}, recall {report.recall:.3f}, F1 {report.f1_score:.3f}"),
+        ("calibration error, Brier score", f"{report.ece:.3f}, {report.brier:.3f}"),
+    ]
+    if report.speed:
+        rows.append(("one change takes", f"{report.speed.avg_latency_ms:.3g} ms"))
+    wide = max(len(name) for name, _ in rows)
+    return "\n".join([*textwrap.wrap(report.origin.data, 80), "", *(f"{name:<{wide}}  {value}" for name, value in rows)]) + "\n"
+
+
+def _figure(value: float, low: float, high: float) -> str:
+    return f"{value:.3f} ({low:.3f} to {high:.3f})" if value == value else "– (no project with enough commits)"
+
+
+PROTOCOL: Final = (
+    "The model as it is, with its own calibration, on the labels of the tables; nothing was trained, tuned or calibrated for this page. "
+    "LApredict ranks by lines added, in the same run. Commits whose defects are not found yet count as clean."
+)
+
+
+def scores(model: Model, data: Dataset) -> np.ndarray:
+    """Raw scores (n,) in [0, 1] by the shipped form of the forest."""
+    return np.array(model.forest.predict_many(train.encode(data, model.feature_names).tolist(), len(data)))
+
+
+def importance(model: Model, data: Dataset, rng: np.random.Generator, most: int = SHUFFLED_ROWS) -> list[tuple[str, float]]:
+    """What AUC within projects loses when a measure is shuffled among the commits of each project, for every measure the model reads.
+
+    On at most `most` rows, drawn without replacement. Source: Breiman 2001, Machine Learning 45(1), §10, with AUC in place of accuracy.
+    """
+    if len(data) > most:
+        data = data.where(np.sort(rng.choice(len(data), most, replace=False)))
+    x = train.encode(data, model.feature_names)
+    full = within_auc(data, np.array(model.forest.predict_many(x.tolist(), len(x))))
+    if full != full:
+        return []  # one class only: nothing can be lost
+    places = [np.flatnonzero(data.project == name) for name in np.unique(data.project)]
+    order = np.arange(len(data))
+    for mine in places:
+        order[mine] = rng.permutation(mine)
+    found = []
+    for i, name in enumerate(model.feature_names):
+        shuffled = x.copy()
+        shuffled[:, i] = x[order, i]
+        found.append((name, full - within_auc(data, np.array(model.forest.predict_many(shuffled.tolist(), len(x))))))
+    return found
+
+
+def within_auc(data: Dataset, score: np.ndarray) -> float:
+    """AUC of each project, weighted by its pairs of a buggy and a clean commit; NaN where no project has both."""
+    total = pairs = 0.0
+    for name in np.unique(data.project):
+        mine = data.project == name
+        n_buggy = int(data.y[mine].sum())
+        weight = n_buggy * (int(mine.sum()) - n_buggy)
+        if weight:
+            total += weight * metrics.auc(data.y[mine], score[mine])
+            pairs += weight
+    return total / pairs if pairs else float("nan")
+
+
+def _unseen(data: Dataset, seen: np.ndarray | None, where: str, directory: Path) -> tuple[Dataset, np.ndarray]:
+    if seen is None:
+        raise UsageError(f"{directory} has no {TRAINING_MANIFEST}, so nobody can tell which commits it learned from; leave --unseen out")
+    if seen.all():
+        raise UsageError(f"the model learned from all {len(data)} commits of {where}; give it others, or leave --unseen out")
+    return data.where(~seen), seen[~seen]
+
+
+def learned_projects(directory: Path) -> set[str]:
+    """Names of the projects that the model learned from, empty where its directory does not say."""
+    try:
+        found = json.loads((directory / "training-sources.json").read_bytes())["projects"]
+        return {entry["project"] for entry in found if entry["role"] == "train"}
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()
+
+
+def _data(data: Dataset, where: str, seen: np.ndarray | None, learned: set[str]) -> str:
+    n_projects = len(set(data.project.tolist()))
+    head = f"{len(data):,} commits of {n_projects} project{'s' if n_projects != 1 else ''} from the tables in {where}."
+    if seen is None:
+        return f"{head} What the model learned from is not recorded, so these commits may be among it."
+    if not seen.any():
+        others = sorted(learned & set(data.project.tolist()))
+        rest = f", but other commits of {len(others)} of these projects are, so they are not new to it" if others else ""
+        return f"{head} None of them is among those that the model learned from{rest}."
+    n_touched = len(set(data.project[seen].tolist()))
+    touched = "all of the projects" if n_touched == n_projects else f"{n_touched} of the projects"
+    return (
+        f"{head} The model learned from {int(seen.sum()):,} of these commits ({100 * seen.mean():.1f} %), in {touched}: "
+        "on them it repeats what it was told, and the figures below are better than on commits that it has not seen."
+    )
+
+
+def _lines(data: Dataset) -> np.ndarray:
+    """Lines to read in a change (n,): added and deleted, unknown as none."""
+    return np.asarray(np.clip(train.encode(data, ("la", "ld")), 0, None).sum(axis=1))
+
+
+def _evaluation(directory: Path) -> dict[str, Any]:
+    """The model's own evaluation.json, empty where there is none that can be read."""
+    try:
+        found = json.loads((directory / "evaluation.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _ablation(evaluation: Mapping[str, Any]) -> list[reports.Ablation]:
+    """Families of measures that the model's own evaluation left out, against the shipped set, on the window where measures were chosen."""
+    rows = {row["measures"]: row["mean_auc"] for row in evaluation.get("ablation", {}).get("rows", [])}
+    full = rows.get("shipped")
+    if full is None:
+        return []
+    mark = "shipped − "
+    return [reports.Ablation(name.removeprefix(mark), value, value - full) for name, value in rows.items() if name.startswith(mark)]
+
+
+def _ablation_words(evaluation: Mapping[str, Any]) -> str:
+    if not _ablation(evaluation):
+        return ""
+    found = evaluation["ablation"]
+    return f" What families of measures are worth was measured when the model was made: mean AUC over projects, {found['window']}, {found['trees']} trees."
+
+
+def _training_seconds(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """Processor seconds that making the model took, as far as its evaluation says."""
+    names = {"evaluation": "evaluating it when it was made", "training": "training"}
+    return {words: float(evaluation["cpu_seconds"][key]) for key, words in names.items() if key in evaluation.get("cpu_seconds", {})}
