@@ -299,6 +299,8 @@ A decoy is a random earlier commit that touched the accused file, not the accuse
 _LIMITS: Final = f"""## How far to trust it
 
 - One reader, no second opinion: there is no figure for agreement. The reader saw the message and at most {LINES} lines of each diff, those nearest to the other commit; not the issue, not the whole file.
+  Each pair was read once and quickly, sheet after sheet; no verdict was changed after the key was opened. Whether a fault was `older` was judged by the accused diff alone, not looked up in the history.
+- The guide asks for the cause. Blame that ends at a commit which carried the fault on (`moved`, `older`) is wrong by it, though a reader of the code might be content with it; the table gives that share apart.
 - A reader who called everything wrong would catch all decoys, one who called everything right none; the share of decoys called right bounds how lenient the reader was.
   A decoy may by chance have caused the fault with the accused commit, so not every decoy called right is a slip.
 - The accused commit is judged, not completeness: causes that SZZ did not name are not in these figures; [labels.md](labels.md) has the recall.
@@ -317,6 +319,7 @@ def _headline(pairs: Mapping[int, Pair], real: Sequence[tuple[Pair, Verdict]], d
         ("**pairs that are right** (unsure counts as wrong)", _share(right, len(real))),
         ("of the pairs that the reader was sure of", _share(right, sure)),
         ("of the pairs whose fix is one", _share(right, fixes)),
+        ("right, `older` or `moved`: blame found the lines, if not the cause", _share(right + sum(v.cls in ("older", "moved") for _, v in real), len(real))),
         ("**decoys caught** (not called right)", _share(caught, len(decoys))),
     ]
     said = f"{day}, seed {seed}: {len(real) + len(decoys)} of {len(pairs)} drawn were judged, {len(real)} pairs and {len(decoys)} decoys. Must {MUST:.0%}, aim {AIM:.0%}: {met}."

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import audit
 from codex_gate.errors import UsageError
-from tests.conftest import Repo
+from tests.conftest import START, Node, Repo
 
 CORPUS = """projects:
   - {{project: made, repository: own/made, clone: own/made, head: {head}, until: {until}{more}}}
@@ -19,20 +19,15 @@ CORPUS = """projects:
 
 def history(repo: Repo, faults: int) -> dict[str, str]:
     """`faults` functions of one file, each brought, then repaired; fix → the commit that brought what it repairs."""
-    lines = ["import os"]
-    repo.write("code.py", "\n".join(lines) + "\n")
-    repo.commit("start")
-    brought = []
+    lines, nodes = ["import os"], [Node({"code.py": "import os\n"}, message="start")]
     for i in range(faults):
         lines += [f"def function_{i}(value):", f"    return value + {i} / divisor_{i}"]
-        repo.write("code.py", "\n".join(lines) + "\n")
-        brought.append(repo.commit(f"add function {i}"))
-    pairs = {}
+        nodes.append(Node({"code.py": "\n".join(lines) + "\n"}, [len(nodes) - 1], time=START + len(nodes), message=f"add function {i}"))
     for i in range(faults):
         lines[2 * i + 2] = f"    return value + {i} / (divisor_{i} or 1)"
-        repo.write("code.py", "\n".join(lines) + "\n")
-        pairs[repo.commit(f"fix: division by zero in function {i}")] = brought[i]
-    return pairs
+        nodes.append(Node({"code.py": "\n".join(lines) + "\n"}, [len(nodes) - 1], time=START + len(nodes), message=f"fix: division by zero in function {i}"))
+    _, *shas = repo.build(nodes)
+    return dict(zip(shas[faults:], shas[:faults], strict=True))
 
 
 def projects(repo: Repo, tmp_path: Path, seed: int, until: str = "2100-01-01", more: str = "") -> dict[str, audit.Project]:
@@ -117,6 +112,7 @@ def test_unsure_counts_as_wrong_and_every_class_has_its_size(judged: Callable[[s
     )
     assert "| **pairs that are right** (unsure counts as wrong) | 75% [41%, 93%] | 6 of 8 |" in lines
     assert "| of the pairs that the reader was sure of | 86% [49%, 97%] | 6 of 7 |" in lines
+    assert "| right, `older` or `moved`: blame found the lines, if not the cause | 88% [53%, 98%] | 7 of 8 |" in lines
     assert "| **decoys caught** (not called right) | 50% [9%, 91%] | 1 of 2 |" in lines
     assert "| `older` | 12% [2%, 47%] | 1 of 8 | 0 |" in lines
     assert "| `unrelated` | 0% [0%, 32%] | 0 of 8 | 1 |" in lines
