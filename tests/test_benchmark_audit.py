@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from automl_codex import mine
 from benchmarks import audit
 from codex_gate.errors import UsageError
 from tests.conftest import START, Node, Repo
@@ -36,7 +37,7 @@ def projects(repo: Repo, tmp_path: Path, seed: int, until: str = "2100-01-01", m
     if not link.exists():
         link.symlink_to(repo.path)
     (tmp_path / "corpus.yaml").write_text(CORPUS.format(head=repo.head(), until=until, more=more))
-    return audit.opened(audit.mine.read_corpus(tmp_path / "corpus.yaml"), tmp_path / "clones", random.Random(seed))
+    return audit.opened(mine.read_corpus(tmp_path / "corpus.yaml"), tmp_path / "clones", random.Random(seed))
 
 
 def test_pairs_are_what_szz_accuses_and_decoys_are_not(repo: Repo, tmp_path: Path) -> None:
