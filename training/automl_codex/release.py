@@ -78,8 +78,13 @@ def reevaluate(directory: Path, data: Dataset, today: date, progress: evaluate.P
     """Recompute a model directory's evaluation from its recipe and sources; gates accepted then are accepted now.
 
     The external holdout is scored by the directory's own forest.
+
+    Raises:
+        UsageError: a model that was retrained on one repository, which has no corpus.
     """
     manifest = read_manifest(directory)
+    if "retrained" in manifest:
+        raise UsageError(f"{directory} was retrained on one repository; automl-codex retrain --repo REPO --output {directory} measures it anew")
     sources = json.loads((directory / SOURCES).read_bytes())["projects"]
     corpus = evaluate.Corpus.of([{**entry, "until": entry["labels_until"]} for entry in sources])
     recipe = train.Recipe.from_json(manifest["recipe"])
