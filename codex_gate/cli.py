@@ -415,7 +415,8 @@ def _init(options: argparse.Namespace) -> int:
     from codex_gate.git import Repository
 
     repo = Repository.discover(options.repository, os.environ)
-    text, code = scaffold.init(repo, options.repository, options.action or scaffold.ACTION, pre_commit=options.pre_commit, dry_run=options.dry_run)
+    action, wanted = options.action or scaffold.ACTION, {"pre_commit": options.pre_commit, "retrain": options.retrain_workflow}
+    text, code = scaffold.init(repo, options.repository, action, **wanted, dry_run=options.dry_run)
     print(text)
     return code
 

@@ -149,6 +149,17 @@ class Forest:
         """Mean training probability at each tree's root."""
         return [self._value[root] for root in self._roots]
 
+    def trees(self) -> list[list[tuple[int, float, int, int, float]]]:
+        """The trees as `pack` takes them: nodes (feature or −1, threshold, left, right, value), root first, indices within the tree."""
+        ends = [*self._roots[1:], self.n_nodes]
+        return [[self._node(at, root) for at in range(root, end)] for root, end in zip(self._roots, ends, strict=True)]
+
+    def _node(self, at: int, root: int) -> tuple[int, float, int, int, float]:
+        if self._feature[at] == LEAF:
+            return -1, math.inf, -1, -1, self._value[at]
+        left = self._child[at] - root
+        return self._feature[at], self._threshold[at], left, left + 1, self._value[at]
+
     def _row(self, row: Sequence[float]) -> list[float]:
         if len(row) != self.n_features:
             raise ModelError(f"the forest takes {self.n_features} features, got {len(row)}; package and model do not match")

@@ -39,6 +39,7 @@ class Piece(NamedTuple):
 PIECES: Final[dict[str, Piece]] = {
     "workflow": Piece(WORKFLOW, "screens each pull request", "workflow.yml"),
     "config": Piece(CONFIG, "what the team wants to hear about", "config.yaml"),
+    "retrain": Piece(".github/workflows/codex-gate-retrain.yml", "retrains each month and opens one pull request", "retrain.yml"),
     "pre-commit": Piece(precommit.FILE, "the hooks codex-gate and codex-gate-push", "hooks.yaml", shared=True),
 }
 
@@ -57,14 +58,14 @@ class Step(NamedTuple):
     blocked: bool = False
 
 
-def init(repo: Repository, typed_at: Path, action: str, *, pre_commit: bool, dry_run: bool) -> tuple[str, int]:
+def init(repo: Repository, typed_at: Path, action: str, *, pre_commit: bool, retrain: bool, dry_run: bool) -> tuple[str, int]:
     """Write what is missing; what to tell, and the exit code: 0, or 5 where the hooks entry must be added by hand.
 
     Raises:
         UsageError: a place that cannot be read or written, an `action` that is none, or no work tree.
     """
     top = _work_tree(repo)
-    steps = plan(top, ("workflow", "config", *(("pre-commit",) if pre_commit else ())), action)
+    steps = plan(top, ("workflow", "config", *(("retrain",) if retrain else ()), *(("pre-commit",) if pre_commit else ())), action)
     lines = done(top, steps, dry_run=dry_run)
     if not dry_run:
         lines += ["", *next_steps(steps, repo.has_remote(), typed_at.resolve() == top.resolve())]
@@ -209,7 +210,7 @@ def _removed(piece: Piece, there: str) -> Step:
 
 def _body(piece: Piece, action: str, repository: str) -> str:
     text = Path(__file__).with_name("templates").joinpath(piece.template).read_text("utf-8")
-    return text.replace("@ACTION@", action).replace("@REPOSITORY@", repository).replace("@TAG@", f"v{__version__}")
+    return text.replace("@ACTION@", action).replace("@REPOSITORY@", repository).replace("@REF@", action.rpartition("@")[2]).replace("@TAG@", f"v{__version__}")
 
 
 def _is_ours(text: str) -> bool:

@@ -112,8 +112,9 @@ def test_commands_in_the_workflows_exist(capsys: pytest.CaptureFixture[str]) -> 
     assert ran >= 3
 
 
-def test_the_first_example_is_what_init_writes() -> None:
-    assert (ROOT / "examples" / "codex-gate.yml").read_text("utf-8") == written(PIECES["workflow"]).partition("\n")[2]
+def test_two_examples_are_what_init_writes() -> None:
+    for example, piece in (("codex-gate.yml", "workflow"), ("retrain.yml", "retrain")):
+        assert (ROOT / "examples" / example).read_text("utf-8") == written(PIECES[piece]).partition("\n")[2]
 
 
 def test_the_recipe_is_that_of_the_shipped_model() -> None:

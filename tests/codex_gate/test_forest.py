@@ -131,3 +131,9 @@ def test_row_of_another_width_is_refused(row: list[float]) -> None:
 def test_too_many_features_are_refused() -> None:
     with pytest.raises(ModelError, match="at most 254"):
         pack([LONE], LEAF)
+
+
+def test_trees_read_out_pack_into_the_same_file() -> None:
+    forest = grown(3)
+    again = Forest(pack(forest.trees(), forest.n_features))
+    assert bytes(again._data) == bytes(forest._data)

@@ -35,8 +35,9 @@ def removed(top: Path) -> dict[str, str]:
 
 
 def test_init_writes_and_uninstall_leaves_nothing(tmp_path: Path) -> None:
-    assert carried(tmp_path) == {WORKFLOW: "write", ".codex-gate.yaml": "write", ".pre-commit-config.yaml": "write"}
-    assert sorted(tree(tmp_path)) == sorted([WORKFLOW, ".codex-gate.yaml", ".pre-commit-config.yaml"])
+    every = [WORKFLOW, ".codex-gate.yaml", ".github/workflows/codex-gate-retrain.yml", ".pre-commit-config.yaml"]
+    assert carried(tmp_path) == dict.fromkeys(every, "write")
+    assert sorted(tree(tmp_path)) == sorted(every)
     assert set(removed(tmp_path).values()) == {"remove"}
     assert list(tmp_path.iterdir()) == []
 
@@ -59,7 +60,7 @@ def test_what_was_there_stays_and_is_not_removed(tmp_path: Path) -> None:
     assert tree(tmp_path) == before
 
 
-@pytest.mark.parametrize("name", ["workflow", "config", "pre-commit"])
+@pytest.mark.parametrize("name", ["workflow", "config", "retrain", "pre-commit"])
 def test_a_changed_file_is_neither_renewed_nor_removed(tmp_path: Path, name: str) -> None:
     carried(tmp_path, name)
     path = tmp_path / PIECES[name].path
@@ -107,6 +108,11 @@ def test_the_workflow_that_init_writes_lacks_nothing_and_runs_the_action() -> No
     assert job["steps"][1]["uses"] == scaffold.ACTION
 
 
+def test_the_retraining_workflow_installs_the_version_that_the_gate_runs() -> None:
+    (job,) = yaml_text.values(written(PIECES["retrain"], "elsewhere/codex-gate@v2"), "x")["jobs"].values()
+    assert (job["steps"][1]["with"]["repository"], job["steps"][1]["with"]["ref"]) == ("elsewhere/codex-gate", "v2")
+
+
 def test_the_entry_names_hooks_that_exist() -> None:
     (repo,) = yaml_text.values(written(PIECES["pre-commit"]), "x")["repos"]
     offered = yaml_text.values((Path(__file__).parents[2] / ".pre-commit-hooks.yaml").read_text(), "hooks")
@@ -120,6 +126,7 @@ def test_init_works_in_a_subdirectory_a_worktree_and_without_a_remote(
     repo.write("deep/er/a.py", "x = 1\n")
     repo.commit("a")
     said = call(capsys, "init", "-C", repo.path / "deep" / "er")
+    assert set(tree(repo.path)) == {WORKFLOW, ".codex-gate.yaml", "deep/er/a.py"}  # the rest comes when it is asked for
     assert said.code == 0 and (repo.path / WORKFLOW).is_file() and not (repo.path / "deep" / "er" / ".github").exists()
     assert "has no remote yet" in said.out and f"git add :/{WORKFLOW} :/.codex-gate.yaml" in said.out
     repo.git("worktree", "add", "-q", str(tmp_path / "tree"), "-b", "side")
@@ -130,7 +137,7 @@ def test_init_works_in_a_subdirectory_a_worktree_and_without_a_remote(
 
 
 def test_a_dry_run_shows_all_and_writes_nothing(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    said = call(capsys, "init", "-C", repo.path, "--dry-run", "--pre-commit")
+    said = call(capsys, "init", "-C", repo.path, "--dry-run", "--pre-commit", "--retrain-workflow")
     assert said.code == 0 and tree(repo.path) == {}
     for piece in PIECES.values():
         assert f"would write  {piece.path}" in said.out
@@ -141,12 +148,12 @@ def test_a_dry_run_shows_all_and_writes_nothing(repo: Repo, capsys: pytest.Captu
 
 
 def test_the_command_says_what_it_did(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    said = call(capsys, "init", "-C", repo.path, "--pre-commit")
-    assert [line.split()[:2] for line in said.out.splitlines()[:3]] == [["wrote", piece.path] for piece in PIECES.values()]
+    said = call(capsys, "init", "-C", repo.path, "--pre-commit", "--retrain-workflow")
+    assert [line.split()[:2] for line in said.out.splitlines()[:4]] == [["wrote", piece.path] for piece in PIECES.values()]
     assert "pre-commit install --hook-type pre-commit --hook-type pre-push" in said.out
-    assert max(map(len, said.out.splitlines())) <= 100
+    assert max(len(line) for line in said.out.splitlines() if not line.startswith("  git add")) <= 100
     assert "kept" in call(capsys, "init", "-C", repo.path).out
-    assert call(capsys, "uninstall", "-C", repo.path).out.count("removed") == 3
+    assert call(capsys, "uninstall", "-C", repo.path).out.count("removed") == 4
     assert call(capsys, "uninstall", "-C", repo.path).out == "nothing that init writes is here\n"
 
 

@@ -167,6 +167,23 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, help="without --report, --html, --check: compute the whole evaluation again and write it here (default: print)"
     )
     evaluate.set_defaults(run=_evaluate)
+    retrain = commands.add_parser(
+        "retrain",
+        help="blend the shipped model with this repository's own history, if that is no worse",
+        epilog="exit codes: 0 written, 2 wrong use or a history that teaches too little, 4 refused, the old model stays",
+    )
+    retrain.add_argument("--repo", type=Path, default=Path(), help="the repository to learn from, with its full history (default: here)")
+    retrain.add_argument("--output", type=Path, required=True, help="model directory, replaced as a whole and only when the new model is no worse")
+    retrain.add_argument("--base", type=Path, metavar="DIR", help="the model to blend with (default: the shipped one)")
+    retrain.add_argument(
+        "--work", type=Path, metavar="DIR", help="where mining goes on after an interruption (default: codex-gate/retrain in the git directory)"
+    )
+    retrain.add_argument(
+        "--eval-report", type=Path, help="write the evaluation here, also when the new model is refused (default: only into the model directory)"
+    )
+    retrain.add_argument("--seed", type=int, default=42)
+    _gate_options(retrain)
+    retrain.set_defaults(run=_retrain)
     monitor = commands.add_parser(
         "monitor", help="stage 6: whether new commits are still like a baseline", epilog="exit codes: 0 no drift, 1 drift, 2 wrong use or input"
     )
@@ -376,6 +393,30 @@ def _search_of(options: argparse.Namespace) -> AutoMLConfig | None:
     from automl_codex import tune
 
     return tune.AutoMLConfig(options.strategy, **given)
+
+
+def _retrain(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from automl_codex import gating, release, retrain
+    from codex_gate import gates
+    from codex_gate.errors import HaltedError
+    from codex_gate.git import Repository
+
+    asked = gates.find(options.repo, options.gates)
+    wanted = retrain.Asked(Repository.discover(options.repo, os.environ), options.output, options.base, options.work, options.seed)
+    with _watched(options) as andon:
+        made = retrain.make(wanted, datetime.now(UTC).date(), _say)
+        if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
+            release.write_report(made.report, options.eval_report)
+        print(retrain.summary(made.report), end="", flush=True)
+        try:
+            gating.settle(gating.of_evaluation(made.report, asked, str(options.output)), asked, andon)
+        except HaltedError as error:
+            raise HaltedError(f"{error}; {options.output} was left as it is") from error
+    retrain.ship(made, options.output)
+    _say(f"{made.version} written to {options.output}")
+    return 0
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ import onnx
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from automl_codex import train
 from codex_gate.errors import InternalError
@@ -53,13 +54,15 @@ def to_onnx(forest: RandomForestClassifier, n_features: int) -> bytes:
 
 def to_flat(forest: RandomForestClassifier, n_features: int) -> bytes:
     """The forest as the bytes of `codex_gate.forest`."""
-    trees = []
-    for estimator in forest.estimators_:
-        tree = estimator.tree_
-        share = tree.value[:, 0, 1] / tree.value[:, 0, :].sum(axis=1)
-        columns = (np.where(tree.children_left < 0, -1, tree.feature), tree.threshold, tree.children_left, tree.children_right, share)
-        trees.append(list(zip(*(column.tolist() for column in columns), strict=True)))
-    return pack(trees, n_features)
+    return pack([nodes(tree) for tree in forest.estimators_], n_features)
+
+
+def nodes(estimator: DecisionTreeClassifier) -> list[tuple[int, float, int, int, float]]:
+    """A tree as `codex_gate.forest.pack` takes it."""
+    tree = estimator.tree_
+    share = tree.value[:, 0, 1] / tree.value[:, 0, :].sum(axis=1)
+    columns = (np.where(tree.children_left < 0, -1, tree.feature), tree.threshold, tree.children_left, tree.children_right, share)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def parity(forest: RandomForestClassifier, onnx_bytes: bytes, flat: bytes, x: np.ndarray) -> float:
@@ -117,10 +120,10 @@ def build(
     return files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
 
 
-def write_directory(files: Mapping[str, bytes], target: Path) -> None:
+def write_directory(files: Mapping[str, bytes], target: Path, without: Sequence[str] = ()) -> None:
     """Put the files into `target` by swapping whole directories: readers see the old model or the new one.
 
-    Files of the old directory that are not replaced are kept. The new one is loaded before the swap.
+    Files of the old directory that are not replaced are kept, but those named in `without`. The new one is loaded before the swap.
 
     Raises:
         ModelError: the new directory does not load; the old one stays.
@@ -130,7 +133,7 @@ def write_directory(files: Mapping[str, bytes], target: Path) -> None:
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         if target.is_dir():
-            shutil.copytree(target, fresh, dirs_exist_ok=True)
+            shutil.copytree(target, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*without))
         for name, data in files.items():
             (fresh / name).write_bytes(data)
         fresh.chmod(0o755)

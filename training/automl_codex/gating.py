@@ -129,7 +129,7 @@ def of_evaluation(report: Mapping[str, Any], gates: Gates, where: str) -> list[A
     found: list[AndonEvent] = [
         ModelDegradation(
             gate["gate"], gate["value"], float(gate["must"].split()[1]), gate=gate["gate"], where=where,
-            remedy=f"it must be {gate['must']}; --accept-missed {gate['gate']} ships all the same",
+            remedy=f"it must be {gate['must']}; {gate.get('remedy') or '--accept-missed ' + gate['gate'] + ' ships all the same'}",
         )
         for gate in own
     ]  # fmt: skip

@@ -106,6 +106,9 @@ def reevaluate(directory: Path, data: Dataset, today: date, progress: evaluate.P
     """Recompute a model directory's evaluation from its recipe and sources; gates accepted then are accepted now.
 
     The external holdout is scored by the directory's own forest.
+
+    Raises:
+        UsageError: a model that was retrained on one repository, which has no corpus.
     """
     manifest, earlier, corpus = _recorded(directory)
     recipe = train.Recipe.from_json(manifest["recipe"])
@@ -162,6 +165,8 @@ def check(directory: Path, data: Dataset, progress: evaluate.Progress) -> Check:
 def _recorded(directory: Path) -> tuple[dict[str, Any], dict[str, Any], evaluate.Corpus]:
     """Manifest, evaluation and sources of a model directory."""
     manifest = read_manifest(directory)
+    if "retrained" in manifest:
+        raise UsageError(f"{directory} was retrained on one repository; automl-codex retrain --repo REPO --output {directory} measures it anew")
     missing = [name for name in (SOURCES, "evaluation.json") if not (directory / name).is_file()]
     if missing or "recipe" not in manifest:
         raise UsageError(

@@ -1,0 +1,245 @@
+"""What retraining on a repository's own history is worth: added lines alone, the shipped recipe without it, own trees, the blend.
+
+python benchmarks/retrain.py --input training/data --corpus training/corpus.yaml
+
+No model that ships is judged here: each repository is blended with a forest of the shipped recipe that was grown without it, on
+the other repositories of the corpus. Then everything goes as in `automl-codex retrain`. Writes docs/retraining.md; some minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "training")]
+
+import numpy as np  # noqa: E402
+
+from automl_codex import blend, evaluate, export, metrics, mine, retrain, tables, train  # noqa: E402
+from automl_codex.tables import Dataset  # noqa: E402
+from benchmarks.measure import machine  # noqa: E402
+from codex_gate.forest import Forest  # noqa: E402
+from codex_gate.git import Repository  # noqa: E402
+
+FOLDS: Final = 4  # repositories left out together
+MIN_COMMITS: Final = 2_500  # of a repository that is judged
+GAPS: Final = (0, 180, 365)  # days
+MODELS: Final = {"lapredict": "added lines alone", "shipped": "shipped recipe", "own": "own trees alone", "blend": "blend"}
+Row = dict[str, Any]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--input", type=Path, default=ROOT / "training" / "data")
+    parser.add_argument("--corpus", type=Path, default=ROOT / "training" / "corpus.yaml")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "retraining.md")
+    parser.add_argument("--trees", type=int, default=100, help="of the forests that stand for the shipped one (default: %(default)s)")
+    parser.add_argument("--min-commits", type=int, default=MIN_COMMITS, help="of a repository that is judged (default: %(default)s)")
+    parser.add_argument("--time", type=Path, action="append", default=[], metavar="CLONE", help="also time the whole command on this clone; may be repeated")
+    parser.add_argument("--seed", type=int, default=42)
+    options = parser.parse_args(argv)
+    times = [timed(path, options.seed) for path in options.time]
+    entries = mine.read_corpus(options.corpus)
+    corpus = evaluate.Corpus.of(entries)
+    rows = measure(corpus.split(tables.read(options.input))[0], corpus, judged(entries), options)
+    options.output.write_text(markdown(rows, times, options, datetime.now(UTC).date()), "utf-8")
+    return 0
+
+
+def timed(clone: Path, seed: int) -> Row:
+    """The whole of `automl-codex retrain` on one clone, from an empty work directory to the files that it would write."""
+    repo = Repository.discover(clone, os.environ)
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as folder:
+        wall, cpu = perf_counter(), os.times()
+        made = retrain.make(retrain.Asked(repo, Path(folder) / "models", work=Path(folder), seed=seed), datetime.now(UTC).date(), say)
+        wall, after = perf_counter() - wall, os.times()
+    used = sum(after[:4]) - sum(cpu[:4])
+    return {"name": mine.name_of(repo), "commits": len(repo.log("HEAD")), "rows": made.report["data"]["commits"], "wall": wall, "cpu": used, "load": load}
+
+
+def judged(entries: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Projects that were labelled by this package: what `retrain` would see in them."""
+    return {entry["project"] for entry in entries if "labels" not in entry and entry["role"] == "train"}
+
+
+def measure(data: Dataset, corpus: evaluate.Corpus, wanted: set[str], options: argparse.Namespace) -> list[Row]:
+    """A row for each judged repository, each with the forest and the calibration of repositories that it is not among."""
+    groups, (labels, usable) = corpus.groups(data), evaluate.known(data, corpus, evaluate.ALL_TIMES)
+    names, size = np.unique(groups, return_counts=True)
+    ordered = names[np.argsort(-size, kind="stable")]
+    recipe = train.Recipe(n_trees=options.trees, seed=options.seed)
+    fold = np.array([list(ordered).index(group) % FOLDS for group in groups])
+    scores, forests = np.full(len(data), np.nan), []
+    for k in range(min(FOLDS, len(ordered))):
+        seen = usable & (fold != k)
+        forests.append(Forest(export.to_flat(train.fit(data.where(seen), labels[seen], recipe), len(recipe.names))))
+        scores[fold == k] = blend.predict(forests[k], train.encode(data.where(fold == k), recipe.names))
+        say(f"forest {k + 1} of {FOLDS} grown on {int(seen.sum())} commits")
+    found = []
+    for project in sorted(wanted):
+        place = np.flatnonzero(data.project == project)
+        if len(place) < options.min_commits:
+            continue
+        k = int(fold[place[0]])
+        others = usable & (fold != k)
+        knots = train.calibrate(scores[others], labels[others], evaluate.evenly(groups[others]))
+        place = place[np.argsort(data.time[place], kind="stable")]
+        mask = np.zeros(len(data), bool)
+        mask[place] = True
+        rows = data.where(mask)
+        rows = rows.where(np.argsort(rows.time, kind="stable"))
+        found.append({"project": project} | one(rows, forests[k], knots, recipe.names, options))
+        say(f"{project}: " + ", ".join(f"{MODELS[name]} {found[-1]['auc'][name]:.3f}" for name in MODELS))
+    return found
+
+
+def one(rows: Dataset, shipped: Forest, knots: Sequence[tuple[float, float]], names: Sequence[str], options: argparse.Namespace) -> Row:
+    """One repository: everything on its newest fifth, the blend as `automl-codex retrain` makes it."""
+    started = perf_counter()
+    challenge = blend.challenge(rows, shipped, names, options.seed)
+    seconds = perf_counter() - started
+    pieces, y = blend.parts(rows), challenge.newest.y
+    base = blend.predict(shipped, train.encode(challenge.newest, names))
+    recipe = blend.own_recipe(names, options.trees, options.seed)
+    own = {gap: blend.out_of_time(rows, pieces[-1:], recipe, gap * 86_400)[pieces[-1]] for gap in GAPS}
+    alone = own[round(blend.GAP / 86_400)]
+    scores = {"lapredict": train.encode(challenge.newest, ("la",))[:, 0].astype(float), "shipped": base, "own": alone, "blend": challenge.raw}
+    ece = {"shipped": metrics.ece(y, train.apply(knots, base)), "blend": metrics.ece(y, challenge.chance)}
+    by_chance = retrain.ece_by_chance(challenge.chance, np.random.default_rng(options.seed))
+    return {
+        "commits": len(y),
+        "buggy": int(y.sum()),
+        "y": y,
+        "scores": scores,
+        "auc": {name: metrics.auc(y, score) for name, score in scores.items()},
+        "ece": ece,
+        "weight": challenge.weight,
+        "refused": metrics.auc(y, challenge.raw) < metrics.auc(y, base) - retrain.MAX_LOSS or ece["blend"] > max(evaluate.MAX_ECE, ece["shipped"], by_chance),
+        "fixed": {weight: metrics.auc(y, blend.mixed(alone, base, weight)) for weight in blend.WEIGHTS},
+        "gaps": {gap: metrics.auc(y, blend.mixed(score, base, 1.0)) for gap, score in own.items()},
+        "seconds": seconds,
+    }
+
+
+def markdown(rows: Sequence[Row], times: Sequence[Row], options: argparse.Namespace, today: date) -> str:
+    """The whole page."""
+    host = machine()
+    parts = [
+        "# Retraining",
+        "",
+        f"Written by `python benchmarks/retrain.py`; nothing here is typed by hand. {today.isoformat()}, {host['cpu']}, {host['cores']} cores, Python {host['python']}, seed {options.seed}.",
+        "",
+        f"{len(rows)} repositories of `training/corpus.yaml` with at least {options.min_commits:,} labelled commits in `training/data` (of larger ones a draw of 4,000), labelled by this package. Each is judged on its newest fifth: "
+        "labels for learning as known when that fifth began, labels for judging as known at the head that was labelled, eighteen months or more later. *Shipped recipe* is "
+        f"a forest of {options.trees} trees grown as the shipped one, on the other repositories of the corpus ({FOLDS} parts, each left out in turn): the model that ships has seen these repositories and cannot be judged on them. "
+        "It learned from its repositories at all times, also later ones, which favours it. *Blend* is what `automl-codex retrain` makes; s are the seconds of its comparison, without mining.",
+        "",
+        "## Ranking and calibration",
+        "",
+        "| repository | commits | buggy | added lines alone | shipped recipe | own trees alone | blend | weight of own trees | blend − shipped | ECE shipped | ECE blend | taken | s |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        *(_line(row) for row in rows),
+        "",
+        *_totals(rows, options.seed),
+        "",
+        "## What did not matter much",
+        "",
+        "Mean AUC on the newest fifth if the weight of the own trees were the same everywhere: "
+        + ", ".join(f"{_mean(rows, 'fixed', w):.4f} at {w:g}" for w in blend.WEIGHTS)
+        + f"; as chosen, repository by repository, {_mean(rows, 'auc', 'blend'):.4f}. "
+        "Own trees alone, leaving out commits of the last days before the cut, whose bugs are mostly not found yet: "
+        + ", ".join(f"{_mean(rows, 'gaps', gap):.4f} with {gap} days" for gap in GAPS)
+        + ".",
+        "",
+        "The calibration (on the part before the newest, not on all earlier ones), the leaf size of the own trees and other rules for their weight (the last part alone, later parts counting more, a least weight) "
+        "were looked at on the newest fifths of these same repositories, in rougher runs; the first was taken, of the others nothing was.",
+        "",
+        *_times(times),
+    ]
+    return "\n".join(parts)
+
+
+def _line(row: Row) -> str:
+    auc, ece = row["auc"], row["ece"]
+    cells = [
+        row["project"],
+        row["commits"],
+        row["buggy"],
+        *(f"{auc[name]:.3f}" for name in MODELS),
+        f"{row['weight']:g}",
+        f"{auc['blend'] - auc['shipped']:+.3f}",
+    ]
+    cells += [f"{ece['shipped']:.3f}", f"{ece['blend']:.3f}", "refused" if row["refused"] else "yes", f"{row['seconds']:.0f}"]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _times(times: Sequence[Row]) -> list[str]:
+    if not times:
+        return []
+    lines = [f"| {t['name']} | {t['commits']:,} | {t['rows']:,} | {t['wall']:.0f} | {t['cpu']:.0f} | {t['load']:.1f} |" for t in times]
+    head = ["| clone | commits | labelled and old enough | wall, s | CPU, s | load before |", "|---|---|---|---|---|---|"]
+    return ["## Time", "", "The whole command, from an empty work directory: labelling, measuring, comparing, growing.", "", *head, *lines, ""]
+
+
+def _totals(rows: Sequence[Row], seed: int) -> list[str]:
+    """Means over repositories with paired intervals, and how often the blend was better or worse."""
+    labels = {row["project"]: row["y"] for row in rows}
+    draws = metrics.bootstrap_means(
+        labels, [{row["project"]: row["scores"][name] for row in rows} for name in MODELS], np.random.default_rng(seed), evaluate.DRAWS
+    )
+    place = {name: i for i, name in enumerate(MODELS)}
+
+    def gain(name: str, other: str) -> str:
+        found = metrics.interval(_mean(rows, "auc", name) - _mean(rows, "auc", other), draws[place[name]] - draws[place[other]])
+        return f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
+
+    lines = ["| mean over repositories | AUC | 95 % | against added lines | against the shipped recipe | mean ECE |", "|---|---|---|---|---|---|"]
+    for name, said in MODELS.items():
+        found = metrics.interval(_mean(rows, "auc", name), draws[place[name]])
+        ece = f"{_mean(rows, 'ece', name):.3f}" if name in rows[0]["ece"] else "–"
+        cells = (
+            f"{found.value:.3f}",
+            f"{found.low:.3f} to {found.high:.3f}",
+            gain(name, "lapredict") if name != "lapredict" else "–",
+            gain(name, "shipped") if name != "shipped" else "–",
+            ece,
+        )
+        lines.append(f"| {said} | {' | '.join(cells)} |")
+    better, worse = (sum(sign * (r["auc"]["blend"] - r["auc"]["shipped"]) > 0 for r in rows) for sign in (1, -1))
+    far = sum(r["auc"]["blend"] - r["auc"]["shipped"] < -retrain.MAX_LOSS for r in rows)
+    calmer = sum(r["ece"]["blend"] < r["ece"]["shipped"] for r in rows)
+    refused = sum(r["refused"] for r in rows)
+    little = abs(_mean(rows, "auc", "blend") - _mean(rows, "auc", "shipped")) < retrain.MAX_LOSS
+    meaning = ": what retraining brings here is the repository's own base rate rather than another order" if little else ""
+    reached = _mean(rows, "auc", "blend") - _mean(rows, "auc", "lapredict") >= evaluate.MIN_GAIN
+    return [
+        *lines,
+        "",
+        f"The blend ranks better than the shipped recipe in {better} of {len(rows)}, worse in {worse}, worse by more than {retrain.MAX_LOSS} in {far}; its probabilities are nearer in {calmer}. "
+        f"{refused} would be refused by the gates.",
+        "",
+        f"The goal of + {evaluate.MIN_GAIN} over added lines is {'reached' if reached else 'not reached'}. "
+        f"Between shipped recipe and blend the mean AUC goes from {_mean(rows, 'auc', 'shipped'):.3f} to {_mean(rows, 'auc', 'blend'):.3f}, the mean calibration error from "
+        f"{_mean(rows, 'ece', 'shipped'):.3f} to {_mean(rows, 'ece', 'blend'):.3f}{meaning}.",
+    ]
+
+
+def _mean(rows: Sequence[Row], kind: str, name: Any) -> float:
+    return float(np.mean([row[kind][name] for row in rows]))
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

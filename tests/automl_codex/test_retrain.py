@@ -1,0 +1,265 @@
+"""`automl-codex retrain` as its user meets it: a better model is written whole, a worse one is refused, nothing is half done."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from automl_codex import blend, cli, export, mine, release, retrain, tables, train
+from automl_codex.tables import Dataset
+from codex_gate.errors import UsageError
+from codex_gate.model import MANIFEST, Model
+from tests.automl_codex.synthetic import dataset
+from tests.conftest import DAY, START, YEAR, Node
+
+SMALL = train.Recipe(n_trees=20, leaf_size=20)
+
+
+def of(project: str, n: int = 620) -> Dataset:
+    found = dataset(n)
+    found = found.where(found.project == project)
+    return found.where(np.argsort(found.time, kind="stable"))
+
+
+def model_of(data: Dataset, y: np.ndarray, target: Path, learned: list[str] | None = None) -> Path:
+    """A whole model directory, as `train` would write it."""
+    forest = train.fit(data, y, SMALL)
+    raw = train.score(forest, train.encode(data, SMALL.names))
+    texts = {"training-manifest.txt": export.training_manifest(learned or [])}
+    probe = train.encode(data, SMALL.names)[:50]
+    export.write_directory(export.build(forest, train.calibrate(raw, y), SMALL, probe, {"base_rate": float(y.mean())}, texts), target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base model that learned from another project, noisily: there is something left to learn."""
+    data = of("beta")
+    noisy = np.where(np.arange(len(data)) % 3 == 0, 1 - data.y, data.y).astype(np.int8)
+    return model_of(data, noisy, tmp_path_factory.mktemp("shipped") / "models")
+
+
+@pytest.fixture
+def repo(make_repo):
+    found = make_repo()
+    found.write("src/a.c", "int a;\n")
+    found.commit("start", date=START)
+    return found
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch):
+    """Puts rows in the place of the mined history: mining has tests of its own."""
+
+    def give(data: Dataset) -> Dataset:
+        monkeypatch.setattr(retrain, "history", lambda asked, progress: (data, "f" * 40))
+        return data
+
+    return give
+
+
+def command(repo, output: Path, base: Path, *more: str) -> list[str]:
+    log = str(output.parent / "andon.jsonl")
+    return ["retrain", "--repo", str(repo.path), "--output", str(output), "--base", str(base), "--andon-log", log, *more]
+
+
+def test_a_better_model_is_written_whole(repo, known, shipped: Path, tmp_path: Path, capsys) -> None:
+    data = known(of("alpha"))
+    output = tmp_path / "models"
+    assert cli.main(command(repo, output, shipped)) == 0
+    said = capsys.readouterr()
+    assert "| retrained " in said.out and "| base model " in said.out and "| added lines alone " in said.out
+    assert max(map(len, said.out.splitlines())) <= 120
+    model, report = Model.load(output), json.loads((output / "evaluation.json").read_text())
+    assert f"{model.version} written to {output}" in said.err
+    assert model.manifest["retrained"]["own_trees"] == round(report["weight"] * 20) > 0
+    assert report["newest"]["difference"]["base"]["value"] > 0
+    assert all(gate["met"] for gate in report["gates"] if gate["blocks"])
+    assert model.version in (output / "MODEL_CARD.md").read_text().splitlines()[0]
+    assert set((output / "training-manifest.txt").read_text().split()) == set(data.sha256.tolist())
+    assert model.base_rate == pytest.approx(data.y.mean())
+
+
+def test_the_same_seed_gives_the_same_bytes(repo, known, shipped: Path, tmp_path: Path) -> None:
+    known(of("alpha"))
+    asked = retrain.Asked(repo.open(), tmp_path / "models", shipped)
+    one, two = (retrain.make(asked, date(2026, 1, 1), lambda _: None).files for _ in range(2))
+    assert one == two
+
+
+def test_a_worse_model_is_refused_and_the_old_one_stays(repo, known, shipped: Path, tmp_path: Path, capsys) -> None:
+    """The middle of the history teaches the opposite of what the newest part asks for."""
+    data = of("alpha")
+    start = blend.parts(data)[-1].start
+    turned = np.where(np.arange(len(data)) < start, 1 - data.y, data.y).astype(np.int8)
+    fix = np.where(turned == 1, data.time + 30 * 86_400.0, np.nan)
+    known(Dataset(data.X, turned, data.time, fix, data.project, data.sha256))
+    output = tmp_path / "models"
+    shutil.copytree(shipped, output)
+    before = {path.name: path.read_bytes() for path in output.iterdir()}
+    assert cli.main(command(repo, output, shipped, "--eval-report", str(tmp_path / "why.json"))) == 4
+    said = capsys.readouterr().err
+    assert "auc_against_base" in said and "must be >= -0.01" in said and f"{output} was left as it is" in said and "Traceback" not in said
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == before
+    report = json.loads((tmp_path / "why.json").read_text())
+    assert report["newest"]["difference"]["base"]["value"] < -0.01
+    assert json.loads((tmp_path / "andon.jsonl").read_text().splitlines()[0])["event"] == "ModelDegradation"
+
+
+def test_a_broken_calibration_is_refused(repo, known, shipped: Path, tmp_path: Path, capsys) -> None:
+    """Bugs that were found by the cut are few, those of the newest part many: the probabilities are far too low."""
+    data = of("alpha", 2000)
+    start = blend.parts(data)[-1].start
+    rng = np.random.default_rng(3)
+    early = np.arange(len(data)) < start
+    y = np.where(early, data.y * (rng.random(len(data)) < 0.15), data.y).astype(np.int8)
+    fix = np.where(y == 1, data.time + 86_400.0, np.nan)
+    known(Dataset(data.X, y, data.time, fix, data.project, data.sha256))
+    good = model_of(of("gamma-core"), of("gamma-core").y, tmp_path / "base")
+    assert cli.main(command(repo, tmp_path / "models", good)) == 4
+    assert "(ece)" in capsys.readouterr().err
+    assert not (tmp_path / "models").exists()
+
+
+def test_chance_alone_explains_an_error_of_a_small_sample() -> None:
+    small, large = (retrain.ece_by_chance(np.full(n, 0.3), np.random.default_rng(1)) for n in (100, 10_000))
+    assert 0.1 < small < 0.25 and large < 0.025
+
+
+def test_a_key_of_the_teams_gates_file_blocks(repo, known, shipped: Path, tmp_path: Path, capsys) -> None:
+    known(of("alpha"))
+    gates = tmp_path / "gates.toml"
+    gates.write_text("[training]\nmin_auc = 0.99\n")
+    assert cli.main(command(repo, tmp_path / "models", shipped, "--gates", str(gates))) == 4
+    assert "training.min_auc" in capsys.readouterr().err
+    assert not (tmp_path / "models").exists()
+
+
+def test_the_model_in_use_is_compared_on_what_it_did_not_learn_from(repo, known, shipped: Path, tmp_path: Path, capsys) -> None:
+    data = known(of("alpha"))
+    newest = data.where(np.arange(len(data)) >= blend.parts(data)[-1].start)
+    beta = of("beta")
+    noisy = np.where(np.arange(len(beta)) % 5 < 2, 1 - beta.y, beta.y).astype(np.int8)
+    output = model_of(beta, noisy, tmp_path / "models", newest.sha256[:10].tolist())
+    assert cli.main(command(repo, output, shipped)) == 0
+    said = capsys.readouterr().out
+    assert "The model in use learned from 10 of these changes, so its figures are too good." in said
+    assert json.loads((output / "evaluation.json").read_text())["newest"]["difference"]["in_use"]["commits"] == len(newest) - 10
+    assert not (output / "risk.onnx").exists()  # that of the old model no longer fits
+
+    assert cli.main(command(repo, output, shipped)) == 0  # the one that was just written learned from all of them
+    assert f"The model in use learned from {len(newest)} of these changes, so its figures are too good; the rest are too few" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damage", ["manifest", "forest", "file"])
+def test_a_half_written_directory_is_named_before_the_work(repo, monkeypatch, shipped: Path, tmp_path: Path, capsys, damage: str) -> None:
+    monkeypatch.setattr(retrain, "history", lambda *_: pytest.fail("mined for nothing"))
+    output = tmp_path / "models"
+    if damage == "file":
+        output.write_text("no directory")
+    else:
+        shutil.copytree(shipped, output)
+        name = MANIFEST if damage == "manifest" else "risk.forest"
+        (output / name).write_bytes((output / name).read_bytes()[:100])
+    assert cli.main(command(repo, output, shipped)) == 2
+    said = capsys.readouterr().err
+    assert f"{output} holds no whole model" in said and "restore it" in said and said.count("\n") == 1
+
+
+def test_a_model_of_an_older_schema_is_replaced(repo, known, shipped: Path, tmp_path: Path) -> None:
+    known(of("alpha"))
+    output = tmp_path / "models"
+    shutil.copytree(shipped, output)
+    manifest = json.loads((output / MANIFEST).read_text())
+    (output / MANIFEST).write_text(json.dumps(manifest | {"feature_schema": 1}))
+    assert cli.main(command(repo, output, shipped)) == 0
+    assert "in_use" not in json.loads((output / "evaluation.json").read_text())["newest"]["models"]
+
+
+def test_a_retrained_model_is_not_evaluated_from_a_corpus(repo, known, shipped: Path, tmp_path: Path) -> None:
+    data = known(of("alpha"))
+    assert cli.main(command(repo, tmp_path / "models", shipped)) == 0
+    with pytest.raises(UsageError, match="was retrained on one repository; automl-codex retrain"):
+        release.reevaluate(tmp_path / "models", data, date(2026, 1, 1), print)
+
+
+# -- a real history ----------------------------------------------------------------------------------------
+
+LINES = [f"call_{n}(x, {n});\n" for n in range(40)]
+
+
+def long_history(n_commits: int, fixes: bool = True, step: int = 3 * DAY, start: int = START) -> list[Node]:
+    """Each commit changes a line; every fourth repairs the one before. The last comes a year and more after the rest."""
+    nodes = [Node({"src/a.c": "".join(LINES)}, time=start)]
+    for at in range(1, n_commits):
+        lines = list(LINES)
+        lines[at // 4 % 40] = f"changed_{at}(x);\n"
+        nodes.append(Node({"src/a.c": "".join(lines)}, (at - 1,), time=start + at * step, message="fix a crash" if fixes and at % 4 == 0 else "change"))
+    nodes.append(Node({"src/a.c": "done();\n"}, (n_commits - 1,), time=start + n_commits * step + YEAR + DAY))
+    return nodes
+
+
+def test_a_real_history_is_mined_into_the_git_directory_and_goes_on(make_repo, shipped: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    repo = make_repo()
+    repo.build(long_history(320))
+    repo.git("checkout", "-q", "-f", "main")
+    output = repo.path / "models"
+    add, left = mine.Journal.add, [100]
+
+    def dies(self: mine.Journal, kind: str, value: object) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        add(self, kind, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mine.Journal, "add", dies)
+        assert cli.main(command(repo, output, shipped)) == 130
+    assert not output.exists() and not repo.git("status", "--porcelain")
+    capsys.readouterr()
+    assert cli.main(["retrain", "--repo", str(repo.path), "--output", str(output), "--base", str(shipped), "--andon-log", str(tmp_path / "a")]) in (0, 4)
+    said = capsys.readouterr()
+    assert "going on behind" in said.err and "Traceback" not in said.err
+    assert "Newest part: 100 changes" in said.out
+    rows = tables.read(repo.path / ".git" / "codex-gate" / "retrain" / f"{repo.path.name}.parquet")
+    assert len(rows) == 319 and rows.time.max() <= START + 319 * 3 * DAY  # without the root, and the last, which is too young
+
+
+@pytest.mark.parametrize(
+    ("nodes", "says"),
+    [
+        (long_history(60, fixes=False), "none of 61 commits says that it repairs a defect"),
+        (long_history(9), "has 10 commits; labels by SZZ need at least 50"),
+        (long_history(60)[:-1], "no commit of repo in this period changes program text"),
+        (long_history(120), "119 commits can be learned from, 200 are needed"),
+    ],
+)
+def test_a_history_that_teaches_too_little_is_refused(make_repo, shipped: Path, tmp_path: Path, capsys, nodes: list[Node], says: str) -> None:
+    repo = make_repo()
+    repo.build(nodes)
+    assert cli.main(command(repo, tmp_path / "models", shipped)) == 2
+    said = capsys.readouterr().err
+    assert says in said and "Traceback" not in said
+    assert not (tmp_path / "models").exists()
+
+
+def test_one_class_alone_is_refused(repo, known, shipped: Path, tmp_path: Path, capsys) -> None:
+    data = of("alpha")
+    known(replace(data, y=np.zeros(len(data), np.int8), fix_time=np.full(len(data), np.nan)))
+    assert cli.main(command(repo, tmp_path / "models", shipped)) == 2
+    assert "of the newest 124 commits that can be judged 0 needed a fix" in capsys.readouterr().err
+
+
+def test_a_shallow_clone_is_refused(make_repo, shipped: Path, tmp_path: Path, capsys) -> None:
+    repo = make_repo()
+    repo.build(long_history(60))
+    repo.git("clone", "-q", "--depth", "5", f"file://{repo.path}", str(tmp_path / "shallow"))
+    arguments = ["retrain", "--repo", str(tmp_path / "shallow"), "--output", str(tmp_path / "models"), "--base", str(shipped)]
+    assert cli.main([*arguments, "--andon-log", str(tmp_path / "a")]) == 2
+    assert "this clone is shallow" in capsys.readouterr().err

@@ -1,0 +1,111 @@
+"""The steps of the retraining workflow, run by bash beside doubles of `automl-codex` and `gh`: one branch, one pull request, or a reason."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from codex_gate import yaml_text
+from codex_gate.scaffold import PIECES, written
+from tests.conftest import Repo
+
+(JOB,) = yaml_text.values(written(PIECES["retrain"]), "retrain.yml")["jobs"].values()
+LEARN, PROPOSE = (step["run"] for step in JOB["steps"][-2:])
+
+LEARNER = """#!/bin/sh
+echo "comparison of $ROUND"; echo "a sentence of $ROUND" >&2
+[ "$CODE" = 0 ] || exit "$CODE"
+mkdir -p .codex-gate/models && echo "card of $ROUND" > .codex-gate/models/MODEL_CARD.md
+"""
+FORGE = """#!/bin/sh
+echo "$*" >> "$RUNNER_TEMP/gh.log"
+case "$2" in list) [ -e "$RUNNER_TEMP/open" ] && echo 7 ;; create) touch "$RUNNER_TEMP/open" ;; esac
+exit 0
+"""
+
+
+class Runner:
+    """A clone and its forge; `month` runs the job as the schedule would."""
+
+    def __init__(self, origin: Repo, folder: Path) -> None:
+        self.folder, self.origin = folder, origin
+        tools = folder / "bin"
+        tools.mkdir()
+        for name, text in (("automl-codex", LEARNER), ("gh", FORGE)):
+            (tools / name).write_text(text)
+            (tools / name).chmod(0o755)
+        address = "https://x-access-token:token@github.com/owner/tool"
+        self.environ = origin.environ | {
+            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+            "RUNNER_TEMP": str(folder), "GITHUB_REPOSITORY": "owner/tool", "GH_TOKEN": "token", "BRANCH": JOB["env"]["BRANCH"],
+            "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{origin.path}.insteadOf", "GIT_CONFIG_VALUE_0": address,
+        }  # fmt: skip
+
+    def month(self, name: str, code: int = 0) -> int:
+        clone, outputs = self.folder / name, self.folder / f"{name}.outputs"
+        subprocess.run(["git", "clone", "-q", str(self.origin.path), str(clone)], check=True, env=self.environ)
+        environ = self.environ | {"GITHUB_OUTPUT": str(outputs), "GITHUB_STEP_SUMMARY": str(self.folder / f"{name}.md"), "ROUND": name, "CODE": str(code)}
+        outputs.touch()
+        done = subprocess.run(["bash", "-e", "-c", LEARN], cwd=clone, env=environ, capture_output=True, text=True)
+        self.said = done.stdout
+        if done.returncode == 0 and "changed=true" in outputs.read_text():
+            subprocess.run(["bash", "-e", "-c", PROPOSE], cwd=clone, env=environ, capture_output=True, check=True)
+        return done.returncode
+
+    def calls(self) -> list[str]:
+        log = self.folder / "gh.log"
+        return [" ".join(line.split()[:2]) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+@pytest.fixture
+def runner(make_repo: Callable[..., Repo], tmp_path: Path) -> Runner:
+    origin = make_repo("origin")
+    origin.write("a.c", "int a;\n")
+    origin.commit("start")
+    folder = tmp_path / "runner"
+    folder.mkdir()
+    return Runner(origin, folder)
+
+
+def test_the_first_month_opens_a_pull_request_and_the_next_updates_it(runner: Runner) -> None:
+    assert runner.month("may") == 0
+    assert runner.calls() == ["pr list", "pr create"]
+    assert runner.month("june") == 0
+    assert runner.calls() == ["pr list", "pr create", "pr list", "pr edit"]
+    assert runner.origin.git("show", "codex-gate/models:.codex-gate/models/MODEL_CARD.md") == "card of june"
+    assert runner.origin.git("rev-list", "--count", "main..codex-gate/models") == "1"
+    assert runner.origin.git("diff", "--name-only", "main", "codex-gate/models") == ".codex-gate/models/MODEL_CARD.md"
+    body = (runner.folder / "body.md").read_text()
+    assert body.startswith("comparison of june\n") and "Add `models: .codex-gate/models`" in body and body.endswith("card of june\n")
+
+
+def test_a_configuration_that_names_the_model_is_not_asked_for_again(runner: Runner) -> None:
+    runner.origin.write(".codex-gate.yaml", "models: .codex-gate/models\n")
+    runner.origin.commit("use it")
+    assert runner.month("may") == 0
+    assert "Add `models" not in (runner.folder / "body.md").read_text()
+
+
+def test_a_refused_model_opens_nothing_and_the_summary_says_why(runner: Runner) -> None:
+    assert runner.month("may", code=4) == 0
+    assert runner.calls() == [] and "codex-gate/models" not in runner.origin.git("branch")
+    assert "::notice title=codex-gate::the retrained model was refused" in runner.said
+    summary = (runner.folder / "may.md").read_text()
+    assert "comparison of may" in summary and "a sentence of may" in summary
+
+
+def test_a_month_without_news_opens_nothing(runner: Runner) -> None:
+    runner.origin.write(".codex-gate/models/MODEL_CARD.md", "card of may\n")
+    runner.origin.commit("merged")
+    assert runner.month("may") == 0
+    assert runner.calls() == []
+
+
+@pytest.mark.parametrize("code", [2, 3])
+def test_any_other_end_fails_the_job_and_still_says_why(runner: Runner, code: int) -> None:
+    assert runner.month("may", code=code) == code
+    assert runner.calls() == [] and "a sentence of may" in (runner.folder / "may.md").read_text()

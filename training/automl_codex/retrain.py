@@ -1,0 +1,359 @@
+"""`automl-codex retrain`: a model that knows this repository, if it is no worse than the one in use.
+
+    mine own history → try a blend in the order of time → compare on the newest part → build → swap the directory
+
+What is younger than a year is left out: most of its bugs are not found yet. The comparison is with the shipped model and,
+on changes that it did not learn from, with the model that lies in the output directory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from automl_codex import blend, evaluate, export, lines, metrics, mine, release, tables, train
+from codex_gate.errors import ModelError, UsageError
+from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
+from codex_gate.git import Repository
+from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, ONNX_FILE, Model, default_directory
+from codex_gate.replay import TRAINED_ON
+
+MAX_LOSS: Final = 0.01  # of AUC on the newest part against a model in use (the learning issue's figure)
+NO_ONNX: Final = "left out: the runtime reads the flat forest, and the trees that were taken over exist in no other form"
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run works on: `base` is the model that the own history is blended with, None for the shipped one; `work` keeps the mined table and the journal."""
+
+    repo: Repository
+    output: Path
+    base: Path | None = None
+    work: Path | None = None
+    seed: int = 42
+
+    @property
+    def place(self) -> Path:
+        """In the common git directory unless said otherwise: nothing of it is seen by git."""
+        return self.work or self.repo.common_dir / "codex-gate" / "retrain"
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A challenger that is not on disk yet: its files by name, what it was measured to be, and a few lines to say so."""
+
+    files: Mapping[str, bytes]
+    report: Mapping[str, Any]
+
+    @property
+    def version(self) -> str:
+        return str(json.loads(self.files[MANIFEST])["version"])
+
+
+def make(asked: Asked, today: date, progress: Progress) -> Made:
+    """Mine, compare and build; nothing is written but the work directory.
+
+    Raises:
+        UsageError: a shallow clone, a history that teaches nothing, too few changes to judge, a directory at `output` that is no whole model.
+        ModelError: the base model cannot be used.
+        InternalError: the forest that was put together does not score as its parts.
+    """
+    base = Model.load(asked.base or default_directory())
+    held = in_use(asked.output)
+    data, head = history(asked, progress)
+    progress(f"{len(data)} changes can be learned from, {int(data.y.sum())} of them needed a fix; comparing in the order of time")
+    found = blend.challenge(data, base.forest, base.feature_names, asked.seed)
+    report = _report(asked, data, head, base, held, found, today)
+    progress("growing the forest that ships")
+    flat = blend.final_forest(data, base.forest, base.feature_names, found.weight, asked.seed)
+    return Made(_files(asked, data, base, found, flat, report), report)
+
+
+def ship(made: Made, output: Path) -> Model:
+    """Write the directory and load what was written; line ranker and notes of others come along, an ONNX form that no longer fits goes."""
+    files = lines.carried(made.files, output, default_directory())
+    export.write_directory(files, output, without=(ONNX_FILE, release.SOURCES))
+    return Model.load(output)
+
+
+def in_use(output: Path) -> Model | None:
+    """The model that lies at `output`; None for none, or one of an older feature schema, which no longer serves anybody.
+
+    Raises:
+        UsageError: something lies there that is no whole model.
+    """
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return None
+    try:
+        return Model.load(output)
+    except ModelError as error:
+        if _outdated(output):
+            return None
+        raise UsageError(f"{output} holds no whole model ({error}); restore it (git checkout -- {output}), remove it, or give another --output") from error
+
+
+def _outdated(output: Path) -> bool:
+    try:
+        manifest = json.loads((output / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("format") == FORMAT and manifest.get("feature_schema") not in (None, FEATURE_SCHEMA)
+
+
+def history(asked: Asked, progress: Progress) -> tuple[tables.Dataset, str]:
+    """The repository's own labelled rows, those a year older than its head, in the order of time; and the head's SHA.
+
+    Raises:
+        UsageError: a shallow clone, or a history that teaches nothing.
+    """
+    repo = asked.repo
+    if repo.is_shallow:
+        raise UsageError("this clone is shallow: blame ends at its edge, so no label could be trusted; fetch with full depth (git fetch --unshallow)")
+    head = repo.resolve("HEAD")
+    (newest,) = repo.metas([head])
+    job = mine.Job(mine.name_of(repo), repo, head, until=newest.time - train.YEAR)
+    mine.run(job, asked.place, progress)
+    return tables.read(asked.place / f"{job.project}.parquet"), head
+
+
+# -- what was measured ------------------------------------------------------------------------------------
+
+
+def _report(asked: Asked, data: tables.Dataset, head: str, base: Model, held: Model | None, found: blend.Challenge, today: date) -> dict[str, Any]:
+    """Everything that `evaluation.json` holds."""
+    newest = found.newest
+    y = newest.y
+    models = {"retrained": (found.raw, found.chance), "base": _scored(base, newest)}
+    models["lapredict"] = (train.encode(newest, ("la",))[:, 0].astype(float), np.full(len(y), float(data.y.mean())))
+    compared = {"base": newest}
+    fresh = _not_learned(held, newest) if held and held.version != base.version else None
+    if held and fresh is not None:
+        models["in_use"] = _scored(held, newest)
+        compared |= {"in_use": newest.where(fresh)} if blend.tells(newest.y[fresh]) else {}
+    table = _table(y, models, asked.seed)
+    gains = {name: _gain(rows, found, newest, models[name][0], asked.seed) for name, rows in compared.items()}
+    report: dict[str, Any] = {
+        "format": 1,
+        "kind": "retrained",
+        "date": today.isoformat(),
+        "machine": evaluate.machine(),
+        "seed": asked.seed,
+        "feature_schema": FEATURE_SCHEMA,
+        "head": head,
+        "data": {"sha256": evaluate.data_hash(data), "commits": len(data), "buggy": int(data.y.sum()), "period": _period(data)},
+        "versions": {"base": base.version} | ({"in_use": held.version} if held else {}),
+        "learned_before": {name: int((~_not_learned(model, newest)).sum()) for name, model in (("base", base), ("in_use", held)) if model},
+        "protocol": PROTOCOL,
+        "weight": found.weight,
+        "tried": [choice._asdict() for choice in found.tried],
+        "newest": {"commits": len(y), "buggy": int(y.sum()), "period": _period(newest), "models": table, "difference": gains},
+    }
+    by_chance = ece_by_chance(found.chance, np.random.default_rng(asked.seed))
+    return report | {"ece_by_chance": by_chance, "gates": _gates(table, gains, by_chance, metrics.f1_at_fpr(y, found.raw)[0])}
+
+
+def ece_by_chance(chance: np.ndarray, rng: np.random.Generator) -> float:
+    """The expected calibration error that 95 of 100 such samples stay below when every probability (n,) is right: 100 changes alone may give .15."""
+    return float(np.quantile([metrics.ece((rng.random(len(chance)) < chance).astype(np.int8), chance) for _ in range(evaluate.DRAWS)], 0.95))
+
+
+def _scored(model: Model, rows: tables.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    raw = blend.predict(model.forest, train.encode(rows, model.feature_names))
+    return raw, np.array([model.calibration(score) for score in raw.tolist()])
+
+
+def _not_learned(model: Model, rows: tables.Dataset) -> np.ndarray:
+    """Which rows (mask) the model did not learn from, by its training manifest; all where it has none."""
+    listing = model.directory / TRAINED_ON
+    known = set(listing.read_text("ascii").split()) if listing.is_file() else set()
+    return np.array([sha not in known for sha in rows.sha256.tolist()], bool)
+
+
+def _table(y: np.ndarray, models: Mapping[str, tuple[np.ndarray, np.ndarray]], seed: int) -> dict[str, Any]:
+    draws = metrics.bootstrap_means({"": y}, [{"": raw} for raw, _ in models.values()], np.random.default_rng(seed), evaluate.DRAWS)
+    found: dict[str, dict[str, Any]] = {}
+    for (name, (raw, chance)), row in zip(models.items(), draws, strict=True):
+        figures: dict[str, Any] = dict(metrics.summary(y, raw, chance))
+        found[name] = figures | {"auc_interval": list(metrics.interval(figures["auc"], row)[1:])}
+    del found["lapredict"]["brier"], found["lapredict"]["ece"]  # it gives an order, no probability
+    return found
+
+
+def _gain(rows: tables.Dataset, found: blend.Challenge, newest: tables.Dataset, other: np.ndarray, seed: int) -> dict[str, Any]:
+    """AUC of the challenger minus that of another model, with its paired interval, on some of the newest rows."""
+    mask = np.isin(newest.sha256, rows.sha256)
+    y, ours, theirs = newest.y[mask], found.raw[mask], other[mask]
+    draws = metrics.bootstrap_means({"": y}, [{"": ours}, {"": theirs}], np.random.default_rng(seed), evaluate.DRAWS)
+    return {"commits": int(mask.sum())} | metrics.interval(metrics.auc(y, ours) - metrics.auc(y, theirs), draws[0] - draws[1])._asdict()
+
+
+def _gates(table: Mapping[str, Any], gains: Mapping[str, Any], by_chance: float, f1: float) -> list[dict[str, Any]]:
+    """What must hold for the challenger to take the place of another model; the specification's own values are told of.
+
+    Probabilities may be off by .10, by as much as the base model's are, or by what chance explains in so small a sample.
+    """
+    ece, limit = table["retrained"]["ece"], max(evaluate.MAX_ECE, table["base"]["ece"], by_chance)
+    rows = [(f"auc_against_{name}", gain["value"], ">=", -MAX_LOSS, True) for name, gain in gains.items()]
+    rows += [("ece", ece, "<=", limit, True), ("spec_auc", table["retrained"]["auc"], ">=", 0.80, False), ("spec_f1_at_fpr_10_percent", f1, ">=", 0.75, False)]
+    return [
+        {"gate": gate, "value": value, "must": f"{sign} {bound:g}", "met": bool(value >= bound if sign == ">=" else value <= bound), "blocks": blocks}
+        | ({"remedy": "the model in use stays; try again when there is more history"} if blocks else {})
+        for gate, value, sign, bound, blocks in rows
+    ]
+
+
+PROTOCOL: Final = {
+    "unit": "commit that changes program text; merges, the root and what is too large for a review are left out",
+    "labels": "SZZ by this package on the repository's own history, commits of the last year left out because most of their bugs are not found yet",
+    "order": f"five parts by time; a part is scored by the own forest of its first moment (labels as known then, the half year before it left out), the newest holds at least {blend.MIN_ROWS} commits",
+    "weight": "of the own forest, chosen on the AUC of the middle parts with the labels known when the newest began",
+    "calibration": f"judged with knots fitted on the part before the newest, or the {blend.CALIBRATED} commits before it, with the labels known then; the knots that ship are fitted likewise on the most recent scores, with today's labels",
+    "final": "the own trees that ship are grown on all commits, those of the newest part too, so they are not the ones that were judged but their successors",
+    "comparison": "with the base model on the whole newest part, also where it learned from some of it (that favours it); with the model in use on commits that it did not learn from, if those are enough to tell",
+}
+
+
+# -- what is written --------------------------------------------------------------------------------------
+
+
+def _files(asked: Asked, data: tables.Dataset, base: Model, found: blend.Challenge, flat: bytes, report: Mapping[str, Any]) -> dict[str, bytes]:
+    rounded = [[round(x, 7), round(p, 7)] for x, p in found.knots]
+    content = hashlib.sha256(flat + json.dumps([rounded, list(base.feature_names), FEATURE_SCHEMA]).encode())
+    version = f"risk-{FORMAT}-{content.hexdigest()[:8]}"
+    evaluation = release.as_json(report)
+    texts = {
+        "evaluation.json": evaluation,
+        "MODEL_CARD.md": card(json.loads(evaluation), version),
+        TRAINED_ON: export.training_manifest([*data.sha256.tolist(), *_learned_here(asked.repo, base)]),
+    }
+    files = {FOREST_FILE: flat} | {name: text.encode() for name, text in texts.items()}
+    n_own = round(found.weight * base.forest.n_trees)
+    manifest = {
+        "format": FORMAT,
+        "version": version,
+        "feature_schema": FEATURE_SCHEMA,
+        "feature_names": list(base.feature_names),
+        "unknown": UNKNOWN,
+        "calibration": rounded,
+        "base_rate": float(data.y.mean()),
+        "training_rows": len(data),
+        "training_period": _period(data),
+        "seed": asked.seed,
+        "data_sha256": report["data"]["sha256"],
+        "trained": report["date"],
+        "retrained": {"head": report["head"], "base": base.version, "own_trees": n_own, "base_trees": base.forest.n_trees - n_own, "weight": found.weight},
+        "onnx": NO_ONNX,
+        "recipe": blend.own_recipe(base.feature_names, n_own, asked.seed).as_json(),
+        "files": {name: {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()} for name, text in sorted(files.items())},
+    }
+    return files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
+
+
+def _learned_here(repo: Repository, base: Model) -> list[str]:
+    """Hashes of this repository's commits that the base model learned from, so that `backtest` can call them out."""
+    listing = base.directory / TRAINED_ON
+    if not listing.is_file():
+        return []
+    known = set(listing.read_text("ascii").split())
+    return [hashed for hashed in (tables.hash_sha(meta.sha) for meta in repo.log("HEAD")) if hashed in known]
+
+
+def _period(data: tables.Dataset) -> list[str]:
+    return [datetime.fromtimestamp(int(t), UTC).date().isoformat() for t in (data.time.min(), data.time.max())]
+
+
+# -- what is said -----------------------------------------------------------------------------------------
+
+NAMES: Final = {"lapredict": "added lines alone", "base": "base model", "in_use": "model in use", "retrained": "retrained"}
+
+
+def summary(report: Mapping[str, Any]) -> str:
+    """The comparison as a Markdown table that also reads well in a terminal, with a sentence below."""
+    newest = report["newest"]
+    head = (
+        f"Newest part: {newest['commits']} changes, {newest['period'][0]} to {newest['period'][1]}, {newest['buggy']} of them needed a fix.\n"
+        f"Weight of this repository's own trees: {report['weight']:g}.\n"
+    )
+    rows = [
+        f"| {NAMES[name]:17} | {m['auc']:.3f} | {m['auc_interval'][0]:.3f} to {m['auc_interval'][1]:.3f} | {m['average_precision']:.3f} | "
+        + (f"{m['ece']:.3f} |" if "ece" in m else "    – |")
+        for name, m in ((name, newest["models"][name]) for name in NAMES if name in newest["models"])
+    ]
+    table = ["| model             |  AUC  |           95 % |  AP   |  ECE  |", "|---|---|---|---|---|", *rows]
+    return "\n".join([head, *table, "", *_notes(report)]) + "\n"
+
+
+def _notes(report: Mapping[str, Any]) -> list[str]:
+    gains = report["newest"]["difference"]
+    said = [
+        f"Retrained against the {NAMES[name]}: AUC {gain['value']:+.3f} (95 % {gain['low']:+.3f} to {gain['high']:+.3f}, {gain['commits']} changes)."
+        for name, gain in gains.items()
+    ]
+    for name, n in report["learned_before"].items():
+        if n and name == "base":
+            said.append(f"The base model learned from {n} of these changes, so its figures are too good.")
+        if n and name == "in_use":
+            few = "" if "in_use" in gains else "; the rest are too few to compare the two"
+            said.append(f"The model in use learned from {n} of these changes, so its figures are too good{few}.")
+    return said
+
+
+def card(report: Mapping[str, Any], version: str) -> str:
+    """MODEL_CARD.md of a retrained model."""
+    data, versions = report["data"], report["versions"]
+    tried = [f"| {choice['weight']:g} | {choice['auc']:.4f} |" for choice in report["tried"]] or [
+        "| 0 | too few fixes were known in the middle parts to compare |"
+    ]
+    parts = [
+        f"# Model card: {version}",
+        "",
+        "Written by `automl-codex retrain` from `evaluation.json`; do not edit.",
+        "",
+        "## What it is",
+        "",
+        f"A random forest that gives the calibrated probability that a change of this repository will need a fix later: {versions['base']} blended with trees grown on this repository's own history "
+        f"(weight {report['weight']:g}). It reads the same measures as that model, no wording and no clock.",
+        "",
+        "## Data",
+        "",
+        f"{data['commits']} commits up to {report['head'][:12]}, {data['period'][0]} to {data['period'][1]}, {data['buggy']} of them needed a fix. {PROTOCOL['labels'][0].upper()}{PROTOCOL['labels'][1:]}.",
+        "",
+        "## How good it is",
+        "",
+        summary(report),
+        "## How the weight was chosen",
+        "",
+        "| weight of the own trees | mean AUC, middle parts |",
+        "|---|---|",
+        *tried,
+        "",
+        "## Gates",
+        "",
+        "| gate | value | must be | met |",
+        "|---|---|---|---|",
+        *(f"| {g['gate']} | {g['value']:.3f} | {g['must']} | {'yes' if g['met'] else 'no'} |" for g in report["gates"]),
+        "",
+        "Gates whose name begins with spec are the specification's absolute thresholds: reported, never blocking.",
+        "",
+        "## How it was measured",
+        "",
+        *(f"- {name}: {text}." for name, text in report["protocol"].items()),
+        "",
+        "## Limits",
+        "",
+        "- SZZ labels are noisy: they blame lines that a fix deleted, and know a fix by the words of its message.",
+        f"- The ONNX form is {NO_ONNX}.",
+        "- One repository's newest part is a small sample: read the intervals before the figures.",
+        "",
+        f"Made on {report['date']}, {report['machine']['processor']}, {report['machine']['cores']} cores, Python {report['machine']['python']}, seed {report['seed']}.",
+    ]
+    return "\n".join(parts) + "\n"
