@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -119,6 +119,7 @@ class Options:
     strategies: tuple[str, ...] = ("eda", "mutation")
     factor: int = 5
     quality_threshold: float = MIN_THRESHOLD
+    probabilities: eda.Probabilities = field(default_factory=eda.Probabilities)
 
     @classmethod
     def of(cls, strategy: str, factor: int, quality_threshold: float) -> Options:
@@ -144,6 +145,8 @@ class Options:
 
     def stage(self, folder: Path, seed: int) -> stages.Stage:
         told = {"strategies": list(self.strategies), "factor": self.factor, "quality_threshold": self.quality_threshold}
+        if self.probabilities != eda.Probabilities():  # the usual ones are not told, so that folders made before there were others stay as they are
+            told["probabilities"] = asdict(self.probabilities)
         return stages.Stage("augment", folder, seed, told)
 
 
@@ -172,7 +175,7 @@ class Maker:
     def variants(
         self, name: str, program: Program, rng: Random, pool: inputs.InputPool, sandbox: Sandbox, counts: Counter[str], rejects: Counter[str]
     ) -> list[Variant]:
-        augmenter = AUGMENTERS[name]()
+        augmenter = EdaAugmenter(self.options.probabilities) if name == "eda" else AUGMENTERS[name]()
         candidates = list(augmenter.generate(program, self.options.factor, rng))
         further, values = pool.draw(program.parameters, JUDGING_INPUTS - len(program.inputs)) if name == "mutation" else ((), [])
         literals = (*program.inputs, *further)

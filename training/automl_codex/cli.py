@@ -85,6 +85,24 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--seed", type=int, help="refuse input of another seed (default: that of the input)")
     _stage_options(verify)
     verify.set_defaults(run=_verify)
+    run = commands.add_parser("run", help="all stages in order, from a configuration; goes on where it stopped")
+    run.add_argument("--config", type=Path, default=Path("automl-codex.yaml"), metavar="FILE", help="what to make (default: %(default)s); flags win over it")
+    run.add_argument("--fallback", action="store_true", help="take the embedded default where what the file names is not here, and leave out what has none")
+    run.add_argument("--grammar", help="grammar of the programs")
+    run.add_argument("--strategy", help="how programs are drawn, as for generate")
+    run.add_argument("--count", type=int, help="programs to write")
+    run.add_argument("--max-depth", type=int, help="deepest nesting of an expression")
+    run.add_argument("--seed", type=int, help="seed of all stages")
+    run.add_argument("--augmentation", metavar="STRATEGIES", help="strategies of augment, joined by +")
+    run.add_argument("--eda-factor", type=int, help="variants of each program by each strategy")
+    run.add_argument("--quality-threshold", type=float, help="lowest quality of a variant that is kept")
+    run.add_argument("--transpiler", help="py2many or depyler")
+    run.add_argument("--oracle", help="oracles of verify, joined by +")
+    run.add_argument("--timeout-ms", type=int, help="longest translation of a program, and longest run of its Rust on an input")
+    run.add_argument("--output", type=Path, default=Path("data"), help="folder for those of the stages: raw, augmented, transpiled, verified (default: data)")
+    run.add_argument("--parallel", type=int, metavar="N", help="processes of every stage (default: the file's for transpile, 1 for the others)")
+    _gate_options(run)
+    run.set_defaults(run=_run, shard="1/1", export_py=None)
     stats = commands.add_parser("stats", help="the funnel: what each stage made, counted and rejected")
     stats.add_argument("folder", type=Path, help="a stage's folder, or the folder that holds those of several stages")
     stats.set_defaults(run=_stats)
@@ -286,6 +304,30 @@ def _verify(options: argparse.Namespace) -> int:
     wanted = verify.Options.of(options.oracle, options.timeout_ms)
     seed = int(stages.manifest_of(options.input, "transpile", options.seed)["seed"])
     return _run_stage(wanted.stage(options.output, seed), wanted.works(options.input), verify.Maker(wanted, options.input), options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from automl_codex import pipeline, pipeline_config
+    from codex_gate import gates
+    from codex_gate.errors import HaltedError
+
+    if options.parallel is not None and options.parallel < 1:
+        raise UsageError(f"parallel must be >= 1, got {options.parallel}")
+    config = pipeline.with_flags(pipeline_config.load(options.config), vars(options))
+    plan = pipeline.plan(config, options.output, gates.find(Path(), options.gates), options.fallback, options.parallel)
+    for line in plan.told:
+        _say(line)
+    for step in plan.steps():
+        options.parallel = step.parallel
+        behind = ", ".join(plan.after(step.stage.name)) or "nothing"
+        try:
+            code = _run_stage(step.stage, step.works, step.make, options)
+        except HaltedError as error:
+            raise HaltedError(f"{error}; not run after {step.stage.name}: {behind}") from error
+        if code:
+            _say(f"automl-codex: stopped after {step.stage.name} by its gate, not run: {behind}; the same command goes on from there")
+            return code
+    return 0
 
 
 def _run_stage(stage: Stage, works: Sequence[Work], make: Maker, options: argparse.Namespace) -> int:

@@ -1,0 +1,261 @@
+"""One configuration for all stages: read strictly, held against what is here before the start, run in order, stopped by a gate, resumed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from automl_codex import cli, eda, pipeline, pipeline_config, stages
+from automl_codex.space import Choice, FloatRange, IntRange
+from codex_gate import gates
+from codex_gate.errors import ConfigError, UsageError
+from codex_gate.gates import Gates
+from tests.automl_codex.pairs import needs_rustc
+
+# As the specification prints it in §9.2.
+PRINTED = """# automl-codex.yaml
+version: "1.0"
+
+generation:
+  grammar: python
+  strategy: coverage
+  count: 100000
+  max_depth: 5
+  seed: 42
+
+augmentation:
+  strategies:
+    - eda:
+        sr_prob: 0.1
+        ri_prob: 0.1
+        rs_prob: 0.1
+        rd_prob: 0.1
+        factor: 5
+    - smote:
+        k_neighbors: 5
+        sampling: auto
+  quality_threshold: 0.75
+
+transpilation:
+  transpiler: depyler
+  parallel: 8
+  timeout_ms: 5000
+
+verification:
+  oracle:
+    - io
+    - ast
+  timeout_ms: 5000
+
+training:
+  models:
+    - random_forest:
+        n_estimators: 50..500
+        max_depth: 5..30
+    - gradient_boosting:
+        n_estimators: 50..200
+        learning_rate: 0.01..0.3
+    - lora:
+        base_model: microsoft/codebert-base
+        rank: [4, 8, 16, 32]
+        alpha: [8, 16, 32, 64]
+  automl:
+    strategy: tpe
+    n_trials: 50
+    n_startup: 10
+    early_stopping_patience: 5
+  ensemble:
+    voting: weighted
+    weights: auto  # Tune via AutoML
+
+evaluation:
+  metrics:
+    - auc_roc
+    - auc_pr
+    - f1_score
+    - precision
+    - recall
+  min_auc: 0.80
+  min_f1: 0.75
+
+monitoring:
+  drift_threshold: 0.5
+  window_size: 1000
+  alert_on_drift: true
+"""
+SMALL = ("--count", "8", "--max-depth", "2", "--eda-factor", "1")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(pipeline_config.FILE).write_text(PRINTED)
+
+
+@pytest.fixture
+def _no_depyler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "depyler" else real(name))
+
+
+def read(text: str) -> pipeline_config.Config:
+    return pipeline_config.read(text, "c.yaml")
+
+
+def planned(text: str, **flags: object) -> pipeline.Plan:
+    return pipeline.plan(pipeline.with_flags(read(text), flags), Path("data"), Gates(), fallback=True)
+
+
+def test_the_file_of_the_specification_loads_as_it_is_printed() -> None:
+    found = read(PRINTED)
+    assert found.generation == {"grammar": "python", "strategy": "coverage", "count": 100_000, "max_depth": 5, "seed": 42}
+    assert list(found.augmentation["strategies"]) == ["eda", "smote"] and found.augmentation["strategies"]["smote"] == {"k_neighbors": 5, "sampling": "auto"}
+    assert found.verification == {"oracle": ["io", "ast"], "timeout_ms": 5000}
+    assert found.evaluation["metrics"] == list(pipeline_config.METRICS) and found.evaluation["min_auc"] == 0.8
+    assert found.monitoring == {"drift_threshold": 0.5, "window_size": 1000, "alert_on_drift": True}
+
+
+def test_ranges_are_domains_of_the_search() -> None:
+    models = read(PRINTED).training["models"]
+    assert models["random_forest"] == {"n_estimators": IntRange(50, 500), "max_depth": IntRange(5, 30)}
+    assert models["gradient_boosting"]["learning_rate"] == FloatRange(0.01, 0.3)
+    assert isinstance(models["lora"]["rank"], Choice) and models["lora"]["rank"].levels(4) == (4, 8, 16, 32)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("  count: 1", "  cuont: 1", "c.yaml, line 7: unknown key generation.cuont; did you mean generation.count?"),
+        ("generation:", "generator:", "line 4: unknown key generator; did you mean generation?"),
+        ("sr_prob", "sr-prob", "unknown key augmentation.strategies.eda.sr-prob; did you mean augmentation.strategies.eda.sr_prob?"),
+        ("- smote", "- smoet", "line 19: unknown name in augmentation.strategies: smoet; did you mean smote?"),
+        ("- smote:\n        k_neighbors: 5\n        sampling: auto", "- eda", "augmentation.strategies names eda twice"),
+        ("- auc_pr", "- auc_rp", "evaluation.metrics: unknown value auc_rp; did you mean auc_pr?"),
+        ("count: 100000", "count: many", "generation.count is many; expected a whole number >= 1"),
+        ("count: 100000", "count: 0", "generation.count is 0; expected a whole number >= 1"),
+        ("seed: 42", "seed: 42\n  seed: 43", "line 10: the key generation.seed stands here for the second time"),
+        ("sr_prob: 0.1", "sr_prob: 1.1", "eda.sr_prob is 1.1; expected a number from 0 to 1"),
+        ("50..500", "500..50", "line 38: training.models.random_forest.n_estimators: a range must go from low to high, got 500 to 50"),
+        ("50..500", "50..100..500", "n_estimators is 50..100..500; expected a range such as 50..500"),
+        ("50..500", "few", "n_estimators is few; expected a range such as 50..500"),
+        ('"1.0"', '"2.0"', "version: unknown value 2.0; "),
+        ("alert_on_drift: true", "alert_on_drift: maybe", "monitoring.alert_on_drift: unknown value maybe; expected one of true, false"),
+        ("drift_threshold: 0.5", "drift_threshold: nan", "monitoring.drift_threshold is nan; expected a number above 0"),
+        ("oracle:\n    - io\n    - ast", "oracle: io", "verification.oracle is no list"),
+        ("  grammar: python", "  grammar: [python", "is no YAML"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_its_place(right: str, wrong: str, said: str) -> None:
+    assert right in PRINTED
+    with pytest.raises(ConfigError) as error:
+        read(PRINTED.replace(right, wrong, 1))
+    assert said in str(error.value)
+
+
+def test_an_empty_file_has_the_defaults_of_the_stages() -> None:
+    assert read("") == pipeline_config.Config(name="c.yaml")
+    with pytest.raises(ConfigError, match="the file is no section"):
+        read("- generation")
+
+
+@pytest.mark.usefixtures("_no_depyler")
+def test_all_that_is_missing_is_said_before_the_start(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run"]) == 2
+    said = capsys.readouterr().err
+    for part in ("augmentation.strategies: smote", "transpilation.transpiler: depyler", "training.models: random_forest, gradient_boosting, lora",
+                 "training.models.lora.base_model: microsoft/codebert-base", "or take --fallback"):  # fmt: skip
+        assert part in said
+    assert not Path("data").exists()
+
+
+def test_without_rustc_nothing_can_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> None:
+        raise UsageError("rustc is not on PATH; install Rust")
+
+    monkeypatch.setattr("automl_codex.rust.compiler", absent)
+    with pytest.raises(UsageError, match=r"rustc is not on PATH(.|\n)*nothing can stand in for it\ninstall it or change the file$"):
+        planned("")
+
+
+@needs_rustc
+@pytest.mark.usefixtures("_no_depyler")
+def test_fallback_takes_the_default_and_says_so() -> None:
+    plan = planned(PRINTED)
+    assert plan.augment.strategies == ("eda",) and plan.transpile.transpiler == "py2many" and plan.parallel["transpile"] == 8
+    said = "\n".join(plan.told)
+    assert "smote: this version has eda, template, mutation; it is left out" in said and "depyler: it is not on PATH; py2many" in said
+    assert "random_forest, gradient_boosting, lora: this version trains no model on verified rows" in said
+    assert "distillation: " in said and "monitoring, stage 6: " in said
+    assert planned("augmentation:\n  strategies:\n    - smote\n").augment.strategies == ("eda", "mutation")
+
+
+@needs_rustc
+def test_the_probabilities_of_eda_reach_the_stage_and_its_key() -> None:
+    plan = planned("augmentation:\n  strategies:\n    - eda:\n        sr_prob: 0.4\n        factor: 3\n")
+    assert plan.augment.probabilities == eda.Probabilities(sr=0.4) and plan.augment.factor == 3
+    usual = planned("augmentation:\n  strategies:\n    - eda:\n        factor: 3\n")
+    work = stages.Work(0, {})
+    assert plan.augment.stage(Path(), 1).key(work) != usual.augment.stage(Path(), 1).key(work)
+
+
+@needs_rustc
+def test_flags_win_over_the_file() -> None:
+    flags = {"count": 9, "seed": 5, "grammar": None, "eda_factor": 2, "augmentation": "eda+mutation", "oracle": "io+dataflow", "timeout_ms": 700}
+    plan = planned(PRINTED, transpiler="py2many", **flags)
+    assert (plan.generate.count, plan.generate.seed, plan.generate.grammar) == (9, 5, "python")
+    assert (plan.augment.factor, plan.augment.strategies) == (2, ("eda", "mutation"))
+    assert (plan.transpile.timeout_ms, plan.verify.timeout_ms, plan.verify.oracles) == (700, 700, ("io", "dataflow"))
+    assert not any("smote" in line or "depyler" in line for line in plan.told)  # what no longer is asked for is not missing
+
+
+def test_values_that_a_stage_or_the_gates_refuse_are_refused_before_the_start() -> None:
+    for text, said in (
+        ("generation:\n  strategy: covrage\n", "no strategy covrage"),
+        ("verification:\n  oracle: [ast]\n", "runs nothing"),
+        ("augmentation:\n  strategies:\n    - eda: {factor: 2}\n    - mutation: {factor: 3}\n", "the factors eda 2, mutation 3"),
+        ("augmentation:\n  strategies:\n    - eda: {factor: 11}\n", "eda-factor must be from 1 to 10"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            planned(text)
+    asked = gates.read(b"[drift]\nkl_threshold = 0.3\n", "q.toml")
+    with pytest.raises(ConfigError, match=r"drift_threshold|kl_threshold"):
+        pipeline.plan(read(PRINTED), Path("data"), asked, fallback=True)
+
+
+@needs_rustc
+@pytest.mark.usefixtures("_no_depyler")
+def test_a_run_makes_every_stage_and_goes_on_where_it_stopped(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["run", "--fallback", *SMALL, "--parallel", "1"]
+    assert cli.main(command) == 0
+    folders = [Path("data", name) for name in pipeline.FOLDERS.values()]
+    made = {folder: stages.manifest_of(folder, name, 42)["partitions"][0]["sha256"] for name, folder in zip(pipeline.FOLDERS, folders)}
+    assert stages.manifest_of(folders[0])["rows"] == 8
+    shutil.rmtree(folders[2])
+    capsys.readouterr()
+    assert cli.main(command) == 0
+    said = capsys.readouterr().err
+    assert said.count("1/1 partitions, 1 kept") == 3 and "transpile [########################] 1/1 partitions\n" in said
+    assert {folder: json.loads((folder / stages.MANIFEST).read_text())["partitions"][0]["sha256"] for folder in folders} == made
+
+
+@needs_rustc
+@pytest.mark.usefixtures("_no_depyler")
+@pytest.mark.parametrize(("rejects_all", "code"), [(True, 4), (False, 1)])
+def test_a_run_stops_at_the_stage_whose_gate_breaks(rejects_all: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    calls = iter(range(10_000))
+    monkeypatch.setattr("automl_codex.generate.unfit", lambda outcomes: "timeout" if rejects_all or next(calls) % 2 else None)
+    Path(gates.FILE).write_text("[generation]\nmax_rejection_rate = 0.3\n")
+    assert cli.main(["run", "--fallback", *SMALL, "--parallel", "1"]) == code
+    said = capsys.readouterr().err
+    assert "(generation.max_rejection_rate); see why with automl-codex stats" in said
+    assert "augment, transpile, verify" in said and not Path("data/augmented").exists()
+
+
+def test_wrong_use_of_run_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", "--config", "none.yaml"]) == 2
+    assert "none.yaml cannot be read: No such file or directory; give the path" in capsys.readouterr().err
+    assert cli.main(["run", "--parallel", "0"]) == 2
+    assert "parallel must be >= 1, got 0" in capsys.readouterr().err
