@@ -22,8 +22,9 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 from statistics import mean, median
+from tempfile import TemporaryDirectory
 
-from automl_codex import augment, generate, grammar, inputs, paths, stages
+from automl_codex import augment, generate, grammar, inputs, paths, pipeline, rust, stages, transpile, verify
 from automl_codex.derive import Draft, lines_of
 from automl_codex.sampling import STRATEGIES
 from automl_codex.sandbox import Sandbox
@@ -172,11 +173,34 @@ def augmentation(scale: float) -> str:
     )
 
 
+def translation(scale: float) -> str:
+    """What stages 3 and 4 make of programs of the whole grammar, and of its core."""
+    count = max(int(100 * scale), 5)
+    rows = []
+    for name in grammar.GRAMMARS:
+        for strategy in ("random", "coverage"):
+            with TemporaryDirectory() as folder:
+                made = generate.Options(name, strategy, count, 5, 7)
+                wanted = augment.Options.of("eda", 1, augment.MIN_THRESHOLD), transpile.Options.of("py2many", transpile.TIMEOUT_MS), verify.Options()
+                plan = pipeline.Plan(made, *wanted, dict.fromkeys(pipeline.FOLDERS, 1), Path(folder), ())
+                found = {step.stage.name: stages.run(step.stage, step.works, step.make, step.parallel) for step in plan.steps()}
+            pairs = found["augment"]["rows"]
+            compiled = found["transpile"]["counts"].get(transpile.COMPILES, 0)
+            verdicts = Counter({key.removeprefix("verdict "): n for key, n in found["verify"]["counts"].items() if key.startswith("verdict ")})
+            shown = ", ".join(f"{verdict} {n:,}" for verdict, n in verdicts.most_common())
+            rows.append([name, strategy, f"{pairs:,}", f"{sum(found['transpile']['rejects'].values()):,}", f"{100 * compiled / pairs:.1f} %", shown])
+    return (
+        f"{count:,} programs of depth 5, seed 7, with one eda variant each; py2many and rustc {rust.compiler().version}, oracles io+ast. {machine(datetime.now(UTC).date())}.\n\n"
+        + table(("grammar", "strategy", "programs and variants", "refused by py2many", "Rust compiles", "verdicts"), rows)
+    )
+
+
 SECTIONS: dict[str, Callable[[float], str]] = {
     "Paths: coverage against random": coverage,
     "Speed, size and whether they run": rates,
     "Distinct programs": distinct,
     "Mutants and variants": augmentation,
+    "Transpiled and verified": translation,
 }
 
 
@@ -189,13 +213,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "docs" / "synthetic.md")
+    parser.add_argument("--only", choices=tuple(SECTIONS)[-1:], help="measure the last section alone; the others stay as they are")
     options = parser.parse_args(arguments)
     parts = [
         "# The synthetic corpus in figures\n",
         f"Written by `python benchmarks/synthetic.py`; nothing here is typed by hand. Machine: {machine(datetime.now(UTC).date())}.",
     ]
     parts.append("A verdict is worked out from its figure.\n")
+    if options.only:
+        parts = [options.output.read_text("utf-8").partition(f"## {options.only}\n")[0].rstrip() + "\n"]
     for title, section in SECTIONS.items():
+        if options.only not in (None, title):
+            continue
         began, clock = cpu_seconds(), time.monotonic()
         text = section(options.scale)
         parts.append(f"## {title}\n\n{text}\n{cpu_seconds() - began:.0f} CPU seconds.\n")

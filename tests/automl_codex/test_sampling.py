@@ -120,7 +120,7 @@ def test_boundary_grammar_is_the_same_but_for_weights_and_literals() -> None:
 def test_unknown_feature_and_grammar_are_refused() -> None:
     with pytest.raises(UsageError, match="has no feature goto"):
         grammar.python().only({"goto"})
-    with pytest.raises(UsageError, match="no grammar cobol; there is python"):
+    with pytest.raises(UsageError, match="no grammar cobol; there are python, python-core"):
         grammar.named("cobol")
 
 
@@ -129,6 +129,18 @@ def test_any_subset_of_features_writes_programs(features: tuple[str, ...]) -> No
     writer = Writer(grammar.python().only(features), ByWeight(Random(1)), Random(2), 4)
     for _ in range(40):
         compile(writer.write().source, "program", "exec")
+
+
+@pytest.mark.parametrize("strategy", ["random", "coverage", "swarm", "boundary"])
+def test_the_core_grammar_has_scalar_results_and_none_of_the_rest(strategy: str) -> None:
+    core = grammar.named("python-core")
+    for draft in islice(STRATEGIES[strategy]().drafts(core, Random(4), 0, 4), 60):
+        tree = ast.parse(draft.source)
+        assert not any(isinstance(node, ast.Slice | ast.Try | ast.ClassDef | ast.Yield | ast.GeneratorExp | ast.Lambda | ast.Await) for node in ast.walk(tree))
+        main = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == draft.entry)
+        assert ast.unparse(main.returns or main) == "int" and set(draft.parameters) <= {"int", "ints", "float", "bool"}
+        stored = {node.id for node in ast.walk(main) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        assert not stored & {argument.arg for argument in main.args.args}
 
 
 def test_symbol_that_never_ends_is_refused() -> None:

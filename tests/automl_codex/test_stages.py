@@ -169,7 +169,7 @@ def test_command_generates_and_prints_the_funnel(tmp_path: Path, capsys: pytest.
         (["--count", "0"], "count must be >= 1, got 0"),
         (["--max-depth", "-1"], "max-depth must be >= 0, got -1"),
         (["--strategy", "genetic"], "no strategy genetic; there are exhaustive, random, coverage, swarm, boundary"),
-        (["--grammar", "cobol"], "no grammar cobol; there is python"),
+        (["--grammar", "cobol"], "no grammar cobol; there are python, python-core"),
         (["--shard", "3/2"], "shard must be I/N with 1 <= I <= N, got 3/2"),
         (["--shard", "x"], "shard must be I/N"),
         (["--parallel", "0"], "parallel must be >= 1, got 0"),

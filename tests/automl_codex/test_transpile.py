@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from itertools import islice
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from automl_codex import cli, stages, transpile
+from automl_codex import cli, grammar, rust, stages, transpile
+from automl_codex.sampling import STRATEGIES
 from automl_codex.types import TranspiledPair
 from codex_gate.errors import UsageError
 from tests.automl_codex.pairs import PROGRAMS, needs_rustc, stage2, variant
@@ -69,6 +72,16 @@ def test_without_depyler_it_says_so_or_falls_back(tmp_path: Path, monkeypatch: p
     assert transpile.named("depyler", fallback=True)[0] == "py2many"
     with pytest.raises(UsageError, match="no transpiler rosetta; there are py2many, depyler"):
         transpile.named("rosetta", fallback=True)
+
+
+@needs_rustc
+def test_most_of_the_core_grammar_compiles_and_hardly_any_of_the_whole() -> None:
+    share = {}
+    for name in ("python", "python-core"):
+        drafts = islice(STRATEGIES["random"]().drafts(grammar.named(name), Random(1), 0, 4), 30)
+        made = [text for status, text in transpile.Py2Many().transpile([draft.source for draft in drafts], 20_000) if status == transpile.OK]
+        share[name] = sum(not errors for errors in rust.check(made, rust.compiler())) / 30
+    assert share["python"] < 0.2 and share["python-core"] > 0.75
 
 
 def test_a_program_cannot_use_the_transpiler_to_get_out(tmp_path: Path) -> None:

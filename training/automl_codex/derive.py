@@ -120,7 +120,8 @@ class Writer:
         return rule.number
 
     def _main(self, above: Context) -> tuple[str, ...]:
-        self._parameters = ("int", self._rng.choice(COLLECTIONS), *(self._rng.choice(PARAMETER_TYPES) for _ in range(self._rng.choice((1, 1, 2, 2, 3)))))
+        first, others = (tuple(kind for kind in kinds if self._grammar.rules.get(f"parameter_{kind}")) for kinds in (COLLECTIONS, PARAMETER_TYPES))
+        self._parameters = ("int", self._rng.choice(first), *(self._rng.choice(others) for _ in range(self._rng.choice((1, 1, 2, 2, 3)))))
         self._unread.clear()
         self._room = max(self._room, self._nodes[0])
         self._forced("main_async" if self._readable.get("f_async") else "main", above)
@@ -152,7 +153,7 @@ class Writer:
                 name = self._new_name(kind)
                 self._out.append(", " if place else "")
                 self._forced(f"parameter_{kind}", above, name)
-                self._declare(name, kind, changeable=kind in CHANGEABLE_PARAMETERS)
+                self._declare(name, kind, changeable=kind in CHANGEABLE_PARAMETERS and not self._grammar.fixed_parameters)
                 self._unread[name] = kind
         elif want == "returned":  # what is returned is known once the body stands
             self._returned_at, self._returned_above = len(self._out), above
@@ -170,7 +171,7 @@ class Writer:
     def _body(self, want: str, above: Context, level: int, scope: Sequence[tuple[str, str]]) -> None:
         """A function's statements and its return; nothing that was computed is lost."""
         for name, kind in scope:
-            self._declare(name, kind, changeable=kind in CHANGEABLE_PARAMETERS)
+            self._declare(name, kind, changeable=kind in CHANGEABLE_PARAMETERS and not self._grammar.fixed_parameters)
             self._unread[name] = kind
         main = want == "body_main"
         step = "\n" + "    " * level
@@ -183,10 +184,10 @@ class Writer:
                 break
             self._out.append(step)
             self._statement(self._statements("stmt0"), above, level, mine)
-        kept = {name for name, kind in mine if kind in RETURNED} if main else {mine[0][0]}
         if main:
             self._use_units(above, level, mine)
-            kept = {name for name, kind in mine if kind in RETURNED}
+        several = main and self._grammar.rules.get("result_many")
+        kept = {name for name, kind in mine if kind in RETURNED} if several else {mine[0][0]}
         for kind, names in list(self._changeable.items()):
             for name in set(names) - kept:
                 self._forget(self._changeable, 2, name, kind)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import accumulate
 
-from automl_codex import rules_python
-from automl_codex.templates import EXPRESSION, PARAMETER, STATEMENT, Rule, compile_rule
+from automl_codex import rules_core, rules_python
+from automl_codex.templates import EXPRESSION, PARAMETER, STATEMENT, Hole, Rule, compile_rule
 from codex_gate.errors import InternalError, UsageError
 
 FALLBACK = "fallback"  # the feature of productions that are used only where no other can be
@@ -30,7 +30,7 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Grammar:
-    """Rules by symbol, literals by pool. `features` are those switched on; a rule of another feature is not used."""
+    """Rules by symbol, literals by pool. `features` are those switched on; a rule of another feature is not used; with `fixed_parameters` no parameter is assigned to."""
 
     name: str
     rules: Mapping[str, tuple[Rule, ...]]
@@ -38,6 +38,7 @@ class Grammar:
     features: frozenset[str]
     types: Mapping[str, int] = field(default_factory=dict)
     heights: Mapping[str, int] = field(default_factory=dict)
+    fixed_parameters: bool = False
     _options: dict[tuple[str, int, int], Options] = field(default_factory=dict)
     _wanted: dict[str, tuple[int, list[tuple[Rule, int, int]]]] = field(default_factory=dict)
 
@@ -62,7 +63,7 @@ class Grammar:
             raise UsageError(f"the grammar {self.name} has no feature {unknown[0]}; it has {', '.join(sorted(self.features))}")
         kept = frozenset(features) | ALWAYS
         rules = {symbol: tuple(rule for rule in group if rule.feature in kept) for symbol, group in self.rules.items()}
-        return Grammar(self.name, rules, self.pools, kept, self.types, _heights(rules))
+        return Grammar(self.name, rules, self.pools, kept, self.types, _heights(rules), self.fixed_parameters)
 
     def with_weights(self, factors: Mapping[str, float], pools: Mapping[str, Sequence[str]]) -> Grammar:
         """The grammar with the weights of some features multiplied and some pools replaced."""
@@ -70,7 +71,7 @@ class Grammar:
             (rule.symbol, rule.weight * factors.get(rule.feature, 1.0), rule.feature, rule.template, form_of(rule.symbol))
             for rule in sorted((rule for group in self.rules.values() for rule in group), key=lambda rule: rule.number)
         ]
-        return Grammar.of(self.name, lines, {**self.pools, **pools})
+        return replace(Grammar.of(self.name, lines, {**self.pools, **pools}), fixed_parameters=self.fixed_parameters)
 
     def options(self, symbol: str, depth: int, variables: int) -> Options:
         """Rules for a symbol of which no branch needs more than `depth` further steps; the shallowest if there is none.
@@ -159,7 +160,21 @@ def python() -> Grammar:
     return Grammar.of("python", [line for text, form in tables for line in _table(text, form)], rules_python.POOLS)
 
 
-GRAMMARS = {"python": python}
+@cache
+def python_core() -> Grammar:
+    """The part of the grammar whose Rust compiles, with one whole number as the result."""
+    whole = python()
+    kept = [(rule.symbol, rule.weight, rule.feature, rule.template, form_of(rule.symbol)) for group in whole.rules.values() for rule in group if _in_core(rule)]
+    return replace(Grammar.of("python-core", [*kept, *_table(rules_core.EXPRESSIONS, EXPRESSION)], whole.pools), fixed_parameters=True)
+
+
+def _in_core(rule: Rule) -> bool:
+    typed = [part.want for part in rule.parts if isinstance(part, Hole) and part.kind not in ("pool", "name", "given")]
+    known = rule.feature in rules_core.FEATURES and rules_core.PLACES.issuperset((rule.symbol, *typed))
+    return known and not any(form in rule.template for form in rules_core.FORMS)
+
+
+GRAMMARS = {"python": python, "python-core": python_core}
 
 
 def named(name: str) -> Grammar:
@@ -169,5 +184,5 @@ def named(name: str) -> Grammar:
         UsageError: there is none of that name.
     """
     if name not in GRAMMARS:
-        raise UsageError(f"no grammar {name}; there is {', '.join(sorted(GRAMMARS))}")
+        raise UsageError(f"no grammar {name}; there are {', '.join(sorted(GRAMMARS))}")
     return GRAMMARS[name]()
