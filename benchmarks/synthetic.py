@@ -185,13 +185,14 @@ def translation(scale: float) -> str:
                 plan = pipeline.Plan(made, *wanted, dict.fromkeys(pipeline.FOLDERS, 1), Path(folder), ())
                 found = {step.stage.name: stages.run(step.stage, step.works, step.make, step.parallel) for step in plan.steps()}
             pairs = found["augment"]["rows"]
-            compiled = found["transpile"]["counts"].get(transpile.COMPILES, 0)
+            made_of = {kind: found["augment"]["counts"][counted] for kind, counted in (("original", "original"), ("eda", "eda: correct"))}
+            compiled = [f"{100 * found['transpile']['counts'].get(f'{kind}: {transpile.COMPILES}', 0) / n:.1f} %" for kind, n in made_of.items()]
             verdicts = Counter({key.removeprefix("verdict "): n for key, n in found["verify"]["counts"].items() if key.startswith("verdict ")})
             shown = ", ".join(f"{verdict} {n:,}" for verdict, n in verdicts.most_common())
-            rows.append([name, strategy, f"{pairs:,}", f"{sum(found['transpile']['rejects'].values()):,}", f"{100 * compiled / pairs:.1f} %", shown])
+            rows.append([name, strategy, f"{pairs:,}", f"{sum(found['transpile']['rejects'].values()):,}", *compiled, shown])
     return (
         f"{count:,} programs of depth 5, seed 7, with one eda variant each; py2many and rustc {rust.compiler().version}, oracles io+ast. {machine(datetime.now(UTC).date())}.\n\n"
-        + table(("grammar", "strategy", "programs and variants", "refused by py2many", "Rust compiles", "verdicts"), rows)
+        + table(("grammar", "strategy", "programs and variants", "refused by py2many", "programs that compile", "variants that compile", "verdicts"), rows)
     )
 
 
