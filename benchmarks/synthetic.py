@@ -29,6 +29,7 @@ from automl_codex.derive import Draft, lines_of
 from automl_codex.sampling import STRATEGIES
 from automl_codex.sandbox import Sandbox
 from automl_codex.types import EQUIVALENT_UNKNOWN, Program, Variant
+from codex_gate.errors import UsageError
 
 SEEDS = (1, 2, 3, 4, 5)
 SAMPLED = ("random", "coverage", "swarm", "boundary")
@@ -175,6 +176,10 @@ def augmentation(scale: float) -> str:
 
 def translation(scale: float) -> str:
     """What stages 3 and 4 make of programs of the whole grammar, and of its core."""
+    try:
+        rustc = rust.compiler()
+    except UsageError as error:
+        return f"Not measured: {error}.\n"
     count = max(int(100 * scale), 5)
     rows = []
     for name in grammar.GRAMMARS:
@@ -185,13 +190,13 @@ def translation(scale: float) -> str:
                 plan = pipeline.Plan(made, *wanted, dict.fromkeys(pipeline.FOLDERS, 1), Path(folder), ())
                 found = {step.stage.name: stages.run(step.stage, step.works, step.make, step.parallel) for step in plan.steps()}
             pairs = found["augment"]["rows"]
-            made_of = {kind: found["augment"]["counts"][counted] for kind, counted in (("original", "original"), ("eda", "eda: correct"))}
-            compiled = [f"{100 * found['transpile']['counts'].get(f'{kind}: {transpile.COMPILES}', 0) / n:.1f} %" for kind, n in made_of.items()]
+            made_of = {kind: found["augment"]["counts"].get(counted, 0) for kind, counted in (("original", "original"), ("eda", "eda: correct"))}
+            compiled = [f"{100 * found['transpile']['counts'].get(f'{kind}: {transpile.COMPILES}', 0) / max(n, 1):.1f} %" for kind, n in made_of.items()]
             verdicts = Counter({key.removeprefix("verdict "): n for key, n in found["verify"]["counts"].items() if key.startswith("verdict ")})
             shown = ", ".join(f"{verdict} {n:,}" for verdict, n in verdicts.most_common())
             rows.append([name, strategy, f"{pairs:,}", f"{sum(found['transpile']['rejects'].values()):,}", *compiled, shown])
     return (
-        f"{count:,} programs of depth 5, seed 7, with one eda variant each; py2many and rustc {rust.compiler().version}, oracles io+ast. {machine(datetime.now(UTC).date())}.\n\n"
+        f"{count:,} programs of depth 5, seed 7, with one eda variant each; py2many and rustc {rustc.version}, oracles io+ast. {machine(datetime.now(UTC).date())}.\n\n"
         + table(("grammar", "strategy", "programs and variants", "refused by py2many", "programs that compile", "variants that compile", "verdicts"), rows)
     )
 
