@@ -40,7 +40,8 @@ SHIPPED_NAMES: Final = tuple(
 class Recipe:
     """Everything that makes a forest, saved in `model.json`.
 
-    Trees, depth: specification §6.1. leaf_size: 100 rows keep the two files under 6 MB; 20 and 40 give the same AUC to .002 (selection window, 2026-11-23).
+    Trees, depth: specification §6.1. leaf_size: 100 was chosen on the first ten projects, where 20 and 40 gave the same AUC to .002 (selection window, 2026-11-23);
+    with 46 projects the forest takes 2.8 MB that way and its ONNX form 8.5, and more has not been tried.
     mask_share: share of training rows repeated with all history unknown, as a shallow clone gives it.
     """
 
