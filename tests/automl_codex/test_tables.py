@@ -65,6 +65,14 @@ def test_table_of_another_schema_is_refused_by_name(tmp_path: Path) -> None:
         tables.read(tmp_path)
 
 
+def test_a_damaged_table_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "torn.parquet"
+    tables.write(path, "torn", [row("a", 1)])
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UsageError, match=r"torn\.parquet is no table that can be read"):
+        tables.read(tmp_path)
+
+
 def test_half_written_table_is_not_read(tmp_path: Path) -> None:
     tables.write(tmp_path / "alpha.parquet", "alpha", [row("a", 1)])
     (tmp_path / "beta.partial").write_bytes(b"PAR1")

@@ -93,14 +93,17 @@ def read(folder: Path) -> Dataset:
     """All `*.parquet` tables of a folder (or one file), project by project in name order.
 
     Raises:
-        UsageError: nothing there, or a table of another feature schema.
+        UsageError: nothing there, a file that is no Parquet, or a table of another feature schema.
     """
     paths = [folder] if folder.is_file() else sorted(folder.glob("*.parquet"))
     if not paths:
         raise UsageError(f"{folder} holds no *.parquet tables; make them with: automl-codex mine REPO --labels FILE --output {folder}")
     tables = []
     for path in paths:
-        table = pq.read_table(path)
+        try:
+            table = pq.read_table(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise UsageError(f"{path} is no table that can be read ({str(error).splitlines()[0]}); mine it again") from error
         schema = (table.schema.metadata or {}).get(b"feature_schema", b"none").decode()
         if schema != str(FEATURE_SCHEMA):
             raise UsageError(f"{path} has feature schema {schema}, this version expects {FEATURE_SCHEMA}; mine it again")
