@@ -14,7 +14,7 @@ from codex_gate.errors import UsageError
 from tests.conftest import START, Node, Repo
 
 CORPUS = """projects:
-  - {{project: made, repository: own/made, clone: own/made, head: {head}, until: {until}{more}}}
+  - {{project: made, repository: own/made, clone: own/made, head: {head}, until: {until}, role: train{more}}}
 """
 
 

@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from automl_codex import cli, mine, tables
+from codex_gate import szz
 from codex_gate.errors import UsageError
 from codex_gate.features import FEATURE_NAMES
 from codex_gate.git import Repository
@@ -226,6 +228,15 @@ def test_days_bound_the_rows_and_a_later_fix_still_counts(make_repo, tmp_path: P
     assert found[tables.hash_sha(shas[14])] == (1, START + 15 * DAY)
 
 
+def test_of_more_rows_than_asked_for_those_of_the_lowest_hashes_stay(make_repo, tmp_path: Path) -> None:
+    repo = make_repo()
+    shas = repo.build(long_history(60))
+    job = mine.jobs_of([repo.path], None, None, szz.DEFAULT, None, None)[0]
+    mine.run(replace(job, most=20), tmp_path, lambda text: None)
+    assert sorted(by_sha(tmp_path)) == sorted(map(tables.hash_sha, shas[1:]))[:20]
+    assert replace(job, most=20).recipe() != job.recipe()
+
+
 def test_each_repository_has_its_table_and_one_that_cannot_be_mined_stops_no_other(make_repo, tmp_path: Path, capsys) -> None:
     good, small = make_repo("good"), make_repo("small")
     good.build(long_history(60))
@@ -384,3 +395,36 @@ def test_a_corpus_entry_that_is_not_whole_is_named(make_repo, tmp_path: Path, ca
 def test_a_table_is_named_after_the_folder_that_a_person_sees(make_repo, path: str, name: str) -> None:
     repo = make_repo(path, bare=True)
     assert mine.name_of(Repository.discover(repo.path, repo.environ)) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("projects: [", "line 1"),
+        ("projects: 3", "lists no projects"),
+        ("", "lists no projects"),
+        ("projects: [{project: a, repository: o/a, until: 2020-01-01}]", "entry 1 of projects lacks role"),
+        ("projects: [just text]", "entry 1 of projects lacks project, repository, until, role"),
+        ("projects: [{project: a, repository: o/a, until: soon, role: train}]", "'soon' is no day"),
+        ("projects: [{project: a, repository: o/a, until: 2020-13-45, role: train}]", "cannot be read|is no day"),
+        ("projects: [{project: a, repository: o/a, until: 2020-01-01, role: trian}]", "a has the role 'trian'; expected train or holdout"),
+    ],
+)
+def test_a_corpus_file_that_cannot_be_meant_is_refused_in_a_sentence(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "corpus.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=said):
+        mine.read_corpus(path)
+
+
+def test_a_corpus_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"corpus\.yaml cannot be read: No such file"):
+        mine.read_corpus(tmp_path / "corpus.yaml")
+
+
+def test_a_table_may_have_as_many_rows_as_the_file_or_its_entry_says(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.yaml"
+    path.write_text(
+        "most: 7\nprojects:\n- {project: a, repository: o/a, until: 2020-01-01, role: train}\n- {project: b, repository: o/b, until: 2020-01-01, role: holdout, most: 9}\n"
+    )
+    assert [entry["most"] for entry in mine.read_corpus(path)] == [7, 9]

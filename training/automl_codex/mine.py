@@ -22,7 +22,7 @@ import yaml
 
 from automl_codex import tables
 from automl_codex.journal import Journal
-from codex_gate import szz
+from codex_gate import szz, yaml_text
 from codex_gate.errors import UsageError
 from codex_gate.features import FEATURE_SCHEMA
 from codex_gate.git import Repository, is_sha
@@ -31,6 +31,8 @@ from codex_gate.walk import walk
 Progress = Callable[[str], None]
 
 MIN_COMMITS = 50  # fewer hold no more than a handful of fixes, most of them of the last weeks' work (chosen)
+ENTRY = ("project", "repository", "until", "role")  # what each project of a corpus file must say
+ROLES = ("train", "holdout")
 _SAY_EVERY = 5000  # commits
 
 
@@ -257,10 +259,29 @@ def clone_of(name: str, clones: Path) -> Path | None:
 
 
 def read_corpus(corpus: Path) -> list[dict[str, Any]]:
-    """The projects of a corpus file, each with the file's own `most:` (rows a table, if there is one) unless it has another."""
-    document = yaml.safe_load(corpus.read_text("utf-8"))
+    """The projects of a corpus file, each with the file's own `most:` (rows a table, if there is one) unless it has another.
+
+    Raises:
+        UsageError: it cannot be read or is no YAML, it lists no projects, or an entry lacks one of ENTRY or has a day or role that is none.
+    """
+    try:
+        text = corpus.read_text("utf-8")
+        yaml_text.parse(text, str(corpus))
+        document = yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UsageError(f"{corpus} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    projects = document.get("projects") if isinstance(document, dict) else None
+    if not isinstance(projects, list) or not projects:
+        raise UsageError(f"{corpus} lists no projects; expected projects: with an entry for each table, as training/corpus.yaml has them")
+    for number, entry in enumerate(projects, 1):
+        missing = [key for key in ENTRY if not isinstance(entry, dict) or key not in entry]
+        if missing:
+            raise UsageError(f"{corpus}: entry {number} of projects lacks {', '.join(missing)}")
+        entry["until"] = _day(str(entry["until"]))
+        if entry["role"] not in ROLES:
+            raise UsageError(f"{corpus}: {entry['project']} has the role {entry['role']!r}; expected {' or '.join(ROLES)}")
     shared = {"most": document["most"]} if "most" in document else {}
-    return [shared | project for project in document["projects"]]
+    return [shared | project for project in projects]
 
 
 def refuse_off_limits(names: list[str], listing: Path) -> None:
