@@ -30,13 +30,9 @@ class Terminal(NamedTuple):
     rich: bool = False
 
     def render(self, report: Report) -> str:
-        if self.rich or self.colour:
-            from codex_gate.reporters import terminal
+        from codex_gate.reporters import layout
 
-            return terminal.render(report, self.width, self.colour)
-        from codex_gate.reporters import plain
-
-        return plain.render(report, self.width)
+        return layout.written(layout.layout(report, self.width), self.width, colour=self.colour, rich=self.rich)
 
 
 class Json:

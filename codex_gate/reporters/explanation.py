@@ -48,12 +48,7 @@ def _text(line: LineScore) -> str:
 
 def as_text(found: Explanation, width: int, *, colour: bool = False, rich: bool = False) -> str:
     """For people, `width` columns wide; `rich` paints it, as for a report."""
-    lines = [layout.guarded(line) for line in _layout(found, max(layout.MIN_WIDTH, width))]
-    if rich or colour:
-        from codex_gate.reporters import terminal
-
-        return terminal.render_lines(lines, width, colour)
-    return "".join(f"{layout.text(line)}\n" for line in lines)
+    return layout.written(_layout(found, max(layout.MIN_WIDTH, width)), width, colour=colour, rich=rich)
 
 
 def _layout(found: Explanation, width: int) -> list[Line]:
@@ -63,10 +58,7 @@ def _layout(found: Explanation, width: int) -> list[Line]:
     n = wording.digits(report)
     blocks = [layout.loud(report, finding, n, width), layout.why(finding, width), _measures(found, width), _hunks(found, width), _lines(found, width)]
     blocks.append([*layout.notices(report, width), *layout.foot(report, n, width)])
-    lines: list[Line] = []
-    for block in filter(None, blocks):
-        lines += [(), *block] if lines else block
-    return lines
+    return layout.stacked(blocks)
 
 
 def _measures(found: Explanation, width: int) -> list[Line]:

@@ -1,6 +1,7 @@
-"""The report for a terminal as lines of spans with roles; `plain` writes them, `terminal` paints them.
+"""The report for a terminal as lines of spans with roles, written plain here or painted by `terminal`.
 
-All wrapping and cutting happens here, so that both say the same words in the same places.
+All wrapping and cutting happens here, so that both say the same words in the same places. A plain text imports no rich,
+for which a git hook need not wait.
 """
 
 from __future__ import annotations
@@ -43,10 +44,29 @@ def layout(report: Report, width: int) -> list[Line]:
         unknown = change.level is Level.UNKNOWN
         head = [*loud(report, change, n, width), *(told if unknown else [])]
         blocks = [head, why(change, width), _seen(change, width), _focus(change, width), _commits(report, width), [*([] if unknown else told), *end]]
+    return stacked(blocks)
+
+
+def stacked(blocks: Iterable[Sequence[Line]]) -> list[Line]:
+    """The blocks that hold something with an empty line between them, no line a command to a workflow runner."""
     lines: list[Line] = []
     for block in filter(None, blocks):
         lines += [(), *block] if lines else block
-    return [guarded(line) for line in lines]
+    return [_guarded(line) for line in lines]
+
+
+def written(lines: Iterable[Line], width: int, *, colour: bool = False, rich: bool = False) -> str:
+    """The text of finished lines, the last line end included; `rich` paints them, in bold and dim alone without `colour`."""
+    if rich or colour:
+        from codex_gate.reporters import terminal
+
+        return terminal.render_lines(lines, width, colour)
+    return "".join(f"{text(line)}\n" for line in lines)
+
+
+def prose(words: str, width: int, role: str = "", indent: str = "") -> list[Line]:
+    """A sentence in lines of one role behind `indent`; none for an empty one."""
+    return [(Span(indent + line, role),) for line in wrap(words, min(width, MEASURE) - len(indent))] if words else []
 
 
 def text(line: Line) -> str:
@@ -99,7 +119,7 @@ def _pieces(word: str, room: int) -> Iterator[str]:
     yield piece
 
 
-def guarded(line: Line) -> Line:
+def _guarded(line: Line) -> Line:
     whole = text(line)
     if not whole.lstrip().startswith("::"):
         return line

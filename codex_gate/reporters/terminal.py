@@ -9,8 +9,8 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from codex_gate.reporters.layout import Line, layout
-from codex_gate.types import Level, Report
+from codex_gate.reporters.layout import Line
+from codex_gate.types import Level
 
 # The sixteen colours that every terminal theme defines, so that a light and a dark background both read well.
 STYLES: Final = {
@@ -42,16 +42,11 @@ def paint(lines: Iterable[Line]) -> Text:
     return whole
 
 
-def render(report: Report, width: int = 80, colour: bool = True) -> str:
-    """The report with ANSI styles, whatever the environment says: whether to paint is the caller's decision.
+def render_lines(lines: Iterable[Line], width: int, colour: bool) -> str:
+    """Finished lines with ANSI styles, whatever the environment says: whether to paint is the caller's decision.
 
     Without `colour` only bold and dim remain, as NO_COLOR asks.
     """
-    return render_lines(layout(report, width), width, colour)
-
-
-def render_lines(lines: Iterable[Line], width: int, colour: bool) -> str:
-    """Finished lines with ANSI styles."""
     stream = StringIO()
     console = Console(file=stream, width=max(width, 1), color_system="standard", force_terminal=True, legacy_windows=False, no_color=not colour, _environ={})
     console.print(paint(lines), soft_wrap=True, highlight=False, end="")

@@ -35,6 +35,11 @@ def digits(report: Report) -> int:
     return 2
 
 
+def folder(repository: str) -> str:
+    """The last part of a repository's path: what people call it."""
+    return repository.rstrip("/").rpartition("/")[2] or repository
+
+
 def count(n: int, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 

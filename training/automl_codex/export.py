@@ -232,14 +232,7 @@ def card(report: Mapping[str, Any]) -> str:
         f"the mean over projects is {safe['mean']['forest']['ece']:.3f}, because base rates differ from project to project (see the table) and a project that was never seen cannot tell its own. "
         "Trust the order and the percentile within a repository more than the absolute number.",
         "",
-        "## Gates",
-        "",
-        "| gate | value | must be | met |",
-        "|---|---|---|---|",
-        *(f"| {g['gate']} | {g['value']:.3f} | {g['must']} | {_met(g)} |" for g in report["gates"]),
-        "",
-        "Gates whose name begins with spec are the specification's absolute thresholds: reported, never blocking.",
-        "",
+        *gates_section(report["gates"]),
         *_tuning(report.get("tuning")),
         "## Which measures pay",
         "",
@@ -288,6 +281,20 @@ def _tuning(found: Mapping[str, Any] | None) -> list[str]:
         f"{found['trials']} trials by {found['strategy']} (seed {found['seed']}, {found['failed']} failed; {found['stopped']}), each scored by the mean AUC over projects, {found['window']}, "
         f"with {found['trees']} trees. The best, trial {found['best_trial']} ({params}), has {found['best_auc']:.4f}, the recipe without a search {found['untuned_auc']:.4f}: the {found['taken']} was taken. "
         "A best of many is a little too good on the window that it was chosen on; no trial saw a commit of the time-safe window.",
+        "",
+    ]
+
+
+def gates_section(gates: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The part of a card that says which gates were met."""
+    return [
+        "## Gates",
+        "",
+        "| gate | value | must be | met |",
+        "|---|---|---|---|",
+        *(f"| {gate['gate']} | {gate['value']:.3f} | {gate['must']} | {_met(gate)} |" for gate in gates),
+        "",
+        "Gates whose name begins with spec are the specification's absolute thresholds: reported, never blocking.",
         "",
     ]
 

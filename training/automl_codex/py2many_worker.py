@@ -8,13 +8,11 @@ from __future__ import annotations
 import gc
 import json
 import marshal
-import os
 import resource
 import signal
 import struct
-import sys
 
-from automl_codex.sandbox_worker import ALLOWED, OutOfTime, limit, out_of_time
+from automl_codex.sandbox_worker import OutOfTime, limit, out_of_time, streams
 
 _WARM_UP = """
 import math
@@ -52,12 +50,7 @@ def answer(source: str, seconds: float) -> list[str]:
 
 
 def main() -> None:
-    incoming, outgoing = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    quiet = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(quiet, 1)
-    os.close(quiet)
-    for name in ALLOWED:
-        __import__(name)
+    incoming, outgoing = streams()
     answer(_WARM_UP, 60.0)  # imports what it needs while files can still be read
     memory_mb = struct.unpack(">I", incoming.read(4))[0]
     signal.signal(signal.SIGVTALRM, out_of_time)

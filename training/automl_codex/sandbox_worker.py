@@ -19,7 +19,7 @@ import struct
 import sys
 import warnings
 from types import CodeType
-from typing import Any
+from typing import Any, BinaryIO
 
 ALLOWED = ("math", "collections", "collections.abc", "itertools", "functools", "string", "typing", "dataclasses", "heapq", "bisect", "operator", "re")
 # Anything that reaches out of the process raises one of these events (PEP 578); importing reads files, so that is done before the door closes.
@@ -139,13 +139,19 @@ def out_of_time(number: int, frame: object) -> None:
     raise OutOfTime
 
 
-def main() -> None:
+def streams() -> tuple[BinaryIO, BinaryIO]:
+    """Where requests come from and answers go; what a program prints goes nowhere, and the modules that it may import are in memory."""
     incoming, outgoing = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.close(quiet)
     for name in ALLOWED:
         __import__(name)
+    return incoming, outgoing
+
+
+def main() -> None:
+    incoming, outgoing = streams()
     memory_mb = struct.unpack(">I", incoming.read(4))[0]
     guard = Guard()
     os.environ.clear()

@@ -20,13 +20,7 @@ def render(name: str, found: Backtest, *, width: int = 80, colour: bool = False,
         from codex_gate.reporters.backtest import html
 
         return html.render(found)
+    from codex_gate.reporters import layout
     from codex_gate.reporters.backtest import text
 
-    lines = text.layout(found, width)
-    if rich or colour:
-        from codex_gate.reporters import terminal
-
-        return terminal.render_lines(lines, width, colour)
-    from codex_gate.reporters.layout import text as words
-
-    return "".join(f"{words(line)}\n" for line in lines)
+    return layout.written(text.layout(found, width), width, colour=colour, rich=rich)

@@ -9,7 +9,7 @@ from codex_gate.backtest import Backtest
 from codex_gate.page import Html
 from codex_gate.reporters.backtest import words
 from codex_gate.reporters.hostile import shown
-from codex_gate.reporters.wording import duration, percent
+from codex_gate.reporters.wording import duration, folder, percent
 
 N_LOUDEST: Final = 50  # changes that are listed; the JSON holds all (chosen)
 MIN_JUDGED: Final = 15  # fewer in a period give a share of ± 20 points, which would only hide the others
@@ -36,11 +36,7 @@ def render(found: Backtest) -> str:
         _loudest(found),
     ]
     foot = f"{words.method(found)} Model {shown(found.model_version, 40)}, {duration(found.seconds)}. Intervals are 95 %. This page holds everything it shows and asks the network for nothing."
-    return page.document(f"Backtest of {_name(found)}", body, foot)
-
-
-def _name(found: Backtest) -> str:
-    return shown(found.repository.rstrip("/").rpartition("/")[2] or found.repository)
+    return page.document(f"Backtest of {shown(folder(found.repository))}", body, foot)
 
 
 def _tiles(found: Backtest) -> Html:

@@ -7,8 +7,8 @@ from typing import Final
 
 from codex_gate.backtest import Backtest, Change
 from codex_gate.reporters.backtest import words
-from codex_gate.reporters.hostile import no_commands, shown
-from codex_gate.reporters.layout import MEASURE, MIN_WIDTH, Line, Span, cells, fit, text, wrap
+from codex_gate.reporters.hostile import shown
+from codex_gate.reporters.layout import MIN_WIDTH, Line, Span, cells, fit, prose, stacked
 from codex_gate.reporters.wording import duration, percent, short
 
 N_LOUDEST: Final = 8  # changes that are listed (chosen: what fits on a screen beside the rest)
@@ -27,27 +27,20 @@ def layout(found: Backtest, width: int) -> list[Line]:
         _loudest(found, width),
         _foot(found, width),
     ]
-    lines: list[Line] = []
-    for block in filter(None, blocks):
-        lines += [(), *block] if lines else block
-    return [(Span(no_commands(text(line))),) if text(line).lstrip().startswith("::") else line for line in lines]
-
-
-def _words(sentence: str, width: int, role: str = "", indent: str = "") -> list[Line]:
-    return [(Span(indent + line, role),) for line in wrap(sentence, min(width, MEASURE) - len(indent))] if sentence else []
+    return stacked(blocks)
 
 
 def _head(found: Backtest, width: int) -> list[Line]:
     name = (Span("Backtest", "strong"), Span("  " + fit(words.scope(found), width - 10), "dim"))
-    return [name, *_words(words.judgement(found), width), *_words(words.learned(found), width, "note")]
+    return [name, *prose(words.judgement(found), width), *prose(words.learned(found), width, "note")]
 
 
 def _proposal(found: Backtest, width: int) -> list[Line]:
     proposal = found.proposal()
-    first, *rest = _words(words.proposed(proposal, found), width)
+    first, *rest = prose(words.proposed(proposal, found), width)
     level, _, command = words.nearest(found).partition(": ")  # the command on a line of its own, to be copied
-    ready = [*_words(f"{level}:", width), (Span(f"  {command}", "place"),)] if command else []
-    return [(Span(first[0].text, "strong"),), *rest, *_words(words.compared(proposal), width), *ready]
+    ready = [*prose(f"{level}:", width), (Span(f"  {command}", "place"),)] if command else []
+    return [(Span(first[0].text, "strong"),), *rest, *prose(words.compared(proposal), width), *ready]
 
 
 def _table(head: str, rows: Sequence[tuple[str, Sequence[str], str]], width: int) -> list[Line]:
@@ -86,7 +79,7 @@ def _thresholds(found: Backtest, width: int) -> list[Line]:
 
 def _fit(found: Backtest, width: int) -> list[Line]:
     sentence = words.fit(found)
-    return [(Span("Probabilities", "heading"),), *_words(sentence, width)] if sentence else []
+    return [(Span("Probabilities", "heading"),), *prose(sentence, width)] if sentence else []
 
 
 def _loudest(found: Backtest, width: int) -> list[Line]:
@@ -102,6 +95,6 @@ def _row(change: Change, found: Backtest, width: int) -> Line:
 
 
 def _foot(found: Backtest, width: int) -> list[Line]:
-    notices = [line for notice in found.notices for line in _words(f"! {shown(notice.text, 600)}", width, "note")]
+    notices = [line for notice in found.notices for line in prose(f"! {shown(notice.text, 600)}", width, "note")]
     made = f"model {shown(found.model_version, 40)} · {duration(found.seconds)}"
-    return [*notices, *_words(words.method(found), width, "dim"), *_words(made, width, "dim")]
+    return [*notices, *prose(words.method(found), width, "dim"), *prose(made, width, "dim")]

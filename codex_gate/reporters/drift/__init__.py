@@ -25,13 +25,7 @@ def render(name: str, report: DriftReport, *, width: int = 80, colour: bool = Fa
         from codex_gate.reporters.drift import html
 
         return html.render(report)
+    from codex_gate.reporters import layout
     from codex_gate.reporters.drift import text
 
-    lines = text.layout(report, width)
-    if rich or colour:
-        from codex_gate.reporters import terminal
-
-        return terminal.render_lines(lines, width, colour)
-    from codex_gate.reporters.layout import text as words
-
-    return "".join(f"{words(line)}\n" for line in lines)
+    return layout.written(text.layout(report, width), width, colour=colour, rich=rich)

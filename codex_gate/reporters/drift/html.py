@@ -7,7 +7,7 @@ from codex_gate.page import Html
 from codex_gate.reporters.backtest.words import share
 from codex_gate.reporters.drift import words
 from codex_gate.reporters.hostile import shown
-from codex_gate.reporters.wording import duration
+from codex_gate.reporters.wording import duration, folder
 from codex_gate.watch import DriftReport
 
 
@@ -31,11 +31,7 @@ def render(report: DriftReport) -> str:
         *(page.paragraph(text) for text in (words.divergence(report), words.fit(report)) if text),
     ]
     foot = f"{words.method()} Model {shown(report.model_version, 40)}, {duration(report.seconds)}. This page asks the network for nothing."
-    return page.document(f"{words.verdict(report)} – {_name(report)}", body, foot)
-
-
-def _name(report: DriftReport) -> str:
-    return shown(report.repository.rstrip("/").rpartition("/")[2] or report.repository)
+    return page.document(f"{words.verdict(report)} – {shown(folder(report.repository))}", body, foot)
 
 
 def _distances(report: DriftReport) -> Html:

@@ -6,8 +6,8 @@ from typing import Final
 
 from codex_gate.drift import Shift
 from codex_gate.reporters.drift import words
-from codex_gate.reporters.hostile import no_commands, shown
-from codex_gate.reporters.layout import MEASURE, MIN_WIDTH, Line, Span, fit, text, wrap
+from codex_gate.reporters.hostile import shown
+from codex_gate.reporters.layout import MIN_WIDTH, Line, Span, fit, prose, stacked
 from codex_gate.reporters.wording import duration
 from codex_gate.watch import DriftReport
 
@@ -18,21 +18,14 @@ def layout(report: DriftReport, width: int) -> list[Line]:
     """The whole report, no line wider than `width` columns (at least MIN_WIDTH)."""
     width = max(MIN_WIDTH, width)
     blocks = [_head(report, width), _moved(report, width), _rest(report, width), _foot(report, width)]
-    lines: list[Line] = []
-    for block in filter(None, blocks):
-        lines += [(), *block] if lines else block
-    return [(Span(no_commands(text(line))),) if text(line).lstrip().startswith("::") else line for line in lines]
-
-
-def _words(sentence: str, width: int, role: str = "", indent: str = "") -> list[Line]:
-    return [(Span(indent + line, role),) for line in wrap(sentence, min(width, MEASURE) - len(indent))] if sentence else []
+    return stacked(blocks)
 
 
 def _head(report: DriftReport, width: int) -> list[Line]:
     return [
         (Span(fit(words.verdict(report), width), "high" if report.drift else "low"),),
-        *_words(words.scope(report), width),
-        *_words(words.advice(report), width),
+        *prose(words.scope(report), width),
+        *prose(words.advice(report), width),
     ]
 
 
@@ -49,16 +42,16 @@ def _row(report: DriftReport, shift: Shift, width: int) -> list[Line]:
     room = width - len(name) - len(figures)
     since = fit(words.since(report, shift), room) if room > 4 else ""
     below = "; ".join(filter(None, (words.part(report, shift), shown(words.moved(shift), 400))))
-    return [(Span(name, "strong"), Span(figures), Span(since, "dim")), *_words(below, width, "", "    ")]
+    return [(Span(name, "strong"), Span(figures), Span(since, "dim")), *prose(below, width, "", "    ")]
 
 
 def _rest(report: DriftReport, width: int) -> list[Line]:
     sentences = (words.steady(report), words.divergence(report), words.fit(report))
-    return [line for sentence in sentences for line in _words(sentence, width)]
+    return [line for sentence in sentences for line in prose(sentence, width)]
 
 
 def _foot(report: DriftReport, width: int) -> list[Line]:
-    notices = [line for notice in report.notices for line in _words(f"! {shown(notice.text, 600)}", width, "note")]
-    method = _words(words.method(), width, "dim")
+    notices = [line for notice in report.notices for line in prose(f"! {shown(notice.text, 600)}", width, "note")]
+    method = prose(words.method(), width, "dim")
     made = f"model {shown(report.model_version, 40)} · {duration(report.seconds)}"
-    return [*notices, *method, *_words(made, width, "dim")]
+    return [*notices, *method, *prose(made, width, "dim")]

@@ -92,8 +92,8 @@ def test_unknown_format_is_refused() -> None:
 @pytest.mark.parametrize(
     ("imported", "absent"),
     [
-        ("codex_gate.reporters", {"rich", "json", "dataclasses", "codex_gate.types", "codex_gate.reporters.plain"}),
-        ("codex_gate.reporters.plain", {"rich", "json", "unicodedata", "codex_gate.reporters.terminal"}),
+        ("codex_gate.reporters", {"rich", "json", "dataclasses", "codex_gate.types", "codex_gate.reporters.layout"}),
+        ("codex_gate.reporters.layout", {"rich", "json", "unicodedata", "codex_gate.reporters.terminal"}),
         ("codex_gate.reporters.machine", {"rich", "hashlib"}),
         ("codex_gate.reporters.markdown", {"rich", "json"}),
     ],
