@@ -111,6 +111,14 @@ def test_the_configuration_sets_threshold_and_window(capsys: pytest.CaptureFixtu
     assert run("--config", "automl-codex.yaml", source="new", baseline="base") == 0
     found = yaml.safe_load(capsys.readouterr().out)
     assert (found["threshold"], found["n_window"]) == (0.25, 60)
+    Path("automl-codex.yaml").write_text("monitoring: {kl_threshold: 0.3, monitoring_window: 80}")
+    assert run("--config", "automl-codex.yaml", source="new", baseline="base") == 0
+    found = yaml.safe_load(capsys.readouterr().out)
+    assert (found["threshold"], found["n_window"]) == (0.3, 80)
+    Path("automl-codex.yaml").write_text("monitoring:\n  window_sise: 60\n")
+    assert run("--config", "automl-codex.yaml", source="new", baseline="base") == 2
+    assert "automl-codex.yaml, line 2" in capsys.readouterr().err
+    Path("automl-codex.yaml").write_text("monitoring: {window_size: 60}")
     Path("automl-codex-quality.toml").write_text(SMALL)
     assert run("--config", "automl-codex.yaml", source="new", baseline="base") == 2
     assert "monitoring_window is 60, automl-codex-quality.toml says 100; keep one" in capsys.readouterr().err

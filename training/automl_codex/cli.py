@@ -530,13 +530,13 @@ def _reevaluate(options: argparse.Namespace) -> int:
 
 
 def _monitor(options: argparse.Namespace) -> int:
-    from automl_codex import monitor
+    from automl_codex import monitor, pipeline_config
     from codex_gate import gates, watch
     from codex_gate.reporters.drift import SUFFIXES, render
 
     asked = gates.find(Path(), options.gates)
     if options.config:
-        asked = gates.with_monitoring(asked, monitor.section(options.config), str(options.config))
+        asked = gates.with_monitoring(asked, pipeline_config.load(options.config).monitoring, str(options.config))
     given = options.alert_threshold
     threshold = watch.checked(given, "--alert-threshold") if given is not None else asked.drift.kl_threshold
     report = monitor.compare(options.model, options.input, options.baseline, asked.drift.monitoring_window, threshold, os.environ, _say)

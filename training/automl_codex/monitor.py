@@ -9,21 +9,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any
-
-import yaml
 
 from automl_codex import stages
 from codex_gate import monitor, watch
 from codex_gate.drift import BLOCKS, SYMBOLS
-from codex_gate.errors import ConfigError, GitError, UsageError
+from codex_gate.errors import GitError, UsageError
 from codex_gate.features import FEATURE_NAMES
 from codex_gate.git import Repository
 from codex_gate.model import MANIFEST, Model
 from codex_gate.types import Notice
 from codex_gate.watch import DriftReport, Observation
-
-_MAX_CONFIG = 1 << 20
 
 
 def compare(
@@ -71,25 +66,6 @@ def directory_of(model: Path) -> Path:
         if (folder / MANIFEST).is_file():
             return folder
     raise UsageError(f"{model} is no model: neither it nor its folder holds {MANIFEST}; give the directory that automl-codex train wrote")
-
-
-def section(path: Path) -> dict[str, Any]:
-    """The `monitoring` section of an automl-codex.yaml; empty when it has none.
-
-    Raises:
-        ConfigError: no such file, no YAML, or a section that is no mapping.
-    """
-    try:
-        with path.open(encoding="utf-8") as stream:
-            found = yaml.safe_load(stream.read(_MAX_CONFIG))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path} is no YAML: {getattr(error, 'problem', None) or error}") from None
-    chosen = (found.get("monitoring") or {}) if isinstance(found, dict) else None
-    if not isinstance(chosen, dict):
-        raise ConfigError(f"{path}: expected a section monitoring with keys such as drift_threshold: 0.5")
-    return {str(key): value for key, value in chosen.items()}
 
 
 def _is_repository(folder: Path) -> bool:

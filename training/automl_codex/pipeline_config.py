@@ -245,5 +245,9 @@ _FILE: Mapping[str, Reader] = {
         }
     ),
     "evaluation": _section({"metrics": _list_of(*METRICS), "min_auc": _share, "min_f1": _share}),
-    "monitoring": _section({"drift_threshold": _positive, "window_size": _whole(1), "alert_on_drift": _flag}),
+    "monitoring": _section(
+        dict.fromkeys(("drift_threshold", "kl_threshold"), _positive)
+        | dict.fromkeys(("window_size", "monitoring_window"), _whole(1))
+        | {"alert_on_drift": _flag}
+    ),
 }
