@@ -72,7 +72,7 @@ class Screener:
     """Screens changes of one repository with one model.
 
     With `thorough` a change is measured in full whatever comes out; without it what a report in words would
-    not show anyway (reasons, complexity and files of a change at level low) is left out, which a hook feels.
+    not show anyway is left out, which a hook feels: what would lower the risk, and at level low reasons, complexity and files.
     `policy` says which paths are looked at, what is said about them, and the noise budget.
     With `lines` every finding holds its so many riskiest changed lines, riskiest first, or with ALL_LINES every
     one in the order of the diff. `with_diff` does the latter for the change alone, where the model can rank lines.
@@ -375,7 +375,7 @@ class Screener:
             features = CommitFeatures(measured, finding.features.notices)
             why = explain.reasons(self.model.explain(features), features)
             files = self._focus(commit, past, line_count)
-            relief = self._relief(commit, self.model.risk(features), files, past_of, line_count)
+            relief = self._relief(commit, self.model.risk(features), files, past_of, line_count) if self.thorough else ()
             return replace(finding, features=features, reasons=why, files=files, relief=relief)
 
     def _relief(self, commit: Commit, risk: float, files: Sequence[FileFocus], past_of: PastOf, line_count: LineCount) -> tuple[Relief, ...]:
