@@ -262,16 +262,18 @@ def read_verdicts(path: Path, pairs: Mapping[int, Pair]) -> list[Verdict]:
             raise UsageError(
                 f"{where}: verdict {row['verdict']!r}, class {row['class']!r}; expected right without class, or wrong or unsure with one of {', '.join(CLASSES)}"
             )
-        if not 0 < len(row["reason"]) <= 100:
-            raise UsageError(f"{where}: a reason of {len(row['reason'])} characters; expected 1 to 100")
+        if not row["reason"] or len(row["reason"]) > 100:
+            raise UsageError(f"{where}: a reason of {len(row['reason'] or '')} characters; expected 1 to 100")
         found[number] = Verdict(number, row["verdict"], row["class"], row["reason"])
+    if not found:
+        raise UsageError(f"{path} holds no verdicts; read the sheet first")
     return list(found.values())
 
 
 def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     if not path.exists():
         raise UsageError(f"{path} does not exist; make it first (see benchmarks/README.md)")
-    with path.open(newline="") as stream:
+    with path.open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream)
         if list(reader.fieldnames or ()) != list(columns):
             raise UsageError(f"{path} has columns {', '.join(reader.fieldnames or ()) or 'none'}; expected {', '.join(columns)}")
@@ -281,11 +283,11 @@ def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 # -- the document ------------------------------------------------------------------------------------------
 
 
-def document(pairs: Mapping[int, Pair], verdicts: Sequence[Verdict], seed: int, day: date) -> str:
+def document(pairs: Mapping[int, Pair], verdicts: Sequence[Verdict], day: date) -> str:
     """docs/label-audit.md, from the key and the verdicts alone."""
     judged = [(pairs[v.number], v) for v in verdicts]
     real, decoys = ([(p, v) for p, v in judged if p.kind == kind] for kind in ("pair", "decoy"))
-    parts = [_HEAD, _headline(pairs, real, decoys, seed, day), "## The guide, written before the first verdict\n", GUIDE + "\n", _classes()]
+    parts = [_HEAD, _headline(pairs, real, decoys, day), "## The guide, written before the first verdict\n", GUIDE + "\n", _classes()]
     parts += ["## By language\n", _by(real, lambda p: p.language, "language"), "## By what SZZ went by\n", _by(real, lambda p: p.traced, "traced by")]
     return "\n".join([*parts, "## Classes of error\n", _errors(real, decoys), _LIMITS])
 
@@ -308,7 +310,7 @@ _LIMITS: Final = f"""## How far to trust it
 """
 
 
-def _headline(pairs: Mapping[int, Pair], real: Sequence[tuple[Pair, Verdict]], decoys: Sequence[tuple[Pair, Verdict]], seed: int, day: date) -> str:
+def _headline(pairs: Mapping[int, Pair], real: Sequence[tuple[Pair, Verdict]], decoys: Sequence[tuple[Pair, Verdict]], day: date) -> str:
     right = sum(v.verdict == "right" for _, v in real)
     sure = sum(v.verdict != "unsure" for _, v in real)
     fixes = sum(v.cls != "not-a-fix" for _, v in real)
@@ -322,7 +324,7 @@ def _headline(pairs: Mapping[int, Pair], real: Sequence[tuple[Pair, Verdict]], d
         ("right, `older` or `moved`: blame found the lines, if not the cause", _share(right + sum(v.cls in ("older", "moved") for _, v in real), len(real))),
         ("**decoys caught** (not called right)", _share(caught, len(decoys))),
     ]
-    said = f"{day}, seed {seed}: {len(real) + len(decoys)} of {len(pairs)} drawn were judged, {len(real)} pairs and {len(decoys)} decoys. Must {MUST:.0%}, aim {AIM:.0%}: {met}."
+    said = f"{day}, seed {SEED}: {len(real) + len(decoys)} of {len(pairs)} drawn were judged, {len(real)} pairs and {len(decoys)} decoys. Must {MUST:.0%}, aim {AIM:.0%}: {met}."
     return said + " In square brackets: 95 % intervals (Wilson).\n\n" + _table(("what", "share", "n"), rows)
 
 
@@ -359,7 +361,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def sample(options: argparse.Namespace) -> None:
     """Draw, write the key and the sheet in parts of 25 pairs."""
-    rng = random.Random(options.seed)
+    rng = random.Random(SEED)
     entries = {entry["project"]: entry for entry in mine.read_corpus(options.corpus)}
     chosen = [entries[name] for names in STRATA.values() for name in names]
     mine.refuse_off_limits([entry["repository"] for entry in chosen], ROOT / "training" / "off-limits.txt")
@@ -376,7 +378,7 @@ def sample(options: argparse.Namespace) -> None:
 def tally(options: argparse.Namespace) -> None:
     """Write the document."""
     pairs = read_pairs(options.key)
-    options.output.write_text(document(pairs, read_verdicts(options.verdicts, pairs), options.seed, options.day))
+    options.output.write_text(document(pairs, read_verdicts(options.verdicts, pairs), options.day))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -386,7 +388,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     one, two = commands.add_parser("sample", help="draw pairs and decoys"), commands.add_parser("tally", help="write the document")
     for command in (one, two):
         command.add_argument("--key", type=Path, default=FOLDER / "pairs.csv")
-        command.add_argument("--seed", type=int, default=SEED, help=f"of the draw (default: {SEED})")
     one.add_argument("--corpus", type=Path, default=ROOT / "training" / "corpus.yaml")
     one.add_argument("--clones", type=Path, required=True, metavar="DIR", help="clones named OWNER+NAME")
     one.add_argument("--sheet", type=Path, required=True, metavar="DIR", help="where the sheet for reading goes; not to be committed")
@@ -399,7 +400,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         options.command(options)
-    except GateError as error:
+    except (GateError, ValueError) as error:  # ValueError: a number or a text of the key that is none
         print(f"audit: {error}", file=sys.stderr)
         return 2
     return 0

@@ -26,6 +26,7 @@ import numpy as np  # noqa: E402
 from automl_codex import blend, evaluate, export, metrics, mine, retrain, tables, train  # noqa: E402
 from automl_codex.tables import Dataset  # noqa: E402
 from benchmarks.measure import machine  # noqa: E402
+from codex_gate.errors import GateError, UsageError  # noqa: E402
 from codex_gate.forest import Forest  # noqa: E402
 from codex_gate.git import Repository  # noqa: E402
 
@@ -46,10 +47,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--time", type=Path, action="append", default=[], metavar="CLONE", help="also time the whole command on this clone; may be repeated")
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args(argv)
+    try:
+        return run(options)
+    except GateError as error:
+        print(f"retrain: {error}", file=sys.stderr)
+        return 2
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure and write the page."""
     times = [timed(path, options.seed) for path in options.time]
     entries = mine.read_corpus(options.corpus)
     corpus = evaluate.Corpus.of(entries)
     rows = measure(corpus.split(tables.read(options.input))[0], corpus, judged(entries), options)
+    if not rows:
+        raise UsageError(f"no repository of {options.corpus} that SZZ labelled has {options.min_commits:,} commits in {options.input}; lower --min-commits")
     options.output.write_text(markdown(rows, times, options, datetime.now(UTC).date()), "utf-8")
     return 0
 

@@ -1,6 +1,6 @@
 """Figures of the synthetic corpus, as docs/synthetic.md: `python benchmarks/synthetic.py`.
 
-Needs `.[retrain]`, no network and no data; about ten minutes of one core. CPU seconds count the sandbox's processes.
+Needs `.[synthetic]`, rustc for the last section, no network and no data; about a quarter of an hour of one core. CPU seconds count the sandbox's processes.
 `--scale .02` measures on fewer programs, to see whether the command works; `--output` takes another file.
 """
 
@@ -33,7 +33,7 @@ from codex_gate.errors import UsageError
 
 SEEDS = (1, 2, 3, 4, 5)
 SAMPLED = ("random", "coverage", "swarm", "boundary")
-KNOWN = {3: 20_700, 5: 42_400}  # distinct 4-paths of the strongest random generator known beforehand, 10,000 programs
+KNOWN = {3: 20_700, 5: 42_400}  # distinct 4-paths of the strongest random generator known beforehand, 10,000 programs: the only figures not measured here
 BANDS = {"eda": ".85–.95", "mutation": ".70–.85", "template": ".90–.98"}  # the specification, §4.2
 
 
@@ -221,9 +221,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "docs" / "synthetic.md")
     parser.add_argument("--only", choices=tuple(SECTIONS)[-1:], help="measure the last section alone; the others stay as they are")
     options = parser.parse_args(arguments)
+    if options.scale <= 0:
+        parser.error("--scale must be above 0")
     parts = [
         "# The synthetic corpus in figures\n",
-        f"Written by `python benchmarks/synthetic.py`; nothing here is typed by hand. Machine: {machine(datetime.now(UTC).date())}.",
+        f"Written by `python benchmarks/synthetic.py`; nothing here is typed by hand but the two counts known before. Machine: {machine(datetime.now(UTC).date())}.",
     ]
     parts.append("A verdict is worked out from its figure.\n")
     if options.only:

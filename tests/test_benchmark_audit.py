@@ -130,6 +130,8 @@ def test_what_was_not_judged_is_not_counted(judged: Callable[[str], list[str]]) 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("", "holds no verdicts"),
+        ("1,right\n", "a reason of 0 characters"),
         ("11,right,,because\n", "'11' was not drawn"),
         ("1,right,,because\n1,right,,because\n", "'1' is judged twice"),
         ("1,good,,because\n", "verdict 'good'"),

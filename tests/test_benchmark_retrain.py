@@ -43,3 +43,9 @@ def test_the_page_in_the_repository_is_of_this_shape() -> None:
     page = (ROOT / "docs" / "retraining.md").read_text("utf-8")
     assert len(re.findall(r"(?m)^\| [\w-]+ \| \d+ \| \d+ \|", page)) >= 8
     assert np.isfinite([float(cell) for cell in re.findall(r"\| (0\.\d{3}) \|", page)]).all()
+
+
+def test_nothing_to_judge_is_said_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus = tmp_path / "corpus.yaml"
+    assert benchmark.main(["--corpus", str(corpus)]) == 2
+    assert "corpus.yaml cannot be read" in capsys.readouterr().err

@@ -428,3 +428,17 @@ def test_a_table_may_have_as_many_rows_as_the_file_or_its_entry_says(tmp_path: P
         "most: 7\nprojects:\n- {project: a, repository: o/a, until: 2020-01-01, role: train}\n- {project: b, repository: o/b, until: 2020-01-01, role: holdout, most: 9}\n"
     )
     assert [entry["most"] for entry in mine.read_corpus(path)] == [7, 9]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("l.csv", b"sha,buggy\n\xff\xfe,1\n", "cannot be read"),
+        ("l.csv.gz", b"no gzip", "cannot be read"),
+        ("l.csv", b"sha,buggy\n" + b"a" * 40 + b"\n", "line 2: sha"),
+    ],
+)
+def test_a_file_of_labels_that_is_none_is_refused_in_a_sentence(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError, match=said):
+        mine.read_labels(tmp_path / name)

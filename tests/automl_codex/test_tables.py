@@ -73,6 +73,14 @@ def test_a_damaged_table_is_refused_by_name(tmp_path: Path) -> None:
         tables.read(tmp_path)
 
 
+def test_a_table_without_a_column_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "narrow.parquet"
+    tables.write(path, "narrow", [row("a", 1)])
+    pq.write_table(pq.read_table(path).drop_columns(["la"]), path)
+    with pytest.raises(UsageError, match=r"narrow\.parquet lacks the column la"):
+        tables.read(tmp_path)
+
+
 def test_half_written_table_is_not_read(tmp_path: Path) -> None:
     tables.write(tmp_path / "alpha.parquet", "alpha", [row("a", 1)])
     (tmp_path / "beta.partial").write_bytes(b"PAR1")

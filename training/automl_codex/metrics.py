@@ -6,17 +6,10 @@ Throughout, `y` is (n,) of 0 and 1, `score` (n,) of numbers of which higher mean
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-
-class Interval(NamedTuple):
-    """A figure with its 95 % percentile bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
+from codex_gate.intervals import Interval
 
 
 def auc(y: np.ndarray, score: np.ndarray, weight: np.ndarray | None = None) -> float:

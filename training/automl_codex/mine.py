@@ -50,12 +50,19 @@ def read_labels(path: Path, project: str | None = None) -> dict[str, Label]:
     """Labels by SHA from a CSV, gzipped or not, with columns sha, buggy and, if there, fix_time and project.
 
     Raises:
-        UsageError: no such file, a column missing, a value that is none, or labels that contradict.
+        UsageError: no such file, none that can be read, a column missing, a value that is none, or labels that contradict.
     """
     if not path.exists():
         raise UsageError(f"{path} does not exist; expected a CSV with columns sha, buggy and optionally fix_time")
+    try:
+        return _read_labels(path, project)
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path} cannot be read ({error}); expected a CSV in UTF-8, plain or gzip") from error
+
+
+def _read_labels(path: Path, project: str | None) -> dict[str, Label]:
     labels: dict[str, Label] = {}
-    with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as stream:
+    with gzip.open(path, "rt", encoding="utf-8", newline="") if path.suffix == ".gz" else path.open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream)
         columns = reader.fieldnames or []
         for needed in ("sha", "buggy"):
@@ -78,7 +85,7 @@ def read_labels(path: Path, project: str | None = None) -> dict[str, Label]:
 
 
 def _label(row: dict[str, str], when: str | None, where: str) -> Label:
-    text = row["buggy"].strip().lower()
+    text = (row["buggy"] or "").strip().lower()  # a short row has no value
     if text not in ("0", "1", "true", "false") or not is_sha(row["sha"].strip().lower()):
         raise UsageError(f"{where}: sha {row['sha']!r}, buggy {row['buggy']!r}; expected 40 hex digits and 0 or 1")
     value = (row[when] or "").strip() if when else ""

@@ -172,9 +172,12 @@ def _recorded(directory: Path) -> tuple[dict[str, Any], dict[str, Any], evaluate
         raise UsageError(
             f"{directory} has no {', '.join(missing) or 'recipe in its manifest'}; only a model that automl-codex train wrote can be evaluated again"
         )
-    sources = json.loads((directory / SOURCES).read_bytes())["projects"]
-    corpus = evaluate.Corpus.of([{**entry, "until": entry["labels_until"]} for entry in sources])
-    return manifest, json.loads((directory / "evaluation.json").read_bytes()), corpus
+    try:
+        sources = json.loads((directory / SOURCES).read_bytes())["projects"]
+        corpus = evaluate.Corpus.of([{**entry, "until": entry["labels_until"]} for entry in sources])
+        return manifest, json.loads((directory / "evaluation.json").read_bytes()), corpus
+    except (ValueError, LookupError, TypeError) as error:
+        raise UsageError(f"{directory}: {SOURCES} or evaluation.json is damaged ({error}); train the model again") from error
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:

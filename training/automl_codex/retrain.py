@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from automl_codex import blend, evaluate, export, lines, metrics, mine, release, tables, train
+from automl_codex.release import Release
 from codex_gate.errors import ModelError, UsageError
 from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
 from codex_gate.git import Repository
@@ -47,19 +48,7 @@ class Asked:
         return self.work or self.repo.common_dir / "codex-gate" / "retrain"
 
 
-@dataclass(frozen=True, eq=False)
-class Made:
-    """A challenger that is not on disk yet: its files by name, what it was measured to be, and a few lines to say so."""
-
-    files: Mapping[str, bytes]
-    report: Mapping[str, Any]
-
-    @property
-    def version(self) -> str:
-        return str(json.loads(self.files[MANIFEST])["version"])
-
-
-def make(asked: Asked, today: date, progress: Progress) -> Made:
+def make(asked: Asked, today: date, progress: Progress) -> Release:
     """Mine, compare and build; nothing is written but the work directory.
 
     Raises:
@@ -75,10 +64,10 @@ def make(asked: Asked, today: date, progress: Progress) -> Made:
     report = _report(asked, data, head, base, held, found, today)
     progress("growing the forest that ships")
     flat = blend.final_forest(data, base.forest, base.feature_names, found.weight, asked.seed)
-    return Made(_files(asked, data, base, found, flat, report), report)
+    return Release(_files(asked, data, base, found, flat, report), report)
 
 
-def ship(made: Made, output: Path) -> Model:
+def ship(made: Release, output: Path) -> Model:
     """Write the directory and load what was written; line ranker and notes of others come along, an ONNX form that no longer fits goes."""
     files = lines.carried(made.files, output, default_directory())
     export.write_directory(files, output, without=(ONNX_FILE, release.SOURCES))

@@ -273,8 +273,15 @@ def manifest_of(folder: Path, stage: str | None = None, seed: int | None = None)
 
 
 def read(path: Path, kind: type[Any]) -> Iterator[Any]:
-    """The rows of one partition as values of `kind` (Program or Variant)."""
-    table = pq.read_table(path)
+    """The rows of one partition as values of `kind` (Program or Variant).
+
+    Raises:
+        UsageError: its footer is whole, what stands before is not.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UsageError(f"{path} is damaged ({str(error).splitlines()[0]}); remove it and run its stage again") from error
     lists = {field.name for field in fields(kind) if str(field.type) == "tuple[str, ...]"}
     for row in table.to_pylist():
         yield kind(**{name: tuple(item) if name in lists else item for name, item in row.items()})

@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from automl_codex.metrics import Interval
 from automl_codex.mine import clone_of, off_limits
 from codex_gate import szz
 from codex_gate.errors import UsageError
 from codex_gate.git import Repository
+from codex_gate.intervals import Interval
 from codex_gate.paths import language
 
 Progress = Callable[[str], None]

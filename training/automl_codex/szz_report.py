@@ -12,10 +12,10 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
-from automl_codex.metrics import Interval
 from automl_codex.szz_eval import ABLATIONS, HALVES, N_RESAMPLES, PUBLISHED, SEED, Result, Score, Timing
 from codex_gate import szz
 from codex_gate.errors import UsageError
+from codex_gate.intervals import Interval
 
 ORACLE, SPEED = "szz-eval --oracle", "szz-eval --time"  # the parts of the page
 MIN_FIXES = 10  # of a language, for a row of its own

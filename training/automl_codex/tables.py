@@ -107,6 +107,8 @@ def read(folder: Path) -> Dataset:
         schema = (table.schema.metadata or {}).get(b"feature_schema", b"none").decode()
         if schema != str(FEATURE_SCHEMA):
             raise UsageError(f"{path} has feature schema {schema}, this version expects {FEATURE_SCHEMA}; mine it again")
+        if missing := {"project", "sha256", "time", "buggy", "fix_time", *FEATURE_NAMES} - set(table.schema.names):
+            raise UsageError(f"{path} lacks the column {min(missing)}; mine it again")
         tables.append(table)
     table = pa.concat_tables([t.cast(t.schema.set(0, pa.field("project", pa.string()))) for t in tables])
 
