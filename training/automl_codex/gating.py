@@ -137,7 +137,7 @@ def of_evaluation(report: Mapping[str, Any], gates: Gates, where: str) -> list[A
     rows = [
         ("min_auc", "AUC", auc, auc < gates.training.min_auc),
         ("min_f1", "F1 at a false-positive rate of 10 %", f1, f1 < gates.training.min_f1),
-        ("max_fpr", "false-positive rate", 0.10, gates.training.max_fpr < 0.10),
+        ("max_fpr", "false-positive rate up to which F1 is measured", 0.10, gates.training.max_fpr < 0.10),
     ]
     remedy = f"train on more history, or change the key in {gates.source}"
     return found + [
