@@ -36,7 +36,7 @@ class Change:
     """One past change as it would have been screened, and what became of it.
 
     `risk` and `level` are what was said with only what was known before it; `lines` are those it added.
-    `is_code` tells that it touches program text, `blamable` is False for one that SZZ leaves out because of its size.
+    `is_code` tells that it touches program text, `blamable` is False for one of which a missing fix says nothing: it is too large for SZZ, or only a doubtful fix accuses it.
     """
 
     sha: str
@@ -128,7 +128,7 @@ class Backtest:
 
     @cached_property
     def judged(self) -> frozenset[str]:
-        """Changes old enough, and not too large, for a missing fix to mean something."""
+        """Changes old enough, not too large and not accused in doubt, so that a missing fix means something."""
         newest = max(c.time for c in self.changes)
         return frozenset(c.sha for c in self.changes if c.blamable and newest - c.time >= self.ripening)
 
@@ -138,7 +138,7 @@ class Backtest:
         return self.flags(lambda _: True).fixed
 
     @property
-    def n_large(self) -> int:
+    def n_untold(self) -> int:
         return sum(not c.blamable for c in self.changes)
 
     @property

@@ -28,6 +28,11 @@ _HARMLESS = re.compile(
     re.IGNORECASE,
 )
 _REVERT = re.compile(r"^\s*revert\b", re.IGNORECASE)
+_REVERTED = re.compile(r"^\s*revert\w*\W+", re.IGNORECASE)
+_REVERTED_ASIDE = re.compile(
+    r"\b(?:tests?|specs?|build|ci|travis|copyright|licen[cs]e|formatting|whitespace|style|lint|typos?|read-?me|changelog|docs?|comments?|version|bump|release|cargo fmt|clippy|warnings?)\b",
+    re.IGNORECASE,
+)
 _AGAIN = re.compile(r"^\s*revert\W+revert\b", re.IGNORECASE)
 _TRAILER = re.compile(r"^(?:signed-off-by|reviewed-by|co-authored-by|cc|change-id|git-svn-id)\s*:.*$", re.IGNORECASE | re.MULTILINE)
 
@@ -55,7 +60,14 @@ def title(message: str) -> str:
 
 
 # What follows labels training data; it must be surer of itself than the feature above, whose meaning is fixed.
-_TYPE = re.compile(r"^\s*\[?([a-z]+)(?:\(([^)]{0,60})\))?!?\]?\s*:", re.IGNORECASE)
+_TYPE = re.compile(r"^\W*([a-z]+)(?:\(([^)]{0,60})\))?!?(?:\]\s*:?|\s*:)", re.IGNORECASE)
+# An area in front of the title that holds no program text, a release, a change log.
+_PROSE = re.compile(
+    r"^\W*(?:read-?me|change-?log|history|news|faq|guide|man(?:ual|page)?|go\.mod|[\w./-]+\.(?:md|rst|txt|json|ya?ml))\b[^:]{0,20}:"
+    r"|^\W*(?:now working on|(?:\d{4}[.-]\d\d[.-]\d\d,? )?v(?:ersion)? ?\d|prepar\w+ (?:for )?(?:the )?(?:next )?(?:release|version|v?\d))"
+    r"|\b(?:in|to|of|the|for|update)\s+(?:\w+\s+){0,2}(?:read-?me|change-?log|history|news|docs?|documentation|javadocs?|comments?|website|site|release (?:post|notes?|date)|web ?page)\b",
+    re.IGNORECASE,
+)
 _FIX_TYPES = frozenset({"fix", "fixes", "fixed", "bugfix", "hotfix", "bug", "security"})
 _OTHER_TYPES = frozenset(
     {"breaking", "build", "bump", "chore", "ci", "cleanup", "deps", "dev", "doc", "docs", "example", "examples", "feat", "feature", "lint", "medium", "new",
@@ -63,9 +75,15 @@ _OTHER_TYPES = frozenset(
 )  # fmt: skip
 # A request that is closed: "add a thing (fixes #12)". Its words for a repair count only where they name more than a number.
 _REQUEST = re.compile(
-    r"^\W*(?:\w+:\s*)?(?:add(?:s|ed|ing)?|allow(?:s|ed)?|bump(?:s|ed)?|change[sd]?|creat(?:e[sd]?|ing)|document(?:s|ed)?|enabl(?:e[sd]?|ing)|enhanc(?:e[sd]?|ement)|expos(?:e[sd]?|ing)"
+    r"^\W*(?:[\w,/ -]{1,40}:\s*)*(?:add(?:s|ed|ing)?|allow(?:s|ed)?|bump(?:s|ed)?|change[sd]?|clarif(?:y|ies|ied)|clean\w*|convert(?:s|ed|ing)?|creat(?:e[sd]?|ing)|document(?:s|ed)?|enabl(?:e[sd]?|ing)"
+    r"|enhanc(?:e[sd]?|ement)|expos(?:e[sd]?|ing)|first|includ(?:e[sd]?|ing)|initial|mark(?:s|ed)?|mention(?:s|ed)?|more|note[sd]?|options?|reduc(?:e[sd]?|ing)|renam\w+|separat(?:e[sd]?|ing)|simplif(?:y|ies|ied)"
+    r"|specif(?:y|ies|ied)|turn(?:s|ed)?|unif(?:y|ies|ied)|us(?:e[sd]?|ing)|write|wrote"
     r"|extend(?:s|ed)?|feature|implement(?:s|ed|ing)?|improv(?:e[sd]?|ement|ing)|introduc(?:e[sd]?|ing)|mov(?:e[sd]?|ing)|new|provid(?:e[sd]?|ing)|refactor(?:s|ed|ing)?|releas(?:e[sd]?|ing)"
-    r"|remov(?:e[sd]?|ing)|renam(?:e[sd]?|ing)|support(?:s|ed|ing)?|switch(?:e[sd])?|updat(?:e[sd]?|ing)|upgrad(?:e[sd]?|ing))\b",
+    r"|remov(?:e[sd]?|ing)|renam(?:e[sd]?|ing)|support(?:s|ed|ing)?|switch(?:e[sd])?|updat(?:e[sd]?|ing)|upgrad(?:e[sd]?|ing))\b(?!:)",
+    re.IGNORECASE,
+)
+_TESTS = re.compile(
+    r"^\W*(?:[\w,/ -]{1,40}:\s*)*(?:add\w*|creat\w+|includ\w+|initial|more|new|port\w*|writ\w+|wrote|enabl\w+|updat\w+)\b.{0,60}\b(?:tests?|testcases?|specs?|cov(?:erage)?)\b",
     re.IGNORECASE,
 )
 _STRONG = re.compile(
@@ -90,6 +108,11 @@ _ASIDE = re.compile(
     r"\b(?:fix(?:e[sd]|ing|up)?|repair(?:s|ed|ing)?|broken|failing|flaky|wrong|incorrect)\s+(?:[\w./-]+\s+){0,3}?(?:unit[- ]?)?(?:tests?|testing|testcases?|test[- ]suite|specs?|builds?|compil\w+|warnings?|"
     r"typos?|mypy|pylint|clippy|rubocop|eslint|jslint|jshint|tslint|pyflakes|errcheck|golint|spacing|naming|names?|examples?|benchmarks?|coverage|release notes|version numbers?|merge|conflicts?|"
     r"rebase|deprecat\w+|todos?|fixmes?)\b"
+    r"|\b(?:typos?|doc(?:s|umentation)?|javadocs?|style|styling|stylistic|format(?:ting)?|white ?spaces?|lint\w*|grammar|comments?|spelling|indent\w*|tests?|builds?|ci|warnings?|audit|pmd|tox|naming|changelog)"
+    r"(?:\s+\w+)?\s+(?:bug)?fix(?:es|ed)?\b"
+    r"|\b(?:fix(?:e[sd]|ing)?)\s+(?:[\w./'-]+\s+){0,3}?(?:pmd|tox|findbugs|sonar\w*|spotless|indent\w*|styles?|format|capitali[sz]\w+|punctuation|wording|grammatical|headline|emoji|alignment of|"
+    r"help texts?|dates?|dependenc(?:y|ies)|gitignore|git ignore|ignoring|artifact\w*|publish\w*|packag(?:e|ing) (?:name|version)\w*|year|logo|css|layout)\b"
+    r"|\bregression[- ]tests?\b"
     r"|\b(?:typos?|debug(?:ging)?|bug ?tracker|issue tracker|bug ?reports?)\b",
     re.IGNORECASE,
 )
@@ -108,7 +131,9 @@ def fix_evidence(message: str) -> tuple[Evidence, ...]:
     first = next((place for place, line in enumerate(lines) if line.strip()), 0)
     head, body = (lines[first] if lines else ""), lines[first + 1 :]
     if _REVERT.match(head):
-        return () if _AGAIN.match(head) else (Evidence("message", first + 1, head.strip()[:80]),)
+        return () if _AGAIN.match(head) or _is_aside(_REVERTED.sub("", head)) else (Evidence("message", first + 1, head.strip()[:80]),)
+    if _PROSE.search(head) or _TESTS.match(head):
+        return ()
     kind = _TYPE.match(head)
     if kind and _OTHER_TYPES & {kind[1].lower(), (kind[2] or "").lower()}:
         return ()
@@ -127,6 +152,13 @@ def fix_evidence(message: str) -> tuple[Evidence, ...]:
     if _REQUEST.match(head) and not _STRONG.search(_REPAIRS_KEY.sub(" ", _HARMLESS.sub(" ", _ASIDE.sub(" ", head)))):
         return ()
     return found
+
+
+def _is_aside(reverted: str) -> bool:
+    """Whether the title of a reverted commit says that it was about tests, builds, style or prose."""
+    kind = _TYPE.match(reverted)
+    aside = {"build", "chore", "ci", "deps", "doc", "docs", "lint", "release", "style", "test", "tests", "typo"}
+    return bool(kind and aside & {kind[1].lower(), (kind[2] or "").lower()}) or bool(_REVERTED_ASIDE.search(reverted)) or bool(_PROSE.search(reverted))
 
 
 def _found(number: int, text: str) -> tuple[Evidence, ...]:

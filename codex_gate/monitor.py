@@ -133,13 +133,17 @@ def _fit(
     A change that came in later had less time to be found out, so all get the same: the median time to a fix here.
     """
     start = len(line) - len(chosen)
-    repaired, unread = repairs(repo, metas, [m.sha for m in line], brought(metas, line), start, progress)
-    after = {line[place].sha: when[change] - when[line[place].sha] for place, (_, change) in repaired.items()}
-    notices = [Notice("unread", f"{unread} files of fixes could not be blamed because objects are missing here; they accuse nobody")] if unread else []
+    traced = repairs(repo, metas, [m.sha for m in line], brought(metas, line), start, progress)
+    after = {line[place].sha: when[change] - when[line[place].sha] for place, (_, change) in traced.first.items()}
+    notices = (
+        [Notice("unread", f"{traced.unread} files of fixes could not be blamed because objects are missing here; they accuse nobody")] if traced.unread else []
+    )
     ripe = median(after.values()) if after else 0
     newest = when[line[-1].sha]
     rows = [
-        (at, (f.risk or 0.0, after.get(f.sha or "", ripe + 1) <= ripe)) for at, f in enumerate(found) if newest - when[f.sha or ""] >= ripe and _blamable(f)
+        (at, (f.risk or 0.0, after.get(f.sha or "", ripe + 1) <= ripe))
+        for at, f in enumerate(found)
+        if newest - when[f.sha or ""] >= ripe and _blamable(f) and start + at not in traced.doubtful
     ]
     edge = len(found) - window
     fit = compare_fit([row for at, row in rows if at < edge], [row for at, row in rows if at >= edge], Random(SEED))

@@ -23,7 +23,11 @@ _CONFIG_NAMES = frozenset(
     {"makefile", "dockerfile", "pom.xml", "package.json", "tsconfig.json", "cmakelists.txt", "gemfile", "rakefile", "jenkinsfile", "vagrantfile", "go.mod"}
 )
 _DOC_NAMES = frozenset({"changes", "changelog", "readme", "license", "copying", "notice", "authors", "contributors", "news", "todo"})
-_TEST = re.compile(r"(?:^|/)(?:(?:[^/]+\.)?[Tt]ests?|testing|specs?|__tests__|testdata|testsuite|fixtures)/|(?:^|/)(?:tests?|test_[^/]*|[^/]*_test|[^/]*[._-]spec|[^/]*\.test|conftest|[^/]*Tests?|[^/]*TestCase|Test[A-Z][^/]*)\.[A-Za-z0-9]+$|(?:^|/)src/it/")  # fmt: skip
+_TEST = re.compile(
+    r"(?:^|/)(?:(?:[^/]*[._-])?[Tt]ests?|[^/]*[a-z0-9]Tests?|testing|specs?|__tests__|testdata|testsuite|fixtures|step_definitions)/"
+    r"|(?:^|/)(?:tests?|test[_-][^/]*|[^/]*[_-]test|[^/]*[._-]spec|[^/]*\.test|conftest|[^/]*Tests?|[^/]*TestCase|Test[A-Z][^/]*)\.[A-Za-z0-9]+$"
+    r"|(?:^|/)src/it/|^features/[^/]*(?:/[^/]*)*\.(?:rb|js|py)$"
+)
 
 
 @lru_cache(maxsize=65536)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from codex_gate import levels, szz
 from codex_gate.backtest import Backtest, Change, Repair
@@ -60,15 +60,17 @@ def replay(
         f.sha: f for f in Screener(repo, model, policy=policy).many([m.sha for m in line[start:]], lambda done, of: progress("commits measured", done, of))
     }
     owner = brought(metas, line)
-    found_repairs, unread = repairs(repo, metas, [m.sha for m in line], owner, start, progress)
+    traced = repairs(repo, metas, [m.sha for m in line], owner, start, progress)
     inside = [(place, meta) for place, meta in enumerate(line[start:], start) if found[meta.sha].risk is not None]
     if len(inside) < levels.MIN_CHANGES:
         raise UsageError(
             f"{len(inside)} of {len(found)} changes touch the paths that the configuration names; at least {levels.MIN_CHANGES} are needed to compare with, "
             "take an earlier date or more changes, or other paths"
         )
-    changes = tuple(_change(meta, times, found[meta.sha], found_repairs.get(place)) for place, meta in inside)
-    notices = [Notice("unread", f"{unread} files of fixes could not be blamed because objects are missing here; they accuse nobody")] if unread else []
+    changes = tuple(_change(meta, times, found[meta.sha], traced.first.get(place), place not in traced.doubtful) for place, meta in inside)
+    notices = (
+        [Notice("unread", f"{traced.unread} files of fixes could not be blamed because objects are missing here; they accuse nobody")] if traced.unread else []
+    )
     where = str(repo.top or repo.git_dir)
     learned = _learned(model, {sha: place for sha, place in owner.items() if place >= start})
     return Backtest(where, model.version, changes, budget, LABELS.format(szz.DEFAULT), learned, tuple(notices), time.perf_counter() - started)
@@ -120,10 +122,18 @@ def _start(line: Sequence[int], last: int, since: date | None) -> int:
     return start
 
 
-def repairs(
-    repo: Repository, metas: Sequence[CommitMeta], line: Sequence[str], owner: Mapping[str, int], start: int, progress: Progress
-) -> tuple[dict[int, tuple[str, str]], int]:
-    """The first repair (commit, change that brought it) of each replayed change by its place, and how many files of fixes could not be read.
+class Repairs(NamedTuple):
+    """The first repair (commit, change that brought it) of each change by its place on the line; the changes that are accused, but
+    only in doubt (`szz.Trace.doubt`); how many files of fixes could not be read.
+    """
+
+    first: Mapping[int, tuple[str, str]]
+    doubtful: frozenset[int]
+    unread: int
+
+
+def repairs(repo: Repository, metas: Sequence[CommitMeta], line: Sequence[str], owner: Mapping[str, int], start: int, progress: Progress) -> Repairs:
+    """Which replayed changes later fixes blame.
 
     A fix on the branch of the very change that it repairs is none: it was made before the change came in.
     """
@@ -133,16 +143,19 @@ def repairs(
     variant = replace(variant, moves=(*variant.moves, *(f"^{parent}" for parent in repo.metas([line[start]])[0].parents)))
     progress("fixes traced", 0, len(fixes))
     found: dict[int, tuple[str, str]] = {}
+    doubtful: set[int] = set()
     unread = 0
     with szz.quick(repo, len(fixes)) as quicker:
         for done, trace in enumerate(szz.trace(quicker, fixes, variant), 1):
             unread += trace.unread
             place = owner[trace.fix]
             for blamed in {owner[i.inducing] for i in trace.induced}:
-                if start <= blamed < place and (blamed not in found or place < owner[found[blamed][1]]):
+                if start <= blamed < place and trace.doubt:
+                    doubtful.add(blamed)
+                elif start <= blamed < place and (blamed not in found or place < owner[found[blamed][1]]):
                     found[blamed] = (trace.fix, line[place])
             progress("fixes traced", done, len(fixes))
-    return found, unread
+    return Repairs(found, frozenset(doubtful - found.keys()), unread)
 
 
 def headline(message: str) -> str:
@@ -156,11 +169,11 @@ def headline(message: str) -> str:
     return lines[1] if merged else title(message)
 
 
-def _change(meta: CommitMeta, landed: Mapping[str, int], finding: Finding, found: tuple[str, str] | None) -> Change:
+def _change(meta: CommitMeta, landed: Mapping[str, int], finding: Finding, found: tuple[str, str] | None, is_sure: bool) -> Change:
     assert finding.risk is not None
     measures = finding.features
     code_lines = measures["code_share"] * (measures["la"] + measures["ld"])
-    blamable = len(meta.parents) > 1 or not (measures["code_files"] > szz.MAX_FILES or code_lines > szz.MAX_LINES)
+    blamable = is_sure and (len(meta.parents) > 1 or not (measures["code_files"] > szz.MAX_FILES or code_lines > szz.MAX_LINES))
     lines = 0.0 if math.isnan(measures["la"]) else measures["la"]
     repair = Repair(*found, landed[found[1]]) if found else None
     return Change(meta.sha, headline(meta.message), landed[meta.sha], finding.risk, finding.level, lines, measures["code_files"] > 0, blamable, repair)

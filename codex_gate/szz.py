@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from codex_gate.comments import code_lines
 from codex_gate.errors import GitError, UsageError
 from codex_gate.git import CommitMeta, Repository
 from codex_gate.messages import fix_evidence
+from codex_gate.origin import Origin, Tokens, taken
 from codex_gate.paths import language, role
 from codex_gate.types import Evidence, FileChange, Hunk
 
@@ -31,7 +32,9 @@ Progress = Callable[[str], None]
 
 MAX_FILES = 100  # code files; a larger commit is neither a change nor a repair that anybody reviews (McIntosh & Kamei 2018, TSE 44(5))
 MAX_LINES = 10_000  # changed lines of code; the same source
-LABELLER = 1  # raise it whenever labels change: tables made by another are mined again
+SURE_LINES = 30  # changed lines of code of a fix; of a larger one nobody can tell which lines were the repair (docs/labels.md)
+SURE_DAYS = 730  # between an accused commit and its fix; what fails later was often right when it was written
+LABELLER = 2  # raise it whenever labels change: tables made by another are mined again
 _QUICK_FROM = 200  # fixes from which writing a commit-graph pays (measured: for 300 it saves a quarter of the time in 11,000 commits, a tenth in 5,500)
 _INDENTED = ("python", "haskell")
 _WORD = re.compile(rb"\w")  # a line of brackets alone has been brought by whoever closed a block there last
@@ -51,6 +54,7 @@ class Variant:
         fall_back: with `cosmetic`, a fix without such lines is traced by what it laid out anew, or else by the lines beside those that it adds.
         pick: `all` candidates of a fix, the most `recent`, or the `largest` (most blamed lines).
         moves: further options of git blame, to follow lines that moved.
+        doubt: accusations that rest on little are told from those that do not (see Trace.doubt); they give no label.
     """
 
     tests: bool = False
@@ -60,6 +64,7 @@ class Variant:
     fall_back: bool = False
     pick: str = "all"
     moves: tuple[str, ...] = ()
+    doubt: bool = False
 
 
 VARIANTS: dict[str, Variant] = {
@@ -68,7 +73,7 @@ VARIANTS: dict[str, Variant] = {
     "ma": Variant(tests=True, cosmetic=True, meta=True),
     "l": Variant(tests=True, cosmetic=True, meta=True, pick="largest"),
     "r": Variant(tests=True, cosmetic=True, meta=True, pick="recent"),
-    "recent": Variant(cosmetic=True, meta=True, size=True, fall_back=True, pick="recent"),
+    "recent": Variant(cosmetic=True, meta=True, size=True, fall_back=True, pick="recent", doubt=True),
 }
 DEFAULT = "recent"
 
@@ -99,7 +104,7 @@ class Induced:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Whether a commit induced a defect, the author time (Unix seconds) of its first fix, and all fixes, the first first."""
+    """Whether a commit induced a defect, the author time (Unix seconds) of its first fix, and all fixes, the first first; without doubtful ones."""
 
     buggy: bool
     fix_time: int | None = None
@@ -107,11 +112,12 @@ class Label:
 
 
 class Target(NamedTuple):
-    """Lines (1-based) of a file in the parent of a fix whose origin is asked for."""
+    """Lines (1-based) of a file in the parent of a fix whose origin is asked for, and what the fix took out of each where it deleted them (`origin.taken`)."""
 
     path: str
     lines: tuple[int, ...]
     deleted: bool = True
+    taken: tuple[Tokens | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +155,17 @@ def targets(repo: Repository, files: Sequence[FileChange], variant: Variant) -> 
         return []
     texts = repo.blobs(f.old_id for f in changed) if variant.cosmetic else {}
     for way in _WAYS[: None if variant.fall_back else 1] if variant.cosmetic else (_any_deleted,):
-        found = [Target(f.old_path or f.path, lines, way is not _beside) for f in changed if (lines := way(f, texts.get(f.old_id)))]
+        found = [_target(f, lines, way is not _beside, variant.doubt) for f in changed if (lines := way(f, texts.get(f.old_id)))]
         if found:
             return found
     return []
+
+
+def _target(change: FileChange, lines: tuple[int, ...], deleted: bool, doubt: bool) -> Target:
+    if not doubt:
+        return Target(change.old_path or change.path, lines, deleted)
+    known = {hunk.old_start + place: one for hunk in change.hunks() for place, one in enumerate(taken(hunk))} if deleted else {}
+    return Target(change.old_path or change.path, lines, deleted, tuple(known[line] for line in lines) if deleted else (Counter(),) * len(lines))
 
 
 def _any_deleted(change: FileChange, text: bytes | None) -> tuple[int, ...]:
@@ -213,20 +226,25 @@ def _size(files: Sequence[FileChange]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Trace:
-    """What tracing a fix gave; `unread` counts files that git could not blame (an object is missing)."""
+    """What tracing a fix gave; `unread` counts files that git could not blame (an object is missing).
+
+    `doubt` says why the accusation rests on little, None where it does not: the fix is `large` (more than SURE_LINES lines of code),
+    its lines come from `several` commits, the accused one is `old` (SURE_DAYS) or only `edited` lines whose fault was there before.
+    """
 
     fix: str
     induced: tuple[Induced, ...]
     unread: int = 0
+    doubt: str | None = None
 
     def plain(self) -> list[Any]:
         """The same in JSON's types; `of` turns it back."""
-        return [self.fix, self.unread, [[i.inducing, i.path, i.line, i.n_lines, i.deleted] for i in self.induced]]
+        return [self.fix, self.unread, self.doubt, [[i.inducing, i.path, i.line, i.n_lines, i.deleted] for i in self.induced]]
 
     @classmethod
     def of(cls, plain: Sequence[Any]) -> Trace:
-        fix, unread, induced = plain
-        return cls(fix, tuple(Induced(fix, *fields) for fields in induced), unread)
+        fix, unread, doubt, induced = plain
+        return cls(fix, tuple(Induced(fix, *fields) for fields in induced), unread, doubt)
 
 
 def trace(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Variant) -> Iterator[Trace]:
@@ -247,7 +265,12 @@ def trace(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Variant) 
 def _trace_chunk(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Variant, pool: ThreadPoolExecutor) -> Iterator[Trace]:
     parents = {meta.sha: meta.parents for meta in repo.metas([sha for sha, _ in fixes])}
     pairs = [(sha, parents[sha][0]) for sha, _ in fixes if parents[sha]]
-    asked = [(sha, parent, target) for (sha, parent), files in zip(pairs, repo.diffs(pairs), strict=True) for target in targets(repo, files, variant)]
+    asked: list[tuple[str, str, Target]] = []
+    large: set[str] = set()
+    for (sha, parent), files in zip(pairs, repo.diffs(pairs), strict=True):
+        asked += [(sha, parent, target) for target in targets(repo, files, variant)]
+        if _size(files)[1] > SURE_LINES:
+            large.add(sha)
     answers = list(pool.map(lambda ask: _blame(repo, ask[1], ask[2], variant), asked))
     known = facts(repo, {run.sha for runs in answers for run in runs or ()}) if variant.meta or variant.size or variant.pick == "recent" else {}
     if variant.meta:
@@ -257,10 +280,53 @@ def _trace_chunk(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Va
     by_fix: dict[str, list[tuple[Target, list[Blamed] | None]]] = defaultdict(list)
     for (sha, _, target), runs in zip(asked, answers, strict=True):
         by_fix[sha].append((target, runs))
-    for sha, when in fixes:
-        found = by_fix[sha]
-        induced = _accuse(sha, when, [(t, run) for t, runs in found for run in runs or ()], variant, known)
-        yield Trace(sha, induced, sum(runs is None for _, runs in found))
+    accused = {sha: _accuse(sha, when, [(t, run) for t, runs in by_fix[sha] for run in runs or ()], variant, known) for sha, when in fixes}
+    doubts = _doubts(repo, fixes, accused, by_fix, large, known) if variant.doubt else {}
+    for sha, _ in fixes:
+        yield Trace(sha, accused[sha], sum(runs is None for _, runs in by_fix[sha]), doubts.get(sha))
+
+
+_Answers = Sequence[tuple[Target, list[Blamed] | None]]
+
+
+def _doubts(
+    repo: Repository,
+    fixes: Sequence[tuple[str, int]],
+    accused: Mapping[str, tuple[Induced, ...]],
+    answers: Mapping[str, _Answers],
+    large: Collection[str],
+    known: Mapping[str, Facts],
+) -> dict[str, str]:
+    """Why the accusation of a fix rests on little, by fix."""
+    found: dict[str, str] = {}
+    left: list[tuple[str, str]] = []
+    for fix, when in fixes:
+        if not accused[fix]:
+            continue
+        one = accused[fix][0].inducing
+        if fix in large:
+            found[fix] = "large"
+        elif len({run.sha for _, runs in answers[fix] for run in runs or ()}) > 1:
+            found[fix] = "several"
+        elif when - known[one].time > SURE_DAYS * 86400:
+            found[fix] = "old"
+        else:
+            left.append((fix, one))
+    parents = {meta.sha: meta.parents[0] if meta.parents else None for meta in repo.metas(sorted({one for _, one in left}))}
+    asked: dict[str, list[str]] = defaultdict(list)
+    for fix, one in left:
+        asked[one].append(fix)
+    for (one, _), files in zip(parents.items(), repo.diffs(list(parents.items())), strict=True):
+        origin = Origin(files)
+        found |= {fix: "edited" for fix in asked[one] if not any(_brought(origin, target, run) for target, runs in answers[fix] for run in runs or ())}
+    return found
+
+
+def _brought(origin: Origin, target: Target, run: Blamed) -> bool:
+    """Whether a commit brought the fault of one of these lines with it."""
+    repaired = dict(zip(target.lines, target.taken, strict=True))
+    lines = ((run.old_line + n, repaired.get(run.line + n)) for n in range(run.n_lines))
+    return any(one is not None and origin.brought(run.path, line, one) for line, one in lines)
 
 
 def _blame(repo: Repository, parent: str, target: Target, variant: Variant, ignored: Iterable[str] = ()) -> list[Blamed] | None:
@@ -330,8 +396,8 @@ def label(
 ) -> dict[str, Label]:
     """Labels of the commits in `metas` that change program text.
 
-    Merges, roots, commits without a line of code (by `paths.role`) and those above MAX_FILES or MAX_LINES get none:
-    neither "buggy" nor "clean" could be said of them. A fix may itself be labelled. Fixes count up to the last of `metas`.
+    Merges, roots, commits without a line of code (by `paths.role`), those above MAX_FILES or MAX_LINES and those that only
+    doubtful fixes accuse get none: neither "buggy" nor "clean" could be said of them. A fix may itself be labelled. Fixes count up to the last of `metas`.
 
     Args:
         metas: a history, parents before children.
@@ -369,10 +435,20 @@ def quick(repo: Repository, n_fixes: int) -> AbstractContextManager[Repository]:
 
 def _labels(repo: Repository, metas: Sequence[CommitMeta], fixes: Sequence[Fix], traces: Mapping[str, Trace]) -> dict[str, Label]:
     by_commit: dict[str, list[str]] = defaultdict(list)
+    doubtful: set[str] = set()
     for fix in sorted(fixes, key=lambda f: (f.time, f.sha)):
-        for sha in {i.inducing for i in traces[fix.sha].induced}:
-            by_commit[sha].append(fix.sha)
+        trace = traces[fix.sha]
+        for sha in {i.inducing for i in trace.induced}:
+            if trace.doubt is None:
+                by_commit[sha].append(fix.sha)
+            else:
+                doubtful.add(sha)
     times = {fix.sha: fix.time for fix in fixes}
     known = facts(repo, [meta.sha for meta in metas if len(meta.parents) == 1])
-    eligible = [meta.sha for meta in metas if meta.sha in known and 0 < known[meta.sha].n_lines <= MAX_LINES and known[meta.sha].n_files <= MAX_FILES]
+    doubtful -= by_commit.keys()
+    eligible = [
+        meta.sha
+        for meta in metas
+        if meta.sha in known and meta.sha not in doubtful and 0 < known[meta.sha].n_lines <= MAX_LINES and known[meta.sha].n_files <= MAX_FILES
+    ]
     return {sha: Label(True, times[found[0]], tuple(found)) if (found := by_commit.get(sha)) else Label(False) for sha in eligible}

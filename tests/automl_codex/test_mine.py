@@ -191,11 +191,12 @@ LINES = "".join(f"call_{n}();\n" for n in range(20))
 
 
 def long_history(n_commits: int, fixes: bool = True) -> list[Node]:
-    """A commit a day, each changing the line of the one before; every fifth says that it repairs a crash."""
+    """A commit a day, each changing the line of the one before; every fifth puts it back and says that it repairs a crash."""
     nodes = [Node({"src/a.c": LINES}, time=START)]
     for at in range(1, n_commits):
         lines = LINES.splitlines(keepends=True)
-        lines[at // 5 % 20] = f"changed_{at}();\n"
+        if at % 5:
+            lines[at // 5 % 20] = f"changed_{at}();\n"
         nodes.append(Node({"src/a.c": "".join(lines)}, (at - 1,), time=START + at * DAY, message="fix a crash" if fixes and at % 5 == 0 else "change"))
     return nodes
 

@@ -195,11 +195,12 @@ LINES = [f"call_{n}(x, {n});\n" for n in range(40)]
 
 
 def long_history(n_commits: int, fixes: bool = True, step: int = 3 * DAY, start: int = START) -> list[Node]:
-    """Each commit changes a line; every fourth repairs the one before. The last comes a year and more after the rest."""
+    """Each commit changes a line; every fourth puts it back as a repair. The last comes a year and more after the rest."""
     nodes = [Node({"src/a.c": "".join(LINES)}, time=start)]
     for at in range(1, n_commits):
         lines = list(LINES)
-        lines[at // 4 % 40] = f"changed_{at}(x);\n"
+        if at % 4:
+            lines[at // 4 % 40] = f"changed_{at}(x);\n"
         nodes.append(Node({"src/a.c": "".join(lines)}, (at - 1,), time=start + at * step, message="fix a crash" if fixes and at % 4 == 0 else "change"))
     nodes.append(Node({"src/a.c": "done();\n"}, (n_commits - 1,), time=start + n_commits * step + YEAR + DAY))
     return nodes

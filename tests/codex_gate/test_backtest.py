@@ -38,7 +38,7 @@ def test_ripening_is_the_median_delay_and_decides_who_is_judged() -> None:
     assert found.ripening == 2 * WEEK
     # The last two of twenty weeks are too young; one more is too large.
     assert len(found.judged) == 17 and f"{18:040x}" not in found.judged
-    assert found.n_fixed == 3 and found.n_large == 1
+    assert found.n_fixed == 3 and found.n_untold == 1
     assert found.weeks == 19
 
 

@@ -159,7 +159,7 @@ def test_title(message: str, first: str) -> None:
         ("fix", ["fix"]),
         ("Fix #12: crash on start", ["Fix", "crash", "Fix #12"]),
         ("fix(parser): off by one", ["fix(parser):", "off by one"]),
-        ("[FIX] off by one", ["FIX", "off by one"]),
+        ("[FIX] off by one", ["[FIX]", "off by one"]),
         ("Handle an empty list\n\nFixes: #12", ["Fixes: #12"]),
         ("Handle an empty list\n\nFixes HBASE-123", ["Fixes HBASE-123"]),
         ("Handle an empty list\n\nResolves https://example.org/org/tool/issues/7", ["Resolves https://example.org/org/tool/issues/7"]),

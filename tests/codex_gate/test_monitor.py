@@ -20,6 +20,7 @@ from codex_gate.errors import UsageError
 from codex_gate.model import Model
 from codex_gate.monitor import kind, monitor
 from codex_gate.policy import Policy
+from codex_gate.replay import Repairs
 from codex_gate.watch import DriftReport, Observation
 from tests.codex_gate import drifting
 from tests.codex_gate.quality import SPECIFICATION
@@ -122,10 +123,10 @@ def test_paths_of_the_configuration_leave_changes_out(drifted: tuple[Repo, list[
 def test_risks_are_held_against_later_fixes(repo: Repo, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     shas = repo.build(drifting.nodes(400, 0))
 
-    def repairs(_repo: object, _metas: object, line: list[str], _owner: object, start: int, _progress: object) -> tuple[dict[int, tuple[str, str]], int]:
+    def repairs(_repo: object, _metas: object, line: list[str], _owner: object, start: int, _progress: object) -> Repairs:
         # Every second change was fixed after two days in the first 300, every tenth after that.
         every = {k: (line[k + 2], line[k + 2]) for k in range(start, 398) if (k % 2 == 0 if k < 300 else k % 10 == 0)}
-        return every, 3
+        return Repairs(every, frozenset(), 3)
 
     monkeypatch.setattr(module, "repairs", repairs)
     found = run(repo, model, last=100, fixes=True)

@@ -10,13 +10,15 @@ ROLES = {
     "code": [
         "setup.py", "src/app/views.py", "src/main/java/org/x/Foo.java", "src/main/java/org/x/Latest.java", "lib/contest.rb", "cmd/main.go", "crates/core/src/lib.rs",
         "src/index.ts", "src/Attestation.cs", "include/x.h", "kernel/sched.c", "web/app.vue", "docs/conf.py", "build.gradle.kts", "Package.swift", "app/protest.php",
+        "src/features/cart.ts", "lib/latest/a.py", "src/contest/a.c", "src/attest.c", "lib/protests/a.rb", "src/fastest.rs",
         "src/latest_news.py", "scripts/run.sh", "manifest/specimen.py", "NOTEBOOK.ipynb", "pytest_plugin.py", "src/inspector/spectrum.py", "a\nb.py", "UPPER.PY",
     ],
     "test": [
         "tests/test_app.py", "test_app.py", "app_test.py", "pkg/foo_test.go", "conftest.py", "shop/tests.py", "test.js", "src/test/java/org/x/FooTest.java",
         "org/x/FooTests.java", "org/x/TestFoo.java", "org/x/FooTestCase.java", "src/it/Foo.java", "module/src/it/Foo.java", "src/foo.test.ts", "src/foo.spec.ts",
         "spec/models/user_spec.rb", "spec/helper.rb", "src/__tests__/App.jsx", "Tests/AppTests/App.swift", "Shop.Tests/CartShould.cs", "t/testing/util.c",
-        "crates/core/tests/it.rs", "test/unit/test_x.f90", "testdata/input.go",
+        "crates/core/tests/it.rs", "test/unit/test_x.f90", "testdata/input.go", "src/UnitTests/Maps.cs", "src/Shop.UnitTests/Maps.cs", "IntegrationTests/a.py",
+        "src/format-test.cc", "lib/test-fs.c", "features/support/env.rb", "features/step_definitions/steps.rb",
     ],
     "doc": ["README.md", "README", "docs/index.rst", "doc/figure.png", "CHANGES", "CHANGELOG.md", "LICENSE", "notes.txt", "docs/Makefile.txt", "man/tool.1", "site/index.html"],
     "config": [

@@ -158,6 +158,72 @@ def test_lines_resolved_in_a_merge_accuse_no_merge(repo: Repo) -> None:
     assert shas[3] not in blamed(repo, shas[4])
 
 
+# -- accusations that rest on little ---------------------------------------------------------------------
+
+
+def doubt(repo: Repo, fix: str) -> str | None:
+    gate = repo.open()
+    (meta,) = gate.metas([fix])
+    (found,) = szz.trace(gate, [(fix, meta.time)], szz.VARIANTS[szz.DEFAULT])
+    assert found.induced
+    assert szz.Trace.of(found.plain()) == found
+    return found.doubt
+
+
+def test_a_small_fix_of_lines_that_one_commit_brought_new_is_beyond_doubt(repo: Repo) -> None:
+    shas = repo.build(line_of([{"a.c": LINES}, {"a.c": LINES + "if (n <= max) go();\n"}, {"a.c": LINES + "if (n < max) go();\n"}]))
+    assert doubt(repo, shas[2]) is None
+
+
+def test_so_is_one_whose_commit_put_in_what_it_takes_out(repo: Repo) -> None:
+    tail = ("if (n < max) go();\n", "if (n <= max) go();\n", "if (n < max) go();\n")
+    shas = repo.build(line_of([{"a.c": LINES}, *({"a.c": LINES + one} for one in tail)]))
+    assert blamed(repo, shas[3]) == {shas[2]}
+    assert doubt(repo, shas[3]) is None
+
+
+def test_a_commit_that_edited_a_faulty_line_is_accused_in_doubt(repo: Repo) -> None:
+    tail = ("if (count <= max) go();\n", "if (n <= max) go();\n", "if (n < max) go();\n")
+    shas = repo.build(line_of([{"a.c": LINES}, *({"a.c": LINES + one} for one in tail)]))
+    assert blamed(repo, shas[3]) == {shas[2]}
+    assert doubt(repo, shas[3]) == "edited"
+
+
+def test_so_is_one_of_several_commits(repo: Repo) -> None:
+    shas = repo.build(line_of([{"a.c": LINES}, {"a.c": LINES + "one();\n"}, {"a.c": LINES + "one();\ntwo();\n"}, {"a.c": LINES}]))
+    assert blamed(repo, shas[3]) == {shas[2]}
+    assert doubt(repo, shas[3]) == "several"
+
+
+def test_so_is_the_commit_behind_a_large_fix(repo: Repo) -> None:
+    bad, good = ("".join(f"{name}_{n}(x, y, z);\n" for n in range(szz.SURE_LINES // 2 + 1)) for name in ("bad", "good"))
+    shas = repo.build(line_of([{"a.c": LINES}, {"a.c": LINES + bad}, {"a.c": LINES + good}]))
+    assert doubt(repo, shas[2]) == "large"
+
+
+def test_so_is_a_commit_of_years_before(repo: Repo) -> None:
+    nodes = [{"a.c": LINES}, {"a.c": LINES + "bad(x, y);\n"}, {"a.c": LINES}]
+    for days, expected in ((szz.SURE_DAYS, None), (szz.SURE_DAYS + 1, "old")):
+        shas = repo.build([node(nodes[0]), node(nodes[1], (0,), day=1), node(nodes[2], (1,), f"fix a crash, {days}", 1 + days)])
+        assert doubt(repo, shas[2]) == expected
+
+
+def test_what_only_doubtful_fixes_accuse_gets_no_label(repo: Repo) -> None:
+    one, two = LINES + "one();\n", LINES + "one();\ntwo();\n"
+    shas = repo.build(
+        [
+            *line_of([{"a.c": LINES}, {"a.c": one}, {"a.c": two}, {"a.c": LINES}]),
+            node({"b.c": LINES}, (3,), day=4),
+            node({"b.c": LINES + "bad();\n"}, (4,), day=5),
+            node({"b.c": LINES}, (5,), "fix a leak", 6),
+        ]
+    )
+    found = labelled(repo)
+    assert shas[2] not in found
+    assert found[shas[1]] == szz.Label(False)
+    assert found[shas[5]] == szz.Label(True, START + 6 * DAY, (shas[6],))
+
+
 # -- labels -------------------------------------------------------------------------------------------------
 
 

@@ -233,6 +233,8 @@ def calibrated_elsewhere(data: Dataset, corpus: Corpus, scenario: Scenario, scor
     p = np.full(len(data), np.nan)
     for fold in folds(data, corpus, scenario):
         others = usable & ~fold.left_out & ~np.isnan(scores)
+        if (others & data.traced()).any():
+            others &= data.traced()
         p[fold.left_out] = train.apply(train.calibrate(scores[others], labels[others], evenly(groups[others])), scores[fold.left_out])
     return p
 
@@ -297,6 +299,8 @@ def ablation(data: Dataset, corpus: Corpus, recipe: train.Recipe, progress: Prog
         "shipped + clock (hour_of_day, day_of_week)": replace(quick, names=(*quick.names, "hour_of_day", "day_of_week")),
         "shipped, rows not balanced": replace(quick, balanced=False),
         "shipped, projects weighted by their rows": replace(quick, rooted=False),
+        "shipped, labels from outside weighted like those of SZZ": replace(quick, outside=1.0),
+        "shipped, no labels from outside": replace(quick, outside=0.0),
         "shipped, no monotonic constraints": replace(quick, monotone=False),
         "shipped, no masked copies": replace(quick, mask_share=0.0),
     }
@@ -420,7 +424,7 @@ def report(
     time_safe, _ = compare(data, corpus, TIME_SAFE, contenders, recipe.seed, progress)
     all_times, raw = compare(data, corpus, ALL_TIMES, contenders, recipe.seed, progress)
     labels, usable = known(data, corpus, ALL_TIMES)
-    usable &= ~np.isnan(raw)
+    usable &= ~np.isnan(raw) & data.traced()
     knots = train.calibrate(raw[usable], labels[usable], evenly(corpus.groups(data)[usable]))
     found = {
         "format": 1,
@@ -461,7 +465,7 @@ PROTOCOL: Final = {
     "time_safe": "cut-off 2018-01-01, a gap of a year, test on commits from 2019-01-01 to the end of labels",
     "all_times": "cut-off at each project's end of labels; not time-safe, shown because it holds every project in full",
     "selection": SELECTION_NOTE,
-    "calibration": "each part's probabilities come from knots fitted on the out-of-project scores of the others, on labels known at the cut-off, each repository with the same weight",
+    "calibration": "each part's probabilities come from knots fitted on the out-of-project scores of the others that SZZ labelled, on labels known at the cut-off, each repository with the same weight",
     "intervals": f"95 %, {DRAWS} bootstrap draws of projects and of commits within them, paired across models",
     "gates": "pooled_ece is over all test commits; the mean over projects, whose base rates differ from .1 to .9, is larger and stands beside it",
 }

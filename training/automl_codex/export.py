@@ -199,7 +199,7 @@ def card(report: Mapping[str, Any]) -> str:
         "## Data",
         "",
         f"{report['final']['rows']} commits of {len(report['data']['projects'])} projects ({', '.join(report['data']['projects'])}), "
-        f"{report['final']['period'][0]} to {report['final']['period'][1]}, {report['final']['share_buggy']:.3f} of them buggy; base rate with every repository counted alike {report['final']['base_rate']:.3f}. "
+        f"{report['final']['period'][0]} to {report['final']['period'][1]}, {report['final']['share_buggy']:.3f} of them buggy; base rate of those that SZZ labelled, every repository counted alike, {report['final']['base_rate']:.3f}. "
         "Labels: SZZ by this package (docs/labels.md), for the Apache projects of training-sources.json ApacheJIT; measures mined from the repositories by this package. "
         "A label counts as buggy only if its fix was made before the end of the project's labels; the last year before it is left out.",
         "",
@@ -228,7 +228,7 @@ def card(report: Mapping[str, Any]) -> str:
         *_external(report["external"]),
         "## Calibration",
         "",
-        f"Piecewise linear and monotone, fitted on out-of-project scores with every repository counted alike. Over all time-safe test commits the expected calibration error is {safe['pooled']['forest']['ece']:.3f}; "
+        f"Piecewise linear and monotone, fitted on out-of-project scores of the repositories that SZZ labelled, each counted alike. Over all time-safe test commits the expected calibration error is {safe['pooled']['forest']['ece']:.3f}; "
         f"the mean over projects is {safe['mean']['forest']['ece']:.3f}, because base rates differ from project to project (see the table) and a project that was never seen cannot tell its own. "
         "Trust the order and the percentile within a repository more than the absolute number.",
         "",

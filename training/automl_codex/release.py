@@ -74,7 +74,8 @@ def make(
         holdout, _finals(used, y, recipe, forest), lambda d: train.apply(knots, train.score(forest, train.encode(d, recipe.names))), recipe.seed
     )
     period = [_day(used.time.min()), _day(used.time.max())]
-    base_rate = float(np.average(y, weights=evaluate.evenly(corpus.groups(used))))
+    traced = used.traced()
+    base_rate = float(np.average(y[traced], weights=evaluate.evenly(corpus.groups(used)[traced])))
     report["final"] = {"rows": len(used), "share_buggy": float(y.mean()), "base_rate": base_rate, "period": period}
     facts: dict[str, Any] = {
         "base_rate": base_rate,

@@ -150,13 +150,13 @@ def usable(cases: Sequence[Case], clones: Path, listing: Path) -> tuple[dict[str
 # -- measuring --------------------------------------------------------------------------------------------
 
 
-def accused(repos: Mapping[str, Repository], cases: Sequence[Case], variant: szz.Variant) -> list[frozenset[str]]:
-    """Whom the variant accuses for each fix, in the order of `cases`."""
+def accused(repos: Mapping[str, Repository], cases: Sequence[Case], variant: szz.Variant, sure: bool = False) -> list[frozenset[str]]:
+    """Whom the variant accuses for each fix, in the order of `cases`; with `sure` only where nothing makes it doubtful."""
     found: dict[tuple[str, str], frozenset[str]] = {}
     for name, repo in repos.items():
         fixes = [(meta.sha, meta.time) for meta in repo.metas([case.fix for case in cases if case.repository == name])]
         for trace in szz.trace(repo, fixes, variant):
-            found[name, trace.fix] = frozenset(one.inducing for one in trace.induced)
+            found[name, trace.fix] = frozenset() if sure and trace.doubt else frozenset(one.inducing for one in trace.induced)
     return [found[case.repository, case.fix] for case in cases]
 
 
@@ -249,6 +249,7 @@ def measure(oracle: Path, clones: Path, listing: Path, published: Path | None, p
     for name, variant in {**szz.VARIANTS, **{f"{szz.DEFAULT}, {rule}": v for rule, v in ABLATIONS.items()}}.items():
         found[name] = accused(repos, kept, variant)
         progress(f"{name}: F1 {score(kept, found[name]).f1.value:.3f}")
+    found[f"{szz.DEFAULT}, those beyond doubt"] = accused(repos, kept, szz.VARIANTS[szz.DEFAULT], sure=True)
     for name, outputs in (read_published(published) if published else {}).items():
         found[f"{name}, its authors' output"] = [outputs.get((case.repository, case.fix), frozenset()) for case in kept]
     parts = {name: [place for place, case in enumerate(kept) if test(case)] for name, test in _parts(kept).items()}

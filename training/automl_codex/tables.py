@@ -38,7 +38,8 @@ class Dataset:
     """Labelled commits of several projects.
 
     `X` is (n, len(FEATURE_NAMES)) float32 with NaN for unknown; `y` (n,) of 0 and 1; `time` and `fix_time`
-    (n,) Unix seconds, `fix_time` NaN when the label is clean or the source has no fix times.
+    (n,) Unix seconds, `fix_time` NaN when the label is clean or the source has no fix times. `outside` (n,) is true where the
+    label came with a file (`mine --labels`) and is not SZZ's: what it means by "buggy" may be something else. None: nowhere.
     """
 
     X: np.ndarray
@@ -47,12 +48,18 @@ class Dataset:
     fix_time: np.ndarray
     project: np.ndarray
     sha256: np.ndarray
+    outside: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def where(self, mask: np.ndarray) -> Dataset:
-        return Dataset(self.X[mask], self.y[mask], self.time[mask], self.fix_time[mask], self.project[mask], self.sha256[mask])
+        outside = None if self.outside is None else self.outside[mask]
+        return Dataset(self.X[mask], self.y[mask], self.time[mask], self.fix_time[mask], self.project[mask], self.sha256[mask], outside)
+
+    def traced(self) -> np.ndarray:
+        """(n,) true where the label is SZZ's, and everywhere when none is."""
+        return np.ones(len(self), bool) if self.outside is None or self.outside.all() else ~self.outside
 
     def columns(self, names: Sequence[str]) -> np.ndarray:
         """The columns `names` of X, in that order: (n, len(names))."""
@@ -98,7 +105,7 @@ def read(folder: Path) -> Dataset:
     paths = [folder] if folder.is_file() else sorted(folder.glob("*.parquet"))
     if not paths:
         raise UsageError(f"{folder} holds no *.parquet tables; make them with: automl-codex mine REPO --labels FILE --output {folder}")
-    tables = []
+    tables, outside = [], []
     for path in paths:
         try:
             table = pq.read_table(path)
@@ -110,6 +117,7 @@ def read(folder: Path) -> Dataset:
         if missing := {"project", "sha256", "time", "buggy", "fix_time", *FEATURE_NAMES} - set(table.schema.names):
             raise UsageError(f"{path} lacks the column {min(missing)}; mine it again")
         tables.append(table)
+        outside.append(np.full(len(table), '"labels"' in (table.schema.metadata or {}).get(b"recipe", b"").decode()))
     table = pa.concat_tables([t.cast(t.schema.set(0, pa.field("project", pa.string()))) for t in tables])
 
     def column(name: str) -> np.ndarray:
@@ -123,4 +131,5 @@ def read(folder: Path) -> Dataset:
         column("fix_time").astype(np.float64),
         column("project").astype(str),
         np.array([b.as_py().hex() for b in table["sha256"]]),
+        np.concatenate(outside),
     )

@@ -86,9 +86,9 @@ def judgement(found: Backtest) -> str:
         return missing[:1].upper() + missing[1:] + "."
     young = len(found.changes) - len(found.judged) - sum(not c.blamable and c.sha not in found.judged for c in found.changes)
     text = f"{len(found.judged):,} are at least {about(found.ripening)} old, by when half of the fixes here had come; {found.n_fixed:,} of them ({share(found.n_fixed / len(found.judged))}) needed a fix."
-    left = [f"{count(young, 'younger one')}" if young else "", f"{count(found.n_large, 'very large one')}" if found.n_large else ""]
+    left = [f"{count(young, 'younger one')}" if young else "", f"{count(found.n_untold, 'very large or doubtful one')}" if found.n_untold else ""]
     left = [part for part in left if part]
-    several = young + found.n_large > 1
+    several = young + found.n_untold > 1
     return text + (f" {' and '.join(left)} {'are' if several else 'is'} counted as flagged or not, but not judged." if left else "")
 
 
@@ -150,5 +150,5 @@ def outcome(change: Change, found: Backtest) -> str:
         after = change.repair.time - change.time
         return f"fixed after {about(after)}" if after >= DAY else "fixed within a day"
     if not change.blamable:
-        return "too large to judge"
+        return "cannot be told"
     return "no fix" if change.sha in found.judged else "too young to judge"

@@ -51,12 +51,12 @@ def test_no_line_is_wider_than_the_terminal(make: Callable[[], Backtest], width:
 def test_the_terminal_says_what_counts() -> None:
     said = " ".join(render("terminal", backtest()).split())
     assert "20 changes" in said and "17 are at least 14 days old" in said and "3 of them (18 %) needed a fix" in said
-    assert "2 younger ones and 1 very large one are counted as flagged or not, but not judged" in said
+    assert "2 younger ones and 1 very large or doubtful one are counted as flagged or not, but not judged" in said
     assert "For at most 1 in 10 changes, flag a risk above 85.0 %: 2 flags in 20 changes, one in 10 weeks" in said
     assert "Of the 1 that can be judged, 1 needed a fix: 100 % (21 to 100 %), against 18 % of all. That finds 33 %" in said
     assert "codex-gate screen --fail-on high" in said
     assert "→ above 85.0 %" in said
-    assert "fixed after 7 days" in said and "too large to judge" in said and "too young to judge" in said and "no fix" in said
+    assert "fixed after 7 days" in said and "cannot be told" in said and "too young to judge" in said and "no fix" in said
 
 
 def test_the_terminal_without_a_fix_counts_flags_and_claims_nothing() -> None:
