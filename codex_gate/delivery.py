@@ -209,9 +209,9 @@ class Delivery:
 
 
 def _excuse(what: str, error: ApiError) -> str:
-    """Why something did not come about, and what to do."""
+    """Why something did not come about, and what to do; GitHub refuses for want of a permission, but for other reasons too."""
     if error.status == 401:
         return f"no {what}: GitHub does not take the token; give a valid one as the input token"
-    if error.status in (403, 404):
+    if error.status == 404 or "not accessible" in error.reason.lower():
         return f"no {what}: the token is not allowed to; give the job the permission {_PERMISSIONS[what]}, or switch it off"
     return f"no {what}: {error}; the whole result is in the step summary"

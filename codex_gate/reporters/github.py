@@ -36,11 +36,11 @@ LABELS: Final = tuple(f"risk: {level}" for level in ("low", "moderate", "high", 
 
 
 class ApiError(GateError):
-    """A call that came to nothing; `status` is 0 where no answer came."""
+    """A call that came to nothing; `status` is 0 where no answer came, `reason` what GitHub says, safe to show."""
 
-    def __init__(self, text: str, status: int = 0) -> None:
+    def __init__(self, text: str, status: int = 0, reason: str = "") -> None:
         super().__init__(text)
-        self.status = status
+        self.status, self.reason = status, reason
 
 
 class Answer(NamedTuple):
@@ -127,7 +127,7 @@ class Api:
         if answer.status < 300:
             return Answer(_decoded(raw), _following(answer.headers.get("Link", "")))
         reason = _reason(raw)
-        return ApiError(f"{what}: {answer.status} {reason}".rstrip(), answer.status), _limit(answer.status, answer.headers, reason, self.now())
+        return ApiError(f"{what}: {answer.status} {reason}".rstrip(), answer.status, reason), _limit(answer.status, answer.headers, reason, self.now())
 
     def _read(self, answer: urllib3.BaseHTTPResponse) -> bytes:
         """The body, as far as MAX_BODY and the budget let it come; a server may send a byte a second."""

@@ -193,6 +193,22 @@ def test_a_missing_permission_is_named_and_nothing_fails(step: Steps, hub: GitHu
     assert [line.split(",")[0] for line in this.log if line.startswith("::warning")] == [f"::warning file=lib/g{k}.py" for k in range(3)]
 
 
+@pytest.mark.parametrize(
+    ("part", "fault"),
+    [
+        ("sarifs", Fault(403, message="Code scanning is not enabled for this repository.")),
+        ("check-runs", Fault(403, {"Retry-After": "500"}, "You have exceeded a secondary rate limit.")),
+        ("comments", Fault(403, message="Unable to create comment because issue is locked.")),
+    ],
+)
+def test_a_refusal_for_another_reason_than_a_permission_says_that_reason(step: Steps, hub: GitHub, part: str, fault: Fault) -> None:
+    hub.fail("POST", part, *[fault] * 3)
+    this = step(environ={"INPUT_SARIF": "true"})
+    assert this.run() == 0
+    said = [line for line in this.log if line.startswith("::notice title=codex-gate::no ")]
+    assert said and all(fault.message in line and "permission" not in line for line in said)
+
+
 @pytest.mark.parametrize("fault", [Fault(401), Fault(422), Fault(502), Fault(0), Fault(429, {"Retry-After": "500"}), Fault(301), Fault(204)])
 def test_an_interface_that_is_down_all_along_changes_nothing(step: Steps, hub: GitHub, fault: Fault) -> None:
     for method in ("GET", "POST", "PATCH"):
