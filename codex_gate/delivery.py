@@ -134,7 +134,20 @@ class Delivery:
         from codex_gate.reporters.github import Target
 
         target = Target(repository, self.event.number or 0, self.head)
-        return {what for what in wanted if self._told(what, api, target)}
+        return {what for what in self._current(wanted, api, target) if self._told(what, api, target)}
+
+    def _current(self, wanted: list[str], api: Api, target: Target) -> list[str]:
+        """What is still to be said: comment and label are about the pull request as it is now, the rest is about a commit."""
+        from codex_gate.reporters.github import ApiError, is_past
+
+        late = [what for what in wanted if what in ("comment", "label")]
+        try:
+            if not late or self.event.head is None or not is_past(api, target._replace(sha=self.event.head)):
+                return wanted
+        except ApiError:
+            return wanted  # whatever is tried next says why
+        self.run.undone.append(f"no {' and no '.join(late)}: the pull request is closed, or has newer commits, whose own run tells")
+        return [what for what in wanted if what not in late]
 
     def _wanted(self) -> list[str]:
         """What the settings ask of GitHub for this event, in the order of its worth."""

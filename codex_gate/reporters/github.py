@@ -218,6 +218,21 @@ def pull_of(api: Api, repository: str, source: str, sha: str) -> int:
     return 0
 
 
+def is_past(api: Api, target: Target) -> bool:
+    """Whether the pull request was closed, or got a newer head, since the event of this run: a run that is repeated or late has an old event.
+
+    Where GitHub does not say (the token may comment, but not read pull requests), it counts as current.
+    """
+    try:
+        found = api.call("GET", f"{target.root}/pulls/{target.number}").data
+    except ApiError as error:
+        if error.status in (403, 404):
+            return False
+        raise
+    head = found.get("head") if isinstance(found, dict) else None
+    return isinstance(head, dict) and (found.get("state") == "closed" or head.get("sha") not in (None, target.sha))
+
+
 def own_comments(api: Api, target: Target) -> Iterator[tuple[int, str]]:
     """(id, body) of our comments of earlier runs, oldest first: they begin with the marker, and we wrote them, for anybody can write the marker."""
     for item in _ours(api, f"{target.root}/issues/{target.number}/comments?per_page=100"):
@@ -260,27 +275,38 @@ def say(api: Api, target: Target, body: str, *, loud: bool) -> str:
     """Make the comment `body`, or update the one there is; says what was done.
 
     A quiet verdict makes no comment, it only updates a former one. A tick stays. The same verdict is not sent again.
-    Where two runs have raced and both made one, the younger is taken away.
+    Where two runs have raced and both made one, the elder stays, with the verdict of the run that came last.
     """
-    ours = list(own_comments(api, target))
+    ours, done = list(own_comments(api, target)), "updated"
     if not ours:
-        return _create(api, target, body) if loud else "none"
-    (number, old), *twins = ours
-    for twin, _ in twins:
+        if not loud:
+            return "none"
+        _create(api, target, body)
+        ours, done = list(own_comments(api, target)), "created"  # another run may have been as quick
+    for twin, _ in ours[1:]:
         _quietly(api, "DELETE", f"{target.root}/issues/comments/{twin}")
-    mark, new = mark_of(old), mark_of(body)
-    if mark is not None and new is not None and mark.key == new.key and mark.level == new.level:
-        return "unchanged"
+    if not ours or _is_same(ours[0][1], body):
+        return done if done == "created" else "unchanged"
     try:
-        api.call("PATCH", f"{target.root}/issues/comments/{number}", {"body": keeping_tick(body, old)})
+        api.call("PATCH", f"{target.root}/issues/comments/{ours[0][0]}", {"body": keeping_tick(body, ours[0][1])})
     except ApiError as error:
         if error.status != 404:
             raise
-        return _create(api, target, body) if loud else "none"  # deleted meanwhile
-    return "updated"
+        if not loud:
+            return "none"
+        _create(api, target, body)  # deleted meanwhile
+        return "created"
+    return done
 
 
-def _create(api: Api, target: Target, body: str) -> str:
+def _is_same(old: str, new: str) -> bool:
+    """Whether two comments say the same of two commits that may differ."""
+    was, now = mark_of(old), mark_of(new)
+    return was is not None and now is not None and (was.key, was.level) == (now.key, now.level)
+
+
+def _create(api: Api, target: Target, body: str) -> None:
+    """Make a comment, once, also where the answer is lost."""
     path = f"{target.root}/issues/{target.number}/comments"
     try:
         api.call("POST", path, {"body": body}, again=False)
@@ -289,9 +315,6 @@ def _create(api: Api, target: Target, body: str) -> str:
             raise
         if not any(own_comments(api, target)):  # the answer was lost, and the comment too
             api.call("POST", path, {"body": body}, again=False)
-    for twin, _ in list(own_comments(api, target))[1:]:  # another run was as quick
-        _quietly(api, "DELETE", f"{target.root}/issues/comments/{twin}")
-    return "created"
 
 
 def _quietly(api: Api, method: str, path: str) -> None:

@@ -117,6 +117,19 @@ def test_a_second_push_with_the_same_verdict_sends_nothing(step: Steps, hub: Git
     assert [c["body"] for c in hub.comments] == [before]
 
 
+def test_a_run_of_an_older_commit_does_not_speak_for_the_pull_request(step: Steps, hub: GitHub, repo: Repo) -> None:
+    """An old run that somebody repeats, or that comes in late, finds its old event again."""
+    this = step(environ={"INPUT_LABELS": "true"})
+    hub.pulls = [{"number": 7, "state": "open", "head": {"sha": "d" * 40}}]
+    assert this.run() == 0
+    assert (hub.comments, hub.labels) == ([], [])
+    assert hub.checks[0]["head_sha"] == repo.git("rev-parse", "topic")  # of its own commit it may speak
+    assert "no comment and no label: the pull request is closed, or has newer commits" in this.summary
+    hub.pulls[0]["head"]["sha"] = repo.git("rev-parse", "topic")
+    assert this.run() == 0
+    assert (len(hub.comments), hub.labels) == (1, ["risk: critical"])
+
+
 def test_a_comment_shrinks_to_a_line_when_the_risk_has_gone(step: Steps, hub: GitHub, repo: Repo) -> None:
     this = step()
     this.run()

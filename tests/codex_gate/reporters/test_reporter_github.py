@@ -151,6 +151,29 @@ def test_the_slower_of_two_first_runs_takes_its_comment_back(hub: GitHub, api: A
     assert hub.comments == [first]
 
 
+def test_of_two_first_runs_the_later_one_has_the_last_word(hub: GitHub, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, seen = github.own_comments, iter([iter(())])
+    monkeypatch.setattr(github, "own_comments", lambda *args: next(seen, None) or real(*args))
+    first = hub.comment(body("old", "of an older commit"))
+    assert github.say(api, TARGET, body("new", "of the newest"), loud=True) == "created"
+    assert hub.comments == [{**first, "body": body("new", "of the newest")}]
+
+
+@pytest.mark.parametrize(
+    ("pull", "past"),
+    [
+        ({"state": "open", "head": {"sha": "a" * 40}}, False),
+        ({"state": "open", "head": {"sha": "b" * 40}}, True),
+        ({"state": "closed", "head": {"sha": "a" * 40}}, True),
+        ({"state": "open", "head": None}, False),
+    ],
+)
+def test_a_pull_request_that_moved_on_is_known(hub: GitHub, api: Api, pull: dict[str, object], past: bool) -> None:
+    assert github.is_past(api, TARGET) is False  # nobody knows of it
+    hub.pulls = [{"number": 7, **pull}]
+    assert github.is_past(api, TARGET) is past
+
+
 @pytest.mark.parametrize("done", [True, False])
 @pytest.mark.parametrize("status", [0, 502])
 def test_a_lost_answer_never_makes_two_comments(hub: GitHub, api: Api, status: int, done: bool) -> None:
