@@ -22,7 +22,7 @@ from codex_gate.policy import Limits, Policy
 from codex_gate.reporters import comment, workflow
 from codex_gate.reporters.comment import Trust
 from codex_gate.screen import Screener
-from codex_gate.types import Level, Notice, Report
+from codex_gate.types import Level, Notice, Report, Thresholds
 
 _RECENT: Final = 30  # changes in the plot of the step summary (chosen)
 KEYS: Final = ("fail-on", "noise-budget", "comment", "annotations", "check", "sarif", "labels", "models", "paths")
@@ -41,6 +41,8 @@ def run(this: Run, today: date) -> int:
         this.say(f"codex-gate: {why}")
         this.append("GITHUB_STEP_SUMMARY", f"### codex-gate\n\n{why}\n")
         return 0
+    if happened.name == "merge_group":
+        return _passed(this, happened)
     try:
         return _shown_again(this, happened) if happened.name == "workflow_run" else _screened(this, happened, today)
     except GateError as error:
@@ -61,11 +63,21 @@ def _payload(environ: Mapping[str, str]) -> bytes | None:
 
 
 def _nothing_to_do(happened: event.Event) -> str:
-    if happened.name == "merge_group":
-        return "A merge group holds what was screened in its pull requests: nothing to do."
     if happened.is_closed:
         return "The pull request is closed: nothing to do."
     return "A branch was deleted: nothing to do." if happened.is_deletion else ""
+
+
+def _passed(this: Run, happened: event.Event) -> int:
+    """The check run of a merge group, which a queue may wait for; its pull requests were screened, so nothing else is done."""
+    try:
+        repo = Repository.discover(_place(this), _trusting(this.environ, _place(this)))
+        settings = _settings(this, repo, happened.base if happened.base and repo.present_commits([happened.base]) else "")
+    except GateError:  # a queue must not stand still over what its pull requests have already been told
+        settings = config.Settings()
+    why = Notice("merge-group", "a merge group holds what was screened in its pull requests: nothing to do")
+    report = Report("merge group", None, (), Thresholds(0, 0.0), (why,), "none", 0.0, happened.repository)
+    return Delivery(this, happened, happened.head or "", report, settings, Trust(None, 0, 0), is_loud=False).deliver()
 
 
 def _screened(this: Run, happened: event.Event, today: date) -> int:
@@ -129,13 +141,17 @@ def _trust(chosen: model.Model, report: Report) -> Trust:
 
 def _repository(this: Run) -> tuple[Repository, tuple[Notice, ...]]:
     """The checked-out repository, completed where it is shallow or partial and that is allowed; why it could not be completed."""
-    place = Path(this.given("working-directory") or ".")
+    place = _place(this)
     environ = _trusting(this.environ, place)
     repo = Repository.discover(place, environ)
     if not config.switch(this.given("deepen") or "true", "input deepen"):
         return repo, ()
     why = deepen.complete(repo)
     return Repository.discover(place, environ), (Notice("not-deepened", f"the history could not be fetched: {why}"),) if why else ()
+
+
+def _place(this: Run) -> Path:
+    return Path(this.given("working-directory") or ".")
 
 
 def _trusting(environ: Mapping[str, str], place: Path) -> dict[str, str]:

@@ -154,9 +154,9 @@ class Delivery:
         pull = self.event.is_pull and self.event.number is not None
         asked = {
             "comment": pull and self.settings.comment is not Level.UNKNOWN,
-            "check run": self.settings.check and self.event.name in ("pull_request", "pull_request_target", "push"),
+            "check run": self.settings.check and bool(self.head) and self.event.name in ("pull_request", "pull_request_target", "push", "merge_group"),
             "label": pull and self.settings.labels,
-            "code scanning": self.settings.sarif,
+            "code scanning": self.settings.sarif and self.event.name != "merge_group",
         }
         return [what for what, is_asked in asked.items() if is_asked]
 

@@ -265,12 +265,32 @@ def test_the_token_is_nowhere(step: Steps, hub: GitHub) -> None:
 # -- other events --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("environ", [{"GITHUB_EVENT_NAME": "merge_group"}, {"GITHUB_EVENT_NAME": "push"}, {}])
+@pytest.mark.parametrize("environ", [{"GITHUB_EVENT_NAME": "push"}, {}])
 def test_what_needs_no_screen_ends_at_once(repo: Repo, hub: GitHub, tmp_path: Path, environ: dict[str, str]) -> None:
     event = {"deleted": True, "pull_request": {"state": "closed", "head": {"repo": {"full_name": "acme/shop"}}}}
     this = Step(repo, hub, tmp_path / "runner", event, {**environ, "INPUT_WORKING_DIRECTORY": "/nowhere"})  # not even the repository is looked at
     assert this.run() == 0
     assert "nothing to do" in this.summary
+    assert hub.calls == []
+
+
+@pytest.mark.parametrize(("place", "config", "checks"), [("/nowhere", "", 1), ("", "", 1), ("", "check: false\n", 0), ("", "chekc: false\n", 1)])
+def test_a_merge_group_passes_its_check_at_once(repo: Repo, hub: GitHub, tmp_path: Path, place: str, config: str, checks: int) -> None:
+    """A queue drops what a required check says nothing about; what the configuration of the base holds wrong is no reason to stop it."""
+    base = project(repo, config)
+    event = {"merge_group": {"base_sha": base, "head_sha": base}}
+    this = Step(
+        repo, hub, tmp_path / "runner", event, {"GITHUB_EVENT_NAME": "merge_group", "INPUT_WORKING_DIRECTORY": place or str(repo.path), "INPUT_SARIF": "true"}
+    )
+    assert this.run() == 0
+    assert "nothing to do" in this.summary
+    assert [(check["head_sha"], check["conclusion"]) for check in hub.checks] == [(base, "success")] * checks
+    assert (hub.comments, hub.sarifs) == ([], [])
+
+
+def test_a_merge_group_of_which_nothing_is_known_ends_well(repo: Repo, hub: GitHub, tmp_path: Path) -> None:
+    this = Step(repo, hub, tmp_path / "runner", {}, {"GITHUB_EVENT_NAME": "merge_group"})
+    assert this.run() == 0
     assert hub.calls == []
 
 
