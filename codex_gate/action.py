@@ -95,7 +95,13 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
         recent = screener.trend(change.base, _RECENT) if change.base else screener.trend(change.head, _RECENT + 1)[:-1]
         # The change as it lands speaks: a noise budget counts changes, and a quiet one with a loud commit in it would break it.
         loud = report.change is not None and screener.policy.limits(report.change.paths).speaks(report.change.level)
-        return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, tripped, tuple(recent)).deliver()
+        seen_at = _seen_at(this, happened, change)
+        return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, tripped, tuple(recent), seen_at).deliver()
+
+
+def _seen_at(this: Run, happened: event.Event, change: event.Change) -> str:
+    """The commit at which people look for a check: a pull request's head, also where the merge that GitHub made of it was screened."""
+    return (happened.is_pull and not this.given("base") and not this.given("head") and happened.head) or change.head
 
 
 def _shown_again(this: Run, happened: event.Event) -> int:

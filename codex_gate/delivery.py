@@ -73,7 +73,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What is delivered: the report of a change, how it was made, what the settings ask for."""
+    """What is delivered: the report of a change, how it was made, what the settings ask for.
+
+    `head` is the commit that was screened, to whose lines links lead; `seen_at` the one that gets check run and code scanning, "" for the same.
+    """
 
     run: Run
     event: Event
@@ -84,6 +87,7 @@ class Delivery:
     is_loud: bool
     tripped: str = ""
     recent: tuple[float, ...] = ()
+    seen_at: str = ""
 
     def deliver(self) -> int:
         """Tell everybody; returns the exit code: 1 when the gate tripped."""
@@ -133,7 +137,7 @@ class Delivery:
             return set()
         from codex_gate.reporters.github import Target
 
-        target = Target(repository, self.event.number or 0, self.head)
+        target = Target(repository, self.event.number or 0, self.seen_at or self.head)
         return {what for what in self._current(wanted, api, target) if self._told(what, api, target)}
 
     def _current(self, wanted: list[str], api: Api, target: Target) -> list[str]:

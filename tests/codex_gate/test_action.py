@@ -373,6 +373,17 @@ def test_a_shallow_clone_that_may_not_be_deepened_says_so(step: Steps, tmp_path:
     assert this.outputs["level"] == "critical"
 
 
+def test_where_the_merge_was_screened_the_check_stands_at_the_head_all_the_same(step: Steps, hub: GitHub, tmp_path: Path, repo: Repo) -> None:
+    """Of a merge commit's checks a pull request shows nothing."""
+    this = step(environ={"INPUT_SARIF": "true"})
+    shallow = tmp_path / "shallow"
+    repo.git("clone", "-q", "--depth=2", f"file://{repo.path}", shallow)
+    this.environ |= {"INPUT_WORKING_DIRECTORY": str(shallow), "INPUT_DEEPEN": "false"}
+    assert this.run() == 0
+    head = repo.git("rev-parse", "topic")
+    assert (hub.checks[0]["head_sha"], hub.sarifs[0]["commit_sha"]) == (head, head)
+
+
 def test_a_checkout_of_one_commit_is_deepened_or_says_what_to_do(step: Steps, tmp_path: Path, repo: Repo) -> None:
     """What actions/checkout gives without fetch-depth: the merge alone."""
     this = step()
