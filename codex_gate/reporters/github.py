@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import urllib3
 
-from codex_gate.errors import GateError
+from codex_gate.errors import GateError, UsageError
 from codex_gate.reporters.comment import MARKER, keeping_tick, mark_of
 from codex_gate.reporters.hostile import shown
 from codex_gate.reporters.workflow import Annotation
@@ -64,7 +64,7 @@ class Api:
     now: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
-        self._pool = urllib3.ProxyManager(self.proxy, retries=False) if self.proxy else urllib3.PoolManager(retries=False)
+        self._pool = _through(self.proxy) if self.proxy else urllib3.PoolManager(retries=False)
         self._until = self.clock() + self.budget_s
         self._lost: ApiError | None = None
 
@@ -163,6 +163,20 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
     if "*" in spared or any(host == name or host.endswith(f".{name}") for name in spared):
         return None
     return environ.get(f"{parts.scheme}_proxy") or environ.get(f"{parts.scheme.upper()}_PROXY") or None
+
+
+def _through(proxy: str) -> urllib3.ProxyManager:
+    """Connections through a proxy; `HOST:PORT` alone is one too, and what stands before @ is name and password.
+
+    Raises:
+        UsageError: it is no address of an HTTP proxy; the message does not show it, for it may hold a password.
+    """
+    try:
+        parts = urllib3.util.parse_url(proxy if "://" in proxy else f"http://{proxy}")
+        headers = urllib3.make_headers(proxy_basic_auth=unquote(parts.auth)) if parts.auth else None
+        return urllib3.ProxyManager(parts.url, proxy_headers=headers, retries=False)
+    except (urllib3.exceptions.HTTPError, ValueError):
+        raise UsageError("the proxy that the environment names cannot be used; expected http://[NAME:PASSWORD@]HOST:PORT") from None
 
 
 def _decoded(raw: bytes) -> Any:

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import pytest
 
+from codex_gate.errors import UsageError
 from codex_gate.reporters import github
 from codex_gate.reporters.comment import MARKER, TICK
 from codex_gate.reporters.github import Api, ApiError, Target
@@ -316,3 +317,31 @@ def test_the_token_is_not_shown(api: Api) -> None:
 )
 def test_the_environments_proxy_is_used(environ: dict[str, str], proxy: str | None) -> None:
     assert github.proxy_for("https://api.github.com", environ) == proxy
+
+
+@pytest.mark.parametrize(("scheme", "auth", "sent"), [("http://", "", None), ("", "ada:p%40ss@", "Basic YWRhOnBAc3M=")])
+def test_a_proxy_gets_the_request_and_its_own_password(scheme: str, auth: str, sent: str | None, clock: Clock) -> None:
+    heard: list[bytes] = []
+
+    def proxy(server: socket.socket) -> None:
+        peer, _ = server.accept()
+        with peer:
+            heard.append(peer.recv(1 << 16))
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=proxy, args=(server,))
+        thread.start()
+        api = Api("http://api.example.org", "ghs_x", f"{scheme}{auth}127.0.0.1:{server.getsockname()[1]}", clock=clock, sleep=clock.sleep)
+        assert api.call("GET", "/x").data == []
+        thread.join(5)
+    head = heard[0].decode("ascii")
+    assert head.startswith("GET http://api.example.org/x HTTP/1.1\r\n")
+    assert (f"Proxy-Authorization: {sent}\r\n" if sent else "Bearer ghs_x\r\n").lower() in head.lower()
+
+
+@pytest.mark.parametrize("proxy", ["socks5://p:1", "http://p:port", "://"])
+def test_what_is_no_proxy_is_a_sentence_without_its_password(proxy: str) -> None:
+    with pytest.raises(UsageError, match="the proxy that the environment names cannot be used") as error:
+        Api("https://api.github.com", "ghs_x", proxy.replace("://", "://u:secret@"))
+    assert "secret" not in str(error.value)
