@@ -216,7 +216,7 @@ class GitHub:
 
     def _check_runs(self, call: Call, words: list[str], _: object) -> tuple[int, dict[str, str], Any]:
         output = call.body["output"]
-        if len(output.get("annotations", ())) > 50 or len(output["summary"]) > 65_535 or (call.method == "POST" and "conclusion" not in call.body):
+        if len(output.get("annotations", ())) > 50 or len(output["summary"].encode()) > 65_535 or (call.method == "POST" and "conclusion" not in call.body):
             return 422, {}, {"message": "Invalid request."}
         if call.method == "POST":
             self._next += 1

@@ -22,11 +22,11 @@ MARKER: Final = "<!-- codex-gate:verdict "
 TICK: Final = "This was not useful"
 _MARKED: Final = re.compile(re.escape(MARKER) + r"(\{[^{}<>]{0,400}\}) -->")
 _TICKED: Final = re.compile(rf"^- \[[xX]\] {TICK}", re.MULTILINE)
-_ROOM: Final = 64_500  # characters for the report, the rest of 65,000 is the marker's
+_ROOM: Final = 64_500  # bytes for the report, the rest of 65,000 is the marker's
 _MAX_PLOT: Final = 40  # changes that a plot shows; more make its line unreadable (chosen)
 # The default colour of a line can hardly be seen on white (looked at in a browser, 2026-11-25); this one is seen on black too.
 _LOOK: Final = '%%{init: {"xyChart": {"height": 260}, "themeVariables": {"xyChart": {"plotColorPalette": "#bc4c00"}}}}%%'
-_SUMMARY: Final = 240_000  # characters, of at most four bytes, of the report in a step summary, which may hold 1 MiB
+_SUMMARY: Final = 900_000  # bytes of the report in a step summary, which may hold 1 MiB with what could not be done
 _SUMMARY_ROWS: Final = (1_500, 250, 40, 0)
 
 

@@ -31,7 +31,7 @@ MAX_PAGES: Final = 30  # of 100 items
 MAX_FAILURES: Final = 3  # tries again after no answer or a fault of the server; limits are waited for as long as the budget lasts
 SECONDARY_S: Final = 60.0  # GitHub's advice where a secondary limit names no time
 PER_REQUEST: Final = 50  # annotations that one request may carry
-MAX_OUTPUT: Final = 65_535  # characters of a check run's summary
+MAX_OUTPUT: Final = 65_535  # bytes of a check run's summary
 LABELS: Final = tuple(f"risk: {level}" for level in ("low", "moderate", "high", "critical"))
 
 
@@ -342,12 +342,15 @@ def _quietly(api: Api, method: str, path: str) -> None:
 
 def check(api: Api, target: Target, title: str, text: str, conclusion: str, places: Sequence[Annotation]) -> None:
     """A check run with the verdict; annotations come PER_REQUEST at a time and are appended."""
-    output = {"title": shown(title), "summary": text if len(text) <= MAX_OUTPUT else text[: MAX_OUTPUT - 1] + "…"}
+    raw = text.encode("utf-8", "replace")
+    output = {"title": shown(title), "summary": text if len(raw) <= MAX_OUTPUT else raw[: MAX_OUTPUT - 3].decode("utf-8", "ignore") + "…"}
     notes = [_annotation(place) for place in places]
     made = api.call("POST", f"{target.root}/check-runs", {
         "name": "codex-gate", "head_sha": target.sha, "status": "completed", "conclusion": conclusion, "output": {**output, "annotations": notes[:PER_REQUEST]},
     }, again=False).data  # fmt: skip
     number = made.get("id") if isinstance(made, dict) else None
+    if number is None and notes[PER_REQUEST:]:
+        raise ApiError(f"the check run was made, but its answer names no number: {len(notes) - PER_REQUEST} annotations are left out")
     for at in range(PER_REQUEST, len(notes), PER_REQUEST):
         body = {"output": {**output, "annotations": notes[at : at + PER_REQUEST]}}
         api.call("PATCH", f"{target.root}/check-runs/{number}", body, again=False)  # again would append again

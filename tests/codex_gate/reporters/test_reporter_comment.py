@@ -9,7 +9,7 @@ import pytest
 from example_reports import NASTY, REPORTS, commit, crowded, high, hostile
 from markdown_it import MarkdownIt
 
-from codex_gate.reporters import comment, workflow
+from codex_gate.reporters import comment, markdown, workflow
 from codex_gate.reporters.comment import TICK, Trust
 from codex_gate.reporters.markdown import Links
 from codex_gate.types import FileFocus, Level, Notice, Reason, Relief, Report
@@ -90,9 +90,8 @@ def test_a_quiet_comment_is_one_line_behind_its_mark() -> None:
 # -- limits --------------------------------------------------------------------------------------------
 
 
-def swollen() -> Report:
-    """More of everything than anybody may show, in characters that grow when they are escaped."""
-    nasty = "\x1b@\u202e" * 4000
+def swollen(nasty: str = "\x1b@\u202e" * 4000) -> Report:
+    """More of everything than anybody may show, by default in characters that grow when they are escaped."""
     report = replace(
         hostile(nasty), commits=tuple(commit(i, 0.5, Level.HIGH, nasty) for i in range(3000)), notices=tuple(Notice("index", f"{i}{nasty}") for i in range(100))
     )
@@ -101,10 +100,11 @@ def swollen() -> Report:
     return replace(report, change=replace(report.change, reasons=(Reason("la", 1, 0.1, nasty),) * 400, files=focus, relief=(Relief(nasty, 0.1),) * 9))
 
 
-@pytest.mark.parametrize("report", [crowded(), swollen(), *map(hostile, NASTY.values())])
+@pytest.mark.parametrize("report", [crowded(), swollen(), swollen("重" * 4000), swollen("\U0001f4a5" * 4000), *map(hostile, NASTY.values())])
 def test_limits_hold_and_mark_and_box_stay(report: Report) -> None:
     text = comment.loud(report, LINKS, TRUST)
-    assert len(text) <= 65_000
+    assert len(text.encode()) <= 65_000
+    assert len(markdown.render(report).encode()) <= 65_000  # a check run counts bytes
     assert comment.mark_of(text) is not None
     assert f"- [ ] {TICK}" in text
     summary = comment.summary(report, LINKS, TRUST, [0.5] * 5000, ["x\u202e" * 9000] * 300)

@@ -266,12 +266,19 @@ def test_a_server_that_does_not_answer_is_given_up(hub: GitHub, clock: Clock) ->
 
 def test_annotations_come_fifty_at_a_time_and_are_appended(hub: GitHub, api: Api) -> None:
     places = [Annotation("warning", f"src/f{k}.py", k, f"text {k}") for k in range(120)]
-    github.check(api, TARGET, "63 % risk", "x" * 70_000, "failure", places)
+    github.check(api, TARGET, "63 % risk", "–" * 70_000, "failure", places)  # three bytes each
     (check,) = hub.checks
     assert [a["path"] for a in check["annotations"]] == [f"src/f{k}.py" for k in range(120)]
     assert check["annotations"][0]["start_line"] == 1  # GitHub counts from one
     assert (check["head_sha"], check["conclusion"], check["name"]) == ("a" * 40, "failure", "codex-gate")
     assert hub.methods() == ["POST check-runs", f"PATCH {check['id']}", f"PATCH {check['id']}"]
+
+
+def test_annotations_that_cannot_be_appended_are_counted(hub: GitHub, api: Api) -> None:
+    hub.fail("POST", "/check-runs", Fault(201))  # an answer without a number
+    with pytest.raises(ApiError, match="names no number: 70 annotations are left out"):
+        github.check(api, TARGET, "t", "s", "neutral", [Annotation("notice", "f.py", 1, "text")] * 120)
+    assert hub.methods() == ["POST check-runs"]
 
 
 def test_sarif_is_packed_as_code_scanning_takes_it(hub: GitHub, api: Api) -> None:
