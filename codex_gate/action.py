@@ -161,10 +161,12 @@ def _place(this: Run) -> Path:
 
 
 def _trusting(environ: Mapping[str, str], place: Path) -> dict[str, str]:
-    """The variables with this directory as a safe one for git: in a container the checkout belongs to another user."""
+    """The variables with the repository of this directory as a safe one for git: in a container the checkout belongs to another user."""
     n = environ.get("GIT_CONFIG_COUNT", "0")
     count = int(n) if n.isascii() and n.isdigit() else 0
-    return {**environ, "GIT_CONFIG_COUNT": str(count + 1), f"GIT_CONFIG_KEY_{count}": "safe.directory", f"GIT_CONFIG_VALUE_{count}": str(place.resolve())}
+    here = place.resolve()
+    top = next((above for above in (here, *here.parents) if (above / ".git").exists()), here)  # git compares the root alone
+    return {**environ, "GIT_CONFIG_COUNT": str(count + 1), f"GIT_CONFIG_KEY_{count}": "safe.directory", f"GIT_CONFIG_VALUE_{count}": str(top)}
 
 
 def _change(this: Run, happened: event.Event, repo: Repository) -> event.Change:

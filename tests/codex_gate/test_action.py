@@ -398,8 +398,10 @@ def test_a_checkout_of_one_commit_is_deepened_or_says_what_to_do(step: Steps, tm
     assert "fetch-depth" not in this.summary
 
 
-def test_a_checkout_of_another_user_is_trusted(step: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("below", ["", "lib"])
+def test_a_checkout_of_another_user_is_trusted(step: Steps, repo: Repo, below: str) -> None:
     this = step()
+    this.environ["INPUT_WORKING_DIRECTORY"] = str(repo.path / below)
     this.environ["GIT_TEST_ASSUME_DIFFERENT_OWNER"] = "1"
     assert this.run() == 0
     assert this.outputs["level"] == "critical"
