@@ -85,12 +85,12 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
     repo, lacking = _repository(this)
     change = _change(this, happened, repo)
     trusted = change.base or _parent(repo, change.head)
-    settings = _settings(this, repo, trusted)
+    settings, part = _settings(this, repo, trusted), this.part
     this.gated = settings.fail_on is not Level.UNKNOWN or any(entry.fail_on not in (None, Level.UNKNOWN) for entry in settings.levels)
     with model.opened(repo, settings.models, trusted) as chosen:
         screener = Screener(repo, chosen, thorough=True, policy=Policy(settings, today), with_diff=True)
         report = screener.range(change.base, change.head, change.scope) if change.base else screener.commit(change.head, change.scope)
-        report = replace(report, notices=(*report.notices, *happened.notices, *lacking))
+        report = replace(report, scope=f"{report.scope}, {part}" if part else report.scope, notices=(*report.notices, *happened.notices, *lacking))
         tripped = screener.policy.tripped(report.change) if report.change is not None else ""
         recent = screener.trend(change.base, _RECENT) if change.base else screener.trend(change.head, _RECENT + 1)[:-1]
         # The change as it lands speaks: a noise budget counts changes, and a quiet one with a loud commit in it would break it.

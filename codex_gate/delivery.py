@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from codex_gate import config
-from codex_gate.errors import UsageError
+from codex_gate.errors import ConfigError, UsageError
 from codex_gate.event import Event
 from codex_gate.reporters import comment, render, wording, workflow
 from codex_gate.reporters.markdown import Links
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     Connect = Callable[[str, str], Api]
 
+_PART: Final = re.compile(r"[A-Za-z0-9][\w ./-]{0,49}", re.ASCII)
 _PERMISSIONS: Final = {
     "comment": "pull-requests: write",
     "check run": "checks: write",
@@ -47,6 +49,17 @@ class Run:
     def given(self, name: str) -> str:
         """An input of the Action, "" when it was not given."""
         return self.environ.get(f"INPUT_{name.upper().replace('-', '_')}", "").strip()
+
+    @property
+    def part(self) -> str:
+        """What the input name calls this job's part of the repository, "" for the whole.
+
+        Raises:
+            ConfigError: it is no name.
+        """
+        if (name := self.given("name")) and not _PART.fullmatch(name):
+            raise ConfigError(f"the input: name: {name[:80]!r}; expected at most 50 letters, digits, blanks and . / _ -")
+        return name
 
     def api(self) -> Api:
         """An interface to GitHub with the token that was given.
@@ -137,7 +150,7 @@ class Delivery:
             return set()
         from codex_gate.reporters.github import Target
 
-        target = Target(repository, self.event.number or 0, self.seen_at or self.head)
+        target = Target(repository, self.event.number or 0, self.seen_at or self.head, self.run.part)
         return {what for what in self._current(wanted, api, target) if self._told(what, api, target)}
 
     def _current(self, wanted: list[str], api: Api, target: Target) -> list[str]:
@@ -179,7 +192,7 @@ class Delivery:
         from codex_gate.reporters import github
 
         assert self.links is not None
-        body = (comment.loud if self.is_loud else comment.quiet)(self.report, self.links, self.trust)
+        body = (comment.loud if self.is_loud else comment.quiet)(self.report, self.links, self.trust, target.part)
         self.run.say(f"codex-gate: comment {github.say(api, target, body, loud=self.is_loud)}")
 
     def _check(self, api: Api, target: Target) -> None:

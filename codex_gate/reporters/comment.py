@@ -40,26 +40,28 @@ class Trust(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What a comment says of itself: the hash of its verdict and what it was about."""
+    """What a comment says of itself: the hash of its verdict, what it was about, the part of the repository."""
 
     key: str
     sha: str
     level: str
     risk: float | None
+    part: str = ""
 
 
-def loud(report: Report, links: Links, trust: Trust) -> str:
-    """The comment on a change that stands out."""
+def loud(report: Report, links: Links, trust: Trust, part: str = "") -> str:
+    """The comment on a change that stands out; `part` names the part of the repository that it is about, "" for all of it."""
     added = (_relief(report.change, links), _sure(trust))
     body = markdown.render(report, links, added=added, last=[f"- [ ] {TICK}"], limit=_ROOM)
-    return f"{_marker(report, links, trust)}\n{body}"
+    return f"{_marker(report, links, trust, part)}\n{body}"
 
 
-def quiet(report: Report, links: Links, trust: Trust) -> str:
+def quiet(report: Report, links: Links, trust: Trust, part: str = "") -> str:
     """What is left of a comment when there is nothing to say any more: one line."""
     n = wording.digits(report)
     verdict = wording.verdict(report.change, n) if report.change is not None else "nothing to screen"
-    return f"{_marker(report, links, trust, 'quiet-')}\ncodex-gate has nothing to say about this change any more ({prose(verdict)}).\n"
+    about = f"{prose(part)}: {prose(verdict)}" if part else prose(verdict)
+    return f"{_marker(report, links, trust, part, 'quiet-')}\ncodex-gate has nothing to say about this change any more ({about}).\n"
 
 
 def summary(report: Report, links: Links | None, trust: Trust, recent: Sequence[float], said: Sequence[str]) -> str:
@@ -90,7 +92,8 @@ def mark_of(body: str) -> Mark | None:
     if not isinstance(data, dict):
         return None
     risk = data.get("risk")
-    return Mark(str(data.get("key", "")), str(data.get("sha", "")), str(data.get("level", "")), float(risk) if isinstance(risk, int | float) else None)
+    key, sha, level, part = (str(data.get(name, "")) for name in ("key", "sha", "level", "part"))
+    return Mark(key, sha, level, float(risk) if isinstance(risk, int | float) else None, part)
 
 
 def is_disputed(body: str) -> bool:
@@ -103,13 +106,14 @@ def keeping_tick(body: str, old: str) -> str:
     return body.replace(f"- [ ] {TICK}", f"- [x] {TICK}") if is_disputed(old) else body
 
 
-def _marker(report: Report, links: Links, trust: Trust, kind: str = "") -> str:
+def _marker(report: Report, links: Links, trust: Trust, part: str, kind: str = "") -> str:
     change = report.change
     figures = {
         "key": kind + _key(report, trust),
         "sha": links.sha,
         "level": change.level.value if change else "",
         "risk": round(change.risk, 4) if change and change.risk is not None else None,
+        **({"part": part} if part else {}),
     }
     return f"{MARKER}{json.dumps(figures)} -->"
 

@@ -212,11 +212,12 @@ def _limit(status: int, headers: Mapping[str, str], reason: str, now: float) -> 
 
 
 class Target(NamedTuple):
-    """Where it is said: OWNER/NAME, the pull request (0 for none), the commit."""
+    """Where it is said: OWNER/NAME, the pull request (0 for none), the commit, the part of the repository ("" for all of it)."""
 
     repository: str
     number: int
     sha: str
+    part: str = ""
 
     @property
     def root(self) -> str:
@@ -250,7 +251,9 @@ def is_past(api: Api, target: Target) -> bool:
 def own_comments(api: Api, target: Target) -> Iterator[tuple[int, str]]:
     """(id, body) of our comments of earlier runs, oldest first: they begin with the marker, and we wrote them, for anybody can write the marker."""
     for item in _ours(api, f"{target.root}/issues/{target.number}/comments?per_page=100"):
-        yield item["id"], item["body"]
+        mark = mark_of(item["body"])
+        if (mark.part if mark is not None else "") == target.part:
+            yield item["id"], item["body"]
 
 
 def all_own_comments(api: Api, repository: str) -> Iterator[tuple[int, str]]:
@@ -346,7 +349,7 @@ def check(api: Api, target: Target, title: str, text: str, conclusion: str, plac
     output = {"title": shown(title), "summary": text if len(raw) <= MAX_OUTPUT else raw[: MAX_OUTPUT - 3].decode("utf-8", "ignore") + "…"}
     notes = [_annotation(place) for place in places]
     made = api.call("POST", f"{target.root}/check-runs", {
-        "name": "codex-gate", "head_sha": target.sha, "status": "completed", "conclusion": conclusion, "output": {**output, "annotations": notes[:PER_REQUEST]},
+        "name": f"codex-gate ({target.part})" if target.part else "codex-gate", "head_sha": target.sha, "status": "completed", "conclusion": conclusion, "output": {**output, "annotations": notes[:PER_REQUEST]},
     }, again=False).data  # fmt: skip
     number = made.get("id") if isinstance(made, dict) else None
     if number is None and notes[PER_REQUEST:]:
@@ -364,8 +367,20 @@ def _annotation(place: Annotation) -> dict[str, object]:
 
 def upload(api: Api, target: Target, sarif: str, ref: str) -> None:
     """Results for code scanning."""
-    packed = base64.b64encode(gzip.compress(sarif.encode("utf-8"), mtime=0)).decode("ascii")
+    packed = base64.b64encode(gzip.compress(_uploadable(sarif, target.part).encode("ascii"), mtime=0)).decode("ascii")
     api.call("POST", f"{target.root}/code-scanning/sarifs", {"commit_sha": target.sha, "ref": ref, "sarif": packed, "tool_name": "codex-gate"})
+
+
+def _uploadable(sarif: str, part: str) -> str:
+    """SARIF with what GitHub's own uploader would add: the hash by which an alert is known again, and a category for each part."""
+    log = json.loads(sarif)
+    for run in log["runs"]:
+        if part:
+            run["automationDetails"] = {"id": f"codex-gate/{part}/"}
+        for result in run["results"]:
+            known = result["partialFingerprints"]
+            known["primaryLocationLineHash"] = known["codexGate/v1"]
+    return json.dumps(log)
 
 
 def label(api: Api, target: Target, level: str) -> None:

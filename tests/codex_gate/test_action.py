@@ -168,6 +168,7 @@ def test_what_the_input_says_goes_before_the_variable_before_the_file(step: Step
         ({"INPUT_FAIL_ON": "hgh"}, "the input: fail-on: 'hgh'; expected"),
         ({"INPUT_DEEPEN": "perhaps"}, "input deepen"),
         ({"INPUT_CONFIG": "no.yaml"}, "no.yaml"),
+        ({"INPUT_NAME": "<b> --> x"}, "the input: name: '<b> --> x'; expected"),
     ],
 )
 def test_an_input_that_cannot_be_meant_stops_and_is_named(step: Steps, environ: dict[str, str], words: str) -> None:
@@ -286,6 +287,18 @@ def test_a_merge_group_passes_its_check_at_once(repo: Repo, hub: GitHub, tmp_pat
     assert "nothing to do" in this.summary
     assert [(check["head_sha"], check["conclusion"]) for check in hub.checks] == [(base, "success")] * checks
     assert (hub.comments, hub.sarifs) == ([], [])
+
+
+def test_two_jobs_for_two_parts_do_not_overwrite_each_other(step: Steps, hub: GitHub) -> None:
+    this = step({**LARGE, **{path.replace("lib", "web"): text for path, text in LARGE.items()}})
+    for part in ("lib", "web"):
+        this.environ |= {"INPUT_NAME": part, "INPUT_PATHS": f"{part}/**\nf?.py", "INPUT_COMMENT": "moderate", "INPUT_SARIF": "true"}
+        assert this.run() == 0
+    assert [f"#7, {part}" in c["body"] for part, c in zip(("lib", "web"), hub.comments, strict=True)] == [True, True]
+    assert [check["name"] for check in hub.checks] == ["codex-gate (lib)", "codex-gate (web)"]
+    n = len(hub.calls)
+    this.run()
+    assert [call.method for call in hub.calls[n:] if "comments" in call.path] == ["GET"]  # the same verdict, nothing is sent
 
 
 def test_a_merge_group_of_which_nothing_is_known_ends_well(repo: Repo, hub: GitHub, tmp_path: Path) -> None:

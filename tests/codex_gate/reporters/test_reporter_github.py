@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from example_reports import high
 
 from codex_gate.errors import UsageError
-from codex_gate.reporters import github
+from codex_gate.reporters import github, render
 from codex_gate.reporters.comment import MARKER, TICK
 from codex_gate.reporters.github import Api, ApiError, Target
 from codex_gate.reporters.workflow import Annotation
@@ -58,8 +60,8 @@ def connect(hub: GitHub, clock: Clock, token: str = "ghs_x", **more: float) -> A
     return Api(hub.url, token, clock=clock, sleep=clock.sleep, now=lambda: 5000.0, **more)  # type: ignore[arg-type]
 
 
-def body(key: str, text: str = "text") -> str:
-    return f'{MARKER}{{"key": "{key}", "level": "high"}} -->\n{text}\n- [ ] {TICK}\n'
+def body(key: str, text: str = "text", part: str = "") -> str:
+    return f'{MARKER}{{"key": "{key}", "level": "high", "part": "{part}"}} -->\n{text}\n- [ ] {TICK}\n'
 
 
 def test_requests_are_held_against_githubs_own_description() -> None:
@@ -84,6 +86,16 @@ def test_the_same_verdict_is_not_sent_again(hub: GitHub, api: Api) -> None:
     github.say(api, TARGET, body("1"), loud=True)
     assert github.say(api, TARGET, body("1", "links of another commit"), loud=True) == "unchanged"
     assert "PATCH" not in " ".join(hub.methods())
+
+
+def test_parts_of_a_repository_have_comments_and_checks_of_their_own(hub: GitHub, api: Api) -> None:
+    backend, frontend = TARGET._replace(part="backend"), TARGET._replace(part="front end")
+    for target in (TARGET, backend, frontend):
+        assert github.say(api, target, body("1", part=target.part), loud=True) == "created"
+        github.check(api, target, "t", "s", "neutral", [])
+    assert github.say(api, backend, body("2", part="backend"), loud=True) == "updated"
+    assert [comment["body"] for comment in hub.comments] == [body("1"), body("2", part="backend"), body("1", part="front end")]
+    assert [check["name"] for check in hub.checks] == ["codex-gate", "codex-gate (backend)", "codex-gate (front end)"]
 
 
 def test_a_quiet_verdict_makes_no_comment_but_shrinks_a_former_one(hub: GitHub, api: Api) -> None:
@@ -282,9 +294,14 @@ def test_annotations_that_cannot_be_appended_are_counted(hub: GitHub, api: Api) 
 
 
 def test_sarif_is_packed_as_code_scanning_takes_it(hub: GitHub, api: Api) -> None:
-    github.upload(api, TARGET, '{"version": "2.1.0"}', "refs/pull/7/head")
-    (sent,) = hub.sarifs
-    assert gzip.decompress(base64.b64decode(sent["sarif"])) == b'{"version": "2.1.0"}'
+    written = render("sarif", high())
+    github.upload(api, TARGET, written, "refs/pull/7/head")
+    github.upload(api, TARGET._replace(part="backend"), written, "refs/pull/7/head")
+    (sent, part) = hub.sarifs
+    (run,), (other,) = (json.loads(gzip.decompress(base64.b64decode(one["sarif"])))["runs"] for one in (sent, part))
+    assert (run["automationDetails"]["id"], other["automationDetails"]["id"]) == ("codex-gate/", "codex-gate/backend/")
+    hashes = [result["partialFingerprints"]["primaryLocationLineHash"] for result in run["results"]]
+    assert len(set(hashes)) == len(hashes) >= 2  # without it GitHub knows no alert again when lines move
     assert (sent["commit_sha"], sent["ref"]) == ("a" * 40, "refs/pull/7/head")
 
 
