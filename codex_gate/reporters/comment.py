@@ -21,7 +21,8 @@ from codex_gate.types import Finding, Report
 MARKER: Final = "<!-- codex-gate:verdict "
 TICK: Final = "This was not useful"
 _MARKED: Final = re.compile(re.escape(MARKER) + r"(\{[^{}<>]{0,400}\}) -->")
-_TICKED: Final = re.compile(rf"^- \[[xX]\] {TICK}", re.MULTILINE)
+_BOX: Final = re.compile(rf"^- \[([ xX])\] {TICK}", re.MULTILINE)
+_DISPUTED: Final = "disputed"  # the name of a verdict in the mark
 _ROOM: Final = 64_500  # bytes for the report, the rest of 65,000 is the marker's
 _MAX_PLOT: Final = 40  # changes that a plot shows; more make its line unreadable (chosen)
 # The default colour of a line can hardly be seen on white (looked at in a browser, 2026-11-25); this one is seen on black too.
@@ -47,6 +48,14 @@ class Mark(NamedTuple):
     level: str
     risk: float | None
     part: str = ""
+
+
+class Verdict(NamedTuple):
+    """What was said of a change: its commit, level and risk, None where that is unknown."""
+
+    sha: str
+    level: str
+    risk: float | None
 
 
 def loud(report: Report, links: Links, trust: Trust, part: str = "") -> str:
@@ -84,26 +93,48 @@ def failure(text: str) -> str:
 
 def mark_of(body: str) -> Mark | None:
     """The mark of a comment that begins with one."""
+    data = _figures(body)
+    if data is None:
+        return None
+    key, sha, level, part = (str(data.get(name, "")) for name in ("key", "sha", "level", "part"))
+    return Mark(key, sha, level, _risk(data.get("risk")), part)
+
+
+def disputed(body: str) -> Verdict | None:
+    """The verdict of which someone has said "this was not useful", None where nobody has, or the tick was taken back.
+
+    It is the one that stood beside the box when it was ticked: later ones are newer than what was said, and a line has no box.
+    """
+    data = _figures(body)
+    boxes = _BOX.findall(body)
+    if data is None or " " in boxes:
+        return None
+    match data.get(_DISPUTED):
+        case [str(sha), str(level), risk]:
+            return Verdict(sha, level, _risk(risk))
+    return Verdict(str(data.get("sha", "")), str(data.get("level", "")), _risk(data.get("risk"))) if boxes else None
+
+
+def keeping_dispute(body: str, old: str) -> str:
+    """The new body with the box as it was in the old one, and with the verdict that was disputed."""
+    verdict, data = disputed(old), _figures(body)
+    if verdict is None or data is None:
+        return body
+    marker = f"{MARKER}{json.dumps({**data, _DISPUTED: verdict})} -->"
+    return _MARKED.sub(lambda _: marker, body, count=1).replace(f"- [ ] {TICK}", f"- [x] {TICK}")
+
+
+def _figures(body: str) -> dict[str, Any] | None:
     found = _MARKED.match(body)
     try:
-        data: Any = json.loads(found[1]) if found else None
+        data = json.loads(found[1]) if found else None
     except ValueError:
         return None
-    if not isinstance(data, dict):
-        return None
-    risk = data.get("risk")
-    key, sha, level, part = (str(data.get(name, "")) for name in ("key", "sha", "level", "part"))
-    return Mark(key, sha, level, float(risk) if isinstance(risk, int | float) else None, part)
+    return data if isinstance(data, dict) else None
 
 
-def is_disputed(body: str) -> bool:
-    """Whether someone has ticked "this was not useful"."""
-    return _TICKED.search(body) is not None
-
-
-def keeping_tick(body: str, old: str) -> str:
-    """The new body with the box as it was in the old one."""
-    return body.replace(f"- [ ] {TICK}", f"- [x] {TICK}") if is_disputed(old) else body
+def _risk(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _marker(report: Report, links: Links, trust: Trust, part: str, kind: str = "") -> str:

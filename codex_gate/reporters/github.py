@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 import urllib3
 
 from codex_gate.errors import GateError, UsageError
-from codex_gate.reporters.comment import MARKER, keeping_tick, mark_of
+from codex_gate.reporters.comment import MARKER, keeping_dispute, mark_of
 from codex_gate.reporters.hostile import shown
 from codex_gate.reporters.workflow import Annotation
 
@@ -305,7 +305,7 @@ def say(api: Api, target: Target, body: str, *, loud: bool) -> str:
     if not ours or _is_same(ours[0][1], body):
         return done if done == "created" else "unchanged"
     try:
-        api.call("PATCH", f"{target.root}/issues/comments/{ours[0][0]}", {"body": keeping_tick(body, ours[0][1])})
+        api.call("PATCH", f"{target.root}/issues/comments/{ours[0][0]}", {"body": keeping_dispute(body, ours[0][1])})
     except ApiError as error:
         if error.status != 404:
             raise

@@ -67,13 +67,29 @@ def test_what_has_no_mark_has_none(body: str) -> None:
     assert comment.mark_of(body) is None
 
 
-def test_a_tick_is_read_and_kept() -> None:
-    old = comment.loud(high(), LINKS, TRUST)
-    assert not comment.is_disputed(old)
+def test_a_dispute_is_about_the_verdict_that_was_ticked_and_survives_later_ones() -> None:
+    report = high()
+    assert report.change is not None
+    old = comment.loud(report, LINKS, TRUST, "x" * 50)
+    assert comment.disputed(old) is None
+    assert comment.keeping_dispute(old, old) == old
     ticked = old.replace(f"- [ ] {TICK}", f"- [X] {TICK}")
-    assert comment.is_disputed(ticked)
-    assert comment.is_disputed(comment.keeping_tick(old, ticked))
-    assert comment.keeping_tick(old, old) == old
+    said = comment.disputed(ticked)
+    assert said == ("c" * 40, "high", 0.4127)
+    later = comment.loud(replace(report, change=replace(report.change, risk=0.8, level=Level.CRITICAL)), LINKS._replace(sha="d" * 40), TRUST)
+    updated = comment.keeping_dispute(later, ticked)
+    assert f"- [x] {TICK}" in updated
+    assert comment.disputed(updated) == said
+    shrunk = comment.keeping_dispute(comment.quiet(REPORTS["low"], LINKS, TRUST), updated)
+    assert len(shrunk.splitlines()) == 2
+    assert comment.disputed(shrunk) == said
+    again = comment.keeping_dispute(old, shrunk)
+    assert f"- [x] {TICK}" in again and comment.disputed(again) == said
+    assert comment.mark_of(again) == comment.mark_of(old)
+    untied = again.replace("- [x]", "- [ ]")  # taken back
+    assert comment.disputed(untied) is None
+    assert comment.keeping_dispute(old, untied) == old
+    assert comment.disputed(comment.quiet(REPORTS["low"], LINKS, TRUST)) is None
 
 
 def test_a_quiet_comment_is_one_line_behind_its_mark() -> None:
