@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # An environment of its own, then codex-gate, isolated from the tree that was checked out. The environment holds the locked
-# libraries alone and lies in the tool cache, one for each lock and Python. With `place` as its argument it only tells
+# libraries alone and lies in the tool cache, one for each lock and installation of Python. With `place` as its argument it only tells
 # the runner where the environment lies and whether it is there, so that a cache can bring it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -20,23 +20,26 @@ find_python() {
 
 python=$(find_python) || { echo "$python" && exit 2; }
 key=$("$python" -I -c 'import hashlib, pathlib, sys, sysconfig
-lock = hashlib.sha256(pathlib.Path(sys.argv[1]).read_bytes()).hexdigest()[:16]
+lock = hashlib.sha256(pathlib.Path(sys.argv[1]).read_bytes() + sys.base_prefix.encode()).hexdigest()[:16]
 print(sysconfig.get_platform(), "%d.%d.%d" % sys.version_info[:3], lock, sep="-")' "$here/action/requirements.txt")
 venv=${RUNNER_TOOL_CACHE:-$here/.venv}/codex-gate/$key
 
+bin() { if [ -d "$1/Scripts" ]; then echo "$1/Scripts"; else echo "$1/bin"; fi; }
+
+# A cache may bring an environment whose Python is gone from this runner: it holds a link to it.
+works() { "$(bin "$1")/python" -I -c '' 2>/dev/null; }
+
 if [ "${1:-}" = place ]; then
-    printf 'key=codex-gate-%s\npath=%s\nthere=%s\n' "$key" "$venv" "$([ -d "$venv" ] && echo true || echo false)" >>"$GITHUB_OUTPUT"
+    printf 'key=codex-gate-%s\npath=%s\nthere=%s\n' "$key" "$venv" "$(works "$venv" && echo true || echo false)" >>"$GITHUB_OUTPUT"
     exit
 fi
-
-bin() { if [ -d "$1/Scripts" ]; then echo "$1/Scripts"; else echo "$1/bin"; fi; }
 
 make() {
     "$python" -I -m venv "$1" &&
         "$(bin "$1")/python" -I -m pip install --disable-pip-version-check --no-input --only-binary :all: --require-hashes --no-deps -r "$here/action/requirements.txt"
 }
 
-if [ ! -d "$venv" ]; then
+if ! works "$venv"; then
     new=$venv.$$
     mkdir -p "$(dirname "$venv")"
     if ! make "$new" >"$new.log" 2>&1; then
@@ -47,6 +50,11 @@ if [ ! -d "$venv" ]; then
         exit 3
     fi
     rm -f "$new.log"
-    mv "$new" "$venv" 2>/dev/null || rm -rf "$new" # another job was quicker
+    if works "$venv"; then # another job was quicker
+        rm -rf "$new"
+    else
+        rm -rf "$venv"
+        mv "$new" "$venv"
+    fi
 fi
 exec "$(bin "$venv")/python" -I "$here/action/main.py"

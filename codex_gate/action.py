@@ -22,7 +22,7 @@ from codex_gate.policy import Limits, Policy
 from codex_gate.reporters import comment, workflow
 from codex_gate.reporters.comment import Trust
 from codex_gate.screen import Screener
-from codex_gate.types import Level, Notice, Report
+from codex_gate.types import Level, Notice, Report, Thresholds
 
 _RECENT: Final = 30  # changes in the plot of the step summary (chosen)
 KEYS: Final = ("fail-on", "noise-budget", "comment", "annotations", "check", "sarif", "labels", "models", "paths")
@@ -41,6 +41,8 @@ def run(this: Run, today: date) -> int:
         this.say(f"codex-gate: {why}")
         this.append("GITHUB_STEP_SUMMARY", f"### codex-gate\n\n{why}\n")
         return 0
+    if happened.name == "merge_group":
+        return _passed(this, happened)
     try:
         return _shown_again(this, happened) if happened.name == "workflow_run" else _screened(this, happened, today)
     except GateError as error:
@@ -61,11 +63,21 @@ def _payload(environ: Mapping[str, str]) -> bytes | None:
 
 
 def _nothing_to_do(happened: event.Event) -> str:
-    if happened.name == "merge_group":
-        return "A merge group holds what was screened in its pull requests: nothing to do."
     if happened.is_closed:
         return "The pull request is closed: nothing to do."
     return "A branch was deleted: nothing to do." if happened.is_deletion else ""
+
+
+def _passed(this: Run, happened: event.Event) -> int:
+    """The check run of a merge group, which a queue may wait for; its pull requests were screened, so nothing else is done."""
+    try:
+        repo = Repository.discover(_place(this), _trusting(this.environ, _place(this)))
+        settings = _settings(this, repo, happened.base if happened.base and repo.present_commits([happened.base]) else "")
+    except GateError:  # a queue must not stand still over what its pull requests have already been told
+        settings = config.Settings()
+    why = Notice("merge-group", "a merge group holds what was screened in its pull requests: nothing to do")
+    report = Report("merge group", None, (), Thresholds(0, 0.0), (why,), "none", 0.0, happened.repository)
+    return Delivery(this, happened, happened.head or "", report, settings, Trust(None, 0, 0), is_loud=False).deliver()
 
 
 def _screened(this: Run, happened: event.Event, today: date) -> int:
@@ -73,17 +85,23 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
     repo, lacking = _repository(this)
     change = _change(this, happened, repo)
     trusted = change.base or _parent(repo, change.head)
-    settings = _settings(this, repo, trusted)
+    settings, part = _settings(this, repo, trusted), this.part
     this.gated = settings.fail_on is not Level.UNKNOWN or any(entry.fail_on not in (None, Level.UNKNOWN) for entry in settings.levels)
     with model.opened(repo, settings.models, trusted) as chosen:
         screener = Screener(repo, chosen, thorough=True, policy=Policy(settings, today), with_diff=True)
         report = screener.range(change.base, change.head, change.scope) if change.base else screener.commit(change.head, change.scope)
-        report = replace(report, notices=(*report.notices, *happened.notices, *lacking))
+        report = replace(report, scope=f"{report.scope}, {part}" if part else report.scope, notices=(*report.notices, *happened.notices, *lacking))
         tripped = screener.policy.tripped(report.change) if report.change is not None else ""
         recent = screener.trend(change.base, _RECENT) if change.base else screener.trend(change.head, _RECENT + 1)[:-1]
         # The change as it lands speaks: a noise budget counts changes, and a quiet one with a loud commit in it would break it.
         loud = report.change is not None and screener.policy.limits(report.change.paths).speaks(report.change.level)
-        return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, tripped, tuple(recent)).deliver()
+        seen_at = _seen_at(this, happened, change)
+        return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, tripped, tuple(recent), seen_at).deliver()
+
+
+def _seen_at(this: Run, happened: event.Event, change: event.Change) -> str:
+    """The commit at which people look for a check: a pull request's head, also where the merge that GitHub made of it was screened."""
+    return (happened.is_pull and not this.given("base") and not this.given("head") and happened.head) or change.head
 
 
 def _shown_again(this: Run, happened: event.Event) -> int:
@@ -129,7 +147,7 @@ def _trust(chosen: model.Model, report: Report) -> Trust:
 
 def _repository(this: Run) -> tuple[Repository, tuple[Notice, ...]]:
     """The checked-out repository, completed where it is shallow or partial and that is allowed; why it could not be completed."""
-    place = Path(this.given("working-directory") or ".")
+    place = _place(this)
     environ = _trusting(this.environ, place)
     repo = Repository.discover(place, environ)
     if not config.switch(this.given("deepen") or "true", "input deepen"):
@@ -138,11 +156,17 @@ def _repository(this: Run) -> tuple[Repository, tuple[Notice, ...]]:
     return Repository.discover(place, environ), (Notice("not-deepened", f"the history could not be fetched: {why}"),) if why else ()
 
 
+def _place(this: Run) -> Path:
+    return Path(this.given("working-directory") or ".")
+
+
 def _trusting(environ: Mapping[str, str], place: Path) -> dict[str, str]:
-    """The variables with this directory as a safe one for git: in a container the checkout belongs to another user."""
+    """The variables with the repository of this directory as a safe one for git: in a container the checkout belongs to another user."""
     n = environ.get("GIT_CONFIG_COUNT", "0")
     count = int(n) if n.isascii() and n.isdigit() else 0
-    return {**environ, "GIT_CONFIG_COUNT": str(count + 1), f"GIT_CONFIG_KEY_{count}": "safe.directory", f"GIT_CONFIG_VALUE_{count}": str(place.resolve())}
+    here = place.resolve()
+    top = next((above for above in (here, *here.parents) if (above / ".git").exists()), here)  # git compares the root alone
+    return {**environ, "GIT_CONFIG_COUNT": str(count + 1), f"GIT_CONFIG_KEY_{count}": "safe.directory", f"GIT_CONFIG_VALUE_{count}": str(top)}
 
 
 def _change(this: Run, happened: event.Event, repo: Repository) -> event.Change:

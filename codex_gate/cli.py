@@ -430,10 +430,11 @@ def _uninstall(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from codex_gate.doctor import Check, examine
+    import shutil
+
+    from codex_gate.doctor import Check, configured, examine, written
     from codex_gate.git import Repository
     from codex_gate.model import default_directory, folder
-    from codex_gate.reporters.hostile import visible
 
     directory, configuration = options.model or default_directory(), []
     try:
@@ -441,14 +442,15 @@ def _doctor(options: argparse.Namespace) -> int:
         settings = _settings(options, repo, None)
         if settings.models and not options.model:
             directory = folder(repo, settings.models)
-        configuration = [Check("ok", "configuration", ", ".join(f"{key} from {place}" for key, place in settings.sources.items()) or "none: the defaults hold")]
+        configuration = [configured(settings.sources)]
     except ConfigError as error:
         configuration = [Check("fail", "configuration", str(error))]
     except GateError:
         pass  # no repository: the examination says so
     found = [*examine(options.repository, os.environ, directory), *configuration]
+    width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
     for check in found:
-        print("\n".join((f"{check.state:4}  {check.what:13} {visible(check.found)}", *(f"      | {visible(line)}" for line in check.paste.splitlines()))))
+        print(written(check, width))
     return 2 if any(check.state == "fail" for check in found) else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from codex_gate import config
-from codex_gate.errors import UsageError
+from codex_gate.errors import ConfigError, UsageError
 from codex_gate.event import Event
 from codex_gate.reporters import comment, render, wording, workflow
 from codex_gate.reporters.markdown import Links
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     Connect = Callable[[str, str], Api]
 
+_PART: Final = re.compile(r"[A-Za-z0-9][\w ./-]{0,49}", re.ASCII)
 _PERMISSIONS: Final = {
     "comment": "pull-requests: write",
     "check run": "checks: write",
@@ -48,6 +50,17 @@ class Run:
         """An input of the Action, "" when it was not given."""
         return self.environ.get(f"INPUT_{name.upper().replace('-', '_')}", "").strip()
 
+    @property
+    def part(self) -> str:
+        """What the input name calls this job's part of the repository, "" for the whole.
+
+        Raises:
+            ConfigError: it is no name.
+        """
+        if (name := self.given("name")) and not _PART.fullmatch(name):
+            raise ConfigError(f"the input: name: {name[:80]!r}; expected at most 50 letters, digits, blanks and . / _ -")
+        return name
+
     def api(self) -> Api:
         """An interface to GitHub with the token that was given.
 
@@ -73,7 +86,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What is delivered: the report of a change, how it was made, what the settings ask for."""
+    """What is delivered: the report of a change, how it was made, what the settings ask for.
+
+    `head` is the commit that was screened, to whose lines links lead; `seen_at` the one that gets check run and code scanning, "" for the same.
+    """
 
     run: Run
     event: Event
@@ -84,6 +100,7 @@ class Delivery:
     is_loud: bool
     tripped: str = ""
     recent: tuple[float, ...] = ()
+    seen_at: str = ""
 
     def deliver(self) -> int:
         """Tell everybody; returns the exit code: 1 when the gate tripped."""
@@ -133,17 +150,30 @@ class Delivery:
             return set()
         from codex_gate.reporters.github import Target
 
-        target = Target(repository, self.event.number or 0, self.head)
-        return {what for what in wanted if self._told(what, api, target)}
+        target = Target(repository, self.event.number or 0, self.seen_at or self.head, self.run.part)
+        return {what for what in self._current(wanted, api, target) if self._told(what, api, target)}
+
+    def _current(self, wanted: list[str], api: Api, target: Target) -> list[str]:
+        """What is still to be said: comment and label are about the pull request as it is now, the rest is about a commit."""
+        from codex_gate.reporters.github import ApiError, is_past
+
+        late = [what for what in wanted if what in ("comment", "label")]
+        try:
+            if not late or self.event.head is None or not is_past(api, target._replace(sha=self.event.head)):
+                return wanted
+        except ApiError:
+            return wanted  # whatever is tried next says why
+        self.run.undone.append(f"no {' and no '.join(late)}: the pull request is closed, or has newer commits, whose own run tells")
+        return [what for what in wanted if what not in late]
 
     def _wanted(self) -> list[str]:
         """What the settings ask of GitHub for this event, in the order of its worth."""
         pull = self.event.is_pull and self.event.number is not None
         asked = {
             "comment": pull and self.settings.comment is not Level.UNKNOWN,
-            "check run": self.settings.check and self.event.name in ("pull_request", "pull_request_target", "push"),
+            "check run": self.settings.check and bool(self.head) and self.event.name in ("pull_request", "pull_request_target", "push", "merge_group"),
             "label": pull and self.settings.labels,
-            "code scanning": self.settings.sarif,
+            "code scanning": self.settings.sarif and self.event.name != "merge_group",
         }
         return [what for what, is_asked in asked.items() if is_asked]
 
@@ -162,7 +192,7 @@ class Delivery:
         from codex_gate.reporters import github
 
         assert self.links is not None
-        body = (comment.loud if self.is_loud else comment.quiet)(self.report, self.links, self.trust)
+        body = (comment.loud if self.is_loud else comment.quiet)(self.report, self.links, self.trust, target.part)
         self.run.say(f"codex-gate: comment {github.say(api, target, body, loud=self.is_loud)}")
 
     def _check(self, api: Api, target: Target) -> None:
@@ -209,9 +239,9 @@ class Delivery:
 
 
 def _excuse(what: str, error: ApiError) -> str:
-    """Why something did not come about, and what to do."""
+    """Why something did not come about, and what to do; GitHub refuses for want of a permission, but for other reasons too."""
     if error.status == 401:
         return f"no {what}: GitHub does not take the token; give a valid one as the input token"
-    if error.status in (403, 404):
+    if error.status == 404 or "not accessible" in error.reason.lower():
         return f"no {what}: the token is not allowed to; give the job the permission {_PERMISSIONS[what]}, or switch it off"
     return f"no {what}: {error}; the whole result is in the step summary"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 import re
 import sys
+import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +19,7 @@ from codex_gate.git import Repository
 from codex_gate.index import HistoryIndex, IndexDamagedError
 from codex_gate.levels import MIN_CHANGES
 from codex_gate.model import Model
+from codex_gate.reporters.hostile import visible
 from codex_gate.types import Level
 
 MIN_GIT: Final = (2, 31)  # rev-parse --path-format
@@ -31,6 +34,21 @@ class Check(NamedTuple):
     what: str
     found: str
     paste: str = ""
+
+
+def written(check: Check, width: int | None) -> str:
+    """The lines for a check, the YAML to paste as it is; `width` is a terminal's, None for a pipe, where a check's sentence is one line."""
+    head, text = f"{check.state:4}  {check.what:13} ", visible(check.found)
+    if width is not None:
+        text = f"\n{' ' * len(head)}".join(textwrap.wrap(text, max(20, width - len(head)), break_on_hyphens=False))
+    return "\n".join((f"{head}{text}", *(f"      | {visible(line)}" for line in check.paste.splitlines())))
+
+
+def configured(sources: Mapping[str, str]) -> Check:
+    """Where the settings come from that are not the defaults, by key."""
+    places = Counter(re.sub(r", line \d+$", "", place) for place in sources.values())
+    found = "; ".join(f"{count(n, 'key')} from {place}" for place, n in places.items())
+    return Check("ok", "configuration", f"{found}; `codex-gate config` shows them" if found else "none: the defaults hold")
 
 
 def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator[Check]:

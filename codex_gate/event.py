@@ -23,7 +23,7 @@ class Event:
     """An event; `base` and `head` are SHAs that the payload named, None where it named none that can be one.
 
     `repository` is OWNER/NAME, "" when unknown. `number` is the pull request's. `is_fork` says that its head lies elsewhere
-    (or is deleted), where the token is read-only whatever the workflow asks for. `source` is OWNER:BRANCH of the pull request
+    (or is deleted), where the token of a `pull_request` is read-only whatever the workflow asks for. `source` is OWNER:BRANCH of the pull request
     whose workflow has ended (`workflow_run`).
     """
 
@@ -71,7 +71,7 @@ def read(environ: Mapping[str, str], payload: bytes | None) -> Event:
         "notices": notices,
     }
     if name in ("pull_request", "pull_request_target"):
-        return Event(**known, **_pull(data, environ))
+        return Event(**known, **_pull(data, environ, reads_only=name == "pull_request"))
     if name == "merge_group":
         group = _object(data, "merge_group")
         return Event(**known, base=_sha(group.get("base_sha")), head=_sha(group.get("head_sha")))
@@ -88,7 +88,7 @@ def _ended(run: Mapping[str, Any]) -> dict[str, Any]:
     return {"head": _sha(run.get("head_sha")), "source": f"{owner}:{branch}" if is_pull else ""}
 
 
-def _pull(data: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+def _pull(data: Mapping[str, Any], environ: Mapping[str, str], *, reads_only: bool) -> dict[str, Any]:
     pull = _object(data, "pull_request")
     source = _object(_object(pull, "head"), "repo").get("full_name")
     number = data.get("number") or pull.get("number") or _number(environ.get("GITHUB_REF", ""))
@@ -97,7 +97,7 @@ def _pull(data: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]
         "base": _sha(_object(pull, "base").get("sha")),
         "head": _sha(_object(pull, "head").get("sha")),
         # without a payload nothing is known of the head; a refused call says it better than we can guess
-        "is_fork": bool(pull) and (source != environ.get("GITHUB_REPOSITORY", "") or environ.get("GITHUB_ACTOR") in _BOTS),
+        "is_fork": reads_only and bool(pull) and (source != environ.get("GITHUB_REPOSITORY", "") or environ.get("GITHUB_ACTOR") in _BOTS),
         "is_closed": pull.get("state") == "closed",
     }
 

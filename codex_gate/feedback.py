@@ -53,18 +53,18 @@ def collected(repo: Repository, environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def disputes(api: Api, repository: str) -> Iterator[Dispute]:
-    """Our comments with a ticked box, newest first; a line that a comment has shrunk to has no box.
+    """The verdicts whose box was ticked, by the newest comment first; what was said stays when a comment is updated or shrinks to a line.
 
     Raises:
         ApiError: GitHub refuses or does not answer.
     """
-    from codex_gate.reporters.comment import is_disputed, mark_of
+    from codex_gate.reporters.comment import disputed
     from codex_gate.reporters.github import all_own_comments
 
     for number, body in all_own_comments(api, repository):
-        mark = mark_of(body)
-        if mark is not None and is_disputed(body):
-            yield Dispute(number, mark.sha, mark.level, mark.risk)
+        verdict = disputed(body)
+        if verdict is not None:
+            yield Dispute(number, *verdict)
 
 
 def marks(repo: Repository, revision: str) -> list[Mark]:

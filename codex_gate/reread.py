@@ -1,7 +1,7 @@
 """A report read back from its JSON, which a stranger's job may have written: every field is checked, none is believed to be harmless.
 
 Only what the schema names comes through, as values of our own types; whoever shows them escapes them as ever. A forged
-report can lie about its own pull request and do nothing else.
+report can lie about the commit of its own pull request and do nothing else.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 OPENAPI = ROOT / ".venv" / "node" / "node_modules" / "@octokit" / "openapi" / "generated" / "api.github.com.json"
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
 REPO = "/repos/{owner}/{repo}"
-PATHS = ("/user", f"{REPO}/pulls", f"{REPO}/issues/{{issue_number}}/comments", f"{REPO}/issues/comments", f"{REPO}/issues/comments/{{comment_id}}", f"{REPO}/check-runs", f"{REPO}/check-runs/{{check_run_id}}",
+PATHS = ("/user", f"{REPO}/pulls", f"{REPO}/pulls/{{pull_number}}", f"{REPO}/issues/{{issue_number}}/comments", f"{REPO}/issues/comments", f"{REPO}/issues/comments/{{comment_id}}", f"{REPO}/check-runs", f"{REPO}/check-runs/{{check_run_id}}",
          f"{REPO}/code-scanning/sarifs", f"{REPO}/issues/{{issue_number}}/labels", f"{REPO}/issues/{{issue_number}}/labels/{{name}}")  # fmt: skip
 
 
@@ -216,7 +216,7 @@ class GitHub:
 
     def _check_runs(self, call: Call, words: list[str], _: object) -> tuple[int, dict[str, str], Any]:
         output = call.body["output"]
-        if len(output.get("annotations", ())) > 50 or len(output["summary"]) > 65_535 or (call.method == "POST" and "conclusion" not in call.body):
+        if len(output.get("annotations", ())) > 50 or len(output["summary"].encode()) > 65_535 or (call.method == "POST" and "conclusion" not in call.body):
             return 422, {}, {"message": "Invalid request."}
         if call.method == "POST":
             self._next += 1
@@ -230,7 +230,10 @@ class GitHub:
         self.sarifs.append(call.body)
         return 202, {}, {"id": "one"}
 
-    def _pulls(self, call: Call, _: list[str], query: Mapping[str, list[str]]) -> tuple[int, dict[str, str], Any]:
+    def _pulls(self, call: Call, words: list[str], query: Mapping[str, list[str]]) -> tuple[int, dict[str, str], Any]:
+        if len(words) > 1:
+            found = [pull for pull in self.pulls if pull["number"] == int(words[1])]
+            return (200, {}, found[0]) if found else (404, {}, {"message": "Not Found"})
         return self._page(call, [pull for pull in self.pulls if pull["head"]["label"] == query["head"][0]], query)
 
     def _labels(self, call: Call, words: list[str], query: Mapping[str, list[str]]) -> tuple[int, dict[str, str], Any]:

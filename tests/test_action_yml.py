@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -93,3 +94,24 @@ def test_it_is_as_safe_as_a_checker_can_tell() -> None:
 def test_its_shell_script_is_clean() -> None:
     done = subprocess.run([tool("shellcheck"), ROOT / "action" / "run.sh"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_an_environment_whose_python_is_gone_counts_as_none(tmp_path: Path) -> None:
+    """A cache brings links, and the runner's images change."""
+
+    def place() -> dict[str, str]:
+        told = tmp_path / "output"
+        told.unlink(missing_ok=True)
+        environ = {"PATH": os.environ["PATH"], "RUNNER_TOOL_CACHE": str(tmp_path), "GITHUB_OUTPUT": str(told)}
+        subprocess.run(["bash", ROOT / "action" / "run.sh", "place"], check=True, env=environ)
+        return dict(line.split("=", 1) for line in told.read_text("utf-8").splitlines())
+
+    first = place()
+    assert first["there"] == "false"
+    python = Path(first["path"], "bin", "python")
+    python.parent.mkdir(parents=True)
+    python.symlink_to(tmp_path / "gone")
+    assert place() == first
+    python.unlink()
+    python.symlink_to(sys.executable)
+    assert place() == {**first, "there": "true"}

@@ -117,6 +117,16 @@ def test_two_examples_are_what_init_writes() -> None:
         assert (ROOT / "examples" / example).read_text("utf-8") == written(PIECES[piece]).partition("\n")[2]
 
 
+def test_the_second_half_for_forks_runs_where_the_first_has_left_a_file() -> None:
+    """What a newer push cancels leaves none, and a job that fails over it each time is noise."""
+    document = (ROOT / "docs" / "action.md").read_text("utf-8")
+    (block,) = [text for text in re.findall(r"^```yaml\n(.*?)^```", document, re.MULTILINE | re.DOTALL) if "workflow_run:" in text]
+    example = (ROOT / "examples" / "forks" / "comment.yml").read_text("utf-8")
+    asked = [yaml_text.values(text, "one")["jobs"]["comment"]["if"] for text in (example, block)]
+    assert asked[0] == asked[1]
+    assert re.findall(r"workflow_run\.(event|head_repository|conclusion)\b", asked[0]) == ["event", "head_repository", "conclusion"]
+
+
 def test_the_recipe_is_that_of_the_shipped_model() -> None:
     script = (ROOT / ".github" / "workflows" / "retrain.yml").read_text("utf-8")
     (call,) = re.findall(r"automl-codex train [^>\n]+", script)

@@ -54,7 +54,7 @@ class JsonLines:
 
 
 class Markdown:
-    """For a comment on a pull request or a step summary, GitHub's dialect, at most 65,000 characters."""
+    """For a comment on a pull request or a step summary, GitHub's dialect, at most 65,000 bytes."""
 
     def render(self, report: Report) -> str:
         from codex_gate.reporters import markdown

@@ -21,12 +21,13 @@ from codex_gate.types import Finding, Report
 MARKER: Final = "<!-- codex-gate:verdict "
 TICK: Final = "This was not useful"
 _MARKED: Final = re.compile(re.escape(MARKER) + r"(\{[^{}<>]{0,400}\}) -->")
-_TICKED: Final = re.compile(rf"^- \[[xX]\] {TICK}", re.MULTILINE)
-_ROOM: Final = 64_500  # characters for the report, the rest of 65,000 is the marker's
+_BOX: Final = re.compile(rf"^- \[([ xX])\] {TICK}", re.MULTILINE)
+_DISPUTED: Final = "disputed"  # the name of a verdict in the mark
+_ROOM: Final = 64_500  # bytes for the report, the rest of 65,000 is the marker's
 _MAX_PLOT: Final = 40  # changes that a plot shows; more make its line unreadable (chosen)
 # The default colour of a line can hardly be seen on white (looked at in a browser, 2026-11-25); this one is seen on black too.
 _LOOK: Final = '%%{init: {"xyChart": {"height": 260}, "themeVariables": {"xyChart": {"plotColorPalette": "#bc4c00"}}}}%%'
-_SUMMARY: Final = 240_000  # characters, of at most four bytes, of the report in a step summary, which may hold 1 MiB
+_SUMMARY: Final = 900_000  # bytes of the report in a step summary, which may hold 1 MiB with what could not be done
 _SUMMARY_ROWS: Final = (1_500, 250, 40, 0)
 
 
@@ -40,26 +41,36 @@ class Trust(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What a comment says of itself: the hash of its verdict and what it was about."""
+    """What a comment says of itself: the hash of its verdict, what it was about, the part of the repository."""
 
     key: str
     sha: str
     level: str
     risk: float | None
+    part: str = ""
 
 
-def loud(report: Report, links: Links, trust: Trust) -> str:
-    """The comment on a change that stands out."""
+class Verdict(NamedTuple):
+    """What was said of a change: its commit, level and risk, None where that is unknown."""
+
+    sha: str
+    level: str
+    risk: float | None
+
+
+def loud(report: Report, links: Links, trust: Trust, part: str = "") -> str:
+    """The comment on a change that stands out; `part` names the part of the repository that it is about, "" for all of it."""
     added = (_relief(report.change, links), _sure(trust))
     body = markdown.render(report, links, added=added, last=[f"- [ ] {TICK}"], limit=_ROOM)
-    return f"{_marker(report, links, trust)}\n{body}"
+    return f"{_marker(report, links, trust, part)}\n{body}"
 
 
-def quiet(report: Report, links: Links, trust: Trust) -> str:
+def quiet(report: Report, links: Links, trust: Trust, part: str = "") -> str:
     """What is left of a comment when there is nothing to say any more: one line."""
     n = wording.digits(report)
     verdict = wording.verdict(report.change, n) if report.change is not None else "nothing to screen"
-    return f"{_marker(report, links, trust, 'quiet-')}\ncodex-gate has nothing to say about this change any more ({prose(verdict)}).\n"
+    about = f"{prose(part)}: {prose(verdict)}" if part else prose(verdict)
+    return f"{_marker(report, links, trust, part, 'quiet-')}\ncodex-gate has nothing to say about this change any more ({about}).\n"
 
 
 def summary(report: Report, links: Links | None, trust: Trust, recent: Sequence[float], said: Sequence[str]) -> str:
@@ -82,34 +93,58 @@ def failure(text: str) -> str:
 
 def mark_of(body: str) -> Mark | None:
     """The mark of a comment that begins with one."""
+    data = _figures(body)
+    if data is None:
+        return None
+    key, sha, level, part = (str(data.get(name, "")) for name in ("key", "sha", "level", "part"))
+    return Mark(key, sha, level, _risk(data.get("risk")), part)
+
+
+def disputed(body: str) -> Verdict | None:
+    """The verdict of which someone has said "this was not useful", None where nobody has, or the tick was taken back.
+
+    It is the one that stood beside the box when it was ticked: later ones are newer than what was said, and a line has no box.
+    """
+    data = _figures(body)
+    boxes = _BOX.findall(body)
+    if data is None or " " in boxes:
+        return None
+    match data.get(_DISPUTED):
+        case [str(sha), str(level), risk]:
+            return Verdict(sha, level, _risk(risk))
+    return Verdict(str(data.get("sha", "")), str(data.get("level", "")), _risk(data.get("risk"))) if boxes else None
+
+
+def keeping_dispute(body: str, old: str) -> str:
+    """The new body with the box as it was in the old one, and with the verdict that was disputed."""
+    verdict, data = disputed(old), _figures(body)
+    if verdict is None or data is None:
+        return body
+    marker = f"{MARKER}{json.dumps({**data, _DISPUTED: verdict})} -->"
+    return _MARKED.sub(lambda _: marker, body, count=1).replace(f"- [ ] {TICK}", f"- [x] {TICK}")
+
+
+def _figures(body: str) -> dict[str, Any] | None:
     found = _MARKED.match(body)
     try:
-        data: Any = json.loads(found[1]) if found else None
+        data = json.loads(found[1]) if found else None
     except ValueError:
         return None
-    if not isinstance(data, dict):
-        return None
-    risk = data.get("risk")
-    return Mark(str(data.get("key", "")), str(data.get("sha", "")), str(data.get("level", "")), float(risk) if isinstance(risk, int | float) else None)
+    return data if isinstance(data, dict) else None
 
 
-def is_disputed(body: str) -> bool:
-    """Whether someone has ticked "this was not useful"."""
-    return _TICKED.search(body) is not None
+def _risk(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
-def keeping_tick(body: str, old: str) -> str:
-    """The new body with the box as it was in the old one."""
-    return body.replace(f"- [ ] {TICK}", f"- [x] {TICK}") if is_disputed(old) else body
-
-
-def _marker(report: Report, links: Links, trust: Trust, kind: str = "") -> str:
+def _marker(report: Report, links: Links, trust: Trust, part: str, kind: str = "") -> str:
     change = report.change
     figures = {
         "key": kind + _key(report, trust),
         "sha": links.sha,
         "level": change.level.value if change else "",
         "risk": round(change.risk, 4) if change and change.risk is not None else None,
+        **({"part": part} if part else {}),
     }
     return f"{MARKER}{json.dumps(figures)} -->"
 

@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import urllib3
 
-from codex_gate.errors import GateError
-from codex_gate.reporters.comment import MARKER, keeping_tick, mark_of
+from codex_gate.errors import GateError, UsageError
+from codex_gate.reporters.comment import MARKER, keeping_dispute, mark_of
 from codex_gate.reporters.hostile import shown
 from codex_gate.reporters.workflow import Annotation
 
@@ -31,16 +31,16 @@ MAX_PAGES: Final = 30  # of 100 items
 MAX_FAILURES: Final = 3  # tries again after no answer or a fault of the server; limits are waited for as long as the budget lasts
 SECONDARY_S: Final = 60.0  # GitHub's advice where a secondary limit names no time
 PER_REQUEST: Final = 50  # annotations that one request may carry
-MAX_OUTPUT: Final = 65_535  # characters of a check run's summary
+MAX_OUTPUT: Final = 65_535  # bytes of a check run's summary
 LABELS: Final = tuple(f"risk: {level}" for level in ("low", "moderate", "high", "critical"))
 
 
 class ApiError(GateError):
-    """A call that came to nothing; `status` is 0 where no answer came."""
+    """A call that came to nothing; `status` is 0 where no answer came, `reason` what GitHub says, safe to show."""
 
-    def __init__(self, text: str, status: int = 0) -> None:
+    def __init__(self, text: str, status: int = 0, reason: str = "") -> None:
         super().__init__(text)
-        self.status = status
+        self.status, self.reason = status, reason
 
 
 class Answer(NamedTuple):
@@ -64,7 +64,7 @@ class Api:
     now: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
-        self._pool = urllib3.ProxyManager(self.proxy, retries=False) if self.proxy else urllib3.PoolManager(retries=False)
+        self._pool = _through(self.proxy) if self.proxy else urllib3.PoolManager(retries=False)
         self._until = self.clock() + self.budget_s
         self._lost: ApiError | None = None
 
@@ -127,7 +127,7 @@ class Api:
         if answer.status < 300:
             return Answer(_decoded(raw), _following(answer.headers.get("Link", "")))
         reason = _reason(raw)
-        return ApiError(f"{what}: {answer.status} {reason}".rstrip(), answer.status), _limit(answer.status, answer.headers, reason, self.now())
+        return ApiError(f"{what}: {answer.status} {reason}".rstrip(), answer.status, reason), _limit(answer.status, answer.headers, reason, self.now())
 
     def _read(self, answer: urllib3.BaseHTTPResponse) -> bytes:
         """The body, as far as MAX_BODY and the budget let it come; a server may send a byte a second."""
@@ -165,6 +165,20 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
     return environ.get(f"{parts.scheme}_proxy") or environ.get(f"{parts.scheme.upper()}_PROXY") or None
 
 
+def _through(proxy: str) -> urllib3.ProxyManager:
+    """Connections through a proxy; `HOST:PORT` alone is one too, and what stands before @ is name and password.
+
+    Raises:
+        UsageError: it is no address of an HTTP proxy; the message does not show it, for it may hold a password.
+    """
+    try:
+        parts = urllib3.util.parse_url(proxy if "://" in proxy else f"http://{proxy}")
+        headers = urllib3.make_headers(proxy_basic_auth=unquote(parts.auth)) if parts.auth else None
+        return urllib3.ProxyManager(parts.url, proxy_headers=headers, retries=False)
+    except (urllib3.exceptions.HTTPError, ValueError):
+        raise UsageError("the proxy that the environment names cannot be used; expected http://[NAME:PASSWORD@]HOST:PORT") from None
+
+
 def _decoded(raw: bytes) -> Any:
     try:
         return json.loads(raw) if raw else None
@@ -198,11 +212,12 @@ def _limit(status: int, headers: Mapping[str, str], reason: str, now: float) -> 
 
 
 class Target(NamedTuple):
-    """Where it is said: OWNER/NAME, the pull request (0 for none), the commit."""
+    """Where it is said: OWNER/NAME, the pull request (0 for none), the commit, the part of the repository ("" for all of it)."""
 
     repository: str
     number: int
     sha: str
+    part: str = ""
 
     @property
     def root(self) -> str:
@@ -218,10 +233,27 @@ def pull_of(api: Api, repository: str, source: str, sha: str) -> int:
     return 0
 
 
+def is_past(api: Api, target: Target) -> bool:
+    """Whether the pull request was closed, or got a newer head, since the event of this run: a run that is repeated or late has an old event.
+
+    Where GitHub does not say (the token may comment, but not read pull requests), it counts as current.
+    """
+    try:
+        found = api.call("GET", f"{target.root}/pulls/{target.number}").data
+    except ApiError as error:
+        if error.status in (403, 404):
+            return False
+        raise
+    head = found.get("head") if isinstance(found, dict) else None
+    return isinstance(head, dict) and (found.get("state") == "closed" or head.get("sha") not in (None, target.sha))
+
+
 def own_comments(api: Api, target: Target) -> Iterator[tuple[int, str]]:
     """(id, body) of our comments of earlier runs, oldest first: they begin with the marker, and we wrote them, for anybody can write the marker."""
     for item in _ours(api, f"{target.root}/issues/{target.number}/comments?per_page=100"):
-        yield item["id"], item["body"]
+        mark = mark_of(item["body"])
+        if (mark.part if mark is not None else "") == target.part:
+            yield item["id"], item["body"]
 
 
 def all_own_comments(api: Api, repository: str) -> Iterator[tuple[int, str]]:
@@ -260,27 +292,38 @@ def say(api: Api, target: Target, body: str, *, loud: bool) -> str:
     """Make the comment `body`, or update the one there is; says what was done.
 
     A quiet verdict makes no comment, it only updates a former one. A tick stays. The same verdict is not sent again.
-    Where two runs have raced and both made one, the younger is taken away.
+    Where two runs have raced and both made one, the elder stays, with the verdict of the run that came last.
     """
-    ours = list(own_comments(api, target))
+    ours, done = list(own_comments(api, target)), "updated"
     if not ours:
-        return _create(api, target, body) if loud else "none"
-    (number, old), *twins = ours
-    for twin, _ in twins:
+        if not loud:
+            return "none"
+        _create(api, target, body)
+        ours, done = list(own_comments(api, target)), "created"  # another run may have been as quick
+    for twin, _ in ours[1:]:
         _quietly(api, "DELETE", f"{target.root}/issues/comments/{twin}")
-    mark, new = mark_of(old), mark_of(body)
-    if mark is not None and new is not None and mark.key == new.key and mark.level == new.level:
-        return "unchanged"
+    if not ours or _is_same(ours[0][1], body):
+        return done if done == "created" else "unchanged"
     try:
-        api.call("PATCH", f"{target.root}/issues/comments/{number}", {"body": keeping_tick(body, old)})
+        api.call("PATCH", f"{target.root}/issues/comments/{ours[0][0]}", {"body": keeping_dispute(body, ours[0][1])})
     except ApiError as error:
         if error.status != 404:
             raise
-        return _create(api, target, body) if loud else "none"  # deleted meanwhile
-    return "updated"
+        if not loud:
+            return "none"
+        _create(api, target, body)  # deleted meanwhile
+        return "created"
+    return done
 
 
-def _create(api: Api, target: Target, body: str) -> str:
+def _is_same(old: str, new: str) -> bool:
+    """Whether two comments say the same of two commits that may differ."""
+    was, now = mark_of(old), mark_of(new)
+    return was is not None and now is not None and (was.key, was.level) == (now.key, now.level)
+
+
+def _create(api: Api, target: Target, body: str) -> None:
+    """Make a comment, once, also where the answer is lost."""
     path = f"{target.root}/issues/{target.number}/comments"
     try:
         api.call("POST", path, {"body": body}, again=False)
@@ -289,9 +332,6 @@ def _create(api: Api, target: Target, body: str) -> str:
             raise
         if not any(own_comments(api, target)):  # the answer was lost, and the comment too
             api.call("POST", path, {"body": body}, again=False)
-    for twin, _ in list(own_comments(api, target))[1:]:  # another run was as quick
-        _quietly(api, "DELETE", f"{target.root}/issues/comments/{twin}")
-    return "created"
 
 
 def _quietly(api: Api, method: str, path: str) -> None:
@@ -305,12 +345,15 @@ def _quietly(api: Api, method: str, path: str) -> None:
 
 def check(api: Api, target: Target, title: str, text: str, conclusion: str, places: Sequence[Annotation]) -> None:
     """A check run with the verdict; annotations come PER_REQUEST at a time and are appended."""
-    output = {"title": shown(title), "summary": text if len(text) <= MAX_OUTPUT else text[: MAX_OUTPUT - 1] + "…"}
+    raw = text.encode("utf-8", "replace")
+    output = {"title": shown(title), "summary": text if len(raw) <= MAX_OUTPUT else raw[: MAX_OUTPUT - 3].decode("utf-8", "ignore") + "…"}
     notes = [_annotation(place) for place in places]
     made = api.call("POST", f"{target.root}/check-runs", {
-        "name": "codex-gate", "head_sha": target.sha, "status": "completed", "conclusion": conclusion, "output": {**output, "annotations": notes[:PER_REQUEST]},
+        "name": f"codex-gate ({target.part})" if target.part else "codex-gate", "head_sha": target.sha, "status": "completed", "conclusion": conclusion, "output": {**output, "annotations": notes[:PER_REQUEST]},
     }, again=False).data  # fmt: skip
     number = made.get("id") if isinstance(made, dict) else None
+    if number is None and notes[PER_REQUEST:]:
+        raise ApiError(f"the check run was made, but its answer names no number: {len(notes) - PER_REQUEST} annotations are left out")
     for at in range(PER_REQUEST, len(notes), PER_REQUEST):
         body = {"output": {**output, "annotations": notes[at : at + PER_REQUEST]}}
         api.call("PATCH", f"{target.root}/check-runs/{number}", body, again=False)  # again would append again
@@ -324,8 +367,20 @@ def _annotation(place: Annotation) -> dict[str, object]:
 
 def upload(api: Api, target: Target, sarif: str, ref: str) -> None:
     """Results for code scanning."""
-    packed = base64.b64encode(gzip.compress(sarif.encode("utf-8"), mtime=0)).decode("ascii")
+    packed = base64.b64encode(gzip.compress(_uploadable(sarif, target.part).encode("ascii"), mtime=0)).decode("ascii")
     api.call("POST", f"{target.root}/code-scanning/sarifs", {"commit_sha": target.sha, "ref": ref, "sarif": packed, "tool_name": "codex-gate"})
+
+
+def _uploadable(sarif: str, part: str) -> str:
+    """SARIF with what GitHub's own uploader would add: the hash by which an alert is known again, and a category for each part."""
+    log = json.loads(sarif)
+    for run in log["runs"]:
+        if part:
+            run["automationDetails"] = {"id": f"codex-gate/{part}/"}
+        for result in run["results"]:
+            known = result["partialFingerprints"]
+            known["primaryLocationLineHash"] = known["codexGate/v1"]
+    return json.dumps(log)
 
 
 def label(api: Api, target: Target, level: str) -> None:

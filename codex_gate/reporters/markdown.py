@@ -15,7 +15,7 @@ from codex_gate.reporters import wording
 from codex_gate.reporters.hostile import address, cell, code, prose, shorten_path, shown, visible
 from codex_gate.types import Classification, Evidence, Finding, Level, Report
 
-LIMIT: Final = 65_000  # characters; GitHub refuses a body of more than 65,536
+LIMIT: Final = 65_000  # bytes; GitHub refuses a comment of more than 65,536 characters, and counts 65,535 bytes of a check run
 _ROWS: Final = (250, 100, 40, 10, 0)  # commits shown, fewer each time the text is too long
 _SHA: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _MAX_NOTICES: Final = 20
@@ -37,7 +37,7 @@ class Links(NamedTuple):
 def render(
     report: Report, links: Links | None = None, *, added: Sequence[Section] = (), last: Section | None = None, limit: int = LIMIT, rows: Sequence[int] = _ROWS
 ) -> str:
-    """The comment; brief when the risk is low, at most `limit` characters always.
+    """The comment; brief when the risk is low, at most `limit` bytes of UTF-8 always.
 
     Args:
         links: makes the places to look first links.
@@ -54,14 +54,18 @@ def render(
     early, late = (notices, []) if report.change is not None and report.change.level is Level.UNKNOWN else ([], notices)
     for count in rows:
         text = _join(head, early, why, files, seen, *added, late, _commits(report, count), last, foot)
-        if len(text) <= limit:
+        if _size(text) <= limit:
             return text
     short = ["Some sections are left out: the report was too long."]
     for kept in ((why, files, seen), (why, files), (why,), ()):
         text = _join(head, *kept, short, last, foot)
-        if len(text) <= limit:
+        if _size(text) <= limit:
             return text
     return _join(head, short, last)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _join(*sections: Section) -> str:

@@ -117,6 +117,19 @@ def test_a_second_push_with_the_same_verdict_sends_nothing(step: Steps, hub: Git
     assert [c["body"] for c in hub.comments] == [before]
 
 
+def test_a_run_of_an_older_commit_does_not_speak_for_the_pull_request(step: Steps, hub: GitHub, repo: Repo) -> None:
+    """An old run that somebody repeats, or that comes in late, finds its old event again."""
+    this = step(environ={"INPUT_LABELS": "true"})
+    hub.pulls = [{"number": 7, "state": "open", "head": {"sha": "d" * 40}}]
+    assert this.run() == 0
+    assert (hub.comments, hub.labels) == ([], [])
+    assert hub.checks[0]["head_sha"] == repo.git("rev-parse", "topic")  # of its own commit it may speak
+    assert "no comment and no label: the pull request is closed, or has newer commits" in this.summary
+    hub.pulls[0]["head"]["sha"] = repo.git("rev-parse", "topic")
+    assert this.run() == 0
+    assert (len(hub.comments), hub.labels) == (1, ["risk: critical"])
+
+
 def test_a_comment_shrinks_to_a_line_when_the_risk_has_gone(step: Steps, hub: GitHub, repo: Repo) -> None:
     this = step()
     this.run()
@@ -155,6 +168,7 @@ def test_what_the_input_says_goes_before_the_variable_before_the_file(step: Step
         ({"INPUT_FAIL_ON": "hgh"}, "the input: fail-on: 'hgh'; expected"),
         ({"INPUT_DEEPEN": "perhaps"}, "input deepen"),
         ({"INPUT_CONFIG": "no.yaml"}, "no.yaml"),
+        ({"INPUT_NAME": "<b> --> x"}, "the input: name: '<b> --> x'; expected"),
     ],
 )
 def test_an_input_that_cannot_be_meant_stops_and_is_named(step: Steps, environ: dict[str, str], words: str) -> None:
@@ -191,6 +205,22 @@ def test_a_missing_permission_is_named_and_nothing_fails(step: Steps, hub: GitHu
         assert permission in this.summary.replace("`", "")
     assert "Traceback" not in " ".join(this.log)
     assert [line.split(",")[0] for line in this.log if line.startswith("::warning")] == [f"::warning file=lib/g{k}.py" for k in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("part", "fault"),
+    [
+        ("sarifs", Fault(403, message="Code scanning is not enabled for this repository.")),
+        ("check-runs", Fault(403, {"Retry-After": "500"}, "You have exceeded a secondary rate limit.")),
+        ("comments", Fault(403, message="Unable to create comment because issue is locked.")),
+    ],
+)
+def test_a_refusal_for_another_reason_than_a_permission_says_that_reason(step: Steps, hub: GitHub, part: str, fault: Fault) -> None:
+    hub.fail("POST", part, *[fault] * 3)
+    this = step(environ={"INPUT_SARIF": "true"})
+    assert this.run() == 0
+    said = [line for line in this.log if line.startswith("::notice title=codex-gate::no ")]
+    assert said and all(fault.message in line and "permission" not in line for line in said)
 
 
 @pytest.mark.parametrize("fault", [Fault(401), Fault(422), Fault(502), Fault(0), Fault(429, {"Retry-After": "500"}), Fault(301), Fault(204)])
@@ -236,12 +266,44 @@ def test_the_token_is_nowhere(step: Steps, hub: GitHub) -> None:
 # -- other events --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("environ", [{"GITHUB_EVENT_NAME": "merge_group"}, {"GITHUB_EVENT_NAME": "push"}, {}])
+@pytest.mark.parametrize("environ", [{"GITHUB_EVENT_NAME": "push"}, {}])
 def test_what_needs_no_screen_ends_at_once(repo: Repo, hub: GitHub, tmp_path: Path, environ: dict[str, str]) -> None:
     event = {"deleted": True, "pull_request": {"state": "closed", "head": {"repo": {"full_name": "acme/shop"}}}}
     this = Step(repo, hub, tmp_path / "runner", event, {**environ, "INPUT_WORKING_DIRECTORY": "/nowhere"})  # not even the repository is looked at
     assert this.run() == 0
     assert "nothing to do" in this.summary
+    assert hub.calls == []
+
+
+@pytest.mark.parametrize(("place", "config", "checks"), [("/nowhere", "", 1), ("", "", 1), ("", "check: false\n", 0), ("", "chekc: false\n", 1)])
+def test_a_merge_group_passes_its_check_at_once(repo: Repo, hub: GitHub, tmp_path: Path, place: str, config: str, checks: int) -> None:
+    """A queue drops what a required check says nothing about; what the configuration of the base holds wrong is no reason to stop it."""
+    base = project(repo, config)
+    event = {"merge_group": {"base_sha": base, "head_sha": base}}
+    this = Step(
+        repo, hub, tmp_path / "runner", event, {"GITHUB_EVENT_NAME": "merge_group", "INPUT_WORKING_DIRECTORY": place or str(repo.path), "INPUT_SARIF": "true"}
+    )
+    assert this.run() == 0
+    assert "nothing to do" in this.summary
+    assert [(check["head_sha"], check["conclusion"]) for check in hub.checks] == [(base, "success")] * checks
+    assert (hub.comments, hub.sarifs) == ([], [])
+
+
+def test_two_jobs_for_two_parts_do_not_overwrite_each_other(step: Steps, hub: GitHub) -> None:
+    this = step({**LARGE, **{path.replace("lib", "web"): text for path, text in LARGE.items()}})
+    for part in ("lib", "web"):
+        this.environ |= {"INPUT_NAME": part, "INPUT_PATHS": f"{part}/**\nf?.py", "INPUT_COMMENT": "moderate", "INPUT_SARIF": "true"}
+        assert this.run() == 0
+    assert [f"#7, {part}" in c["body"] for part, c in zip(("lib", "web"), hub.comments, strict=True)] == [True, True]
+    assert [check["name"] for check in hub.checks] == ["codex-gate (lib)", "codex-gate (web)"]
+    n = len(hub.calls)
+    this.run()
+    assert [call.method for call in hub.calls[n:] if "comments" in call.path] == ["GET"]  # the same verdict, nothing is sent
+
+
+def test_a_merge_group_of_which_nothing_is_known_ends_well(repo: Repo, hub: GitHub, tmp_path: Path) -> None:
+    this = Step(repo, hub, tmp_path / "runner", {}, {"GITHUB_EVENT_NAME": "merge_group"})
+    assert this.run() == 0
     assert hub.calls == []
 
 
@@ -324,6 +386,17 @@ def test_a_shallow_clone_that_may_not_be_deepened_says_so(step: Steps, tmp_path:
     assert this.outputs["level"] == "critical"
 
 
+def test_where_the_merge_was_screened_the_check_stands_at_the_head_all_the_same(step: Steps, hub: GitHub, tmp_path: Path, repo: Repo) -> None:
+    """Of a merge commit's checks a pull request shows nothing."""
+    this = step(environ={"INPUT_SARIF": "true"})
+    shallow = tmp_path / "shallow"
+    repo.git("clone", "-q", "--depth=2", f"file://{repo.path}", shallow)
+    this.environ |= {"INPUT_WORKING_DIRECTORY": str(shallow), "INPUT_DEEPEN": "false"}
+    assert this.run() == 0
+    head = repo.git("rev-parse", "topic")
+    assert (hub.checks[0]["head_sha"], hub.sarifs[0]["commit_sha"]) == (head, head)
+
+
 def test_a_checkout_of_one_commit_is_deepened_or_says_what_to_do(step: Steps, tmp_path: Path, repo: Repo) -> None:
     """What actions/checkout gives without fetch-depth: the merge alone."""
     this = step()
@@ -338,8 +411,10 @@ def test_a_checkout_of_one_commit_is_deepened_or_says_what_to_do(step: Steps, tm
     assert "fetch-depth" not in this.summary
 
 
-def test_a_checkout_of_another_user_is_trusted(step: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("below", ["", "lib"])
+def test_a_checkout_of_another_user_is_trusted(step: Steps, repo: Repo, below: str) -> None:
     this = step()
+    this.environ["INPUT_WORKING_DIRECTORY"] = str(repo.path / below)
     this.environ["GIT_TEST_ASSUME_DIFFERENT_OWNER"] = "1"
     assert this.run() == 0
     assert this.outputs["level"] == "critical"

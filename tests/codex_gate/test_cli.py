@@ -536,7 +536,7 @@ def test_doctor_reads_the_configuration(project: Repo, tmp_path: Path, capsys: p
     project.write(".codex-gate.yaml", "models: ours\n")
     said = call(capsys, "doctor")
     assert said.code == 0
-    assert f"in {project.path / 'ours'}" in said.out and "models from .codex-gate.yaml, line 1" in said.out
+    assert f"in {project.path / 'ours'}" in said.out and "1 key from .codex-gate.yaml;" in said.out
     project.write(".codex-gate.yaml", "model: ours\n")
     said = call(capsys, "doctor")
     assert said.code == 2

@@ -189,6 +189,22 @@ def test_what_a_workflow_lacks_is_said_with_the_yaml_to_paste(repo: Repo, model:
     assert "      pull-requests: write" in pasted and "          fetch-depth: 0" in pasted
 
 
+def test_a_terminal_gets_lines_that_fit_and_a_pipe_one_line_each() -> None:
+    check = Check("warn", "history", "word " * 40 + "\x1b[31m", "on:\n  pull_request:")
+    told = doctor.written(check, 80).splitlines()
+    assert max(map(len, told)) <= 80
+    assert all(line.startswith(" " * 20 + "word") for line in told[1:3])
+    assert told[-2:] == ["      | on:", "      |   pull_request:"]
+    assert len(doctor.written(check, None).splitlines()) == 3
+    assert "\x1b" not in doctor.written(check, 80) + doctor.written(check, None)
+
+
+def test_what_the_configuration_holds_is_counted_by_place() -> None:
+    sources = {"fail-on": ".codex-gate.yaml, line 5", "check": ".codex-gate.yaml, line 10", "comment": "CODEX_GATE_COMMENT"}
+    assert doctor.configured(sources).found == "2 keys from .codex-gate.yaml; 1 key from CODEX_GATE_COMMENT; `codex-gate config` shows them"
+    assert doctor.configured({}).found == "none: the defaults hold"
+
+
 def test_the_configuration_says_what_a_workflow_needs(repo: Repo, model: Path) -> None:
     build(repo, 60)
     repo.write(".github/workflows/gate.yml", SHALLOW)

@@ -40,6 +40,11 @@ def test_a_fork_and_a_deleted_head_are_read_only(repo: object) -> None:
     assert read(pull(head={"sha": B, "repo": repo})).is_fork
 
 
+def test_a_pull_request_target_has_a_token_that_may_write() -> None:
+    found = read(pull(head={"sha": B, "repo": None}), GITHUB_EVENT_NAME="pull_request_target", GITHUB_ACTOR="dependabot[bot]")
+    assert found.is_pull and not found.is_fork
+
+
 def test_dependabot_is_read_only() -> None:
     assert read(pull(), GITHUB_ACTOR="dependabot[bot]").is_fork
 

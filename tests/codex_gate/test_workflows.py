@@ -151,5 +151,14 @@ def test_no_yaml_is_one_sentence(text: str) -> None:
 
 
 def test_a_tree_that_holds_itself_is_no_yaml_for_us() -> None:
-    with pytest.raises(ConfigError, match="recursive"):
+    with pytest.raises(ConfigError, match="or for themselves"):
         lacks("jobs: &a {b: {steps: [*a]}}\n", "x.yml")
+
+
+def test_few_lines_that_stand_for_a_billion_values_are_not_written_out() -> None:
+    """A step's `run` is taken as text: nine times nine times … of it would fill the memory."""
+    lines = ["x0: &x0 [a, a, a, a, a, a, a, a, a]", *(f"x{k}: &x{k} [{', '.join([f'*x{k - 1}'] * 9)}]" for k in range(1, 9))]
+    steps = "jobs:\n  a:\n    steps:\n      - run: *x8\n"
+    with pytest.raises(ConfigError, match=r"^x\.yml holds aliases that stand for more than"):
+        lacks("\n".join((*lines, steps)), "x.yml")
+    assert lacks("\n".join((*lines[:3], steps.replace("x8", "x2"))), "x.yml") is None

@@ -9,7 +9,7 @@ import pytest
 from example_reports import NASTY, REPORTS, commit, crowded, high, hostile
 from markdown_it import MarkdownIt
 
-from codex_gate.reporters import comment, workflow
+from codex_gate.reporters import comment, markdown, workflow
 from codex_gate.reporters.comment import TICK, Trust
 from codex_gate.reporters.markdown import Links
 from codex_gate.types import FileFocus, Level, Notice, Reason, Relief, Report
@@ -67,13 +67,29 @@ def test_what_has_no_mark_has_none(body: str) -> None:
     assert comment.mark_of(body) is None
 
 
-def test_a_tick_is_read_and_kept() -> None:
-    old = comment.loud(high(), LINKS, TRUST)
-    assert not comment.is_disputed(old)
+def test_a_dispute_is_about_the_verdict_that_was_ticked_and_survives_later_ones() -> None:
+    report = high()
+    assert report.change is not None
+    old = comment.loud(report, LINKS, TRUST, "x" * 50)
+    assert comment.disputed(old) is None
+    assert comment.keeping_dispute(old, old) == old
     ticked = old.replace(f"- [ ] {TICK}", f"- [X] {TICK}")
-    assert comment.is_disputed(ticked)
-    assert comment.is_disputed(comment.keeping_tick(old, ticked))
-    assert comment.keeping_tick(old, old) == old
+    said = comment.disputed(ticked)
+    assert said == ("c" * 40, "high", 0.4127)
+    later = comment.loud(replace(report, change=replace(report.change, risk=0.8, level=Level.CRITICAL)), LINKS._replace(sha="d" * 40), TRUST)
+    updated = comment.keeping_dispute(later, ticked)
+    assert f"- [x] {TICK}" in updated
+    assert comment.disputed(updated) == said
+    shrunk = comment.keeping_dispute(comment.quiet(REPORTS["low"], LINKS, TRUST), updated)
+    assert len(shrunk.splitlines()) == 2
+    assert comment.disputed(shrunk) == said
+    again = comment.keeping_dispute(old, shrunk)
+    assert f"- [x] {TICK}" in again and comment.disputed(again) == said
+    assert comment.mark_of(again) == comment.mark_of(old)
+    untied = again.replace("- [x]", "- [ ]")  # taken back
+    assert comment.disputed(untied) is None
+    assert comment.keeping_dispute(old, untied) == old
+    assert comment.disputed(comment.quiet(REPORTS["low"], LINKS, TRUST)) is None
 
 
 def test_a_quiet_comment_is_one_line_behind_its_mark() -> None:
@@ -90,9 +106,8 @@ def test_a_quiet_comment_is_one_line_behind_its_mark() -> None:
 # -- limits --------------------------------------------------------------------------------------------
 
 
-def swollen() -> Report:
-    """More of everything than anybody may show, in characters that grow when they are escaped."""
-    nasty = "\x1b@\u202e" * 4000
+def swollen(nasty: str = "\x1b@\u202e" * 4000) -> Report:
+    """More of everything than anybody may show, by default in characters that grow when they are escaped."""
     report = replace(
         hostile(nasty), commits=tuple(commit(i, 0.5, Level.HIGH, nasty) for i in range(3000)), notices=tuple(Notice("index", f"{i}{nasty}") for i in range(100))
     )
@@ -101,10 +116,11 @@ def swollen() -> Report:
     return replace(report, change=replace(report.change, reasons=(Reason("la", 1, 0.1, nasty),) * 400, files=focus, relief=(Relief(nasty, 0.1),) * 9))
 
 
-@pytest.mark.parametrize("report", [crowded(), swollen(), *map(hostile, NASTY.values())])
+@pytest.mark.parametrize("report", [crowded(), swollen(), swollen("重" * 4000), swollen("\U0001f4a5" * 4000), *map(hostile, NASTY.values())])
 def test_limits_hold_and_mark_and_box_stay(report: Report) -> None:
     text = comment.loud(report, LINKS, TRUST)
-    assert len(text) <= 65_000
+    assert len(text.encode()) <= 65_000
+    assert len(markdown.render(report).encode()) <= 65_000  # a check run counts bytes
     assert comment.mark_of(text) is not None
     assert f"- [ ] {TICK}" in text
     summary = comment.summary(report, LINKS, TRUST, [0.5] * 5000, ["x\u202e" * 9000] * 300)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from example_reports import high
 
-from codex_gate.reporters import github
+from codex_gate.errors import UsageError
+from codex_gate.reporters import github, render
 from codex_gate.reporters.comment import MARKER, TICK
 from codex_gate.reporters.github import Api, ApiError, Target
 from codex_gate.reporters.workflow import Annotation
@@ -57,8 +60,8 @@ def connect(hub: GitHub, clock: Clock, token: str = "ghs_x", **more: float) -> A
     return Api(hub.url, token, clock=clock, sleep=clock.sleep, now=lambda: 5000.0, **more)  # type: ignore[arg-type]
 
 
-def body(key: str, text: str = "text") -> str:
-    return f'{MARKER}{{"key": "{key}", "level": "high"}} -->\n{text}\n- [ ] {TICK}\n'
+def body(key: str, text: str = "text", part: str = "") -> str:
+    return f'{MARKER}{{"key": "{key}", "level": "high", "part": "{part}"}} -->\n{text}\n- [ ] {TICK}\n'
 
 
 def test_requests_are_held_against_githubs_own_description() -> None:
@@ -83,6 +86,16 @@ def test_the_same_verdict_is_not_sent_again(hub: GitHub, api: Api) -> None:
     github.say(api, TARGET, body("1"), loud=True)
     assert github.say(api, TARGET, body("1", "links of another commit"), loud=True) == "unchanged"
     assert "PATCH" not in " ".join(hub.methods())
+
+
+def test_parts_of_a_repository_have_comments_and_checks_of_their_own(hub: GitHub, api: Api) -> None:
+    backend, frontend = TARGET._replace(part="backend"), TARGET._replace(part="front end")
+    for target in (TARGET, backend, frontend):
+        assert github.say(api, target, body("1", part=target.part), loud=True) == "created"
+        github.check(api, target, "t", "s", "neutral", [])
+    assert github.say(api, backend, body("2", part="backend"), loud=True) == "updated"
+    assert [comment["body"] for comment in hub.comments] == [body("1"), body("2", part="backend"), body("1", part="front end")]
+    assert [check["name"] for check in hub.checks] == ["codex-gate", "codex-gate (backend)", "codex-gate (front end)"]
 
 
 def test_a_quiet_verdict_makes_no_comment_but_shrinks_a_former_one(hub: GitHub, api: Api) -> None:
@@ -149,6 +162,29 @@ def test_the_slower_of_two_first_runs_takes_its_comment_back(hub: GitHub, api: A
     first = hub.comment(body("1"))
     assert github.say(api, TARGET, body("1"), loud=True) == "created"
     assert hub.comments == [first]
+
+
+def test_of_two_first_runs_the_later_one_has_the_last_word(hub: GitHub, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, seen = github.own_comments, iter([iter(())])
+    monkeypatch.setattr(github, "own_comments", lambda *args: next(seen, None) or real(*args))
+    first = hub.comment(body("old", "of an older commit"))
+    assert github.say(api, TARGET, body("new", "of the newest"), loud=True) == "created"
+    assert hub.comments == [{**first, "body": body("new", "of the newest")}]
+
+
+@pytest.mark.parametrize(
+    ("pull", "past"),
+    [
+        ({"state": "open", "head": {"sha": "a" * 40}}, False),
+        ({"state": "open", "head": {"sha": "b" * 40}}, True),
+        ({"state": "closed", "head": {"sha": "a" * 40}}, True),
+        ({"state": "open", "head": None}, False),
+    ],
+)
+def test_a_pull_request_that_moved_on_is_known(hub: GitHub, api: Api, pull: dict[str, object], past: bool) -> None:
+    assert github.is_past(api, TARGET) is False  # nobody knows of it
+    hub.pulls = [{"number": 7, **pull}]
+    assert github.is_past(api, TARGET) is past
 
 
 @pytest.mark.parametrize("done", [True, False])
@@ -242,7 +278,7 @@ def test_a_server_that_does_not_answer_is_given_up(hub: GitHub, clock: Clock) ->
 
 def test_annotations_come_fifty_at_a_time_and_are_appended(hub: GitHub, api: Api) -> None:
     places = [Annotation("warning", f"src/f{k}.py", k, f"text {k}") for k in range(120)]
-    github.check(api, TARGET, "63 % risk", "x" * 70_000, "failure", places)
+    github.check(api, TARGET, "63 % risk", "–" * 70_000, "failure", places)  # three bytes each
     (check,) = hub.checks
     assert [a["path"] for a in check["annotations"]] == [f"src/f{k}.py" for k in range(120)]
     assert check["annotations"][0]["start_line"] == 1  # GitHub counts from one
@@ -250,10 +286,22 @@ def test_annotations_come_fifty_at_a_time_and_are_appended(hub: GitHub, api: Api
     assert hub.methods() == ["POST check-runs", f"PATCH {check['id']}", f"PATCH {check['id']}"]
 
 
+def test_annotations_that_cannot_be_appended_are_counted(hub: GitHub, api: Api) -> None:
+    hub.fail("POST", "/check-runs", Fault(201))  # an answer without a number
+    with pytest.raises(ApiError, match="names no number: 70 annotations are left out"):
+        github.check(api, TARGET, "t", "s", "neutral", [Annotation("notice", "f.py", 1, "text")] * 120)
+    assert hub.methods() == ["POST check-runs"]
+
+
 def test_sarif_is_packed_as_code_scanning_takes_it(hub: GitHub, api: Api) -> None:
-    github.upload(api, TARGET, '{"version": "2.1.0"}', "refs/pull/7/head")
-    (sent,) = hub.sarifs
-    assert gzip.decompress(base64.b64decode(sent["sarif"])) == b'{"version": "2.1.0"}'
+    written = render("sarif", high())
+    github.upload(api, TARGET, written, "refs/pull/7/head")
+    github.upload(api, TARGET._replace(part="backend"), written, "refs/pull/7/head")
+    (sent, part) = hub.sarifs
+    (run,), (other,) = (json.loads(gzip.decompress(base64.b64decode(one["sarif"])))["runs"] for one in (sent, part))
+    assert (run["automationDetails"]["id"], other["automationDetails"]["id"]) == ("codex-gate/", "codex-gate/backend/")
+    hashes = [result["partialFingerprints"]["primaryLocationLineHash"] for result in run["results"]]
+    assert len(set(hashes)) == len(hashes) >= 2  # without it GitHub knows no alert again when lines move
     assert (sent["commit_sha"], sent["ref"]) == ("a" * 40, "refs/pull/7/head")
 
 
@@ -293,3 +341,31 @@ def test_the_token_is_not_shown(api: Api) -> None:
 )
 def test_the_environments_proxy_is_used(environ: dict[str, str], proxy: str | None) -> None:
     assert github.proxy_for("https://api.github.com", environ) == proxy
+
+
+@pytest.mark.parametrize(("scheme", "auth", "sent"), [("http://", "", None), ("", "ada:p%40ss@", "Basic YWRhOnBAc3M=")])
+def test_a_proxy_gets_the_request_and_its_own_password(scheme: str, auth: str, sent: str | None, clock: Clock) -> None:
+    heard: list[bytes] = []
+
+    def proxy(server: socket.socket) -> None:
+        peer, _ = server.accept()
+        with peer:
+            heard.append(peer.recv(1 << 16))
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=proxy, args=(server,))
+        thread.start()
+        api = Api("http://api.example.org", "ghs_x", f"{scheme}{auth}127.0.0.1:{server.getsockname()[1]}", clock=clock, sleep=clock.sleep)
+        assert api.call("GET", "/x").data == []
+        thread.join(5)
+    head = heard[0].decode("ascii")
+    assert head.startswith("GET http://api.example.org/x HTTP/1.1\r\n")
+    assert (f"Proxy-Authorization: {sent}\r\n" if sent else "Bearer ghs_x\r\n").lower() in head.lower()
+
+
+@pytest.mark.parametrize("proxy", ["socks5://p:1", "http://p:port", "://"])
+def test_what_is_no_proxy_is_a_sentence_without_its_password(proxy: str) -> None:
+    with pytest.raises(UsageError, match="the proxy that the environment names cannot be used") as error:
+        Api("https://api.github.com", "ghs_x", proxy.replace("://", "://u:secret@"))
+    assert "secret" not in str(error.value)

@@ -14,7 +14,7 @@ from codex_gate.types import FileFocus, Level, Notice, Reason
 
 def test_the_least_risky_rows_are_shed_first() -> None:
     text = render("markdown", crowded())
-    assert len(text) <= LIMIT
+    assert len(text.encode()) <= LIMIT
     assert "| `599 long" in text
     assert "| `349 long" not in text
     assert "and 350 more, none of them riskier" in text
@@ -29,14 +29,14 @@ def test_a_report_of_nothing_but_escapes_fits_too() -> None:
     assert report.change is not None
     loud = replace(report.change, reasons=(Reason("la", 1, 0.1, nasty),) * 400, files=(FileFocus(nasty, 1, 0.1, nasty),) * 400)
     text = render("markdown", replace(report, change=loud))
-    assert len(text) <= LIMIT
+    assert len(text.encode()) <= LIMIT
     assert text.startswith("### 83 % risk – critical\n")
     assert "Some sections are left out" in text
 
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 def test_every_comment_fits(text: str) -> None:
-    assert len(render("markdown", hostile(text))) <= LIMIT
+    assert len(render("markdown", hostile(text)).encode()) <= LIMIT
 
 
 def test_details_have_the_empty_lines_that_github_needs() -> None:
