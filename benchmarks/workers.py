@@ -163,7 +163,7 @@ def _watch(root: int, seen: dict[str, int], done: Any) -> None:
 
 def _short_name(words: list[str]) -> str:
     if Path(words[0]).name != "git":
-        return "codex-gate"
+        return "codex-gate, second process" if "codex_gate.aside" in " ".join(words) else "codex-gate"
     known = ("log", "diff-tree", "cat-file", "rev-list", "rev-parse")
     return next((f"git {word}" for word in words if word in known), "git")
 

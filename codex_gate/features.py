@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from codex_gate import paths
 from codex_gate.content import CONTENT, measure
@@ -46,6 +46,13 @@ LineCount = Callable[[str], int | None]
 """Lines of a blob by id, None when it is missing or no text."""
 
 
+class DiffSide(NamedTuple):
+    """What follows from a diff alone: measures of its shape and its text, and notices of the gaps in it."""
+
+    values: dict[str, float]
+    notices: tuple[Notice, ...]
+
+
 def extract(commit: Commit, past: ChangePast | None, line_count: LineCount, complexity_delta: float = NAN) -> CommitFeatures:
     """Every measure of FEATURE_NAMES for one change.
 
@@ -57,12 +64,22 @@ def extract(commit: Commit, past: ChangePast | None, line_count: LineCount, comp
     Returns:
         The measures, NaN where unknown, with a notice for each kind of gap.
     """
-    files = commit.files
+    return completed(diff_side(commit.files, line_count), commit, past, complexity_delta)
+
+
+def diff_side(files: Sequence[FileChange], line_count: LineCount) -> DiffSide:
+    """The part of `extract` that needs neither the past nor the message."""
     values: dict[str, float] = {}
     before = [_lines_before(f, line_count) for f in files]
     _shape(files, before, values)
     # Where not one line could be counted the text is as unknown as the churn.
     values.update(measure(files) if values["la"] == values["la"] else dict.fromkeys(CONTENT, NAN))
+    return DiffSide(values, tuple(_gaps(files, before)))
+
+
+def completed(side: DiffSide, commit: Commit, past: ChangePast | None, complexity_delta: float = NAN) -> CommitFeatures:
+    """The measures of `extract` from its part that was worked out before."""
+    values = dict(side.values)
     if past is None:
         values.update(dict.fromkeys(HISTORY_NAMES, NAN))
     else:
@@ -73,13 +90,13 @@ def extract(commit: Commit, past: ChangePast | None, line_count: LineCount, comp
     values["hour_of_day"] = float(local // 3600 % 24)
     values["day_of_week"] = float((local // DAY + 3) % 7)  # 1970-01-01 was a Thursday
     values["complexity_delta"] = complexity_delta
-    return CommitFeatures({name: values[name] for name in FEATURE_NAMES}, tuple(_gaps(files, before)))
+    return CommitFeatures({name: values[name] for name in FEATURE_NAMES}, side.notices)
 
 
 def vector(features: CommitFeatures, names: Sequence[str]) -> list[float]:
     """The measures in the order of `names`, unknown ones as UNKNOWN: the only place that encodes them for a model."""
     values = features.values
-    return [UNKNOWN if value != value else value for value in (values[name] for name in names)]
+    return [UNKNOWN if (value := values[name]) != value else value for name in names]
 
 
 def spec_view(features: CommitFeatures, category: str | None, timestamp: int) -> Mapping[str, float | str | None]:

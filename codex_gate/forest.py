@@ -26,6 +26,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Sequence
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -191,16 +192,23 @@ class Forest:
         scores: list[float] = self._walk_array(np.ascontiguousarray(x)).tolist()
         return scores
 
+    @cached_property
+    def _arrays(self) -> tuple[np.ndarray, ...]:
+        """Feature, threshold, child, value and roots as arrays, so that a step from a leaf leads to itself."""
+        import numpy as np
+
+        is_leaf = np.asarray(self._feature) == LEAF
+        feature = np.where(is_leaf, 0, self._feature).astype(np.int32)
+        threshold = np.where(is_leaf, np.float32(np.inf), self._threshold).astype(np.float32)
+        child = np.where(is_leaf, np.arange(len(feature)), self._child).astype(np.int32)
+        return feature, threshold, child, np.asarray(self._value), np.asarray(self._roots, dtype=np.int32)
+
     def _walk_array(self, x: np.ndarray) -> np.ndarray:
         """Scores of x (n, n_features): every (row, tree) takes one step a turn; leaves lead to themselves."""
         import numpy as np
 
         n, width = x.shape
-        is_leaf = np.asarray(self._feature) == LEAF
-        feature = np.where(is_leaf, 0, self._feature).astype(np.int32)
-        threshold = np.where(is_leaf, np.float32(np.inf), self._threshold).astype(np.float32)
-        child = np.where(is_leaf, np.arange(len(feature)), self._child).astype(np.int32)
-        value, roots = np.asarray(self._value), np.asarray(self._roots, dtype=np.int32)
+        feature, threshold, child, value, roots = self._arrays
         scores = np.empty(n)
         for start in range(0, n, _BLOCK):
             block = x[start : start + _BLOCK].ravel()

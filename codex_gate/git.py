@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 try:
     import fcntl
@@ -45,6 +45,11 @@ _RAW = ("--root", "-r", "-z", "--raw", "--abbrev=40", "--ignore-submodules=none"
 # One line of context: with none, git trims common tails first and counts some lines otherwise than numstat does.
 _DIFF = ("--root", "-r", "-z", "--raw", "-p", "-U1", *_RENAMES, "--abbrev=40", "--no-ext-diff", "--no-textconv",
          "--no-color", "--ignore-submodules=none", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
+# For a git that reads thousands of commits. Packs are mapped in small pieces and fewer delta bases are kept: half the memory, no more time. glibc keeps what is
+# freed: blobs come and go, and fresh pages cost a tenth of the time (3,806 commits of flask: 0.88 s of CPU in place of 1.05, 63 MB in place of 100; 1,000 of
+# eclipse.jdt.core: 2.5 in place of 2.7, 115 MB in place of 256; 2026-11-25).
+_FRUGAL = ("-c", "core.deltaBaseCacheLimit=32m", "-c", "core.packedGitWindowSize=4m", "-c", "core.packedGitLimit=64m")
+_HEAP = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
 _CONFIG = ("-c", "core.quotePath=true", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "log.showSignature=false", "-c", "diff.suppressBlankEmpty=false",
            "-c", f"core.bigFileThreshold={MAX_DIFF_MB}m", "-c", "core.commitGraph=true", "-c", "gc.auto=0",
            "-c", f"core.attributesFile={os.devnull}", "-c", "diff.algorithm=default", "-c", "diff.default.binary=auto", "-c", "diff.indentHeuristic=true")  # fmt: skip
@@ -97,31 +102,19 @@ class Repository:
         for name in ("GIT_DIR", "GIT_WORK_TREE"):
             if name in environ:
                 env[name] = environ[name]
-        ask = [
-            "git",
-            "rev-parse",
-            "--path-format=absolute",
-            "--git-dir",
-            "--git-common-dir",
-            "--is-shallow-repository",
-            "--is-bare-repository",
-            "--show-object-format",
-            "--git-path",
-            "index",
-        ]
+        # The work tree last: it is refused where there is none.
+        ask = ["git", "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir", "--is-shallow-repository", "--is-bare-repository",
+               "--show-object-format", "--git-path", "index", "--show-toplevel"]  # fmt: skip
         done = subprocess.run(ask, cwd=path, env=env, capture_output=True)
-        if done.returncode:
-            raise GitError(_not_a_repository(path, done.stderr))
         answers = os.fsdecode(done.stdout).rstrip("\n").split("\n")
-        if len(answers) != 6:
+        if done.returncode and len(answers) < 6:
+            raise GitError(_not_a_repository(path, done.stderr))
+        if len(answers) != (6 if done.returncode else 7):
             raise GitError(f"{path} lies below a directory whose name holds a line break; give the repository another place")
-        git_dir, common, shallow, bare, kind, index = answers
+        git_dir, common, shallow, bare, kind, index = answers[:6]
         if kind != "sha1":
             raise GitError(f"{path} names its objects by {kind}; only repositories with SHA-1 names can be screened")
-        top = None
-        if bare == "false":
-            shown = subprocess.run(["git", "rev-parse", "--show-toplevel"], cwd=path, env=env, capture_output=True)
-            top = Path(os.fsdecode(shown.stdout).rstrip("\n")) if shown.returncode == 0 else None
+        top = Path(answers[6]) if bare == "false" and len(answers) == 7 else None
         chosen = environ.get("GIT_INDEX_FILE")  # set by git while a hook runs for a partial commit
         index_file = (path / chosen).resolve() if chosen else Path(index)
         return cls(Path(git_dir), Path(common), top, shallow == "true", index_file, env)
@@ -165,6 +158,15 @@ class Repository:
             raise GitError("the repository has no commits yet; commit something first, or screen the index with --staged")
         hint = "; this clone is shallow, the commit may lie beyond its edge (fetch with full depth)" if self.is_shallow else ""
         raise GitError(f"{revision!r} is not a commit in this repository{hint}; check the spelling or fetch it first")
+
+    def head(self) -> str | None:
+        """The SHA of HEAD, None before the first commit.
+
+        Raises:
+            GitError: HEAD names a commit that is not there.
+        """
+        found = self.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False).decode("ascii").strip()
+        return found or (None if self.is_unborn() else self.resolve("HEAD"))
 
     def is_unborn(self) -> bool:
         """Whether HEAD names a branch without commits."""
@@ -289,17 +291,24 @@ class Repository:
 
     def _stream(self, pairs: Sequence[tuple[str, str | None]], extra: Mapping[str, str] | None) -> Iterator[tuple[FileChange, ...]]:
         """Diffs as long as git lives: it dies on a missing object."""
-        if not pairs:
-            return
+        if pairs:
+            with self.diff_stream(pairs, extra) as pipe:
+                yield from parse_stream(pipe, [new for new, _ in pairs])
+
+    @contextmanager
+    def diff_stream(self, pairs: Sequence[tuple[str, str | None]], extra: Mapping[str, str] | None = None) -> Iterator[IO[bytes]]:
+        """What a git process says about these pairs, for `parse_stream`; it ends with the block."""
         with tempfile.TemporaryFile() as names, tempfile.TemporaryFile() as errors:
             names.write(pair_lines(pairs) + END + b"\n")
             names.seek(0)
-            args = self._command(["diff-tree", "--stdin", "--always", *_DIFF])
-            process = subprocess.Popen(args, cwd=self.git_dir, env=self._env(extra), stdin=names, stdout=subprocess.PIPE, stderr=errors, bufsize=0)
+            args = self._command([*_FRUGAL, "diff-tree", "--stdin", "--always", *_DIFF])
+            process = subprocess.Popen(
+                args, cwd=self.git_dir, env=self._env({**_HEAP, **(extra or {})}), stdin=names, stdout=subprocess.PIPE, stderr=errors, bufsize=0
+            )
             assert process.stdout is not None
-            _widen(process.stdout.fileno())
+            widen(process.stdout.fileno())
             try:
-                yield from parse_stream(process.stdout, [new for new, _ in pairs])
+                yield process.stdout
             finally:
                 process.stdout.close()
                 if process.poll() is None:
@@ -373,8 +382,8 @@ class Repository:
         out = self.run("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname) %(objecttype)").decode("ascii")
         return dict(line.split() for line in out.splitlines())
 
-    def staged(self) -> tuple[FileChange, ...]:
-        """The index against HEAD (against nothing before the first commit); the work tree is never read.
+    def staged(self, head: str | None) -> tuple[FileChange, ...]:
+        """The index against `head` (against nothing before the first commit); the work tree is never read.
 
         The index is written as a tree into a temporary object store, so that it is diffed exactly as a
         commit of it would be, also in a read-only repository.
@@ -397,10 +406,7 @@ class Repository:
                     raise GitError("the index holds unresolved conflicts; resolve them and `git add` the files, then screen again")
                 raise GitError(f"the index cannot be read: {words}")
             tree = done.stdout.decode("ascii").strip()
-            head = EMPTY_TREE if self.is_unborn() else self.resolve("HEAD")
-            old = head if head == EMPTY_TREE else self.run("rev-parse", head + "^{tree}").decode("ascii").strip()
-            if old == tree:
-                return ()
+            old = head or EMPTY_TREE
             text = self.run("diff-tree", *_DIFF, old, tree, check=False, extra=store)
             if text:
                 return parse_pair(text)
@@ -528,7 +534,7 @@ def _minutes(zone: str) -> int:
 # -- small helpers -------------------------------------------------------------------------------------
 
 
-def _widen(pipe: int) -> None:
+def widen(pipe: int) -> None:
     """Let git work ahead while its reader is busy with what came before; where a pipe's size is fixed, nothing happens."""
     size = getattr(fcntl, "F_SETPIPE_SZ", None)
     if size is not None:

@@ -9,9 +9,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from fnmatch import translate
+from functools import cached_property
 
 _Name = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Whether a path is looked at: one of `include` matches, or there is none, and none of `exclude` does."""
+
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+
+    def __call__(self, path: str) -> bool:
+        return (not self.include or self._wanted(path)) and not self._unwanted(path)
+
+    @cached_property
+    def _wanted(self) -> Callable[[str], bool]:
+        return compiled(self.include)
+
+    @cached_property
+    def _unwanted(self) -> Callable[[str], bool]:
+        return compiled(self.exclude)
 
 
 def compiled(patterns: Iterable[str]) -> Callable[[str], bool]:

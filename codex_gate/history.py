@@ -322,8 +322,8 @@ class History:
         lists = [person.areas[a] for a in areas if a in person.areas]
         if len(lists) == 1:
             return len(person.ordinals) - len(cut), recent, len(lists[0]) - len(outside(lists[0]))
-        sexp = sum(1 for o in set().union(*lists) if o < low or (o < size and flags[o]))
-        return len(person.ordinals) - len(cut), recent, sexp
+        either = set().union(*lists)
+        return len(person.ordinals) - len(cut), recent, len(either) - len(either.intersection([person.ordinals[k] for k in cut]))
 
 
 def _together(parts: Sequence[Totals]) -> Totals:

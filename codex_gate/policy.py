@@ -7,13 +7,13 @@ neither in the change nor in the ones that it is compared with. `ignore` decides
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from codex_gate.globs import compiled
-from codex_gate.types import Classification, Evidence, Finding, Level, Notice
+from codex_gate.globs import Filter, compiled
+from codex_gate.types import Classification, Commit, Evidence, FileChange, Finding, Level, Notice
 
 if TYPE_CHECKING:
     from datetime import date
@@ -44,14 +44,12 @@ class Policy:
     today: date | None = None
 
     @cached_property
-    def keep(self) -> Callable[[str], bool] | None:
+    def keep(self) -> Filter | None:
         """Whether a path is looked at; None when every one is."""
         s = self.settings
         if s is None or not (s.include or s.exclude):
             return None
-        wanted = compiled(s.include) if s.include else lambda path: True
-        unwanted = compiled(s.exclude)
-        return lambda path: wanted(path) and not unwanted(path)
+        return Filter(tuple(s.include), tuple(s.exclude))
 
     @property
     def key(self) -> str:
@@ -145,6 +143,28 @@ class Policy:
 
 def _strictest(found: Iterable[Level]) -> Level:
     return min((level for level in found if level is not Level.UNKNOWN), key=lambda level: level.rank, default=Level.UNKNOWN)
+
+
+Heard = tuple[tuple[tuple[str, float, tuple[tuple[str, int, str], ...]], ...], tuple[tuple[str, int, str], ...]]
+"""Categories with confidence and evidence, and marked lines with the reason: what is left of a diff, in plain values that fit through a pipe."""
+
+
+def heard(commit: Commit) -> Heard:
+    """What the rules see in a change, without what its author marked to be ignored, and the marked lines."""
+    from codex_gate import rules  # 30 ms of patterns, for whoever asks about paths alone
+
+    found, marks = rules.classify(commit), dict[tuple[str, int], str]()
+    if any(b"codex-gate:" in f.patch for f in commit.files):  # hardly ever
+        marks = marked([(f.path, _added(f)) for f in commit.files])
+        found = unmarked(found, marks)
+    ignored = tuple((path, line, why) for (path, line), why in marks.items())
+    return tuple((c.category or "", c.confidence, tuple((*e,) for e in c.evidence)) for c in found), ignored
+
+
+def _added(change: FileChange) -> Iterator[tuple[int, bytes]]:
+    """(line number, text) of the lines that the change adds to a file."""
+    for hunk in change.hunks():
+        yield from enumerate(hunk.added, max(1, hunk.new_start))
 
 
 def marked(files: Collection[tuple[str, Iterable[tuple[int, bytes]]]]) -> dict[tuple[str, int], str]:

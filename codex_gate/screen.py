@@ -12,16 +12,18 @@ from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
-from codex_gate import explain, levels, localise, rules
+from codex_gate import explain, levels, localise
+from codex_gate.aside import kept
 from codex_gate.errors import UsageError
 from codex_gate.features import LineCount, extract
 from codex_gate.git import CommitMeta, Repository, author_key, is_sha
 from codex_gate.history import ChangePast, History, Past
 from codex_gate.index import HistoryIndex, IndexDamagedError, IndexRefusedError
+from codex_gate.linecounts import LineCounts
 from codex_gate.messages import title
 from codex_gate.model import Model
 from codex_gate.paths import role
-from codex_gate.policy import Policy, marked, unmarked
+from codex_gate.policy import Heard, Policy, heard
 from codex_gate.types import (
     Classification,
     Commit,
@@ -39,7 +41,7 @@ from codex_gate.types import (
     Share,
     Thresholds,
 )
-from codex_gate.walk import LineCounts, Row, as_commit, edge_features, kept, walk
+from codex_gate.walk import Row, as_commit, edge_features, walk
 
 _FAR_BEHIND = 32  # places where new commits leave the known history; more cost more than a walk from the root
 _MAX_FOCUS = 200  # files that are scored one by one for the places to look first
@@ -47,6 +49,8 @@ _FOCUS_LINES = 2_000  # changed lines that are ranked for the place to look firs
 _MIN_RELIEF = 0.02  # what taking a file out must lower the risk by to be worth a word (chosen)
 _OUTSIDE = -1.0  # in the index, in place of the risk of a change of which the configuration's paths keep no file
 _BATCH = 256  # changes that are scored at once: git works ahead meanwhile, as far as its pipe reaches
+
+_LOOK = "codex_gate.policy:heard"  # by name: a long walk has another process look
 
 ALL_LINES = -1
 PastOf = Callable[[Commit], ChangePast | None]
@@ -122,7 +126,7 @@ class Screener:
             message = "\n\n".join(meta.message for meta in metas if len(meta.parents) < 2)
             whole = Commit(new, (old,), last.author, last.time, last.utc_offset, message, files)
             change = self._finding(whole, lambda commit: self._past(index, commit, old), recent, limits, _headline(metas))
-            rows = (row for row in self._walk_on(index, metas) if not self._is_outside(row.commit))
+            rows = (row for row in self._walk_on(index, metas, patches=True) if not self._is_outside(row.commit))
             commits = tuple(
                 _with_lines(
                     self._brief(r.commit, r.features, self._seen(r.commit), self.model.risk(r.features), recent, limits), self._rank(r.commit, self.lines)
@@ -182,9 +186,9 @@ class Screener:
             identity: (name, e-mail, Unix seconds, zone in minutes) of who would commit; None when unknown.
             now: Unix seconds, the time of the change when `identity` is None.
         """
-        staged = self.repo.staged()
+        head = self.repo.head()
+        staged = self.repo.staged(head)
         files = self._kept(staged)
-        head = None if self.repo.is_unborn() else self.repo.resolve("HEAD")
         if staged and not files:
             return self._outside("staged changes")
         if not files:
@@ -216,7 +220,8 @@ class Screener:
         noted = self._noted(needed - asked)
         line = iter([meta for meta in metas if meta.sha in needed])
         windows = _Windows(metas, needed)
-        rows = self._classified(walk(self.repo, metas, needed - noted.keys(), keep=self.policy.keep), asked)
+        walked = walk(self.repo, metas, needed - noted.keys(), keep=self.policy.keep, patches=self.lines is not None, look=_LOOK, looked_at=asked)
+        rows = self._classified(walked, asked)
         scored: dict[str, float] = {}
         while batch := list(islice(rows, _BATCH)):
             risks = self.model.risks([features for _, features, *_ in batch], len(needed) - len(noted))
@@ -242,9 +247,11 @@ class Screener:
 
     def _classified(self, rows: Iterator[Row], asked: Collection[str]) -> Iterator[tuple[Commit, CommitFeatures, _Seen, _Ranked | None]]:
         """The measured rows with what was seen in place of their diffs, which are let go."""
-        for commit, features in rows:
+        for commit, features, found in rows:
             wanted = commit.sha in asked
-            seen, lines = (self._seen(commit), self._rank(commit, self.lines)) if wanted else (_Seen(_paths(commit)), None)
+            # Nobody looked where it was not asked for, or where its diff is not known.
+            seen = self._spoken(commit, found) if found is not None else self._seen(commit) if wanted else _Seen(_paths(commit))
+            lines = self._rank(commit, self.lines) if wanted else None
             yield Commit(commit.sha, commit.parents, commit.author, commit.time, commit.utc_offset, commit.message), features, seen, lines
 
     def _noted(self, shas: Collection[str]) -> dict[str, float]:
@@ -350,17 +357,19 @@ class Screener:
         base = {root: index.past(before) for root in {parent for meta in metas for parent in meta.parents} - inside}
         return walk(self.repo, metas, unscored, index.history, base, index.size, index.ordinals(inside), self.policy.keep)
 
-    def _walk_on(self, index: HistoryIndex | None, metas: Sequence[CommitMeta], wanted: Collection[str] | None = None) -> Iterator[Row]:
+    def _walk_on(
+        self, index: HistoryIndex | None, metas: Sequence[CommitMeta], wanted: Collection[str] | None = None, *, patches: bool = False
+    ) -> Iterator[Row]:
         """Walk commits that grow from what the index holds; its history learns them, the file does not yet."""
         if index is None:
-            yield from walk(self.repo, metas, wanted, History(), keep=self.policy.keep)
+            yield from walk(self.repo, metas, wanted, History(), keep=self.policy.keep, patches=patches)
             return
         inside = {meta.sha for meta in metas}
         roots = {parent for meta in metas for parent in meta.parents} - inside
         if len(roots) > _FAR_BEHIND and wanted is not None:
             raise IndexDamagedError("the index is far behind; a walk from the root is quicker")
         base: dict[str, Past] = {root: index.past(root, len(metas)) for root in roots}
-        yield from walk(self.repo, metas, wanted, index.history, base, index.size, keep=self.policy.keep)
+        yield from walk(self.repo, metas, wanted, index.history, base, index.size, keep=self.policy.keep, patches=patches)
 
     def _finding(self, commit: Commit, past_of: PastOf, recent: Sequence[float], limits: Thresholds, heading: str) -> Finding:
         """The full verdict on one change: with complexity, reasons, the files to look at first and what would lower the risk."""
@@ -397,12 +406,13 @@ class Screener:
 
     def _seen(self, commit: Commit) -> _Seen:
         """What the rules see and nobody ignores."""
-        found = rules.classify(commit)
-        if not any(b"codex-gate:" in f.patch for f in commit.files):  # nearly always
-            return _Seen(_paths(commit), self.policy.spoken(found))
-        marks = marked([(f.path, _added(f)) for f in commit.files])
-        ignored = tuple(Evidence(path, line, why) for (path, line), why in marks.items())
-        return _Seen(_paths(commit), self.policy.spoken(unmarked(found, marks)), ignored)
+        return self._spoken(commit, heard(commit))
+
+    def _spoken(self, commit: Commit, said: Heard) -> _Seen:
+        """The same from what was heard in its diff."""
+        found, ignored = said
+        categories = [Classification(category, confidence, tuple(Evidence(*e) for e in evidence)) for category, confidence, evidence in found]
+        return _Seen(_paths(commit), self.policy.spoken(categories), tuple(Evidence(*mark) for mark in ignored))
 
     def _brief(
         self,
@@ -543,12 +553,6 @@ def _headline(metas: Sequence[CommitMeta]) -> str:
 
 def _paths(commit: Commit) -> tuple[str, ...]:
     return tuple([f.path for f in commit.files])
-
-
-def _added(change: FileChange) -> Iterator[tuple[int, bytes]]:
-    """(line number, text) of the lines that the change adds to a file."""
-    for hunk in change.hunks():
-        yield from enumerate(hunk.added, max(1, hunk.new_start))
 
 
 def _first_line(change: FileChange) -> int:

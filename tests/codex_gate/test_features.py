@@ -15,8 +15,9 @@ from codex_gate.content import CONTENT
 from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, KAMEI, MESSAGE_NAMES, SPEC_NAMES, UNKNOWN, entropy, extract, spec_view, vector
 from codex_gate.git import MAX_DIFF_MB
 from codex_gate.history import ChangePast
+from codex_gate.linecounts import LineCounts
 from codex_gate.types import Commit, CommitFeatures, FileChange, Hunk
-from codex_gate.walk import LineCounts, walk
+from codex_gate.walk import walk
 from tests.codex_gate.test_history import random_nodes
 from tests.conftest import ADA, BOB, DAY, HOUR, START, Node, Repo
 

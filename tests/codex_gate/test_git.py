@@ -29,6 +29,10 @@ def brief(files: dict[str, FileChange] | tuple[FileChange, ...]) -> dict[str, tu
     return {f.path: (f.status, f.added, f.deleted) for f in (files.values() if isinstance(files, dict) else files)}
 
 
+def staged(gate: Repository) -> tuple[FileChange, ...]:
+    return gate.staged(gate.head())
+
+
 def snapshot(folder: Path) -> dict[str, bytes | str]:
     """Every file below a folder with its content."""
     return {
@@ -542,7 +546,7 @@ def test_attributes_do_not_hide_staged_lines(steered: tuple[Repo, str, str], rul
     repo.write(".gitattributes", rule + "\n")
     repo.write("src/a.py", "all\nnew\n")
     repo.git("add", "-A")
-    assert brief(repo.open().staged()) == {".gitattributes": ("A", 1, 0), "src/a.py": ("M", 2, 11)}
+    assert brief(staged(repo.open())) == {".gitattributes": ("A", 1, 0), "src/a.py": ("M", 2, 11)}
 
 
 def test_attributes_have_no_effect_when_the_work_tree_is_named(steered: tuple[Repo, str, str]) -> None:
@@ -698,7 +702,7 @@ def test_missing_blob_in_the_index(repo: Repo) -> None:
     repo.write("b", "x\n")
     repo.git("add", "-A")
     repo.loose(":a").unlink()
-    found = repo.open().staged()
+    found = staged(repo.open())
     assert brief(found) == {"a": ("M", None, None), "b": ("M", 1, 1)}
     assert [f.missing for f in found] == [True, False]
 
@@ -745,11 +749,11 @@ def test_staged_equals_the_commit_that_follows(repo: Repo) -> None:
     repo.write("new\nline", "1\n")
     (repo.path / "new\nline").chmod(0o755)
     repo.git("add", "-A")
-    staged = repo.open().staged()
+    found = staged(repo.open())
     (committed,) = repo.open().diffs([(repo.commit(add=False), head)])
-    assert staged == committed
-    assert brief(staged)["src/a"] == ("R", 1, 0)
-    assert repo.open().staged() == ()
+    assert found == committed
+    assert brief(found)["src/a"] == ("R", 1, 0)
+    assert staged(repo.open()) == ()
 
 
 def test_staged_ignores_the_work_tree(repo: Repo) -> None:
@@ -761,16 +765,16 @@ def test_staged_ignores_the_work_tree(repo: Repo) -> None:
     repo.write("a", "3\n4\n")
     repo.write("untracked", "x\n")
     repo.remove("b")
-    (change,) = repo.open().staged()
+    (change,) = staged(repo.open())
     assert change.hunks() == (Hunk(1, 1, (b"1",), (b"2",)),)
 
 
 def test_staged_before_the_first_commit(repo: Repo) -> None:
-    assert repo.open().staged() == ()
+    assert staged(repo.open()) == ()
     repo.write("a", "1\n2\n")
     repo.git("add", "a")
-    assert repo.open().is_unborn()
-    assert brief(repo.open().staged()) == {"a": ("A", 2, 0)}
+    assert repo.open().is_unborn() and repo.open().head() is None
+    assert brief(staged(repo.open())) == {"a": ("A", 2, 0)}
 
 
 def test_staged_with_intent_to_add(repo: Repo) -> None:
@@ -778,10 +782,10 @@ def test_staged_with_intent_to_add(repo: Repo) -> None:
     repo.commit()
     repo.write("later", "x\n")
     repo.git("add", "--intent-to-add", "later")
-    assert repo.open().staged() == ()
+    assert staged(repo.open()) == ()
     repo.write("a", "2\n")
     repo.git("add", "a")
-    assert brief(repo.open().staged()) == {"a": ("M", 1, 1)}
+    assert brief(staged(repo.open())) == {"a": ("M", 1, 1)}
 
 
 def test_staged_with_a_split_index(repo: Repo) -> None:
@@ -791,7 +795,7 @@ def test_staged_with_a_split_index(repo: Repo) -> None:
     repo.git("update-index", "--split-index")
     repo.write("a", "2\n")
     repo.git("add", "a")
-    assert brief(repo.open().staged()) == {"a": ("M", 1, 1)}
+    assert brief(staged(repo.open())) == {"a": ("M", 1, 1)}
 
 
 def test_conflicts_are_an_error_with_a_way_out(repo: Repo) -> None:
@@ -806,7 +810,7 @@ def test_conflicts_are_an_error_with_a_way_out(repo: Repo) -> None:
     with pytest.raises(AssertionError):
         repo.merge("topic")
     with pytest.raises(GitError, match=r"unresolved conflicts; resolve them and `git add`"):
-        repo.open().staged()
+        staged(repo.open())
 
 
 def test_damaged_index_is_an_error(repo: Repo) -> None:
@@ -814,7 +818,7 @@ def test_damaged_index_is_an_error(repo: Repo) -> None:
     repo.commit()
     (repo.path / ".git/index").write_bytes(b"DIRC nonsense that is long enough for a header")
     with pytest.raises(GitError, match="the index cannot be read"):
-        repo.open().staged()
+        staged(repo.open())
 
 
 @pytest.mark.parametrize("read_only", [False, True])
@@ -831,7 +835,7 @@ def test_staged_writes_nothing(repo: Repo, read_only: bool) -> None:
     try:
         for folder in folders if read_only else []:
             folder.chmod(0o555)
-        assert brief(repo.open().staged()) == {"deep/er/b": ("A", 1, 0), "src/a": ("M", 1, 1)}
+        assert brief(staged(repo.open())) == {"deep/er/b": ("A", 1, 0), "src/a": ("M", 1, 1)}
         assert snapshot(git_dir) == before
         assert (git_dir / "index").stat().st_mtime_ns == index_time
     finally:
@@ -852,8 +856,8 @@ def test_staged_honours_the_index_of_a_hook(repo: Repo, absolute: bool) -> None:
     repo.git("read-tree", "HEAD", env={"GIT_INDEX_FILE": str(other)})
     repo.git("add", "b", env={"GIT_INDEX_FILE": str(other)})
     chosen = str(other) if absolute else ".git/next-index.lock"
-    assert brief(repo.open(GIT_INDEX_FILE=chosen, GIT_DIR=".git").staged()) == {"b": ("M", 1, 1)}
-    assert brief(repo.open().staged()) == {"a": ("M", 1, 1)}
+    assert brief(staged(repo.open(GIT_INDEX_FILE=chosen, GIT_DIR=".git"))) == {"b": ("M", 1, 1)}
+    assert brief(staged(repo.open())) == {"a": ("M", 1, 1)}
 
 
 @pytest.mark.parametrize("name", ["with:colon", 'quo"te', "back\\slash", "ü b"])
@@ -863,7 +867,7 @@ def test_staged_in_a_directory_with_an_odd_name(make_repo: MakeRepo, name: str) 
     repo.commit()
     repo.write("a", "2\n")
     repo.git("add", "a")
-    assert brief(repo.open().staged()) == {"a": ("M", 1, 1)}
+    assert brief(staged(repo.open())) == {"a": ("M", 1, 1)}
 
 
 def test_staged_sees_objects_of_alternates(make_repo: MakeRepo, tmp_path: Path) -> None:
@@ -873,7 +877,7 @@ def test_staged_sees_objects_of_alternates(make_repo: MakeRepo, tmp_path: Path) 
     origin.git("clone", "-q", "--shared", origin.path, tmp_path / "clone")
     (tmp_path / "clone" / "a").write_text("2\n")
     origin.git("-C", tmp_path / "clone", "add", "a")
-    assert brief(origin.open(tmp_path / "clone").staged()) == {"a": ("M", 1, 1)}
+    assert brief(staged(origin.open(tmp_path / "clone"))) == {"a": ("M", 1, 1)}
 
 
 # -- finding the repository -----------------------------------------------------------------------------------
@@ -895,7 +899,7 @@ def test_discover_a_bare_repository(make_repo: MakeRepo) -> None:
     (sha,) = repo.build([Node({"a": "1\n"})])
     gate = repo.open()
     assert (gate.git_dir, gate.top, gate.is_shallow) == (repo.path, None, False)
-    assert gate.staged() == ()
+    assert staged(gate) == ()
     assert brief(changes(repo, sha)) == {"a": ("A", 1, 0)}
 
 
@@ -907,8 +911,8 @@ def test_discover_a_linked_worktree_with_its_own_index(repo: Repo, tmp_path: Pat
     repo.git("-C", tmp_path / "side", "add", "a")
     gate = repo.open(tmp_path / "side")
     assert (gate.top, gate.common_dir) == (tmp_path / "side", repo.path / ".git")
-    assert brief(gate.staged()) == {"a": ("M", 1, 1)}
-    assert repo.open().staged() == ()
+    assert brief(staged(gate)) == {"a": ("M", 1, 1)}
+    assert staged(repo.open()) == ()
 
 
 def test_discover_a_submodule(make_repo: MakeRepo) -> None:

@@ -1,0 +1,159 @@
+"""The side of a walk that needs the diffs alone, in this process or, for a long walk, in a second one.
+
+    git diff-tree ──▶ python (this module: reads diffs, counts, sees) ──▶ the walk (history, risk, report)
+
+What is worked out of a diff is a function of that commit, so it is the same wherever it is done. The second process is
+started afresh, as on every platform; what crosses the pipe are the files without their text and a few dozen numbers. A full
+pipe makes whoever is ahead wait, so memory stays bounded. When the second process ends early – git died on a missing blob, the
+machine has no room for it – the first goes on where it stopped and meets by itself what there is to say.
+"""
+
+from __future__ import annotations
+
+import gc
+import marshal
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Final, NamedTuple
+
+from codex_gate.diffs import parse_stream
+from codex_gate.features import DiffSide, diff_side
+from codex_gate.git import Repository, widen
+from codex_gate.globs import Filter
+from codex_gate.linecounts import LineCounts, ahead
+from codex_gate.types import Commit, FileChange, Notice
+
+MIN_COMMITS: Final = 2000  # below, the start of a process (0.1 s) costs more than it saves (measured: at 1,150 commits of flask it still did)
+_BATCH: Final = 32  # commits that cross the pipe together (chosen)
+_START: Final = "import sys; sys.path.append(sys.argv[1]); from codex_gate.aside import main; main(sys.argv[2])"
+
+Pairs = Sequence[tuple[str, str | None]]
+
+
+class Measured(NamedTuple):
+    """The files of a commit, what follows from their diff, and what was seen in it (plain values, None where nobody looked)."""
+
+    files: tuple[FileChange, ...]
+    side: DiffSide
+    seen: Any
+
+
+def measured(
+    repo: Repository, pairs: Pairs, messages: Sequence[str | None], keep: Filter | None = None, patches: bool = False, look: str | None = None
+) -> Iterator[Measured]:
+    """The diff side of each pair, in order.
+
+    Args:
+        pairs: (new, old) as `Repository.diffs` takes them.
+        messages: of each pair, what `look` is shown beside the diff; None where it is not to look.
+        keep: paths that are measured and seen.
+        patches: whether the files keep the text of their diff; everything is done here then.
+        look: the function that sees, as `named` takes it.
+    """
+    done = 0
+    if not patches and len(pairs) >= MIN_COMMITS and can_help():
+        for found in _elsewhere(repo, pairs, messages, keep, look):
+            done += 1
+            yield found
+    if done < len(pairs):
+        for found in _here(repo, repo.diffs(pairs[done:]), messages[done:], keep, look):
+            yield found if patches else found._replace(files=tuple(map(_textless, found.files)))
+
+
+def can_help() -> bool:
+    """Whether a second process has a core to run on, and can be started."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores > 1 and bool(sys.executable) and not getattr(sys, "frozen", False)
+
+
+def named(look: str) -> Callable[[Commit], Any]:
+    """The function that a "module:name" means: a process cannot be handed one. It gives plain values, as `marshal` takes them."""
+    module, _, name = look.partition(":")
+    found: Callable[[Commit], Any] = getattr(import_module(module), name)
+    return found
+
+
+def kept(files: Sequence[FileChange], keep: Callable[[str], bool]) -> tuple[FileChange, ...]:
+    """The files whose path, before or after the change, is looked at."""
+    return tuple(f for f in files if keep(f.path) or (f.old_path is not None and keep(f.old_path)))
+
+
+def _here(
+    repo: Repository, diffs: Iterator[tuple[FileChange, ...]], messages: Sequence[str | None], keep: Filter | None, look: str | None
+) -> Iterator[Measured]:
+    see = named(look) if look else None
+    with LineCounts(repo) as line_count:
+        for files, message in zip(ahead(diffs, line_count), messages):
+            chosen = files if keep is None else kept(files, keep)
+            seen = see(Commit(None, (), "", 0, 0, message, chosen)) if see and message is not None else None
+            yield Measured(files, diff_side(chosen, line_count), seen)
+
+
+def _textless(change: FileChange) -> FileChange:
+    return FileChange(*change[:9], b"", change.missing)
+
+
+# -- two processes -----------------------------------------------------------------------------------------
+
+
+def _elsewhere(repo: Repository, pairs: Pairs, messages: Sequence[str | None], keep: Filter | None, look: str | None) -> Iterator[Measured]:
+    """The same from a process of its own, as far as it comes."""
+    job = (
+        (str(repo.git_dir), str(repo.common_dir), repo.is_shallow, dict(repo.environ)),
+        [new for new, _ in pairs],
+        list(messages),
+        (keep.include, keep.exclude) if keep else None,
+        look,
+    )
+    with tempfile.TemporaryDirectory(prefix="codex-gate-") as scratch, repo.diff_stream(pairs) as pipe:
+        note = Path(scratch, "job")
+        note.write_bytes(marshal.dumps(job))
+        command = [sys.executable, "-I", "-S", "-c", _START, str(Path(__file__).resolve().parents[1]), str(note)]
+        errors = None if repo.environ.get("CODEX_GATE_DEBUG") else subprocess.DEVNULL
+        try:
+            process = subprocess.Popen(command, stdin=pipe, stdout=subprocess.PIPE, stderr=errors)
+        except OSError:  # no more processes, or no such program any more
+            return
+        pipe.close()  # the other process holds it now: git ends when that one does
+        assert process.stdout is not None
+        widen(process.stdout.fileno())
+        try:
+            yield from _received(process.stdout)
+        finally:
+            process.stdout.close()
+            if process.poll() is None:
+                process.terminate()
+            process.wait()
+
+
+def _received(pipe: IO[bytes]) -> Iterator[Measured]:
+    while len(head := pipe.read(4)) == 4:
+        size = int.from_bytes(head, "little")
+        data = pipe.read(size)
+        if len(data) < size:
+            return
+        for files, (values, notices), seen in marshal.loads(data):
+            yield Measured(tuple([FileChange(*file) for file in files]), DiffSide(values, tuple([Notice(*notice) for notice in notices])), seen)
+
+
+def main(note: str) -> None:
+    """The second process: git's stream comes in, measured commits go out."""
+    from signal import SIG_DFL, SIGINT, signal
+
+    signal(SIGINT, SIG_DFL)  # the walk says what there is to say
+    gc.disable()  # rows come by the thousand and hold no cycles
+    (git_dir, common_dir, is_shallow, environ), shas, messages, patterns, look = marshal.loads(Path(note).read_bytes())
+    repo = Repository(Path(git_dir), Path(common_dir), None, is_shallow, None, environ)
+    with open(0, "rb", buffering=0) as source, open(1, "wb") as target:
+        found = _here(repo, parse_stream(source, shas), messages, Filter(*patterns) if patterns else None, look)
+        rows = (([tuple(_textless(f)) for f in m.files], (m.side.values, [tuple(n) for n in m.side.notices]), m.seen) for m in found)
+        while batch := list(islice(rows, _BATCH)):
+            data = marshal.dumps(batch)
+            target.write(len(data).to_bytes(4, "little") + data)
+            target.flush()
