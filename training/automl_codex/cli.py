@@ -103,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--parallel", type=int, metavar="N", help="processes of every stage (default: the file's for transpile, 1 for the others)")
     _gate_options(run)
     run.set_defaults(run=_run, shard="1/1", export_py=None)
+    vocabulary = commands.add_parser("vocabulary", help="the student's vocabulary, counted in program text")
+    vocabulary.add_argument("repositories", nargs="*", type=Path, metavar="REPO", help="clones whose newest commit is counted, up to 8 MB of each")
+    vocabulary.add_argument("--input", type=Path, action="append", default=[], metavar="DIR", help="a stage's folder to count too; may be repeated")
+    vocabulary.add_argument("--size", type=int, default=24_000, help="tokens at most (default: 24000)")
+    vocabulary.add_argument("--output", type=Path, required=True, metavar="FILE", help="the vocabulary, a JSON file")
+    vocabulary.set_defaults(run=_vocabulary)
     stats = commands.add_parser("stats", help="the funnel: what each stage made, counted and rejected")
     stats.add_argument("folder", type=Path, help="a stage's folder, or the folder that holds those of several stages")
     stats.set_defaults(run=_stats)
@@ -343,6 +349,21 @@ def _run_stage(stage: Stage, works: Sequence[Work], make: Maker, options: argpar
         _say(f"{stages.export_py(stage.folder, options.export_py)} files in {options.export_py}")
     with _watched(options) as andon:
         return gating.settle(gating.of_stage(manifest, asked, str(stage.folder)), asked, andon)
+
+
+def _vocabulary(options: argparse.Namespace) -> int:
+    from itertools import chain
+
+    from automl_codex import vocabulary
+    from codex_gate.git import Repository
+
+    clones = [Repository.discover(path, os.environ) for path in options.repositories]
+    texts = chain(*map(vocabulary.of_stage, options.input), *map(vocabulary.of_repository, clones))
+    grown = vocabulary.grow(texts, options.size)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    grown.vocabulary.write(options.output)
+    print(vocabulary.summary(grown, options.output, options.size), end="")
+    return 0
 
 
 def _stats(options: argparse.Namespace) -> int:
