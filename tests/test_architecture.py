@@ -89,7 +89,8 @@ def test_each_library_has_one_home(library: str, homes: set[str]) -> None:
         ("marshal", {"training/automl_codex/sandbox.py", "training/automl_codex/sandbox_worker.py", "training/automl_codex/py2many_worker.py"}),
         ("py2many", {"training/automl_codex/py2many_adapter.py"}),
         ("tree_sitter", {"training/automl_codex/oracle_shape.py"}),
-        ("torch", {"training/automl_codex/distill.py"}),
+        ("torch", {"training/automl_codex/distill.py", "training/automl_codex/fitting.py", "training/automl_codex/student.py"}),
+        ("safetensors", {"training/automl_codex/fitting.py"}),
     ],
 )
 def test_each_library_of_the_training_side_has_its_homes(library: str, homes: set[str]) -> None:
