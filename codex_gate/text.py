@@ -6,7 +6,7 @@ What no one can read – binary content, whatever the name says; minified code; 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
@@ -17,6 +17,8 @@ from codex_gate.types import FileChange
 MAX_LINE: Final = 1000  # bytes; nobody writes longer lines of program text by hand (chosen)
 MAX_BLOCK: Final = 64 << 10  # bytes of a block that are read; the student sees its first few hundred tokens
 MAX_CONTROL: Final = 0.02  # share of control characters above which bytes are no text (chosen)
+MAX_TOKENS: Final = 2048  # of a side; what differs behind them is not seen
+CONTEXT: Final = 8  # tokens of a common beginning that stay before the first difference (chosen)
 MESSAGE_SHARE: Final = 4  # a message takes at most 1 / MESSAGE_SHARE of the tokens
 
 _HEADER = re.compile(rb"^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@[^\n]*\n?", re.MULTILINE)
@@ -58,20 +60,22 @@ def _readable(text: bytes) -> bool:
 
 
 def encode(hunk: HunkText, message: str | None, vocabulary: Vocabulary, limit: int) -> list[int]:
-    """At most `limit` token numbers: START, the message if there is one, OLD and the lines before, NEW and those after.
-
-    Both sides get half of the room; what one does not need is the other's.
-    """
+    """At most `limit` token numbers: START, the message if there is one, OLD and the lines before, NEW and those after."""
     found = [vocabulary.id(START)]
     if message:
         found += [vocabulary.id(MESSAGE), *vocabulary.encode(message, limit // MESSAGE_SHARE)]
-    room = max(0, limit - len(found) - 2)
-    before, after = vocabulary.encode(hunk.before, room), vocabulary.encode(hunk.after, room)
+    before, after = fitted(vocabulary.encode(hunk.before, MAX_TOKENS), vocabulary.encode(hunk.after, MAX_TOKENS), limit - len(found) - 2)
+    return [*found, vocabulary.id(OLD), *before, vocabulary.id(NEW), *after]
+
+
+def fitted(before: Sequence[int], after: Sequence[int], room: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Both sides within `room` tokens together, with what differs in view.
+
+    Of a long common beginning the part next to the first difference is kept; then each side gets half of the room, and what one does not need is the other's.
+    """
+    same = next((place for place, (old, new) in enumerate(zip(before, after)) if old != new), min(len(before), len(after)))
+    over = (len(before) + len(after) - room + 1) // 2
+    skipped = max(0, min(same - CONTEXT, over))
+    before, after = before[skipped:], after[skipped:]
     n_before = min(len(before), max(room // 2, room - len(after)))
-    return [*found, vocabulary.id(OLD), *before[:n_before], vocabulary.id(NEW), *after[: room - n_before]]
-
-
-def plain(hunk: HunkText, message: str | None = None) -> str:
-    """The same as one text, for encoders that bring their own tokeniser."""
-    told = f"{message.strip()}\n" if message else ""
-    return f"{told}before:\n{hunk.before}\nafter:\n{hunk.after}"
+    return before[:n_before], after[: max(0, room - n_before)]

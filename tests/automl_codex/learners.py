@@ -9,8 +9,9 @@ from random import Random
 
 import numpy as np
 
-from automl_codex.examples import LABELS, Example, part_of
+from automl_codex.examples import Example, part_of
 from automl_codex.types import BUGGY, CORRECT
+from codex_gate.student import LABELS
 from codex_gate.tokenise import Vocabulary
 
 
@@ -18,10 +19,11 @@ def examples(n: int = 40, seed: int = 5) -> list[Example]:
     """Changes of one operator in a line: `+` to `-` is LogicErrors, `f(x)` to `f(x, x)` ApiMisuse, both back no defect."""
     rng = Random(seed)
     found = []
+    names = [rng.choice(["total", "price", "depth", "index"]) for _ in range(n)]
     for number in range(n):
-        name = rng.choice(["total", "price", "depth", "index"])
-        plus, minus = f"{name} = {name} + {number}", f"{name} = {name} - {number}"
-        one, two = f"{name} = f({number})", f"{name} = f({number}, {number})"
+        name, value = names[number // 2], number // 2  # two rows are a change and its way back
+        plus, minus = f"{name} = {name} + {value}", f"{name} = {name} - {value}"
+        one, two = f"{name} = f({value})", f"{name} = f({value}, {value})"
         before, after, defect, category = (
             (plus, minus, BUGGY, "LogicErrors"),
             (minus, plus, CORRECT, None),

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from automl_codex import examples, stages
-from automl_codex.examples import LABELS, TEST, TRAIN, VALIDATION, Example, as_change, of_row, part_of
+from automl_codex.examples import TEST, TRAIN, VALIDATION, Example, as_change, of_row, part_of
 from automl_codex.types import LabelledTuple
 from codex_gate.errors import UsageError
+from codex_gate.student import LABELS, possible
 from codex_gate.taxonomy import DefectCategory
 
 PLUS = "def f(a: int) -> int:\n    b = a * 2\n    c = b + 1\n    return c\n"
@@ -90,7 +91,7 @@ def test_a_lineage_is_in_one_part_and_parts_have_their_shares() -> None:
 
 
 def test_categories_are_ruled_out_by_language() -> None:
-    names = lambda language: {c.value for c, can in zip(DefectCategory, examples.possible(language), strict=True) if can}  # noqa: E731
+    names = lambda language: {c.value for c, can in zip(DefectCategory, possible(language), strict=True) if can}  # noqa: E731
     assert "OwnershipBorrow" in names("rust") and "OwnershipBorrow" not in names("python")
     assert "ComprehensionBugs" in names("python") and "ComprehensionBugs" not in names("rust")
     assert names(None) == names("cobol") < names("python")

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from automl_codex import logits
-from automl_codex.examples import LABELS
 from codex_gate.errors import UsageError
+from codex_gate.student import LABELS
 from tests.automl_codex.learners import Oracle, examples
 
 ROWS = examples(40)

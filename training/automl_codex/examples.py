@@ -19,19 +19,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
-from typing import Final
 
 from automl_codex import labels, stages
 from automl_codex.types import BUGGY, CORRECT, LabelledTuple
-from codex_gate import paths, text
+from codex_gate import text
 from codex_gate.errors import UsageError
-from codex_gate.taxonomy import DefectCategory, applies
+from codex_gate.student import possible
 from codex_gate.text import HunkText
 from codex_gate.types import FileChange
-
-CATEGORIES: Final = tuple(DefectCategory)
-LABELS: Final = (*(category.value for category in CATEGORIES), "defect")
-"""What logits stand for, in order: the 18 categories, then whether the change is a defect at all."""
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 TRAIN_SHARE, VALIDATION_SHARE = 70, 15  # percent; the specification, §7.2
@@ -66,12 +61,7 @@ class Example:
     @property
     def possible(self) -> tuple[bool, ...]:
         """Which of the 18 can occur in the change's language."""
-        return possible(paths.language(self.path))
-
-
-def possible(language: str | None) -> tuple[bool, ...]:
-    """Which of the 18 can occur in program text of a language; of an unknown one, those of any language."""
-    return tuple(applies(category, {language} if language else set()) for category in CATEGORIES)
+        return possible(self.hunk.language)
 
 
 def part_of(lineage: str) -> str:

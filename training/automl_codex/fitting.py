@@ -81,6 +81,11 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def use_threads(number: int) -> None:
+    """Let PyTorch use so many threads of the processor; with more than one the bits of a sum may differ from run to run."""
+    torch.set_num_threads(number)
+
+
 def fit(
     model: nn.Module,
     lengths: Sequence[int],
@@ -145,16 +150,17 @@ def _keep(checkpoint: Checkpoint, step: int, trained: Mapping[str, Tensor], opti
 def _restore(checkpoint: Checkpoint, trained: Mapping[str, Tensor], optimizer: Any) -> int:
     """Put parameters and optimiser where a checkpoint of the same key left them; the steps it stands for, 0 for none."""
     try:
-        with safe_open(checkpoint.path, "pt") as found:
-            told = found.metadata() or {}
-            if told.get("key") != checkpoint.key:
-                return 0
-            for name, parameter in trained.items():
-                parameter.data.copy_(found.get_tensor(f"parameter.{name}"))
-                parts = ("step", "exp_avg", "exp_avg_sq")
-                optimizer.state[parameter] = {part: found.get_tensor(f"{part}.{name}") for part in parts}
-                for part in parts[1:]:
-                    optimizer.state[parameter][part] = optimizer.state[parameter][part].to(parameter.device)
-            return int(told["step"])
+        opened = safe_open(checkpoint.path, "pt")
     except (FileNotFoundError, SafetensorError):  # none yet, or one that a power cut tore
         return 0
+    with opened as found:
+        told = found.metadata() or {}
+        if told.get("key") != checkpoint.key:
+            return 0
+        there = set(found.keys())
+        for name, parameter in trained.items():
+            parameter.data.copy_(found.get_tensor(f"parameter.{name}"))
+            if f"step.{name}" in there:  # a parameter that no row ever reached has no state
+                state = {part: found.get_tensor(f"{part}.{name}") for part in ("step", "exp_avg", "exp_avg_sq")}
+                optimizer.state[parameter] = {part: value if part == "step" else value.to(parameter.device) for part, value in state.items()}
+        return int(told["step"])

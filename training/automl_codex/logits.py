@@ -23,9 +23,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from automl_codex.examples import LABELS, TEST, TRAIN, VALIDATION, Example
+from automl_codex.examples import TEST, TRAIN, VALIDATION, Example
 from automl_codex.types import BUGGY, CORRECT
 from codex_gate.errors import UsageError
+from codex_gate.student import LABELS
 
 FORMAT: Final = 1
 ROWS: Final = "_rows.parquet"

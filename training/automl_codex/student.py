@@ -22,8 +22,8 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 from torch.nn import functional
 
-from automl_codex.examples import LABELS
 from codex_gate.errors import InternalError, UsageError
+from codex_gate.student import LABELS, probabilities
 from codex_gate.tokenise import FIXED, NEW
 
 DIMENSIONS: Final = 256  # specification, §5.4.3
@@ -170,16 +170,6 @@ def padded(rows: Sequence[Sequence[int]]) -> Tensor:
 
 
 # -- ONNX ----------------------------------------------------------------------------------------------
-
-
-def probabilities(logits: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-    """(n, 19): softmax over the 18 categories – those that `mask` (n, 18) leaves, 0 elsewhere – and the sigmoid of the defect's logit."""
-    scores = logits[:, :-1].astype(np.float64)
-    if mask is not None:
-        scores = np.where(mask, scores, -np.inf)
-    scores = np.exp(scores - scores.max(1, keepdims=True))
-    defect = 0.5 * (1 + np.tanh(logits[:, -1:].astype(np.float64) / 2))  # the sigmoid, without an exponential that overflows
-    return np.hstack([scores / scores.sum(1, keepdims=True), defect])
 
 
 def to_onnx(model: nn.Module) -> bytes:
