@@ -12,11 +12,12 @@ from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
-from codex_gate import explain, levels, localise, rules
+from codex_gate import explain, levels, localise
 from codex_gate.errors import UsageError
 from codex_gate.features import LineCount, extract
 from codex_gate.git import CommitMeta, Repository, author_key, is_sha
 from codex_gate.history import ChangePast, History, Past
+from codex_gate.hybrid import HybridClassifier
 from codex_gate.index import HistoryIndex, IndexDamagedError, IndexRefusedError
 from codex_gate.messages import title
 from codex_gate.model import Model
@@ -61,7 +62,7 @@ OUTSIDE = Notice("outside-paths", "no changed file lies in the paths that the co
 
 
 class _Seen(NamedTuple):
-    """What is left of a change when its diff is let go: its files, what the rules see, which lines their author marked to be ignored."""
+    """What is left of a change when its diff is let go: its files, what it speaks for, which lines their author marked to be ignored."""
 
     paths: tuple[str, ...]
     categories: tuple[Classification, ...] = ()
@@ -396,8 +397,8 @@ class Screener:
         return complexity.delta(chosen, self.repo.blobs({i for f in chosen for i in (f.old_id, f.new_id)}, complexity.MAX_BYTES))
 
     def _seen(self, commit: Commit) -> _Seen:
-        """What the rules see and nobody ignores."""
-        found = rules.classify(commit)
+        """What the classifier sees and nobody ignores."""
+        found = self._classifier.classify(commit)
         if not any(b"codex-gate:" in f.patch for f in commit.files):  # nearly always
             return _Seen(_paths(commit), self.policy.spoken(found))
         marks = marked([(f.path, _added(f)) for f in commit.files])
@@ -456,6 +457,10 @@ class Screener:
         return [best[f.path].line if f.path in best else _first_line(f) for f in chosen]
 
     @cached_property
+    def _classifier(self) -> HybridClassifier:
+        return HybridClassifier.of(self.model.directory)
+
+    @cached_property
     def _ranker(self) -> localise.LineRanker | None:
         return localise.LineRanker.load(self.model.directory, self.model.manifest)
 
@@ -478,6 +483,8 @@ class Screener:
         if change is not None and not limits.at and not self.repo.is_shallow:
             text = f"{explain.count(limits.n_changes, 'earlier change')} on this branch: fewer than {levels.MIN_CHANGES} cannot be compared with, so no level is given"
             notices = [*notices, Notice("little-history", text)]
+        if self._classifier.missing:
+            notices = [*notices, Notice("student-not-used", self._classifier.missing)]
         where = str(self.repo.top or self.repo.git_dir)
         return Report(scope, change, commits, limits, tuple(notices), self.model.version, time.perf_counter() - self.started, where)
 

@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is of the extra [train]")
 torch.set_num_threads(1)  # the bits of a sum depend on how it is shared out
 
-from automl_codex import cli, distillation, logits  # noqa: E402 - it imports torch
+from automl_codex import cli, distillation, judging, logits  # noqa: E402 - it imports torch
 from automl_codex.distill import DistillationLoss  # noqa: E402
 from automl_codex.distillation import Recipe, threshold_for  # noqa: E402
 from automl_codex.types import BUGGY, CORRECT  # noqa: E402
@@ -24,6 +24,14 @@ from tests.automl_codex.learners import Oracle, examples  # noqa: E402
 ROWS = examples(240)
 TODAY = date(2026, 1, 2)
 FAST = Recipe(kind="bag", limit=32, epochs=8, learning_rate=5e-3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_draws():
+    """Intervals are not what is tested here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judging, "DRAWS", 10)
+        yield
 
 
 @pytest.fixture(scope="module")

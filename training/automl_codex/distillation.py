@@ -112,7 +112,7 @@ def run(
     checkpoint = fitting.Checkpoint(folder / CHECKPOINT, _key(recipe, shape, words, train, encoded, combined, examples))
     fitting.fit(model, [len(encoded[row]) for row in train], loss, recipe.schedule, checkpoint, progress)
     model.cpu()
-    forms = student.exported(model, _session, [encoded[row] for row in (*parts[TEST], *parts[VALIDATION])[:PROBES]])
+    forms = student.exported(model, session, [encoded[row] for row in (*parts[TEST], *parts[VALIDATION])[:PROBES]])
     said = _said(answers, combined, model, forms[1], encoded, recipe.seed)
     threshold = threshold_for([examples[row] for row in parts[VALIDATION]], said[_STUDENT][parts[VALIDATION]])
     judged = {name: judging.judge([examples[row] for row in parts[TEST]], p[parts[TEST]], recipe.seed) for name, p in said.items()}
@@ -158,12 +158,12 @@ def _key(
     return hashlib.sha256(json.dumps(told).encode() + teacher[list(train)].numpy().tobytes()).hexdigest()
 
 
-def _session(data: bytes) -> Callable[[np.ndarray], np.ndarray]:
+def session(data: bytes) -> Callable[[np.ndarray], np.ndarray]:
     """ONNX as the runtime opens it."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, NETWORK).write_bytes(data)
-        session = open_session(Path(folder), {"files": {NETWORK: _listed(data)}}, NETWORK)
-    return lambda ids: np.asarray(session.run(["logits"], {"ids": ids})[0])
+        opened = open_session(Path(folder), {"files": {NETWORK: _listed(data)}}, NETWORK)
+    return lambda ids: np.asarray(opened.run(["logits"], {"ids": ids})[0])
 
 
 def _said(answers: logits.Answers, combined: Tensor, model: Any, small: bytes, encoded: Sequence[Sequence[int]], seed: int) -> dict[str, np.ndarray]:
@@ -176,7 +176,7 @@ def _said(answers: logits.Answers, combined: Tensor, model: Any, small: bytes, e
         found["teachers together"] = probabilities(combined.numpy(), mask)
     with torch.no_grad():
         found["student, fp32"] = probabilities(_in_batches(encoded, lambda ids: model(torch.from_numpy(ids)).numpy()), mask)
-    return found | {_STUDENT: probabilities(_in_batches(encoded, _session(small)), mask)}
+    return found | {_STUDENT: probabilities(_in_batches(encoded, session(small)), mask)}
 
 
 def _in_batches(encoded: Sequence[Sequence[int]], runs: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
