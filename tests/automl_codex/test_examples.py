@@ -98,7 +98,7 @@ def test_categories_are_ruled_out_by_language() -> None:
     assert (*(category.value for category in DefectCategory), "defect") == LABELS
 
 
-class _Given:
+class Given:
     def __init__(self, rows: tuple[LabelledTuple, ...]) -> None:
         self.rows = rows
 
@@ -108,7 +108,7 @@ class _Given:
 
 def test_a_stage_is_read_with_parents_from_any_partition(tmp_path: Path) -> None:
     rows = (ROW, ORIGINAL)
-    stages.run(stages.Stage("verify", tmp_path / "verified", 7, {}), [stages.Work(0, {}), stages.Work(1, {})], _Given(rows))
+    stages.run(stages.Stage("verify", tmp_path / "verified", 7, {}), [stages.Work(0, {}), stages.Work(1, {})], Given(rows))
     found = examples.read(tmp_path / "verified")
     assert [row.row_id for row in found] == ["m:python", "m:back", "o:rust"]
     assert examples.counts(found)[part_of("seed")] == {"rows": 3, "buggy": 1, "correct": 2, "LogicErrors": 1}
@@ -116,7 +116,7 @@ def test_a_stage_is_read_with_parents_from_any_partition(tmp_path: Path) -> None
 
 
 def test_a_stage_without_a_labelled_change_is_refused(tmp_path: Path) -> None:
-    stages.run(stages.Stage("verify", tmp_path / "verified", 7, {}), [stages.Work(0, {})], _Given((replace(ORIGINAL, defect="unknown"),)))
+    stages.run(stages.Stage("verify", tmp_path / "verified", 7, {}), [stages.Work(0, {})], Given((replace(ORIGINAL, defect="unknown"),)))
     with pytest.raises(UsageError, match="holds no change that is labelled"):
         examples.read(tmp_path / "verified")
     with pytest.raises(UsageError, match="holds no stage data"):

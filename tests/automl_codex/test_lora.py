@@ -15,11 +15,12 @@ torch = pytest.importorskip("torch", reason="torch is of the extra [train]")
 torch.set_num_threads(1)  # the bits of a sum depend on how it is shared out
 transformers = pytest.importorskip("transformers", reason="transformers is of the extra [train]")
 
-from automl_codex import fitting, lora  # noqa: E402 - it imports torch
+from automl_codex import cli, fitting, lora, stages  # noqa: E402 - it imports torch
 from automl_codex.examples import TRAIN, of_part  # noqa: E402
 from automl_codex.lora import Recipe  # noqa: E402
 from codex_gate.errors import UsageError  # noqa: E402
 from tests.automl_codex.learners import examples  # noqa: E402
+from tests.automl_codex.test_examples import ORIGINAL, PLUS, ROW, Given  # noqa: E402
 
 ROWS = examples(160)
 WORDS = [
@@ -238,3 +239,43 @@ def test_what_is_no_teacher_is_refused(tmp_path: Path) -> None:
     (tmp_path / "teacher.json").write_text("{}")
     with pytest.raises(UsageError, match="is no teacher's card"):
         lora.load(tmp_path)
+
+
+# -- the commands --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def verified(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Mutants and originals of 40 seed programs, as stage 4 leaves them."""
+    rows = []
+    for number in range(40):
+        plus = PLUS.replace("* 2", f"* {number}")
+        rows += [replace(ORIGINAL, variant_id=f"o{number}", seed_id=f"s{number}", source=plus)]
+        rows += [replace(ROW, variant_id=f"m{number}", seed_id=f"s{number}", parents=(f"o{number}",), source=plus.replace("+ 1", "- 1"))]
+    folder = tmp_path_factory.mktemp("stage") / "verified"
+    stages.run(stages.Stage("verify", folder, 7, {}), [stages.Work(0, {}), stages.Work(1, {})], Given(tuple(rows)))
+    return folder
+
+
+def test_from_verified_rows_to_a_student_by_the_commands_alone(verified: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["--input", str(verified)]
+    teacher, answers = str(tmp_path / "small"), str(tmp_path / "answers")
+    assert cli.main(["teach", *common, "--output", teacher, "--base-model", str(tiny), "--rank", "4", "--limit", "40", "--epochs", "1"]) == 0
+    assert "| teacher small | " in capsys.readouterr().out
+    assert cli.main(["logits", *common, "--model", teacher, "--output", answers]) == 0
+    assert "answers of small written to" in capsys.readouterr().err
+    distil = ["distill", "--input", answers, "--output", str(tmp_path / "student"), "--kind", "bag", "--limit", "32", "--epochs", "1"]
+    assert cli.main(distil) == 0
+    assert "| teacher small | " in capsys.readouterr().out and (tmp_path / "student" / "student.json").is_file()
+
+
+def test_a_base_model_out_of_reach_is_wrong_use(verified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no route")
+
+    monkeypatch.setattr(lora.huggingface_hub, "model_info", refuse)
+    monkeypatch.setattr(lora.huggingface_hub, "try_to_load_from_cache", lambda *_: None)
+    assert cli.main(["teach", "--input", str(verified), "--output", str(tmp_path / "t")]) == 2
+    assert "base model microsoft/codebert-base is no directory" in capsys.readouterr().err and not (tmp_path / "t").exists()
+    assert cli.main(["logits", "--input", str(verified), "--model", str(tmp_path), "--output", str(tmp_path / "l")]) == 2
+    assert "holds no teacher" in capsys.readouterr().err
