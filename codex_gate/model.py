@@ -144,7 +144,7 @@ class Model:
             ModelError: onnxruntime is not installed, or the file is missing, altered or refused.
         """
         if not self._sessions:
-            self._sessions.append(_open_session(self.directory, self.manifest))
+            self._sessions.append(open_session(self.directory, self.manifest, ONNX_FILE))
         return self._sessions[0]
 
     def onnx_scores(self, rows: Sequence[Sequence[float]]) -> list[float]:
@@ -283,17 +283,22 @@ def _calibration(manifest: Mapping[str, Any], where: Path) -> Calibration:
     return Calibration(tuple(k[0] for k in knots), tuple(k[1] for k in knots))
 
 
-def _open_session(directory: Path, manifest: Mapping[str, Any]) -> Any:
-    check_file(directory, manifest, ONNX_FILE)
+def open_session(directory: Path, manifest: Mapping[str, Any], name: str) -> Any:
+    """The onnxruntime session of a file that the manifest lists: one thread, no telemetry.
+
+    Raises:
+        ModelError: onnxruntime is not installed, or the file is missing, altered or refused.
+    """
+    check_file(directory, manifest, name)
     try:
         import onnxruntime
     except ImportError as error:
-        raise ModelError("onnxruntime is not installed; install codex-gate[onnx], or leave it to the built-in forest") from error
+        raise ModelError(f"onnxruntime is not installed, and {name} needs it; install codex-gate[onnx]") from error
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(directory / ONNX_FILE), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(directory / name), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises its own unrelated classes for a refused file
-        raise ModelError(f"{directory / ONNX_FILE} was refused by onnxruntime ({str(error)[:200]}); install the package again") from error
+        raise ModelError(f"{directory / name} was refused by onnxruntime ({str(error)[:200]}); install the package again") from error

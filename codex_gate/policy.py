@@ -145,20 +145,25 @@ def _strictest(found: Iterable[Level]) -> Level:
     return min((level for level in found if level is not Level.UNKNOWN), key=lambda level: level.rank, default=Level.UNKNOWN)
 
 
-Heard = tuple[tuple[tuple[str, float, tuple[tuple[str, int, str], ...]], ...], tuple[tuple[str, int, str], ...]]
-"""Categories with confidence and evidence, and marked lines with the reason: what is left of a diff, in plain values that fit through a pipe."""
+Heard = tuple[tuple[tuple[str, float, tuple[tuple[str, int, str], ...], str], ...], tuple[tuple[str, int, str], ...]]
+"""Categories with confidence, evidence and source, and marked lines with the reason: what is left of a diff, in plain values that fit through a pipe."""
 
 
 def heard(commit: Commit) -> Heard:
     """What the rules see in a change, without what its author marked to be ignored, and the marked lines."""
     from codex_gate import rules  # 30 ms of patterns, for whoever asks about paths alone
 
-    found, marks = rules.classify(commit), dict[tuple[str, int], str]()
+    return said(commit, rules.classify(commit))
+
+
+def said(commit: Commit, found: tuple[Classification, ...]) -> Heard:
+    """The same of what a classifier found in the change."""
+    marks = dict[tuple[str, int], str]()
     if any(b"codex-gate:" in f.patch for f in commit.files):  # hardly ever
         marks = marked([(f.path, _added(f)) for f in commit.files])
         found = unmarked(found, marks)
     ignored = tuple((path, line, why) for (path, line), why in marks.items())
-    return tuple((c.category or "", c.confidence, tuple((*e,) for e in c.evidence)) for c in found), ignored
+    return tuple((c.category or "", c.confidence, tuple((*e,) for e in c.evidence), c.source) for c in found), ignored
 
 
 def _added(change: FileChange) -> Iterator[tuple[int, bytes]]:

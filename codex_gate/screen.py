@@ -18,12 +18,13 @@ from codex_gate.errors import UsageError
 from codex_gate.features import LineCount, extract
 from codex_gate.git import CommitMeta, Repository, author_key, is_sha
 from codex_gate.history import ChangePast, History, Past
+from codex_gate.hybrid import HybridClassifier
 from codex_gate.index import HistoryIndex, IndexDamagedError, IndexRefusedError
 from codex_gate.linecounts import LineCounts
 from codex_gate.messages import title
 from codex_gate.model import Model
 from codex_gate.paths import role
-from codex_gate.policy import Heard, Policy, heard
+from codex_gate.policy import Heard, Policy, said
 from codex_gate.types import (
     Classification,
     Commit,
@@ -65,7 +66,7 @@ OUTSIDE = Notice("outside-paths", "no changed file lies in the paths that the co
 
 
 class _Seen(NamedTuple):
-    """What is left of a change when its diff is let go: its files, what the rules see, which lines their author marked to be ignored."""
+    """What is left of a change when its diff is let go: its files, what it speaks for, which lines their author marked to be ignored."""
 
     paths: tuple[str, ...]
     categories: tuple[Classification, ...] = ()
@@ -220,7 +221,9 @@ class Screener:
         noted = self._noted(needed - asked)
         line = iter([meta for meta in metas if meta.sha in needed])
         windows = _Windows(metas, needed)
-        walked = walk(self.repo, metas, needed - noted.keys(), keep=self.policy.keep, patches=self.lines is not None, look=_LOOK, looked_at=asked)
+        reads = self.lines is not None or self._classifier.model is not None  # the student runs in this process
+        look = _LOOK if self._classifier.model is None else None
+        walked = walk(self.repo, metas, needed - noted.keys(), keep=self.policy.keep, patches=reads, look=look, looked_at=asked)
         rows = self._classified(walked, asked)
         scored: dict[str, float] = {}
         while batch := list(islice(rows, _BATCH)):
@@ -405,13 +408,13 @@ class Screener:
         return complexity.delta(chosen, self.repo.blobs({i for f in chosen for i in (f.old_id, f.new_id)}, complexity.MAX_BYTES))
 
     def _seen(self, commit: Commit) -> _Seen:
-        """What the rules see and nobody ignores."""
-        return self._spoken(commit, heard(commit))
+        """What the classifier sees and nobody ignores."""
+        return self._spoken(commit, said(commit, self._classifier.classify(commit)))
 
-    def _spoken(self, commit: Commit, said: Heard) -> _Seen:
+    def _spoken(self, commit: Commit, told: Heard) -> _Seen:
         """The same from what was heard in its diff."""
-        found, ignored = said
-        categories = [Classification(category, confidence, tuple(Evidence(*e) for e in evidence)) for category, confidence, evidence in found]
+        found, ignored = told
+        categories = [Classification(category, confidence, tuple(Evidence(*e) for e in evidence), source) for category, confidence, evidence, source in found]
         return _Seen(_paths(commit), self.policy.spoken(categories), tuple(Evidence(*mark) for mark in ignored))
 
     def _brief(
@@ -466,6 +469,10 @@ class Screener:
         return [best[f.path].line if f.path in best else _first_line(f) for f in chosen]
 
     @cached_property
+    def _classifier(self) -> HybridClassifier:
+        return HybridClassifier.of(self.model.directory)
+
+    @cached_property
     def _ranker(self) -> localise.LineRanker | None:
         return localise.LineRanker.load(self.model.directory, self.model.manifest)
 
@@ -488,6 +495,8 @@ class Screener:
         if change is not None and not limits.at and not self.repo.is_shallow:
             text = f"{explain.count(limits.n_changes, 'earlier change')} on this branch: fewer than {levels.MIN_CHANGES} cannot be compared with, so no level is given"
             notices = [*notices, Notice("little-history", text)]
+        if self._classifier.missing:
+            notices = [*notices, Notice("student-not-used", self._classifier.missing)]
         where = str(self.repo.top or self.repo.git_dir)
         return Report(scope, change, commits, limits, tuple(notices), self.model.version, time.perf_counter() - self.started, where)
 

@@ -84,11 +84,15 @@ def test_each_library_has_one_home(library: str, homes: set[str]) -> None:
 @pytest.mark.parametrize(
     ("library", "homes"),
     [
-        ("pyarrow", {"training/automl_codex/stages.py", "training/automl_codex/tables.py"}),
+        ("pyarrow", {"training/automl_codex/logits.py", "training/automl_codex/stages.py", "training/automl_codex/tables.py"}),
         ("joblib", {"training/automl_codex/stages.py", "training/automl_codex/workers.py"}),
         ("marshal", {"training/automl_codex/sandbox.py", "training/automl_codex/sandbox_worker.py", "training/automl_codex/py2many_worker.py"}),
         ("py2many", {"training/automl_codex/py2many_adapter.py"}),
         ("tree_sitter", {"training/automl_codex/oracle_shape.py"}),
+        ("torch", {f"training/automl_codex/{name}.py" for name in ("distill", "distillation", "fitting", "lora", "student")}),
+        ("safetensors", {"training/automl_codex/fitting.py", "training/automl_codex/lora.py"}),
+        ("peft", {"training/automl_codex/lora.py"}),
+        ("transformers", {"training/automl_codex/lora.py"}),
     ],
 )
 def test_each_library_of_the_training_side_has_its_homes(library: str, homes: set[str]) -> None:
@@ -96,7 +100,7 @@ def test_each_library_of_the_training_side_has_its_homes(library: str, homes: se
 
 
 def test_numpy_is_imported_by_what_scores_in_bulk_alone() -> None:
-    assert importers("numpy") == {"codex_gate/forest.py", "codex_gate/model.py"}
+    assert importers("numpy") == {"codex_gate/forest.py", "codex_gate/model.py", "codex_gate/student.py"}
 
 
 def test_the_runtime_needs_nothing_beyond_its_declared_libraries() -> None:

@@ -187,7 +187,7 @@ def test_fallback_takes_the_default_and_says_so() -> None:
     assert plan.augment.strategies == ("eda",) and plan.transpile.transpiler == "py2many" and plan.parallel["transpile"] == 8
     said = "\n".join(plan.told)
     assert "smote: this version has eda, template, mutation; it is left out" in said and "depyler: it is not on PATH; py2many" in said
-    assert "random_forest, gradient_boosting, lora: this version trains no model on verified rows" in said
+    assert "random_forest, gradient_boosting, lora: a run trains no model on verified rows yet" in said
     assert "distillation: " in said and "monitoring, stage 6: " in said
     assert planned("augmentation:\n  strategies:\n    - smote\n").augment.strategies == ("eda", "mutation")
 

@@ -103,6 +103,41 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--parallel", type=int, metavar="N", help="processes of every stage (default: the file's for transpile, 1 for the others)")
     _gate_options(run)
     run.set_defaults(run=_run, shard="1/1", export_py=None)
+    vocabulary = commands.add_parser("vocabulary", help="the student's vocabulary, counted in program text")
+    vocabulary.add_argument("repositories", nargs="*", type=Path, metavar="REPO", help="clones whose newest commit is counted, up to 8 MB of each")
+    vocabulary.add_argument("--input", type=Path, action="append", default=[], metavar="DIR", help="a stage's folder to count too; may be repeated")
+    vocabulary.add_argument("--size", type=int, default=24_000, help="tokens at most (default: 24000)")
+    vocabulary.add_argument("--output", type=Path, required=True, metavar="FILE", help="the vocabulary, a JSON file")
+    vocabulary.set_defaults(run=_vocabulary)
+    teach = commands.add_parser("teach", help="train a teacher: a pre-trained encoder, fine-tuned by LoRA on verified rows")
+    teach.add_argument("--input", type=Path, required=True, help="output of verify")
+    teach.add_argument("--output", type=Path, required=True, help="folder of the teacher, whose name is its own; an interrupted run goes on")
+    teach.add_argument("--base-model", default="microsoft/codebert-base", help="name on a hub, directory, or installed package (default: %(default)s)")
+    teach.add_argument("--rank", type=int, default=16, help="of LoRA (default: 16)")
+    teach.add_argument("--alpha", type=int, default=32, help="of LoRA (default: 32)")
+    teach.add_argument("--dropout", type=float, default=0.1, help="of LoRA and of the heads (default: .1)")
+    teach.add_argument("--limit", type=int, default=128, help="tokens that it reads of a change, 16 to 512 (default: 128)")
+    _fitting_options(teach, epochs=2, batch_size=16)
+    teach.set_defaults(run=_teach)
+    logits = commands.add_parser("logits", help="let a teacher answer on verified rows, for a student to learn from")
+    logits.add_argument("--model", type=Path, required=True, metavar="TEACHER", help="folder of a teacher")
+    logits.add_argument("--input", type=Path, required=True, help="output of verify")
+    logits.add_argument("--output", type=Path, required=True, help="folder for one file of each teacher; an interrupted run goes on")
+    logits.add_argument("--threads", type=int, default=1, help="of the processor (default: 1)")
+    logits.set_defaults(run=_logits)
+    distill = commands.add_parser("distill", help="a small student out of the answers of teachers, as ONNX in int8, judged beside them")
+    distill.add_argument("--input", type=Path, required=True, help="output of logits, of one teacher or more")
+    distill.add_argument("--output", type=Path, required=True, help="folder of the student; an interrupted run goes on")
+    distill.add_argument("--num-teachers", type=int, metavar="N", help="teachers that there must be (default: those that there are)")
+    distill.add_argument("--weights", type=float, nargs="+", default=[], metavar="W", help="of the teachers in the order of their files (default: all alike)")
+    distill.add_argument("--temperature", type=float, default=3.0, help="the higher, the more a teacher's small answers count (default: 3)")
+    distill.add_argument("--alpha", type=float, default=0.7, help="share of the teachers' answers in the loss, the rest is the labels' (default: .7)")
+    distill.add_argument("--kind", default="transformer", help="transformer, or bag, which knows no order (default: transformer)")
+    distill.add_argument("--layers", type=int, default=2, help="of a transformer, 1 to 6 (default: 2)")
+    distill.add_argument("--limit", type=int, default=128, help="tokens that it reads of a change, 16 to 512 (default: 128)")
+    distill.add_argument("--vocabulary", type=Path, metavar="FILE", help="output of vocabulary (default: grown from the rows to train on)")
+    _fitting_options(distill, epochs=10, batch_size=32)
+    distill.set_defaults(run=_distill)
     stats = commands.add_parser("stats", help="the funnel: what each stage made, counted and rejected")
     stats.add_argument("folder", type=Path, help="a stage's folder, or the folder that holds those of several stages")
     stats.set_defaults(run=_stats)
@@ -230,6 +265,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _fitting_options(command: argparse.ArgumentParser, epochs: int, batch_size: int) -> None:
+    command.add_argument("--epochs", type=int, default=epochs, help="default: %(default)s")
+    command.add_argument("--batch-size", type=int, default=batch_size, help="default: %(default)s")
+    command.add_argument("--learning-rate", type=float, default=5e-4, help="the highest, after the warm-up (default: .0005)")
+    command.add_argument("--seed", type=int, default=42)
+    command.add_argument("--threads", type=int, default=1, help="of the processor; with more the last bits may differ from run to run (default: 1)")
+
+
 def _stage_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of the stage; partitions that are there and up to date are kept")
     parser.add_argument("--parallel", type=int, default=1, metavar="N", help="processes (default: 1); the result is the same for any number")
@@ -343,6 +386,85 @@ def _run_stage(stage: Stage, works: Sequence[Work], make: Maker, options: argpar
         _say(f"{stages.export_py(stage.folder, options.export_py)} files in {options.export_py}")
     with _watched(options) as andon:
         return gating.settle(gating.of_stage(manifest, asked, str(stage.folder)), asked, andon)
+
+
+def _vocabulary(options: argparse.Namespace) -> int:
+    from itertools import chain
+
+    from automl_codex import vocabulary
+    from codex_gate.git import Repository
+
+    clones = [Repository.discover(path, os.environ) for path in options.repositories]
+    texts = chain(*map(vocabulary.of_stage, options.input), *map(vocabulary.of_repository, clones))
+    grown = vocabulary.grow(texts, options.size)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    grown.vocabulary.write(options.output)
+    print(vocabulary.summary(grown, options.output, options.size), end="")
+    return 0
+
+
+def _teach(options: argparse.Namespace) -> int:
+    _ready(options)
+    from automl_codex import examples, judging, lora, progress
+
+    recipe = lora.Recipe(
+        options.base_model, options.rank, options.alpha, options.dropout, options.limit, options.epochs, options.batch_size, options.learning_rate, options.seed
+    )
+    rows = examples.read(options.input)
+    bar = progress.Bar("teach", unit="steps")
+    teacher = lora.train(rows, recipe, options.output, options.output.resolve().name, lambda done, of, kept, _: bar(done, of, kept))
+    print(judging.beside(rows, f"teacher {teacher.name}", teacher.logits, options.seed), end="")
+    _say(f"{teacher.name} written to {options.output}")
+    return 0
+
+
+def _logits(options: argparse.Namespace) -> int:
+    _ready(options)
+    from automl_codex import examples, logits, lora, progress
+
+    teacher = lora.load(options.model)
+    path = logits.write(options.output, examples.read(options.input), teacher, progress.Bar("logits", unit="rows"))
+    _say(f"answers of {teacher.name} written to {path}")
+    return 0
+
+
+def _distill(options: argparse.Namespace) -> int:
+    _ready(options)
+    from datetime import UTC, datetime
+
+    from automl_codex import distill, distillation, logits, progress
+    from codex_gate.tokenise import Vocabulary
+
+    loss = distill.DistillationLoss(options.temperature, options.alpha)
+    for told in loss.unusual:
+        _say(told)
+    recipe = distillation.Recipe(
+        loss, options.kind, options.layers, options.limit, options.epochs, options.batch_size, options.learning_rate, options.seed, tuple(options.weights)
+    )
+    words = Vocabulary.read(options.vocabulary) if options.vocabulary else None
+    answers = logits.read(options.input, options.num_teachers)
+    bar = progress.Bar("distill", unit="steps")
+    found = distillation.run(answers, words, recipe, options.output, datetime.now(UTC).date(), lambda done, of, kept, _: bar(done, of, kept))
+    print(distillation.summary(found, options.output), end="")
+    return 0
+
+
+def _ready(options: argparse.Namespace) -> None:
+    """PyTorch and its companions, with the threads that were asked for.
+
+    Raises:
+        UsageError: one of them is not installed, or less than one thread.
+    """
+    from importlib.util import find_spec
+
+    missing = [name for name in ("torch", "transformers", "peft", "safetensors") if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"{options.command} needs {', '.join(missing)}, which the extra [train] brings: pip install 'codex-gate[train]'")
+    if options.threads < 1:
+        raise UsageError(f"threads must be >= 1, got {options.threads}")
+    from automl_codex import fitting
+
+    fitting.use_threads(options.threads)
 
 
 def _stats(options: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from codex_gate.errors import UsageError
 from codex_gate.gates import Gates, with_monitoring
 
 FOLDERS = {"generate": "raw", "augment": "augmented", "transpile": "transpiled", "verify": "verified"}  # as §9.1 names them
-_UNTRAINED = "this version trains no model on verified rows"
+_UNTRAINED = "a run trains no model on verified rows yet"
 _NO_STAGE_5 = "stage 5 is left out"
 
 
@@ -176,7 +176,12 @@ def _default_transpiler() -> str:
 def _missing_models(config: Config) -> Iterator[Missing]:
     models = config.training.get("models", {})
     if models:
-        yield Missing("training.models", ", ".join(models), f"{_UNTRAINED} (automl-codex train learns from mined history)", _NO_STAGE_5)
+        yield Missing(
+            "training.models",
+            ", ".join(models),
+            f"{_UNTRAINED} (automl-codex train learns from mined history, teach trains a lora teacher on them)",
+            _NO_STAGE_5,
+        )
     for name, below in models.items():
         base = below.get("base_model")
         if base and not Path(base).is_dir():
@@ -196,5 +201,5 @@ def _left_out(config: Config) -> Iterator[str]:
     """Stages of the specification that no run of this version holds."""
     if not config.training.get("models"):
         yield f"training, stage 5: {_UNTRAINED}; left out"
-    yield "distillation: it needs a teacher trained in stage 5; left out"
+    yield "distillation: it needs a teacher; left out, run automl-codex teach, logits and distill on the verified rows"
     yield f"monitoring, stage 6: it needs a model and new commits; left out, run automl-codex monitor --config {config.name}"

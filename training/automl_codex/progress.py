@@ -9,10 +9,10 @@ from typing import TextIO
 
 
 class Bar:
-    """Called with partitions done, of how many, and how many were kept; writes to standard error."""
+    """Called with partitions (or another unit) done, of how many, and how many were kept; writes to standard error."""
 
-    def __init__(self, name: str, stream: TextIO | None = None, now: Callable[[], float] = time.monotonic) -> None:
-        self._name, self._stream, self._now = name, stream or sys.stderr, now
+    def __init__(self, name: str, stream: TextIO | None = None, now: Callable[[], float] = time.monotonic, unit: str = "partitions") -> None:
+        self._name, self._stream, self._now, self._unit = name, stream or sys.stderr, now, unit
         self._began, self._said = now(), float("-inf")
 
     def __call__(self, done: int, of: int, kept: int) -> None:
@@ -35,7 +35,7 @@ class Bar:
         made = done - kept
         left = f", {_minutes(seconds * (of - done) / made)} left" if made > 0 and done < of else ""
         was = f", {kept} kept" if kept else ""
-        return f"{self._name} [{'#' * full}{'.' * (width - full)}] {done}/{of} partitions{was}{left}"
+        return f"{self._name} [{'#' * full}{'.' * (width - full)}] {done}/{of} {self._unit}{was}{left}"
 
 
 def _minutes(seconds: float) -> str:

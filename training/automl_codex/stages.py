@@ -1,4 +1,4 @@
-"""Stage files: Parquet partitions and a manifest in one folder. (pyarrow has two homes: here, and `tables.py` for mined tables.)
+"""Stage files: Parquet partitions and a manifest in one folder. (pyarrow has three homes: here, `tables.py` for mined tables, `logits.py` for answers of teachers.)
 
 A partition is the unit of work, of parallelism and of repair. Its file carries the key of what it was made from; a run makes
 those anew whose key differs, and no others. Files come into being under a temporary name and are renamed, so that

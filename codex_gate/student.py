@@ -1,0 +1,123 @@
+"""The student behind its manifest: of each block of a change, which category it would be and how likely a defect.
+
+`student.json` names the network, the vocabulary and their hashes; a vocabulary of another hash is refused, for its numbers would mean other tokens.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from codex_gate import text
+from codex_gate.errors import ModelError
+from codex_gate.model import check_file, open_session
+from codex_gate.taxonomy import DefectCategory, applies
+from codex_gate.text import HunkText
+from codex_gate.tokenise import Vocabulary
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FORMAT: Final = 1
+MANIFEST: Final = "student.json"
+NETWORK: Final = "student.onnx"
+VOCABULARY: Final = "vocabulary.json"
+LABELS: Final = (*(category.value for category in DefectCategory), "defect")
+"""What logits stand for, in order: the 18 categories, then whether the change is a defect at all."""
+BATCH: Final = 32  # blocks that are answered at once
+
+
+class Answer(NamedTuple):
+    """Of a block: P(defect), and P(category) in the order of DefectCategory, 0 for what cannot occur in its language; all in [0, 1]."""
+
+    defect: float
+    categories: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Student:
+    """A loaded student; make one with `load`."""
+
+    version: str
+    limit: int
+    threshold: float
+    vocabulary: Vocabulary
+    manifest: Mapping[str, Any]
+    _session: Any
+
+    @classmethod
+    def load(cls, directory: Path) -> Student:
+        """Read manifest, vocabulary and network, each checked.
+
+        Raises:
+            ModelError: a file is missing, altered or unreadable, the labels or the vocabulary are others than the network was trained on, or onnxruntime is not installed.
+        """
+        manifest = _manifest(directory / MANIFEST)
+        check_file(directory, manifest, VOCABULARY)
+        vocabulary = Vocabulary.read(directory / VOCABULARY)
+        if vocabulary.sha256 != manifest["vocabulary"]:
+            raise ModelError(
+                f"{directory / VOCABULARY} has hash {vocabulary.sha256[:12]}…, the student was trained with {str(manifest['vocabulary'])[:12]}…; take the vocabulary that came with it"
+            )
+        session = open_session(directory, manifest, NETWORK)
+        return cls(str(manifest["version"]), int(manifest["limit"]), float(manifest["threshold"]), vocabulary, manifest, session)
+
+    def run(self, ids: np.ndarray) -> np.ndarray:
+        """Logits (n, 19) of token numbers (n, tokens), 0 where there is none."""
+        (logits,) = self._session.run(["logits"], {"ids": ids})
+        return logits  # type: ignore[no-any-return]
+
+    def answer(self, hunks: Sequence[HunkText], message: str | None = None) -> list[Answer]:
+        """What it says of each block, in their order."""
+        import numpy as np
+
+        rows = [text.encode(hunk, message, self.vocabulary, self.limit) for hunk in hunks]
+        order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
+        found: dict[int, Answer] = {}
+        for start in range(0, len(order), BATCH):
+            batch = order[start : start + BATCH]
+            ids = np.zeros((len(batch), max(len(rows[row]) for row in batch)), np.int64)
+            for place, row in enumerate(batch):
+                ids[place, : len(rows[row])] = rows[row]
+            logits = self.run(ids)
+            mask = np.array([possible(hunks[row].language) for row in batch])
+            for row, shares in zip(batch, probabilities(logits, mask).tolist(), strict=True):
+                found[row] = Answer(shares[-1], tuple(shares[:-1]))
+        return [found[row] for row in range(len(rows))]
+
+
+def possible(language: str | None) -> tuple[bool, ...]:
+    """Which of the 18 can occur in program text of a language; of an unknown one, those of any language."""
+    return tuple(applies(category, {language} if language else set()) for category in DefectCategory)
+
+
+def probabilities(logits: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    """(n, 19): softmax over the 18 categories – those that `mask` (n, 18) leaves, 0 elsewhere – and the sigmoid of the defect's logit."""
+    import numpy as np
+
+    scores = logits[:, :-1].astype(np.float64)
+    if mask is not None:
+        scores = np.where(mask, scores, -np.inf)
+    scores = np.exp(scores - scores.max(1, keepdims=True))
+    defect = 0.5 * (1 + np.tanh(logits[:, -1:].astype(np.float64) / 2))  # the sigmoid, without an exponential that overflows
+    return np.hstack([scores / scores.sum(1, keepdims=True), defect])
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror or error}); make a student with automl-codex distill") from error
+    except ValueError as error:
+        raise ModelError(f"{path} is not valid JSON ({error}); make the student anew") from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise ModelError(f"{path} is no student of format {FORMAT}; use one made by this version")
+    missing = [key for key in ("version", "labels", "limit", "threshold", "vocabulary", "files") if key not in found]
+    if missing:
+        raise ModelError(f"{path} lacks {', '.join(missing)}; make the student anew")
+    if found["labels"] != list(LABELS):
+        raise ModelError(f"{path} has other labels, or in another order, than the {len(LABELS)} of this version; use a student made by this version")
+    return found

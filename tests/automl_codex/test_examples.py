@@ -1,0 +1,123 @@
+"""Which changes a verified row tells of, and how they are parted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from automl_codex import examples, stages
+from automl_codex.examples import TEST, TRAIN, VALIDATION, Example, as_change, of_row, part_of
+from automl_codex.types import LabelledTuple
+from codex_gate.errors import UsageError
+from codex_gate.student import LABELS, possible
+from codex_gate.taxonomy import DefectCategory
+
+PLUS = "def f(a: int) -> int:\n    b = a * 2\n    c = b + 1\n    return c\n"
+MINUS = PLUS.replace("+ 1", "- 1")
+ROW = LabelledTuple(
+    variant_id="m", seed_id="seed", parents=("o",), kind="mutation", operator="AOR", site="3:8", source=MINUS, entry="f", parameters=("int",), inputs=("(1,)",),
+    outcomes=("1",), label="buggy", category="LogicErrors", witness="(1,)", expected="3", actual="1", quality=1.0, transpiler="t", prelude="p", rustc="r",
+    rust="pub fn f(a: i32) -> i32 {\nreturn a;\n }", status="compiles", codes=(), message="", place="", python="3", verdict="pass", defect="buggy",
+    defect_category="LogicErrors", label_source="mutation", confidence="high", evidence="", structure=None, flow=None,
+)  # fmt: skip
+ORIGINAL = replace(ROW, variant_id="o", parents=(), kind="original", source=PLUS, label="correct", category=None, defect="correct", defect_category=None, label_source="")  # fmt: skip
+
+
+def told(row: LabelledTuple, parent: str | None) -> list[tuple[str, str, str | None]]:
+    return [(example.row_id, example.defect, example.category) for example in of_row(row, parent)]
+
+
+def test_a_mutant_is_a_defect_and_its_way_back_is_none() -> None:
+    assert told(ROW, PLUS) == [("m:python", "buggy", "LogicErrors"), ("m:back", "correct", None)]
+    there, back = of_row(ROW, PLUS)
+    assert (there.before, there.after) == ("    b = a * 2\n    c = b + 1\n    return c", "    b = a * 2\n    c = b - 1\n    return c")
+    assert (back.before, back.after) == (there.after, there.before)
+    assert there.lineage == back.lineage == "seed" and there.part == back.part == part_of("seed")
+
+
+def test_a_variant_is_no_defect_and_nobody_knows_an_unjudged_mutant() -> None:
+    assert told(replace(ROW, kind="eda", label="correct", category=None, defect="unknown"), PLUS) == [("m:python", "correct", None)]
+    assert told(replace(ROW, label="equivalent_unknown", defect="unknown"), PLUS) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [("o:rust", "correct", None)]),
+        ({"defect": "buggy", "label_source": "rustc", "confidence": "high", "defect_category": "TypeErrors"}, [("o:rust", "buggy", "TypeErrors")]),
+        ({"defect": "buggy", "label_source": "runtime", "confidence": "low", "defect_category": "LogicErrors"}, [("o:rust", "buggy", None)]),
+        ({"defect": "buggy", "label_source": "runtime", "confidence": "low", "defect_category": None}, [("o:rust", "buggy", None)]),
+        ({"defect": "unknown"}, []),
+        ({"defect": "buggy", "label_source": "transpiler", "rust": ""}, []),
+    ],
+)
+def test_rust_is_a_new_file_where_an_oracle_saw_the_defect_or_none(changes: dict[str, object], expected: list[tuple[str, str, str | None]]) -> None:
+    row = replace(ORIGINAL, **changes)
+    assert told(row, None) == expected
+    for example in of_row(row, None):
+        assert example.path == "program.rs" and example.before == "" and example.after == row.rust
+
+
+def test_a_change_is_built_as_git_shows_it(make_repo) -> None:
+    repo = make_repo()
+    repo.write("a.py", PLUS)
+    first = repo.commit("one")
+    repo.write("a.py", MINUS)
+    second = repo.commit("two")
+    ((there,),) = list(repo.open().diffs([(second, first)]))
+    here = as_change("a.py", PLUS, MINUS)
+    assert here.hunks() == there.hunks() and (here.added, here.deleted, here.status) == (there.added, there.deleted, "M")
+    assert here.patch.split(b"\n")[1:] == there.patch.split(b"\n")[1:]
+    assert as_change("a.rs", "", "x\n").status == "A"
+
+
+def example(row_id: str, before: str, defect: str, category: str | None = None) -> Example:
+    return Example(row_id, "s", TRAIN, "a.py", before, "after", "", defect, category)
+
+
+def test_a_text_stands_once_and_a_torn_one_not_at_all() -> None:
+    rows = [example("1", "a", "buggy", "LogicErrors"), example("2", "a", "buggy", "LogicErrors"), example("3", "b", "buggy"), example("4", "b", "correct"),
+            example("5", "c", "correct")]  # fmt: skip
+    assert [row.row_id for row in examples.distinct(rows)] == ["1", "5"]
+
+
+def test_a_lineage_is_in_one_part_and_parts_have_their_shares() -> None:
+    parts = [part_of(f"coverage-7-00000-{number:03}") for number in range(4000)]
+    for part, share in ((TRAIN, 0.70), (VALIDATION, 0.15), (TEST, 0.15)):
+        assert abs(parts.count(part) / 4000 - share) < 0.03  # four standard deviations of the largest
+    assert parts == [part_of(f"coverage-7-00000-{number:03}") for number in range(4000)]
+
+
+def test_categories_are_ruled_out_by_language() -> None:
+    names = lambda language: {c.value for c, can in zip(DefectCategory, possible(language), strict=True) if can}  # noqa: E731
+    assert "OwnershipBorrow" in names("rust") and "OwnershipBorrow" not in names("python")
+    assert "ComprehensionBugs" in names("python") and "ComprehensionBugs" not in names("rust")
+    assert names(None) == names("cobol") < names("python")
+    assert (*(category.value for category in DefectCategory), "defect") == LABELS
+
+
+class Given:
+    def __init__(self, rows: tuple[LabelledTuple, ...]) -> None:
+        self.rows = rows
+
+    def __call__(self, work: stages.Work) -> stages.Made:
+        return stages.Made(self.rows[work.number :: 2], {}, {})
+
+
+def test_a_stage_is_read_with_parents_from_any_partition(tmp_path: Path) -> None:
+    rows = (ROW, ORIGINAL)
+    stages.run(stages.Stage("verify", tmp_path / "verified", 7, {}), [stages.Work(0, {}), stages.Work(1, {})], Given(rows))
+    found = examples.read(tmp_path / "verified")
+    assert [row.row_id for row in found] == ["m:python", "m:back", "o:rust"]
+    assert examples.counts(found)[part_of("seed")] == {"rows": 3, "buggy": 1, "correct": 2, "LogicErrors": 1}
+    assert examples.of_part(found, part_of("seed")) == [0, 1, 2]
+
+
+def test_a_stage_without_a_labelled_change_is_refused(tmp_path: Path) -> None:
+    stages.run(stages.Stage("verify", tmp_path / "verified", 7, {}), [stages.Work(0, {})], Given((replace(ORIGINAL, defect="unknown"),)))
+    with pytest.raises(UsageError, match="holds no change that is labelled"):
+        examples.read(tmp_path / "verified")
+    with pytest.raises(UsageError, match="holds no stage data"):
+        examples.read(tmp_path / "none")

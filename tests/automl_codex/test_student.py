@@ -1,0 +1,114 @@
+"""The student's network and its ONNX: sizes, what padding must not move, parity, int8."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is of the extra [train]")
+torch.set_num_threads(1)
+
+from automl_codex import student  # noqa: E402 - it imports torch
+from automl_codex.student import NEW_ID, PAD_ID, Shape, padded  # noqa: E402
+from codex_gate.errors import InternalError, UsageError  # noqa: E402
+from codex_gate.student import LABELS  # noqa: E402
+from tests.automl_codex.sessions import session  # noqa: E402
+
+KINDS = pytest.mark.parametrize("kind", sorted(student.KINDS))
+RNG = np.random.default_rng(3)
+ROWS = [[2, 4, *RNG.integers(90, 1500, n).tolist(), NEW_ID, *RNG.integers(90, 1500, m).tolist()] for n, m in ((0, 1), (3, 9), (60, 60), (1, 0), (20, 5))]
+
+
+def made(kind: str, seed: int = 1):
+    """A student whose weights are large enough for its answers to differ."""
+    model = student.make(Shape(1500, kind), seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter *= 2
+    return model.eval()
+
+
+@KINDS
+def test_the_specifications_size_is_kept_at_a_full_vocabulary(kind: str) -> None:
+    shape = Shape(24_000, kind)
+    size = student.parameters(student.make(shape, 1))
+    assert shape.dimensions == 256 and 6_000_000 < size <= student.MAX_PARAMETERS
+
+
+def test_the_parameters_are_those_worked_out_by_hand() -> None:
+    d, f = 256, 512
+    block = 2 * 2 * d + (d * 3 * d + 3 * d) + (d * d + d) + (d * f + f) + (f * d + d)
+    heads = d * 19 + 19
+    assert student.parameters(student.make(Shape(1500), 1)) == 1500 * d + 128 * d + 2 * d + 2 * block + 2 * d + (d + 1) + heads
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"kind": "lstm"}, "no student lstm; there are transformer, bag"),
+        ({"layers": 0}, "layers must be 1 to 6, got 0"),
+        ({"layers": 7}, "layers must be 1 to 6"),
+        ({"limit": 8}, "limit must be 16 to 512, got 8"),
+        ({"vocabulary": 40_000}, "has 11,333,140 parameters, at most 10,000,000"),
+    ],
+)
+def test_a_shape_outside_its_range_is_refused(values: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        Shape(**{"vocabulary": 1500} | values)
+
+
+@KINDS
+def test_padding_and_company_move_nothing(kind: str) -> None:
+    model = made(kind)
+    with torch.no_grad():
+        together = model(padded(ROWS))
+        for row, found in zip(ROWS, together, strict=True):
+            assert torch.allclose(model(padded([row]))[0], found, atol=1e-5)
+    assert together.shape == (5, len(LABELS)) and float(together.std(0).min()) > 0
+
+
+@KINDS
+def test_before_and_after_are_not_the_same_thing(kind: str) -> None:
+    model = made(kind)
+    one, two = [2, 4, 100, 101, NEW_ID, 102], [2, 4, 102, NEW_ID, 100, 101]
+    with torch.no_grad():
+        there, back = model(padded([one])), model(padded([two]))
+    assert float((there - back).abs().max()) > 1e-3
+
+
+def test_a_bag_does_not_see_order_and_a_transformer_does() -> None:
+    rows = [[2, 4, 100, 101, 102, NEW_ID, 103], [2, 4, 102, 100, 101, NEW_ID, 103]]
+    moved = {}
+    for kind in student.KINDS:
+        with torch.no_grad():
+            a, b = made(kind)(padded(rows))
+        moved[kind] = float((a - b).abs().max())
+    assert moved["bag"] < 1e-5 and moved["transformer"] > 1e-3
+
+
+@KINDS
+def test_the_same_seed_gives_the_same_weights(kind: str) -> None:
+    states = [student.make(Shape(1500, kind), seed).state_dict() for seed in (1, 1, 2)]
+    assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(states[0].values(), states[2].values(), strict=True))
+
+
+@KINDS
+def test_onnx_gives_what_pytorch_gives_at_any_size_and_int8_nearly(kind: str) -> None:
+    model = made(kind)
+    plain, small, exact, near = student.exported(model, session, ROWS * 2)
+    assert exact <= student.PARITY
+    assert 0 < near < 0.05
+    assert len(small) < 0.4 * len(plain)
+    for tokens in (1, 7, 128):
+        assert session(small)(np.full((3, tokens), 95, np.int64)).shape == (3, 19)
+
+
+def test_a_form_that_differs_is_not_let_through() -> None:
+    model, other = made("bag"), made("bag", 2)
+    with pytest.raises(InternalError, match=r"PyTorch and ONNX differ by .* on 5 rows, expected at most 1e-05"):
+        student.exported(model, lambda data: lambda ids: other(torch.from_numpy(ids)).detach().numpy(), ROWS)
+
+
+def test_rows_are_padded_behind() -> None:
+    assert padded([[5, 6], [7]]).tolist() == [[5, 6], [7, PAD_ID]]

@@ -1,0 +1,25 @@
+"""The command that times students, at a small scale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.codex_gate import students
+
+
+def test_every_shape_and_a_distilled_student_are_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason="torch is of the extra [train]")
+    from benchmarks import student
+
+    monkeypatch.setattr(student, "SHAPES", (("bag", 1), ("transformer", 1)))
+    monkeypatch.setattr(student, "VOCABULARY", 1500)
+    folder = students.write(tmp_path / "mine")
+    assert student.main(["--limit", "16", "--calls", "3", "--model", str(folder), "--output", str(tmp_path / "t.md")]) == 0
+    rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in (tmp_path / "t.md").read_text().splitlines() if line.startswith("|")]
+    assert [row[:2] for row in rows[2:]] == [[name, form] for name in ("bag", "1 layer") for form in ("fp32", "int8")] + [["mine, text to answer", "int8"]]
+    sizes = {(row[0], row[1]): float(row[3]) for row in rows[2:-1]}
+    assert all(sizes[name, "int8"] < 0.4 * sizes[name, "fp32"] for name, _ in sizes)
+    for row in rows[2:]:
+        assert all(float(cell.split(" ")[0]) > 0 for cell in row[4:])

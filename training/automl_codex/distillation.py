@@ -1,0 +1,244 @@
+"""From the answers of teachers to a student's directory: train, export, judge, write.
+
+The student learns the category from rows that are defects, by the teachers' answers where nobody knows the label, and whether a change is a defect
+from all rows. What it is judged on are the lineages of the test part, which neither it nor a teacher that used the same split has seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from automl_codex import fitting, judging, logits, student, vocabulary
+from automl_codex.distill import DistillationLoss, EnsembleDistiller, binary
+from automl_codex.examples import TEST, TRAIN, VALIDATION, Example, counts, of_part
+from automl_codex.judging import Judged
+from codex_gate import text
+from codex_gate.errors import UsageError
+from codex_gate.model import open_session
+from codex_gate.student import FORMAT, LABELS, MANIFEST, NETWORK, VOCABULARY, probabilities
+from codex_gate.tokenise import Vocabulary
+
+REPORT: Final = "distillation.json"
+CHECKPOINT: Final = ".checkpoint.safetensors"
+PROBES: Final = 256  # rows on which PyTorch and ONNX are compared
+PRECISION: Final = 0.8  # of the categories that the student is let say on the validation part; the threshold is chosen for it
+MIN_SAID: Final = 20  # rows that a threshold must let through for its precision to mean something
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a student is trained.
+
+    Raises:
+        UsageError: a value outside its range.
+    """
+
+    loss: DistillationLoss = field(default_factory=DistillationLoss)
+    kind: str = "transformer"
+    layers: int = 2
+    limit: int = 128
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 5e-4
+    seed: int = 42
+    weights: tuple[float, ...] = ()
+
+    @property
+    def schedule(self) -> fitting.Schedule:
+        return fitting.Schedule(self.epochs, self.batch_size, self.learning_rate, self.seed)
+
+    def ensemble(self, teachers: int) -> EnsembleDistiller:
+        """The teachers' weights: as given, else alike.
+
+        Raises:
+            UsageError: another number of weights than of teachers.
+        """
+        if self.weights and len(self.weights) != teachers:
+            raise UsageError(f"{len(self.weights)} weights for {teachers} teachers; give one for each, in the order of their files' names")
+        return EnsembleDistiller(self.weights, self.loss.temperature) if self.weights else EnsembleDistiller.uniform(teachers, self.loss.temperature)
+
+
+@dataclass(frozen=True, eq=False)
+class Distilled:
+    """A written student: its report, and the figures by who answered."""
+
+    report: Mapping[str, Any]
+    judged: Mapping[str, Judged]
+
+
+def run(
+    answers: logits.Answers,
+    words: Vocabulary | None,
+    recipe: Recipe,
+    folder: Path,
+    today: date,
+    progress: Callable[[int, int, int, float], None] = lambda step, of, kept, loss: None,
+) -> Distilled:
+    """Distil a student into `folder`; a run that was cut off goes on.
+
+    Args:
+        words: the vocabulary; None to grow one from the training part.
+    Raises:
+        UsageError: no row to learn from or to judge on, weights that do not fit, or a folder of other things.
+        TrainingFailure: the loss is no number any more.
+        InternalError: PyTorch and ONNX disagree.
+    """
+    examples = answers.examples
+    parts = {part: of_part(examples, part) for part in (TRAIN, VALIDATION, TEST)}
+    for part, rows in parts.items():
+        if not rows:
+            raise UsageError(f"no row falls into the {part} part of the split; give more lineages")
+    if folder.exists() and any(not entry.name.startswith(".") and entry.name not in (MANIFEST, NETWORK, VOCABULARY, REPORT) for entry in folder.iterdir()):
+        raise UsageError(f"{folder} holds other files; choose an empty folder for --output")
+    ensemble = recipe.ensemble(len(answers.logits))
+    words = words or vocabulary.grow(f"{examples[row].before}\n{examples[row].after}" for row in parts[TRAIN]).vocabulary
+    shape = student.Shape(len(words), recipe.kind, recipe.layers, recipe.limit)
+    encoded = [text.encode(example.hunk, example.message or None, words, recipe.limit) for example in examples]
+    combined = ensemble.combine_teachers([torch.from_numpy(array) for array in answers.logits.values()])
+    model = student.make(shape, recipe.seed).to(fitting.device())
+    train = parts[TRAIN]
+    loss = _loss(model, [encoded[row] for row in train], [examples[row] for row in train], combined[train], recipe.loss)
+    checkpoint = fitting.Checkpoint(folder / CHECKPOINT, _key(recipe, shape, words, train, encoded, combined, examples))
+    fitting.fit(model, [len(encoded[row]) for row in train], loss, recipe.schedule, checkpoint, progress)
+    model.cpu()
+    forms = student.exported(model, session, [encoded[row] for row in (*parts[TEST], *parts[VALIDATION])[:PROBES]])
+    said = _said(answers, combined, model, forms[1], encoded, recipe.seed)
+    threshold = threshold_for([examples[row] for row in parts[VALIDATION]], said[_STUDENT][parts[VALIDATION]])
+    judged = {name: judging.judge([examples[row] for row in parts[TEST]], p[parts[TEST]], recipe.seed) for name, p in said.items()}
+    facts = {
+        "date": str(today), "recipe": asdict(recipe), "shape": asdict(shape), "parameters": student.parameters(model), "teachers": dict(zip(answers.logits, ensemble.weights)),
+        "rows": {part: dict(found) for part, found in counts(examples).items()}, "bytes": {"fp32": len(forms[0]), "int8": len(forms[1])},
+        "parity": {"rows": min(PROBES, len(parts[TEST]) + len(parts[VALIDATION])), "fp32": forms[2], "int8": forms[3]},
+        "precision": PRECISION, "threshold": threshold, "judged": {name: asdict(found) for name, found in judged.items()},
+    }  # fmt: skip
+    write(folder, forms[1], words, recipe.limit, threshold, facts)
+    return Distilled(facts, judged)
+
+
+_STUDENT: Final = "student, int8"
+
+
+def _loss(
+    model: Any, encoded: Sequence[Sequence[int]], examples: Sequence[Example], teacher: Tensor, wanted: DistillationLoss
+) -> Callable[[list[int]], Tensor]:
+    where = next(model.parameters()).device
+    category, defect, possible = (torch.from_numpy(array).to(where) for array in (*judging.truth(examples), judging.masks(examples)))
+    teacher = teacher.to(where)
+
+    def loss(rows: list[int]) -> Tensor:
+        found, soft = model(student.padded([encoded[row] for row in rows]).to(where)), teacher[rows]
+        broken = defect[rows] == 1  # what is no defect has no category, and what a teacher says of it means nothing
+        of_category = wanted.forward(found[broken][:, :-1], soft[broken][:, :-1], category[rows][broken], possible[rows][broken])
+        return of_category + wanted.forward(binary(found[:, -1]), binary(soft[:, -1]), defect[rows])
+
+    return loss
+
+
+def _key(
+    recipe: Recipe,
+    shape: student.Shape,
+    words: Vocabulary,
+    train: Sequence[int],
+    encoded: Sequence[Sequence[int]],
+    teacher: Tensor,
+    examples: Sequence[Example],
+) -> str:
+    told = [FORMAT, asdict(recipe), asdict(shape), words.sha256, [[*encoded[row], examples[row].defect, examples[row].category] for row in train]]
+    return hashlib.sha256(json.dumps(told).encode() + teacher[list(train)].numpy().tobytes()).hexdigest()
+
+
+def session(data: bytes) -> Callable[[np.ndarray], np.ndarray]:
+    """ONNX as the runtime opens it."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, NETWORK).write_bytes(data)
+        opened = open_session(Path(folder), {"files": {NETWORK: _listed(data)}}, NETWORK)
+    return lambda ids: np.asarray(opened.run(["logits"], {"ids": ids})[0])
+
+
+def _said(answers: logits.Answers, combined: Tensor, model: Any, small: bytes, encoded: Sequence[Sequence[int]], seed: int) -> dict[str, np.ndarray]:
+    """Probabilities (n, 19) of all rows by everyone who answers."""
+    examples = answers.examples
+    mask = judging.masks(examples)
+    found = {"majority": judging.majority(examples), "TF-IDF + logistic regression": judging.tfidf(examples, seed)}
+    found |= {f"teacher {name}": probabilities(array, mask) for name, array in answers.logits.items()}
+    if len(answers.logits) > 1:
+        found["teachers together"] = probabilities(combined.numpy(), mask)
+    with torch.no_grad():
+        found["student, fp32"] = probabilities(_in_batches(encoded, lambda ids: model(torch.from_numpy(ids)).numpy()), mask)
+    return found | {_STUDENT: probabilities(_in_batches(encoded, session(small)), mask)}
+
+
+def _in_batches(encoded: Sequence[Sequence[int]], runs: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    order = sorted(range(len(encoded)), key=lambda row: len(encoded[row]))
+    found = np.zeros((len(encoded), len(LABELS)), np.float32)
+    for start in range(0, len(order), 64):
+        batch = order[start : start + 64]
+        found[batch] = runs(student.padded([encoded[row] for row in batch]).numpy())
+    return found
+
+
+def threshold_for(examples: Sequence[Example], shares: np.ndarray, precision: float = PRECISION) -> float:
+    """The lowest confidence above which the categories said of `examples` are right with this precision; 1 where none lets MIN_SAID of them through so.
+
+    Confidence is P(defect) · P(category); a category said of what is no defect is wrong. Rows whose category nobody knows are left out.
+    """
+    category, defect = judging.truth(examples)
+    rows = np.flatnonzero((defect == 0) | (category >= 0))
+    best = shares[rows, :-1].argmax(1)
+    confidence = shares[rows, -1] * shares[rows, :-1].max(1)
+    right = (best == category[rows]) & (defect[rows] == 1)
+    order = np.argsort(-confidence, kind="stable")
+    values, hits = confidence[order], np.cumsum(right[order])
+    ends = np.flatnonzero(np.append(values[1:] < values[:-1], True))  # rows of equal confidence are said together
+    good = ends[(hits[ends] / (ends + 1) >= precision) & (ends + 1 >= MIN_SAID)]
+    if not len(good):
+        return 1.0
+    return float(values[good[-1] + 1]) if good[-1] + 1 < len(values) else 0.0
+
+
+def write(folder: Path, network: bytes, words: Vocabulary, limit: int, threshold: float, facts: Mapping[str, Any]) -> None:
+    """The files that `codex_gate.student` loads, and the report; the manifest last, so that a torn directory is not taken for a student."""
+    folder.mkdir(parents=True, exist_ok=True)
+    words.write(folder / VOCABULARY)
+    (folder / NETWORK).write_bytes(network)
+    (folder / REPORT).write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+    files = {name: _listed((folder / name).read_bytes()) for name in (NETWORK, VOCABULARY)}
+    told = {"format": FORMAT, "version": f"student-{FORMAT}-{files[NETWORK]['sha256'][:8]}", "labels": list(LABELS), "limit": limit, "threshold": threshold,
+            "vocabulary": words.sha256, "files": files}  # fmt: skip
+    partial = folder / f".{MANIFEST}.tmp"
+    partial.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    partial.replace(folder / MANIFEST)
+
+
+def _listed(data: bytes) -> dict[str, Any]:
+    return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def summary(found: Distilled, folder: Path) -> str:
+    """What came of it, in a table and a few lines."""
+    report = found.report
+    rows = report["rows"]
+    told = [
+        f"distilled  {folder}  {report['parameters']:,} parameters, {report['bytes']['int8'] / 1e6:.1f} MB in int8 ({report['bytes']['fp32'] / 1e6:.1f} MB in fp32)",
+        "  rows  " + ", ".join(f"{part} {counted.get('rows', 0):,}" for part, counted in rows.items()),
+        f"  from PyTorch's probabilities: fp32 {report['parity']['fp32']:.1e}, int8 {report['parity']['int8']:.1e} at most, on {report['parity']['rows']} rows",
+        _spoken(report["threshold"], report["precision"]),
+    ]
+    return "\n".join(told) + "\n\n" + judging.table(found.judged)
+
+
+def _spoken(threshold: float, precision: float) -> str:
+    if threshold < 1:
+        return f"  says a category above a confidence of {threshold:.3f}: {precision:.0%} of those said on the validation part are right"
+    return f"  says no category: no confidence makes {precision:.0%} of those said on the validation part right"

@@ -1,0 +1,141 @@
+"""Rows that a teacher and a student learn from: a change as text, whether it is a defect, and of which category.
+
+A verified row tells of up to three changes, each built as a diff and read as at run time (`codex_gate.text`):
+
+- its Python as a change of its parent's: a mutant is a defect of its operator's category, a variant is none;
+- a mutant turned back into its parent, which is no defect. Without it, the size of an edit would tell a mutant from a variant, and the direction
+  of the change – the thing to learn – would tell nothing;
+- its Rust as a new file, where the oracles themselves saw the defect, or none. A mutant whose Rust does what its Python does is left out: a new
+  file cannot show what was meant.
+
+A category of low confidence is not learned from. All changes of one seed program stay in one part of the split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+
+from automl_codex import labels, stages
+from automl_codex.types import BUGGY, CORRECT, LabelledTuple
+from codex_gate import text
+from codex_gate.errors import UsageError
+from codex_gate.student import possible
+from codex_gate.text import HunkText
+from codex_gate.types import FileChange
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+TRAIN_SHARE, VALIDATION_SHARE = 70, 15  # percent; the specification, §7.2
+_ORACLES = ("rustc", "runtime", "transpiler")
+_MODE, _ID = 0o100644, "0" * 40
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A change with its labels.
+
+    Attributes:
+        row_id: unique in a data set. lineage: the seed program or repository; a split never parts it. part: TRAIN, VALIDATION or TEST.
+        path, before, after, message: the change as `codex_gate.text` reads it; message is empty where there is none.
+        defect: BUGGY or CORRECT. category: of a defect, None where it is not known.
+    """
+
+    row_id: str
+    lineage: str
+    part: str
+    path: str
+    before: str
+    after: str
+    message: str
+    defect: str
+    category: str | None
+
+    @property
+    def hunk(self) -> HunkText:
+        return HunkText(self.path, 0, self.before, self.after)
+
+    @property
+    def possible(self) -> tuple[bool, ...]:
+        """Which of the 18 can occur in the change's language."""
+        return possible(self.hunk.language)
+
+
+def part_of(lineage: str) -> str:
+    """The part of the split that a lineage belongs to, by its hash: the same in every data set and every run."""
+    place = int(hashlib.sha256(lineage.encode()).hexdigest()[:8], 16) % 100
+    return TRAIN if place < TRAIN_SHARE else VALIDATION if place < TRAIN_SHARE + VALIDATION_SHARE else TEST
+
+
+def read(folder: Path) -> list[Example]:
+    """The examples of a finished `verify` stage, without those whose text stands there twice with different labels.
+
+    Raises:
+        UsageError: no finished output of verify, or nothing in it to learn from.
+    """
+    parts = [folder / part["name"] for part in stages.manifest_of(folder, "verify")["partitions"]]
+    wanted = {row.parents[0] for row in _rows(parts) if row.parents}
+    sources = {row.variant_id: row.source for row in _rows(parts) if row.variant_id in wanted}
+    found = distinct(example for row in _rows(parts) for example in of_row(row, sources.get(row.parents[0]) if row.parents else None))
+    if not found:
+        raise UsageError(f"{folder} holds no change that is labelled as a defect or as none; verify more rows")
+    return found
+
+
+def _rows(parts: Sequence[Path]) -> Iterator[LabelledTuple]:
+    for part in parts:
+        yield from stages.read(part, LabelledTuple)
+
+
+def of_row(row: LabelledTuple, parent: str | None) -> Iterator[Example]:
+    """The changes that a row tells of; `parent` is the source of its parent, None where there is none."""
+    if parent is not None and row.label in (BUGGY, CORRECT):
+        yield from _example(row, "python", "program.py", parent, row.source, row.label, row.category if row.label == BUGGY else None)
+        if row.label == BUGGY:
+            yield from _example(row, "back", "program.py", row.source, parent, CORRECT, None)
+    if row.rust and (row.defect == CORRECT or (row.defect == BUGGY and row.label_source in _ORACLES)):
+        known = row.defect == BUGGY and row.confidence != labels.LOW
+        yield from _example(row, "rust", "program.rs", "", row.rust, row.defect, row.defect_category if known else None)
+
+
+def _example(row: LabelledTuple, name: str, path: str, before: str, after: str, defect: str, category: str | None) -> Iterator[Example]:
+    """The largest block of a change; nothing where the two sides are the same text."""
+    blocks = list(text.of_change(as_change(path, before, after)))
+    if blocks:
+        block = max(blocks, key=lambda block: len(block.before) + len(block.after))
+        yield Example(f"{row.variant_id}:{name}", row.seed_id, part_of(row.seed_id), path, block.before, block.after, "", defect, category)
+
+
+def as_change(path: str, before: str, after: str) -> FileChange:
+    """Two texts as the change of a file, with a line of context as git's diff has it here; a file without text before is new."""
+    lines = list(unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm=""))[2:]
+    added, deleted = (sum(line[:1] == sign for line in lines) for sign in "+-")
+    return FileChange(path, None if not before else path, "M" if before else "A", _MODE, _MODE, _ID, _ID, added, deleted, "\n".join(lines).encode())
+
+
+def distinct(examples: Iterable[Example]) -> list[Example]:
+    """Each text once; texts that stand there with different labels not at all, for one of them is wrong."""
+    seen: dict[tuple[str, str, str, str], Example] = {}
+    torn: set[tuple[str, str, str, str]] = set()
+    for example in examples:
+        key = (example.path, example.before, example.after, example.message)
+        first = seen.setdefault(key, example)
+        if (first.defect, first.category) != (example.defect, example.category):
+            torn.add(key)
+    return [example for key, example in seen.items() if key not in torn]
+
+
+def of_part(examples: Sequence[Example], part: str) -> list[int]:
+    """The numbers of the examples of a part of the split."""
+    return [number for number, example in enumerate(examples) if example.part == part]
+
+
+def counts(examples: Sequence[Example]) -> Mapping[str, Mapping[str, int]]:
+    """How many of each defect and category, by part of the split."""
+    found: dict[str, Counter[str]] = {part: Counter() for part in (TRAIN, VALIDATION, TEST)}
+    for example in examples:
+        found[example.part].update(["rows", example.defect, *([example.category] if example.category else [])])
+    return found

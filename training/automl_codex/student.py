@@ -1,0 +1,227 @@
+"""The student: a small network over the own tokeniser, its ONNX, and what int8 makes of it.
+
+Two kinds. `transformer`: a few layers of attention over the tokens. `bag`: no layers, the tokens before and after are each pooled by learned
+weights and compared; it knows nothing of order. Both give 19 logits: the 18 categories and the defect (`examples.LABELS`).
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from torch import Tensor, nn
+from torch.nn import functional
+
+from codex_gate.errors import InternalError, UsageError
+from codex_gate.student import LABELS, probabilities
+from codex_gate.tokenise import FIXED, NEW
+
+DIMENSIONS: Final = 256  # specification, §5.4.3
+MAX_PARAMETERS: Final = 10_000_000  # specification, §5.4.5
+PAD_ID, NEW_ID = 0, FIXED.index(NEW)
+OPSET: Final = 17
+PARITY: Final = 1e-5  # largest difference of probabilities between PyTorch and the fp32 ONNX that is let through
+QUANTISED: Final = ("MatMul", "Gather")  # the layers, and the tokens' vectors, which are most of the parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a student is made of.
+
+    Attributes:
+        vocabulary: tokens. kind: one of KINDS. layers: of a transformer. limit: tokens that it reads of a change.
+    Raises:
+        UsageError: an unknown kind, a value outside its range, or more than MAX_PARAMETERS.
+    """
+
+    vocabulary: int
+    kind: str = "transformer"
+    layers: int = 2
+    limit: int = 128
+    dimensions: int = DIMENSIONS
+    hidden: int = 512
+    heads: int = 4
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise UsageError(f"no student {self.kind}; there are {', '.join(KINDS)}")
+        for name, value, low, high in (("layers", self.layers, 1, 6), ("limit", self.limit, 16, 512)):
+            if not low <= value <= high:
+                raise UsageError(f"{name} must be {low} to {high}, got {value}")
+        with torch.device("meta"):
+            size = parameters(KINDS[self.kind](self))
+        if size > MAX_PARAMETERS:
+            raise UsageError(f"a student of {self.vocabulary} tokens and {self.layers} layers has {size:,} parameters, at most {MAX_PARAMETERS:,} are allowed")
+
+
+class _Block(nn.Module):
+    """Attention and a feed-forward layer, each after a normalisation and around a shortcut. Source: Xiong et al. 2020 (pre-LN)."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.heads = shape.heads
+        self.before, self.between = nn.LayerNorm(shape.dimensions), nn.LayerNorm(shape.dimensions)
+        self.mixed, self.out = nn.Linear(shape.dimensions, 3 * shape.dimensions), nn.Linear(shape.dimensions, shape.dimensions)
+        self.wide, self.narrow = nn.Linear(shape.dimensions, shape.hidden), nn.Linear(shape.hidden, shape.dimensions)
+        self.dropout = nn.Dropout(shape.dropout)
+
+    def forward(self, x: Tensor, away: Tensor) -> Tensor:
+        """x (n, tokens, dimensions); away (n, 1, 1, tokens), a large negative number where there is no token."""
+        n, tokens, size = x.shape
+        query, key, value = self.mixed(self.before(x)).view(n, tokens, 3, self.heads, size // self.heads).permute(2, 0, 3, 1, 4)
+        seen = functional.softmax(query @ key.transpose(-1, -2) * (size // self.heads) ** -0.5 + away, -1) @ value
+        x = x + self.dropout(self.out(seen.transpose(1, 2).reshape(n, tokens, size)))
+        return x + self.dropout(self.narrow(functional.gelu(self.wide(self.between(x)))))
+
+
+def _away(kept: Tensor) -> Tensor:
+    """0 where something is kept, so far below every score elsewhere that no weight is left."""
+    return (1.0 - kept.float()) * -1e9
+
+
+class Transformer(nn.Module):
+    """Tokens, their places and their sides, a few blocks, and a learned pooling."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.tokens, self.places, self.sides = (nn.Embedding(size, shape.dimensions) for size in (shape.vocabulary, shape.limit, 2))
+        self.blocks = nn.ModuleList(_Block(shape) for _ in range(shape.layers))
+        self.last, self.weight = nn.LayerNorm(shape.dimensions), nn.Linear(shape.dimensions, 1)
+        self.dropout = nn.Dropout(shape.dropout)
+        self.category, self.defect = nn.Linear(shape.dimensions, len(LABELS) - 1), nn.Linear(shape.dimensions, 1)
+        _small(self)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Logits (n, 19) of token numbers (n, tokens), PAD_ID where there is none."""
+        kept = ids != PAD_ID
+        after = ((ids == NEW_ID).long().cumsum(1) > 0).long()
+        x = self.dropout(self.tokens(ids) + self.places(torch.arange(ids.shape[1], device=ids.device))[None] + self.sides(after))
+        away = _away(kept)
+        for block in self.blocks:
+            x = block(x, away[:, None, None, :])
+        x = self.last(x)
+        pooled = (functional.softmax(self.weight(x).squeeze(-1) + away, 1).unsqueeze(1) @ x).squeeze(1)
+        pooled = self.dropout(pooled)
+        return torch.cat([self.category(pooled), self.defect(pooled)], 1)
+
+
+class Bag(nn.Module):
+    """The weighted mean of the tokens before, that of those after, and their difference."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.tokens, self.weights = nn.Embedding(shape.vocabulary, shape.dimensions), nn.Embedding(shape.vocabulary, 1)
+        self.mixed = nn.Linear(3 * shape.dimensions, shape.hidden)
+        self.dropout = nn.Dropout(shape.dropout)
+        self.category, self.defect = nn.Linear(shape.hidden, len(LABELS) - 1), nn.Linear(shape.hidden, 1)
+        _small(self)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Logits (n, 19) of token numbers (n, tokens), PAD_ID where there is none."""
+        after = (ids == NEW_ID).long().cumsum(1) > 0
+        x, weight = self.tokens(ids), self.weights(ids).squeeze(-1)
+        old, new = (self._pooled(x, weight, kept) for kept in ((ids != PAD_ID) & ~after, (ids != PAD_ID) & after))
+        hidden = self.dropout(functional.gelu(self.mixed(self.dropout(torch.cat([old, new, new - old], 1)))))
+        return torch.cat([self.category(hidden), self.defect(hidden)], 1)
+
+    @staticmethod
+    def _pooled(x: Tensor, weight: Tensor, kept: Tensor) -> Tensor:
+        return (functional.softmax(weight + _away(kept), 1).unsqueeze(1) @ x).squeeze(1)
+
+
+KINDS: Final[dict[str, type[Any]]] = {"transformer": Transformer, "bag": Bag}
+
+
+def _small(model: nn.Module) -> None:
+    """Weights as BERT begins with: normal, deviation .02."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02)
+        if isinstance(module, nn.Linear):
+            nn.init.zeros_(module.bias)
+
+
+def make(shape: Shape, seed: int) -> Any:
+    """A student with fresh weights."""
+    torch.manual_seed(seed)
+    return KINDS[shape.kind](shape)
+
+
+def parameters(model: nn.Module) -> int:
+    """How many numbers a model holds."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def padded(rows: Sequence[Sequence[int]]) -> Tensor:
+    """Token numbers of unequal length as (n, longest)."""
+    longest = max(map(len, rows))
+    return torch.tensor([[*row, *[PAD_ID] * (longest - len(row))] for row in rows], dtype=torch.long)
+
+
+# -- ONNX ----------------------------------------------------------------------------------------------
+
+
+def to_onnx(model: nn.Module) -> bytes:
+    """The model as ONNX: `ids` (n, tokens) int64 → `logits` (n, 19), both sizes free."""
+    model.eval()
+    example = padded([[2, 4, 30, NEW_ID, 31, 32], [2, 4, NEW_ID, 33]])
+    with tempfile.TemporaryDirectory() as folder, _without_notices():
+        path = Path(folder, "student.onnx")
+        axes = {"ids": {0: "n", 1: "tokens"}, "logits": {0: "n"}}
+        torch.onnx.export(model, (example,), str(path), input_names=["ids"], output_names=["logits"], dynamic_axes=axes, opset_version=OPSET, dynamo=False)
+        onnx.checker.check_model(str(path))
+        return path.read_bytes()
+
+
+def to_int8(data: bytes) -> bytes:
+    """The same with weights of 8 bits; activations are quantised as they come."""
+    with tempfile.TemporaryDirectory() as folder, _without_notices():
+        plain, ready, small = (Path(folder, name) for name in ("plain.onnx", "ready.onnx", "small.onnx"))
+        plain.write_bytes(data)
+        quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
+        quantize_dynamic(ready, small, weight_type=QuantType.QInt8, op_types_to_quantize=list(QUANTISED))
+        return small.read_bytes()
+
+
+@contextmanager
+def _without_notices() -> Iterator[None]:
+    """The exporter without dynamo is announced as old on every call; the new one wants a further library and takes three times as long."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def parity(model: nn.Module, runs: Callable[[np.ndarray], np.ndarray], rows: Sequence[Sequence[int]], batch: int = 32) -> float:
+    """The largest difference of a probability between PyTorch and a session over rows of any length."""
+    worst = 0.0
+    for start in range(0, len(rows), batch):
+        ids = padded(rows[start : start + batch])
+        with torch.no_grad():
+            here = probabilities(model(ids).numpy())
+        worst = max(worst, float(np.abs(here - probabilities(runs(ids.numpy()))).max()))
+    return worst
+
+
+def exported(model: nn.Module, runs: Callable[[bytes], Callable[[np.ndarray], np.ndarray]], rows: Sequence[Sequence[int]]) -> tuple[bytes, bytes, float, float]:
+    """ONNX in fp32 and int8, and how far the probabilities of each are from PyTorch's.
+
+    Raises:
+        InternalError: the fp32 form differs by more than PARITY.
+    """
+    plain = to_onnx(model)
+    worst = parity(model, runs(plain), rows)
+    if worst > PARITY:
+        raise InternalError(f"PyTorch and ONNX differ by {worst:.2g} on {len(rows)} rows, expected at most {PARITY}; nothing was written")
+    small = to_int8(plain)
+    return plain, small, worst, parity(model, runs(small), rows)
