@@ -44,8 +44,11 @@ STRATA: Final[dict[str, tuple[str, ...]]] = {  # small and middling projects of 
     "rust": ("fd", "ripgrep", "bat"),
     "typescript": ("tslint",),
 }
-SEED: Final = 4
-FIRST: Final = FOLDER / "first"  # the audit of 31 % (seed 3, labeller 1), on which the rules of doubt were chosen; its fixes are not drawn again
+SEED: Final = 5
+EARLIER: Final = {
+    "first": "every accusation (seed 3)",
+    "second": "those without doubt, which then included lines beside an addition (seed 4)",
+}  # on which rules were chosen; their fixes are not drawn again
 PER_LANGUAGE: Final = 16  # pairs
 DECOYS: Final = 0.15  # share of the sheet
 LINES: Final = 40  # of a diff on the sheet
@@ -297,12 +300,12 @@ _HEAD: Final = """# Labels read by eye
 
 Written by `python benchmarks/audit.py tally` from `training/audit/pairs.csv` (the key) and `training/audit/verdicts.csv`; no figure is typed by hand. Fix and accused commit of the default variant
 of SZZ ([labels.md](labels.md)), drawn by language, were **judged by one reader, a language model, blind**: numbers were shuffled, decoys looked like pairs, and the key was not opened before the last verdict.
-Only accusations that give a label are drawn, those without doubt. The rules of doubt were chosen on an earlier audit (`training/audit/first/`, seed 3, every accusation drawn); no fix of that one was drawn again.
+Only accusations that give a label are drawn, those without doubt. The rules for fixes and for doubt were chosen on two earlier audits (`training/audit/first/`, `second/`); no fix of theirs was drawn again.
 A decoy is a random earlier commit that touched the accused file, not the accused one. No maintainer was asked.
 """
 _LIMITS: Final = f"""## How far to trust it
 
-- One reader, no second opinion: there is no figure for agreement. The reader saw the message and at most {LINES} lines of each diff, those nearest to the other commit; not the issue, not the whole file.
+- One reader, no second opinion: there is no figure for agreement. The reader of the second and of this audit had also written the rules of doubt. The reader saw the message and at most {LINES} lines of each diff, those nearest to the other commit; not the issue, not the whole file.
   Each pair was read once and quickly, sheet after sheet; no verdict was changed after the key was opened. Whether a fault was `older` was judged by the accused diff alone, not looked up in the history.
 - The guide asks for the cause. Blame that ends at a commit which carried the fault on (`moved`, `older`) is wrong by it, though a reader of the code might be content with it; the table gives that share apart.
 - A reader who called everything wrong would catch all decoys, one who called everything right none; the share of decoys called right bounds how lenient the reader was.
@@ -331,11 +334,13 @@ def _headline(pairs: Mapping[int, Pair], real: Sequence[tuple[Pair, Verdict]], d
 
 
 def _before() -> str:
-    """What the first audit gave, in one sentence."""
-    pairs = read_pairs(FIRST / "pairs.csv")
-    real = [v for v in read_verdicts(FIRST / "verdicts.csv", pairs) if pairs[v.number].kind == "pair"]
-    right = wilson(sum(v.verdict == "right" for v in real), len(real))
-    return f"The first audit, of every accusation and with an earlier rule for fixes: {right.value:.0%} [{right.low:.0%}, {right.high:.0%}] of {len(real)} pairs right.\n"
+    """What the earlier audits gave, each in a line."""
+    lines = []
+    for name, drawn_from in EARLIER.items():
+        pairs = read_pairs(FOLDER / name / "pairs.csv")
+        real = [v for v in read_verdicts(FOLDER / name / "verdicts.csv", pairs) if pairs[v.number].kind == "pair"]
+        lines.append(f"- {name}: {_share(sum(v.verdict == 'right' for v in real), len(real)).replace(' | ', ', ')} pairs right; drawn from {drawn_from}")
+    return "Earlier audits, by the same guide:\n\n" + "\n".join(lines) + "\n"
 
 
 def _share(hits: int, n: int) -> str:
@@ -375,7 +380,8 @@ def sample(options: argparse.Namespace) -> None:
     entries = {entry["project"]: entry for entry in mine.read_corpus(options.corpus)}
     chosen = [entries[name] for names in STRATA.values() for name in names]
     mine.refuse_off_limits([entry["repository"] for entry in chosen], ROOT / "training" / "off-limits.txt")
-    projects = opened(chosen, options.clones, rng, {pair.fix for pair in read_pairs(FIRST / "pairs.csv").values()})
+    read = {pair.fix for name in EARLIER for pair in read_pairs(FOLDER / name / "pairs.csv").values()}
+    projects = opened(chosen, options.clones, rng, read)
     pairs = drawn(projects, options.pairs, rng)
     write_pairs(pairs, options.key)
     options.sheet.mkdir(parents=True, exist_ok=True)

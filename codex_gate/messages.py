@@ -64,6 +64,7 @@ _TYPE = re.compile(r"^\W*([a-z]+)(?:\(([^)]{0,60})\))?!?(?:\]\s*:?|\s*:)", re.IG
 # An area in front of the title that holds no program text, a release, a change log.
 _PROSE = re.compile(
     r"^\W*(?:read-?me|change-?log|history|news|faq|guide|man(?:ual|page)?|go\.mod|[\w./-]+\.(?:md|rst|txt|json|ya?ml))\b[^:]{0,20}:"
+    r"|^\W*document(?:s|ed|ing)?\b(?!:)"
     r"|^\W*(?:now working on|(?:\d{4}[.-]\d\d[.-]\d\d,? )?v(?:ersion)? ?\d|prepar\w+ (?:for )?(?:the )?(?:next )?(?:release|version|v?\d))"
     r"|\b(?:in|to|of|the|for|update)\s+(?:\w+\s+){0,2}(?:read-?me|change-?log|history|news|docs?|documentation|javadocs?|comments?|website|site|release (?:post|notes?|date)|web ?page)\b",
     re.IGNORECASE,
@@ -95,8 +96,9 @@ _STRONG = re.compile(
 )
 _KEY = r"(?:[\w.-]+/[\w.-]+#\d+|#\d+|gh-\d+|[A-Z][A-Z0-9]{1,9}-\d+|https?://\S+/(?:issues?|bugs?|browse)/[\w-]+|https?://\S*show_bug\.cgi\?id=\d+)"
 _REPAIRS_KEY = re.compile(rf"\b(?i:fix(?:e[sd]|ing)?|resolve[sd]?|repair(?:s|ed)?)\b[ \t]*(?i:bugs?|issues?|defects?|tickets?)?[ \t]*[:(\[]?[ \t]*(?:{_KEY})")
+_KEY_FIRST = re.compile(rf"^\W*(?i:fix(?:e[sd])?|resolve[sd]?|close[sd]?)[ \t]+(?:{_KEY})[ \t]*[:,-]*[ \t]*")
 _CLOSES_KEY = re.compile(rf"\b(?i:close[sd]?)\b[ \t]*(?i:bugs?|issues?|tickets?)?[ \t]*[:(\[]?[ \t]*(?:{_KEY})")
-_BUG_NUMBER = re.compile(r"\b(?:bug|defect|pr|bz)[ \t]*[:#-]?[ \t]*#?\d{2,}\b", re.IGNORECASE)
+_BUG_NUMBER = re.compile(r"\b(?:bug|defect|bz)[ \t]*[:#-]?[ \t]*#?\d{2,}\b", re.IGNORECASE)
 # In the text below the title only what says that this very commit repairs something: "this fixes a crash".
 _BODY = re.compile(
     r"\b(?:fix(?:e[sd]|ing)?|repair(?:s|ed)?|prevents?|avoids?|solves?|resolves?)\b[^.\n]{0,60}\b(?:bugs?|crash(?:e[sd])?|leaks?|regressions?|deadlocks?|seg-?faults?|races?|panics?"
@@ -105,13 +107,13 @@ _BODY = re.compile(
 )
 # Repairs of what no user of the program meets: its tests, its build, the words around it.
 _ASIDE = re.compile(
-    r"\b(?:fix(?:e[sd]|ing|up)?|repair(?:s|ed|ing)?|broken|failing|flaky|wrong|incorrect)\s+(?:[\w./-]+\s+){0,3}?(?:unit[- ]?)?(?:tests?|testing|testcases?|test[- ]suite|specs?|builds?|compil\w+|warnings?|"
+    r"\b(?:fix(?:e[sd]|ing|up)?|repair(?:s|ed|ing)?|broken|failing|flaky|wrong|incorrect)\s+(?:\S+\s+){0,3}?(?:unit[- ]?)?(?:tests?|testing|testcases?|test[- ]suite|specs?|builds?|compil\w+(?!-time)|warnings?|"
     r"typos?|mypy|pylint|clippy|rubocop|eslint|jslint|jshint|tslint|pyflakes|errcheck|golint|spacing|naming|names?|examples?|benchmarks?|coverage|release notes|version numbers?|merge|conflicts?|"
     r"rebase|deprecat\w+|todos?|fixmes?)\b"
-    r"|\b(?:typos?|doc(?:s|umentation)?|javadocs?|style|styling|stylistic|format(?:ting)?|white ?spaces?|lint\w*|grammar|comments?|spelling|indent\w*|tests?|builds?|ci|warnings?|audit|pmd|tox|naming|changelog)"
+    r"|\b(?:typos?|doc(?:s|umentation)?|javadocs?|rubocop|checkstyle|eslint|clippy|pep-?8|error-?prone|style|styling|stylistic|format(?:ting)?|white ?spaces?|lint\w*|grammar|comments?|spelling|indent\w*|tests?|builds?|ci|warnings?|audit|pmd|tox|naming|changelog)"
     r"(?:\s+\w+)?\s+(?:bug)?fix(?:es|ed)?\b"
     r"|\b(?:fix(?:e[sd]|ing)?)\s+(?:[\w./'-]+\s+){0,3}?(?:pmd|tox|findbugs|sonar\w*|spotless|indent\w*|styles?|format|capitali[sz]\w+|punctuation|wording|grammatical|headline|emoji|alignment of|"
-    r"help texts?|dates?|dependenc(?:y|ies)|gitignore|git ignore|ignoring|artifact\w*|publish\w*|packag(?:e|ing) (?:name|version)\w*|year|logo|css|layout)\b"
+    r"help texts?|descriptions?|markup|(?:(?:error|exception|log) )?messages?|ugly|fmt errors?|includes|dates?|dependenc(?:y|ies)|gitignore|git ignore|ignoring|artifact\w*|publish\w*|packag(?:e|ing) (?:name|version)\w*|year|logo|css|layout)\b"
     r"|\bregression[- ]tests?\b"
     r"|\b(?:typos?|debug(?:ging)?|bug ?tracker|issue tracker|bug ?reports?)\b",
     re.IGNORECASE,
@@ -137,11 +139,13 @@ def fix_evidence(message: str) -> tuple[Evidence, ...]:
     kind = _TYPE.match(head)
     if kind and _OTHER_TYPES & {kind[1].lower(), (kind[2] or "").lower()}:
         return ()
-    if kind and kind[1].lower() in _FIX_TYPES and not _set_aside(head[kind.end() :], head):
-        return (Evidence("message", first + 1, kind[0].strip()), *_found(first + 1, head[kind.end() :]))
-    found = _found(first + 1, head)
-    if not found and _set_aside(head, head):
+    typed = kind is not None and kind[1].lower() in _FIX_TYPES
+    rest = head[kind.end() :] if kind and typed else head
+    if _set_aside(rest, head):
         return ()
+    if kind and typed:
+        return (Evidence("message", first + 1, kind[0].strip()), *_found(first + 1, rest))
+    found = _found(first + 1, head)
     found += tuple(
         Evidence("message", first + 2 + place, match[0])
         for place, line in enumerate(body)
@@ -149,7 +153,7 @@ def fix_evidence(message: str) -> tuple[Evidence, ...]:
         for pattern in (_REPAIRS_KEY, _BODY, *((_CLOSES_KEY,) if found else ()))
         for match in pattern.finditer(_HARMLESS.sub(" ", _ASIDE.sub(" ", line)))
     )
-    if _REQUEST.match(head) and not _STRONG.search(_REPAIRS_KEY.sub(" ", _HARMLESS.sub(" ", _ASIDE.sub(" ", head)))):
+    if _REQUEST.match(_KEY_FIRST.sub("", head)) and not _STRONG.search(_REPAIRS_KEY.sub(" ", _HARMLESS.sub(" ", _ASIDE.sub(" ", head)))):
         return ()
     return found
 
@@ -167,5 +171,5 @@ def _found(number: int, text: str) -> tuple[Evidence, ...]:
 
 
 def _set_aside(text: str, whole: str) -> bool:
-    """Whether the words of a repair in this title are all about tests, builds, style or prose."""
-    return bool(_ASIDE.search(whole) or _HARMLESS.search(whole)) and not _STRONG.search(_HARMLESS.sub(" ", _ASIDE.sub(" ", text)))
+    """Whether the words of a repair in this title are all about tests, builds, style or prose; the key that it names aside."""
+    return bool(_ASIDE.search(whole) or _HARMLESS.search(whole)) and not _STRONG.search(_REPAIRS_KEY.sub(" ", _HARMLESS.sub(" ", _ASIDE.sub(" ", text))))

@@ -34,7 +34,7 @@ MAX_FILES = 100  # code files; a larger commit is neither a change nor a repair 
 MAX_LINES = 10_000  # changed lines of code; the same source
 SURE_LINES = 30  # changed lines of code of a fix; of a larger one nobody can tell which lines were the repair (docs/labels.md)
 SURE_DAYS = 730  # between an accused commit and its fix; what fails later was often right when it was written
-LABELLER = 2  # raise it whenever labels change: tables made by another are mined again
+LABELLER = 3  # raise it whenever labels change: tables made by another are mined again
 _QUICK_FROM = 200  # fixes from which writing a commit-graph pays (measured: for 300 it saves a quarter of the time in 11,000 commits, a tenth in 5,500)
 _INDENTED = ("python", "haskell")
 _WORD = re.compile(rb"\w")  # a line of brackets alone has been brought by whoever closed a block there last
@@ -229,7 +229,7 @@ class Trace:
     """What tracing a fix gave; `unread` counts files that git could not blame (an object is missing).
 
     `doubt` says why the accusation rests on little, None where it does not: the fix is `large` (more than SURE_LINES lines of code),
-    its lines come from `several` commits, the accused one is `old` (SURE_DAYS) or only `edited` lines whose fault was there before.
+    its lines come from `several` commits, it only adds `beside` them, the accused commit is `old` (SURE_DAYS) or only `edited` lines whose fault was there before.
     """
 
     fix: str
@@ -308,6 +308,8 @@ def _doubts(
             found[fix] = "large"
         elif len({run.sha for _, runs in answers[fix] for run in runs or ()}) > 1:
             found[fix] = "several"
+        elif not accused[fix][0].deleted:
+            found[fix] = "beside"
         elif when - known[one].time > SURE_DAYS * 86400:
             found[fix] = "old"
         else:

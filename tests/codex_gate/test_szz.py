@@ -195,6 +195,14 @@ def test_so_is_one_of_several_commits(repo: Repo) -> None:
     assert doubt(repo, shas[3]) == "several"
 
 
+def test_so_is_one_whose_lines_only_stand_beside_those_that_were_missing(repo: Repo) -> None:
+    shas = repo.build(line_of([{"a.c": LINES}, {"a.c": LINES + "use(p);\n"}, {"a.c": LINES + "if (!p) return;\nuse(p);\n"}]))
+    assert blamed(repo, shas[2]) == {shas[1]}
+    assert doubt(repo, shas[2]) in ("several", "beside")
+    shas = repo.build(line_of([{"b.c": LINES}, {"a.c": "use(p);\n"}, {"a.c": "if (!p) return;\nuse(p);\n"}]))
+    assert doubt(repo, shas[2]) == "beside"
+
+
 def test_so_is_the_commit_behind_a_large_fix(repo: Repo) -> None:
     bad, good = ("".join(f"{name}_{n}(x, y, z);\n" for n in range(szz.SURE_LINES // 2 + 1)) for name in ("bad", "good"))
     shas = repo.build(line_of([{"a.c": LINES}, {"a.c": LINES + bad}, {"a.c": LINES + good}]))
