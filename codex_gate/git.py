@@ -446,13 +446,11 @@ class Repository:
             return None
         return self.run("cat-file", "blob", found)[:max_bytes]
 
-    def files_below(self, revision: str, directory: str) -> dict[str, str]:
-        """Blob ids of the plain files right inside a directory of a commit's tree, by name; empty where there is none."""
-        return _plain_files(self.run("ls-tree", "-z", "--end-of-options", f"{revision}:{directory.strip('/')}", check=False))
-
-    def tree(self, revision: str) -> dict[str, str]:
-        """Blob ids of all plain files of a commit's tree, by path."""
-        return _plain_files(self.run("ls-tree", "-r", "-z", "--end-of-options", self.resolve(revision)))
+    def files_below(self, revision: str, directory: str, deep: bool = False) -> dict[str, str]:
+        """Blob ids of the plain files right inside a directory of a commit's tree, or anywhere below it, by path from there; empty where there is none."""
+        raw = self.run("ls-tree", *(["-r"] if deep else []), "-z", "--end-of-options", f"{revision}:{directory.strip('/')}", check=False)
+        entries = (entry.partition(b"\t") for entry in raw.split(b"\0") if entry)
+        return {os.fsdecode(name): kind.split()[2].decode("ascii") for kind, _, name in entries if kind.startswith(b"100")}
 
     def blobs(self, ids: Iterable[str], max_bytes: int = MAX_DIFF_MB << 20) -> dict[str, bytes]:
         """Contents by blob id; ids that are missing, no blobs, or larger than `max_bytes` are left out."""
@@ -478,11 +476,6 @@ class Repository:
             found[name] = data
             at = end + 2 + len(data)
         return found
-
-
-def _plain_files(listing: bytes) -> dict[str, str]:
-    entries = (entry.partition(b"\t") for entry in listing.split(b"\0") if entry)
-    return {os.fsdecode(name): kind.split()[2].decode("ascii") for kind, _, name in entries if kind.startswith(b"100")}
 
 
 def object_name(kind: bytes, data: bytes) -> str:

@@ -156,7 +156,7 @@ def _joined(word: Symbols, pair: tuple[str, str], made: str) -> Symbols:
 
 def of_repository(repo: Repository, revision: str = "HEAD") -> Iterator[str]:
     """Program text of a commit's tree, smallest blob names first, up to REPOSITORY_BYTES."""
-    blobs = {blob for path, blob in repo.tree(revision).items() if paths.language(path)}
+    blobs = {blob for path, blob in repo.files_below(revision, "", deep=True).items() if paths.language(path)}
     left = REPOSITORY_BYTES
     for _, content in sorted(repo.blobs(blobs, FILE_BYTES).items()):
         if b"\0" in content:
