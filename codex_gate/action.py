@@ -44,9 +44,11 @@ def run(this: Run, today: date) -> int:
     if happened.name == "merge_group":
         return _passed(this, happened)
     try:
+        if config.switch(this.given("monitor") or "false", "input monitor"):
+            return _monitored(this, happened, today)
         return _shown_again(this, happened) if happened.name == "workflow_run" else _screened(this, happened, today)
     except GateError as error:
-        text = f"nothing was screened: {error}"
+        text = f"nothing was {'compared' if this.given('monitor') else 'screened'}: {error}"
         this.append("GITHUB_STEP_SUMMARY", comment.failure(text))
         if this.gated or isinstance(error, ConfigError):
             raise
@@ -102,6 +104,23 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
 def _seen_at(this: Run, happened: event.Event, change: event.Change) -> str:
     """The commit at which people look for a check: a pull request's head, also where the merge that GitHub made of it was screened."""
     return (happened.is_pull and not this.given("base") and not this.given("head") and happened.head) or change.head
+
+
+def _monitored(this: Run, happened: event.Event, today: date) -> int:
+    """Whether the branch has drifted, in place of a screen; what is checked out is trusted, so only where no pull request set this off."""
+    from codex_gate import alarm, gates
+    from codex_gate.monitor import monitor
+
+    if happened.name not in ("schedule", "workflow_dispatch", "push"):
+        raise ConfigError(f"input monitor: {happened.name} screens a change; monitor on schedule or workflow_dispatch, where the base branch is checked out")
+    place = Path(this.given("working-directory") or ".")
+    repo = Repository.discover(place, _trusting(this.environ, place))
+    head = repo.resolve("HEAD")
+    settings, asked = _settings(this, repo, head), gates.find(Path(repo.top or repo.git_dir))
+    last = asked.drift.monitoring_window if "drift.monitoring_window" in asked.given else None
+    with model.opened(repo, settings.models, head) as chosen:
+        report = monitor(repo, chosen, Policy(settings, today), last, asked.drift.kl_threshold, head)
+    return alarm.of_action(this, happened.repository, report, asked)
 
 
 def _shown_again(this: Run, happened: event.Event) -> int:

@@ -79,6 +79,9 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     monitor.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
     monitor.add_argument("--gates", type=Path, metavar="FILE", help="thresholds (default: automl-codex-quality.toml at the root, where there is one)")
     monitor.add_argument("--andon-log", type=Path, metavar="FILE", help="note drift there too, a line of JSON each time")
+    monitor.add_argument(
+        "--issue", action="store_true", help="one issue on GitHub that is opened, updated and closed with drift (GITHUB_TOKEN, GITHUB_REPOSITORY)"
+    )
     _add_common(monitor)
     monitor.set_defaults(run=run["monitor"])
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import argparse
 
     from codex_gate.config import Settings
+    from codex_gate.delivery import Run
     from codex_gate.git import Repository
     from codex_gate.model import Model
     from codex_gate.policy import Policy
@@ -384,9 +385,7 @@ def _backtest(options: argparse.Namespace) -> int:
 
 
 def _monitor(options: argparse.Namespace) -> int:
-    import time
-
-    from codex_gate import gates, watch
+    from codex_gate import alarm, gates, watch
     from codex_gate.git import Repository
     from codex_gate.monitor import monitor
     from codex_gate.reporters.drift import SUFFIXES, render
@@ -396,14 +395,20 @@ def _monitor(options: argparse.Namespace) -> int:
     asked = gates.find(Path(repo.top or repo.git_dir), options.gates)
     threshold = watch.checked(options.alert_threshold, "--alert-threshold") if options.alert_threshold is not None else asked.drift.kl_threshold
     last = options.last if options.last is not None else asked.drift.monitoring_window if "drift.monitoring_window" in asked.given else None
+    post = alarm.issue(*_forge()) if options.issue else None
     with _in_force(options, repo, None) as (model, policy):
         report = monitor(repo, model, policy, last, threshold, options.branch, options.fixes, _phase if sys.stderr.isatty() else lambda what, done, of: None)
-    alert = report.drift and asked.drift.alert_on_drift
-    if alert:  # before the report: a folder that is not writable must not lose it
-        watch.alert(report, options.andon_log, time.time, _say, aloud=options.output is not None)
     name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "terminal") if options.output else "terminal")
-    _write(options, render(name, report, **look(options.output, os.environ)))
-    return 1 if alert else 0
+    told = alarm.Alarm(_say, _say, options.andon_log, aloud=options.output is not None, post=post)
+    return told.settle(report, asked, lambda: _write(options, render(name, report, **look(options.output, os.environ))))
+
+
+def _forge() -> tuple[Run, str]:
+    """The token's connection to GitHub and the repository there, OWNER/NAME, as the environment names them."""
+    from codex_gate.delivery import Run
+
+    token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN") or ""
+    return Run({**os.environ, "INPUT_TOKEN": token}, _say), os.environ.get("GITHUB_REPOSITORY", "")
 
 
 def _phase(what: str, done: int, of: int) -> None:

@@ -470,15 +470,16 @@ class Fit:
 def compare_fit(
     before: Sequence[tuple[float, bool]], now: Sequence[tuple[float, bool]], rng: Random, level: float = LEVEL, shuffles: int = SHUFFLES
 ) -> Fit | None:
-    """Whether risks mean what they meant, by the same reshuffling as `compare`; None with fewer than 20 fixes on either side.
+    """Whether risks mean what they meant, by the same reshuffling as `compare`; None with fewer than 20 fixes on either side, or before less than half of now.
 
     Args:
         before, now: (risk, whether a fix came within the same time), oldest first.
     """
     block = max(1, len(now) // BLOCKS)
-    rows = [*before[len(before) % block :], *now[len(now) % block :]]
-    if min(sum(fixed for _, fixed in before), sum(fixed for _, fixed in now)) < 20:
+    before, now = before[len(before) % block :], now[len(now) % block :]
+    if 2 * len(before) < len(now) or min(sum(fixed for _, fixed in before), sum(fixed for _, fixed in now)) < 20:
         return None
+    rows = [*before, *now]
     parts = [rows[start : start + block] for start in range(0, len(rows), block)]
     sums = [(math.fsum(risk for risk, _ in part), sum(fixed for _, fixed in part)) for part in parts]
     n_now = len(now) // block

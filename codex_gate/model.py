@@ -234,7 +234,35 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     missing = [key for key in ("version", "feature_names", "unknown", "calibration", "base_rate", "files") if key not in manifest]
     if missing:
         raise ModelError(f"{path} lacks {', '.join(missing)}; install the package again")
+    _check_sign_off(manifest, path)
     return manifest
+
+
+def signed_off(manifest: Mapping[str, Any], by: str, gates: Sequence[str]) -> dict[str, Any]:
+    """The entry that says who let this model pass, by which gates, and the digest of manifest and files as they were then.
+
+    It is no signature: whoever can write the files can make another. It ties the gates to the bytes that met them, so that nothing is changed
+    by hand behind their back; who took the model into use stands in the history of the repository.
+    """
+    names = sorted(manifest["files"])
+    return {"by": by, "gates": list(gates), "files": names, "digest": _digest(manifest, names)}
+
+
+def _digest(manifest: Mapping[str, Any], names: Sequence[str]) -> str:
+    """What was not there then (a line ranker that came along) is not part of it."""
+    rest = {key: value for key, value in manifest.items() if key not in ("signed_off", "files")}
+    listed = manifest["files"] if isinstance(manifest["files"], dict) else {}
+    text = json.dumps([rest, {name: listed.get(name) for name in names}], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_sign_off(manifest: Mapping[str, Any], path: Path) -> None:
+    found = manifest.get("signed_off")
+    if found is None:
+        return
+    names = found.get("files") if isinstance(found, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or found.get("digest") != _digest(manifest, names):
+        raise ModelError(f"{path} was changed after its gates were met (signed_off does not fit); restore it from git, or retrain")
 
 
 def check_file(directory: Path, manifest: Mapping[str, Any], name: str) -> None:

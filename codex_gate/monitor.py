@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 from statistics import median
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from codex_gate import paths, szz, watch
-from codex_gate.drift import SYMBOLS, UNCLASSIFIED, WINDOW, Fit, compare_fit
+from codex_gate.drift import BLOCKS, SYMBOLS, UNCLASSIFIED, WINDOW, Fit, compare_fit
 from codex_gate.errors import UsageError
-from codex_gate.git import CommitMeta, Repository
+from codex_gate.git import CommitMeta, Repository, is_sha
 from codex_gate.model import Model
 from codex_gate.policy import Policy
 from codex_gate.replay import brought, first_parents, landed, repairs
@@ -23,6 +23,7 @@ from codex_gate.watch import DriftReport, Observation
 
 BASELINE: Final = 2  # windows before the last one that it is compared with (chosen: more lie too far back)
 MIN_WINDOW: Final = 100  # blocks of 5 changes: fewer say nothing (chosen)
+MAX_BLIND: Final = 0.01  # share of changes whose contents may be missing (chosen)
 SEED: Final = 0  # of the reshuffling, so that two runs over the same changes say the same
 
 Progress = Callable[[str, int, int], None]
@@ -38,7 +39,7 @@ def monitor(
     fixes: bool = False,
     progress: Progress = lambda what, done, of: None,
 ) -> DriftReport:
-    """The last changes on the first-parent line of a branch against the ones before them.
+    """The last changes on the first-parent line of a branch against the ones before them, or against those that the model was retrained on here.
 
     Args:
         policy: changes of which its paths keep no file are left out.
@@ -46,7 +47,7 @@ def monitor(
         threshold: a KL divergence in place of the calibrated threshold.
         fixes: also whether later fixes came as often as predicted, which asks blame about every fix.
     Raises:
-        UsageError: a shallow clone, or too little history for any window.
+        UsageError: a shallow or partial clone, or too little history for any window.
         GitError: no such branch, no commits.
     """
     started = time.perf_counter()
@@ -54,18 +55,19 @@ def monitor(
         raise UsageError("this clone is shallow: earlier changes to compare with are not here; fetch with full depth (git fetch --unshallow)")
     metas = repo.log(stdin=[repo.resolve(branch)])
     line = first_parents(metas)
-    window, notices = _window(len(line), last)
-    chosen = line[-(1 + BASELINE) * window :]
-    found = _found(repo, model, policy, chosen, progress)
-    if len(found) < 2 * window:  # the configured paths leave changes out
-        window = watch.fitting(_enough(len(found) // 2, len(found)))
-        notices = [Notice("small-window", f"{len(found):,} changes touch the paths that the configuration names: the window holds {window:,}")]
+    asked = _spans(line, last, _learned_at(model))
+    found = _found(repo, model, policy, [*asked.before, *asked.window], progress)
+    _check_contents(found)
+    edge = {m.sha for m in asked.window}
+    spans = _fitted(asked, [f for f in found if f.sha not in edge], [f for f in found if f.sha in edge])
     when = landed(repo, line[-1].sha)
-    observed = [_observed(f, when) for f in found]
-    fit, more = _fit(repo, metas, line, chosen, found, window, when, progress) if fixes else (None, [])
-    report = watch.judge(observed[:-window], observed[-window:], threshold, Random(SEED), fit, authors=len(line) - len(chosen) >= window)
+    first = line.index(asked.before[0])
+    fit, more = _fit(repo, metas, line, first, spans, when, progress) if fixes else (None, [])
+    before, window = ([_observed(f, when) for f in side] for side in (spans.before, spans.window))
+    report = watch.judge(before, window, threshold, Random(SEED), fit, authors=first >= len(window))
     where = str(repo.top or repo.git_dir)
-    return replace(report, repository=where, model_version=model.version, notices=(*notices, *more), seconds=time.perf_counter() - started)
+    notices = (*spans.notices, *more)
+    return replace(report, repository=where, model_version=model.version, notices=notices, seconds=time.perf_counter() - started)
 
 
 def observe(repo: Repository, model: Model, last: int | None = None, progress: Progress = lambda what, done, of: None) -> list[Observation]:
@@ -85,19 +87,79 @@ def _found(repo: Repository, model: Model, policy: Policy, chosen: Sequence[Comm
     return [f for f in screener.many([m.sha for m in chosen], lambda done, of: progress("commits measured", done, of)) if f.risk is not None]
 
 
-def _window(available: int, last: int | None) -> tuple[int, list[Notice]]:
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Spans(Generic[T]):
+    """What is compared, oldest first; `pinned` where the baseline ends at what the model learned from, and so stays where it is."""
+
+    before: Sequence[T]
+    window: Sequence[T]
+    notices: tuple[Notice, ...] = ()
+    pinned: bool = False
+
+
+def _learned_at(model: Model) -> str | None:
+    """The head of this repository's history that the model was retrained on; None for one that knows no repository."""
+    retrained = model.manifest.get("retrained")
+    head = retrained.get("head") if isinstance(retrained, Mapping) else None
+    return head if isinstance(head, str) and is_sha(head) else None
+
+
+def _spans(line: Sequence[CommitMeta], last: int | None, learned: str | None) -> _Spans[CommitMeta]:
+    """The changes to compare: the last ones with those before them, or with those that the model was retrained on here."""
+    why: tuple[Notice, ...] = ()
+    if learned is not None:
+        place = next((k for k, meta in enumerate(line) if meta.sha == learned), None)
+        newer = len(line) - 1 - place if place is not None else 0
+        window = watch.fitting(last) if last is not None else min(WINDOW, newer - newer % BLOCKS)
+        if place is not None and MIN_WINDOW <= window <= newer and place + 1 >= window:
+            before = line[max(0, place + 1 - BASELINE * window) : place + 1]
+            text = f"the model was retrained here at {learned[:9]}: the baseline is the {len(before):,} changes up to there"
+            return _Spans(before, line[-window:], (Notice("retrained-baseline", text),), pinned=True)
+        lost = f"{newer:,} changes came since, too few for a window" if place is not None else "that is no longer on this branch"
+        why = (Notice("retrained-baseline", f"the model was retrained here at {learned[:9]}, but {lost}: the baseline is the changes before the window"),)
+    window, notices = _window(len(line), last)
+    chosen = line[-(1 + BASELINE) * window :]
+    return _Spans(chosen[:-window], chosen[-window:], (*why, *notices))
+
+
+def _fitted(asked: _Spans[CommitMeta], before: Sequence[Finding], window: Sequence[Finding]) -> _Spans[Finding]:
+    """What was measured of the changes to compare; the configured paths may leave some out."""
+    size, every = len(asked.window), [*before, *window]
+    if asked.pinned:
+        n = watch.fitting(_enough(min(len(before), len(window)), len(every)))
+        before, window = before[-BASELINE * n :], window[-n:]
+    else:
+        n = size if len(every) >= 2 * size else watch.fitting(_enough(len(every) // 2, len(every)))
+        before, window = every[:-n], every[-n:]
+    small = Notice("small-window", f"{len(every):,} changes touch the paths that the configuration names: the window holds {n:,}")
+    return _Spans(before, window, (*asked.notices, *((small,) if n < size else ())), asked.pinned)
+
+
+def _check_contents(found: Sequence[Finding]) -> None:
+    """Refuse a partial clone: what is unknown there on one side alone would be called drift."""
+    blind = sum(any(notice.code == "missing-blobs" for notice in f.notices) for f in found)
+    if blind > MAX_BLIND * len(found):
+        raise UsageError(
+            f"the contents of {blind:,} of {len(found):,} changes are not in this clone, so they cannot be compared; fetch them (git fetch --refetch --no-filter)"
+        )
+
+
+def _window(available: int, last: int | None) -> tuple[int, tuple[Notice, ...]]:
     if last is not None:
         window = watch.fitting(last)
         if 2 * window > available:
             raise UsageError(
                 f"a window of {last:,} changes needs as many before it, and this branch has {available:,} in all; take --last {available // 2} or less"
             )
-        return window, []
+        return window, ()
     if available >= 2 * WINDOW:
-        return WINDOW, []
+        return WINDOW, ()
     window = watch.fitting(_enough(available // 2, available))
     text = f"this branch has {available:,} changes, fewer than two windows of {WINDOW:,}: the last {window:,} are compared with those before them"
-    return window, [Notice("small-window", text)]
+    return window, (Notice("small-window", text),)
 
 
 def _enough(window: int, available: int) -> int:
@@ -122,9 +184,8 @@ def _fit(
     repo: Repository,
     metas: Sequence[CommitMeta],
     line: Sequence[CommitMeta],
-    chosen: Sequence[CommitMeta],
-    found: Sequence[Finding],
-    window: int,
+    start: int,
+    spans: _Spans[Finding],
     when: Mapping[str, int],
     progress: Progress,
 ) -> tuple[Fit | None, list[Notice]]:
@@ -132,21 +193,23 @@ def _fit(
 
     A change that came in later had less time to be found out, so all get the same: the median time to a fix here.
     """
-    start = len(line) - len(chosen)
     traced = repairs(repo, metas, [m.sha for m in line], brought(metas, line), start, progress)
     after = {line[place].sha: when[change] - when[line[place].sha] for place, (_, change) in traced.first.items()}
+    doubtful = {line[place].sha for place in traced.doubtful}
     notices = (
         [Notice("unread", f"{traced.unread} files of fixes could not be blamed because objects are missing here; they accuse nobody")] if traced.unread else []
     )
     ripe = median(after.values()) if after else 0
     newest = when[line[-1].sha]
-    rows = [
-        (at, (f.risk or 0.0, after.get(f.sha or "", ripe + 1) <= ripe))
-        for at, f in enumerate(found)
-        if newest - when[f.sha or ""] >= ripe and _blamable(f) and start + at not in traced.doubtful
-    ]
-    edge = len(found) - window
-    fit = compare_fit([row for at, row in rows if at < edge], [row for at, row in rows if at >= edge], Random(SEED))
+    before, now = (
+        [
+            (f.risk or 0.0, after.get(f.sha or "", ripe + 1) <= ripe)
+            for f in side
+            if newest - when[f.sha or ""] >= ripe and _blamable(f) and f.sha not in doubtful
+        ]
+        for side in (spans.before, spans.window)
+    )
+    fit = compare_fit(before, now, Random(SEED))
     if fit is None:
         notices.append(Notice("few-fixes", "fewer than 20 changes with a fix in the window or before it: whether the risks still fit cannot be said"))
     return fit, notices

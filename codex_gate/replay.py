@@ -20,6 +20,7 @@ from codex_gate.policy import Policy
 from codex_gate.screen import Screener
 from codex_gate.types import Finding, Notice
 
+LATEST: Final = 253_402_300_799  # the last second that a calendar knows, 9999-12-31
 LAST: Final = levels.N_RECENT
 TRAINED_ON: Final = "training-manifest.txt"  # in a model directory: sha256 of each SHA that it learned from
 LABELS: Final = "a change needed a fix when a later change says that it repairs a defect and changes lines that this one brought (SZZ, variant {}): an estimate, not a verdict"
@@ -101,9 +102,9 @@ def brought(metas: Sequence[CommitMeta], line: Sequence[CommitMeta]) -> dict[str
 
 
 def landed(repo: Repository, tip: str) -> dict[str, int]:
-    """When each change of the line came in: the committer's time, since an author's may be years older."""
+    """When each change of the line came in: the committer's time, since an author's may be years older; at most LATEST, whatever a clock said."""
     flat = repo.rev_list("--timestamp", "--first-parent", tip)
-    return dict(zip(flat[1::2], map(int, flat[::2]), strict=True))
+    return {sha: min(int(when), LATEST) for sha, when in zip(flat[1::2], flat[::2], strict=True)}
 
 
 def _start(line: Sequence[int], last: int, since: date | None) -> int:

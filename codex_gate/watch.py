@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
 
-from codex_gate.andon import Andon, ConceptDrift, DefaultAndonHandler, JsonLinesHandler
+from codex_gate.andon import ConceptDrift
 from codex_gate.drift import BLOCKS, SYMBOLS, DriftRecommendation, Fit, Shift, Stream, block_size, compare, kl, shares
 from codex_gate.errors import ConfigError, UsageError
 from codex_gate.types import Notice
@@ -98,14 +97,6 @@ def event(report: DriftReport) -> ConceptDrift:
     names = ", ".join(shift.name for shift in report.moved) or CATEGORY
     remedy = f"{names} moved; retrain on this repository's history if that is here to stay"
     return ConceptDrift(report.kl_divergence, gate="drift.kl_threshold", where=report.repository, remedy=remedy)
-
-
-def alert(report: DriftReport, log: Path | None, now: Callable[[], float], say: Callable[[str], None], *, aloud: bool) -> None:
-    """Pull the Andon cord for drift: into the log, where there is one, and aloud; say which of the two could not pass it on."""
-    andon = Andon(*([DefaultAndonHandler(say)] if aloud else []), *([JsonLinesHandler(log, now)] if log else []))
-    andon.check([event(report)])
-    for problem in andon.problems:
-        say(problem)
 
 
 def fitting(window: int) -> int:

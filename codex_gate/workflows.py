@@ -21,6 +21,7 @@ _WHY: Final = {
     "actions": "without it the other run's file cannot be fetched",
     "pull-requests": "without it there is no comment",
     "checks": "without it there is no check run",
+    "issues": "without it drift has no issue",
     "security-events": "without it code scanning takes no SARIF",
 }
 
@@ -101,6 +102,8 @@ def _job(key: str, job: Mapping[str, Any], whole: Mapping[str, Any], own_action:
 
 def _needed(inputs: Mapping[str, Any], switches: Switches, *, reads: bool) -> dict[str, str]:
     """The permissions that the action uses, by name."""
+    if _wanted(inputs, "monitor", False):
+        return {"contents": "read", "issues": "write"}
     wanted = {name: _wanted(inputs, name, default) for name, default in switches._asdict().items()}
     return {
         **({"contents": "read"} if reads else {"actions": "read"}),

@@ -29,7 +29,8 @@ ROOT = Path(__file__).parents[1]
 OPENAPI = ROOT / ".venv" / "node" / "node_modules" / "@octokit" / "openapi" / "generated" / "api.github.com.json"
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
 REPO = "/repos/{owner}/{repo}"
-PATHS = ("/user", f"{REPO}/pulls", f"{REPO}/pulls/{{pull_number}}", f"{REPO}/issues/{{issue_number}}/comments", f"{REPO}/issues/comments", f"{REPO}/issues/comments/{{comment_id}}", f"{REPO}/check-runs", f"{REPO}/check-runs/{{check_run_id}}",
+PATHS = ("/user", f"{REPO}/pulls", f"{REPO}/pulls/{{pull_number}}", f"{REPO}/issues/{{issue_number}}/comments", f"{REPO}/issues/comments", f"{REPO}/issues/comments/{{comment_id}}", f"{REPO}/issues", f"{REPO}/issues/{{issue_number}}",
+         f"{REPO}/check-runs", f"{REPO}/check-runs/{{check_run_id}}",
          f"{REPO}/code-scanning/sarifs", f"{REPO}/issues/{{issue_number}}/labels", f"{REPO}/issues/{{issue_number}}/labels/{{name}}")  # fmt: skip
 
 
@@ -97,6 +98,7 @@ class GitHub:
         self.sarifs: list[dict[str, Any]] = []
         self.labels: list[str] = []
         self.pulls: list[dict[str, Any]] = []
+        self.issues: list[dict[str, Any]] = []
         self.calls: list[Call] = []
         self.invalid: list[str] = []
         self._orders: list[tuple[str, str, Fault]] = []
@@ -141,6 +143,13 @@ class GitHub:
         self._next += 1
         made = {"id": self._next, "body": body, "user": user, "issue_url": f"{self.url}/repos/acme/shop/issues/7"}
         self.comments.append(made)
+        return made
+
+    def issue(self, body: str, user: dict[str, str] = BOT, **more: Any) -> dict[str, Any]:
+        """Put an issue there."""
+        self._next += 1
+        made = {"id": 1000 + self._next, "number": self._next, "title": "t", "body": body, "user": user, "state": "open", **more}
+        self.issues.append(made)
         return made
 
     def methods(self) -> list[str]:
@@ -188,7 +197,7 @@ class GitHub:
         if call.method != "GET" and not self.writable:
             return 403, {}, {"message": "Resource not accessible by integration"}
         words = call.path.split("/")[4:]
-        kind = words[0] if words[0] != "issues" else words[-1] if words[-1] in ("comments", "labels") else words[-2]
+        kind = words[0] if words[0] != "issues" or len(words) == 1 else words[-1] if words[-1] in ("comments", "labels") else words[-2]
         answer: tuple[int, dict[str, str], Any] = getattr(self, f"_{kind.replace('-', '_')}")(call, words, query)
         return answer
 
@@ -208,10 +217,26 @@ class GitHub:
         found["body"] = call.body["body"]
         return 200, {}, found
 
+    def _issues(self, call: Call, words: list[str], query: Mapping[str, list[str]]) -> tuple[int, dict[str, str], Any]:
+        if call.method == "GET":
+            state = query.get("state", ["open"])[0]
+            return self._page(call, [i for i in reversed(self.issues) if state in (i["state"], "all")], query)
+        if len(call.body.get("body", "")) > 65_536:
+            return 422, {}, {"message": "Validation Failed"}
+        if call.method == "POST":
+            return 201, {}, self.issue(call.body["body"], self.user or BOT, title=call.body["title"])
+        found = next((i for i in self.issues if i["number"] == int(words[-1])), None)
+        if found is None:
+            return 404, {}, {"message": "Not Found"}
+        found |= call.body
+        return 200, {}, found
+
     def _page(self, call: Call, items: list[Any], query: Mapping[str, list[str]]) -> tuple[int, dict[str, str], Any]:
         size, page = min(self.per_page, int(query.get("per_page", ["30"])[0])), int(query.get("page", ["1"])[0])
         more = page * size < len(items)
-        link = {"Link": f'<{self.url}{call.path}?per_page={size}&page={page + 1}>; rel="next", <{self.url}{call.path}?page=9>; rel="last"'} if more else {}
+        kept = "".join(f"&{name}={value[0]}" for name, value in query.items() if name not in ("per_page", "page"))
+        address = f"{self.url}{call.path}?per_page={size}{kept}"
+        link = {"Link": f'<{address}&page={page + 1}>; rel="next", <{address}&page=9>; rel="last"'} if more else {}
         return 200, link, items[(page - 1) * size : page * size]
 
     def _check_runs(self, call: Call, words: list[str], _: object) -> tuple[int, dict[str, str], Any]:

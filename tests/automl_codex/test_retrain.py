@@ -11,38 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from automl_codex import blend, cli, export, mine, release, retrain, tables, train
+from automl_codex import blend, cli, lines, mine, release, retrain, tables
 from automl_codex.tables import Dataset
-from codex_gate.errors import UsageError
-from codex_gate.model import MANIFEST, Model
-from tests.automl_codex.synthetic import dataset
+from codex_gate.errors import ModelError, UsageError
+from codex_gate.features import FEATURE_NAMES, MESSAGE_NAMES
+from codex_gate.model import FOREST_FILE, MANIFEST, Model
+from tests.automl_codex.retraining import command, model_of, of
 from tests.conftest import DAY, START, YEAR, Node
-
-SMALL = train.Recipe(n_trees=20, leaf_size=20)
-
-
-def of(project: str, n: int = 620) -> Dataset:
-    found = dataset(n)
-    found = found.where(found.project == project)
-    return found.where(np.argsort(found.time, kind="stable"))
-
-
-def model_of(data: Dataset, y: np.ndarray, target: Path, learned: list[str] | None = None) -> Path:
-    """A whole model directory, as `train` would write it."""
-    forest = train.fit(data, y, SMALL)
-    raw = train.score(forest, train.encode(data, SMALL.names))
-    texts = {"training-manifest.txt": export.training_manifest(learned or [])}
-    probe = train.encode(data, SMALL.names)[:50]
-    export.write_directory(export.build(forest, train.calibrate(raw, y), SMALL, probe, {"base_rate": float(y.mean())}, texts), target)
-    return target
-
-
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A base model that learned from another project, noisily: there is something left to learn."""
-    data = of("beta")
-    noisy = np.where(np.arange(len(data)) % 3 == 0, 1 - data.y, data.y).astype(np.int8)
-    return model_of(data, noisy, tmp_path_factory.mktemp("shipped") / "models")
 
 
 @pytest.fixture
@@ -51,22 +26,6 @@ def repo(make_repo):
     found.write("src/a.c", "int a;\n")
     found.commit("start", date=START)
     return found
-
-
-@pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch):
-    """Puts rows in the place of the mined history: mining has tests of its own."""
-
-    def give(data: Dataset) -> Dataset:
-        monkeypatch.setattr(retrain, "history", lambda asked, progress: (data, "f" * 40))
-        return data
-
-    return give
-
-
-def command(repo, output: Path, base: Path, *more: str) -> list[str]:
-    log = str(output.parent / "andon.jsonl")
-    return ["retrain", "--repo", str(repo.path), "--output", str(output), "--base", str(base), "--andon-log", log, *more]
 
 
 def test_a_better_model_is_written_whole(repo, known, shipped: Path, tmp_path: Path, capsys) -> None:
@@ -105,11 +64,99 @@ def test_a_worse_model_is_refused_and_the_old_one_stays(repo, known, shipped: Pa
     before = {path.name: path.read_bytes() for path in output.iterdir()}
     assert cli.main(command(repo, output, shipped, "--eval-report", str(tmp_path / "why.json"))) == 4
     said = capsys.readouterr().err
-    assert "auc_against_base" in said and "must be >= -0.01" in said and f"{output} was left as it is" in said and "Traceback" not in said
+    assert "auc_against_base" in said and "must be >= 0" in said and f"{output} was left as it is" in said and "Traceback" not in said
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before
     report = json.loads((tmp_path / "why.json").read_text())
     assert report["newest"]["difference"]["base"]["value"] < -0.01
     assert json.loads((tmp_path / "andon.jsonl").read_text().splitlines()[0])["event"] == "ModelDegradation"
+
+
+def against(auc: tuple[float, float], brier: tuple[float, float]) -> set[str]:
+    """The gates that (value, low) of AUC and (value, high) of the Brier score break."""
+    gain = {"value": auc[0], "low": auc[1], "brier": {"value": brier[0], "high": brier[1]}}
+    return {name.removesuffix("_base") for name, value, sign, bound, _ in retrain.verdicts("base", gain) if not retrain.HOLDS[sign](value, bound)}
+
+
+def test_a_challenger_is_taken_only_when_a_gain_is_certain_and_no_loss_is_seen() -> None:
+    assert against((0.02, 0.005), (0.0, 0.001)) == set()  # certainly better in order
+    assert against((0.0, 0.0), (-0.01, -0.002)) == set()  # the same order, certainly better probabilities
+    assert against((0.0, 0.0), (0.0, 0.0)) == {"certain_gain_over"}  # the same
+    assert against((0.01, -0.004), (-0.001, 0.002)) == {"certain_gain_over"}  # perhaps better
+    assert against((-0.001, -0.004), (-0.01, -0.002)) == {"auc_against"}  # better probabilities, worse order
+    assert against((0.02, 0.005), (0.001, 0.003)) == {"brier_against"}
+    assert against((0.02, -0.02), (-0.01, -0.002)) == {"auc_against_base_at_worst"}  # so wide an interval says nothing
+
+
+def test_a_challenger_that_is_as_good_is_refused_as_uncertain(repo, known, tmp_path: Path, capsys) -> None:
+    known(of("alpha"))
+    good = model_of(of("beta", 2000), of("beta", 2000).y, tmp_path / "base")  # the same world, three times as much of it
+    assert cli.main(command(repo, tmp_path / "models", good)) == 4
+    said = capsys.readouterr().err
+    assert "certain_gain_over_base" in said and "better for certain (95 % interval); the model in use stays" in said
+    assert not (tmp_path / "models").exists()
+
+
+def test_where_the_blend_is_refused_the_order_of_the_base_with_an_own_calibration_is_tried(
+    repo, known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """The base ranks well, but its probabilities are of a place where nothing breaks; own trees are made to weigh too much."""
+    known(of("alpha", 2000))
+    beta = of("beta", 2000)
+    base = model_of(beta, beta.y, tmp_path / "base")
+    manifest = json.loads((base / MANIFEST).read_text())
+    (base / MANIFEST).write_text(json.dumps(manifest | {"calibration": [[0.0, 0.001], [1.0, 0.05]]}))
+    monkeypatch.setattr(blend, "choose", lambda y, own, base, pieces, weights=blend.WEIGHTS: (weights[-1], ()))
+    monkeypatch.setattr(blend, "LEAF_SIZE", 600)  # and are too coarse to rank
+    output = tmp_path / "models"
+    assert cli.main(command(repo, output, base)) == 0
+    report, said = json.loads((output / "evaluation.json").read_text()), " ".join(capsys.readouterr().out.split())
+    assert report["weight"] == 0 and report["refused_first"]["weight"] == 1 and "A blend with weight 1 was refused (auc_against_base" in said
+    assert report["newest"]["difference"]["base"]["value"] == 0 and report["newest"]["difference"]["base"]["brier"]["high"] < 0
+    assert Model.load(output).manifest["retrained"]["own_trees"] == 0
+
+
+def test_the_wording_of_messages_changes_no_retrained_model(repo, known, shipped: Path, tmp_path: Path) -> None:
+    """Poisoning bound 0: what a contributor writes of a change moves neither that change nor, through retraining, any later one."""
+    data = known(of("alpha"))
+    asked = retrain.Asked(repo.open(), tmp_path / "models", shipped)
+    one = retrain.make(asked, date(2026, 1, 1), lambda _: None)
+    worded = data.X.copy()
+    worded[:, [FEATURE_NAMES.index(name) for name in MESSAGE_NAMES]] = np.random.default_rng(0).integers(0, 1000, (len(data), len(MESSAGE_NAMES)))
+    known(replace(data, X=worded))
+    other = retrain.make(asked, date(2026, 1, 1), lambda _: None)
+    assert one.files[FOREST_FILE] == other.files[FOREST_FILE] and one.version == other.version
+    assert not MESSAGE_NAMES & set(json.loads(one.files[MANIFEST])["feature_names"])
+
+
+def test_the_sign_off_fits_the_bytes_that_met_the_gates_and_nothing_else(repo, known, shipped: Path, tmp_path: Path) -> None:
+    known(of("alpha"))
+    output = tmp_path / "models"
+    assert cli.main(command(repo, output, shipped)) == 0
+    manifest = json.loads((output / MANIFEST).read_text())
+    signed = manifest["signed_off"]
+    assert signed["by"] == "automl-codex retrain" and {"auc_against_base", "brier_against_base", "certain_gain_over_base", "ece"} <= set(signed["gates"])
+    assert lines.LINES_FILE in manifest["files"] and lines.LINES_FILE not in signed["files"]  # it came along, nobody judged it
+    for change in ({"calibration": [[0.0, 0.0], [1.0, 0.0]]}, {"base_rate": 0.001}, {"signed_off": signed | {"digest": "0" * 64}}, {"signed_off": []}):
+        (output / MANIFEST).write_text(json.dumps(manifest | change))
+        with pytest.raises(ModelError, match="was changed after its gates were met"):
+            Model.load(output)
+    entry = manifest["files"]["evaluation.json"] | {"sha256": "0" * 64}
+    (output / MANIFEST).write_text(json.dumps(manifest | {"files": manifest["files"] | {"evaluation.json": entry}}))
+    with pytest.raises(ModelError, match="signed_off does not fit"):
+        Model.load(output)
+
+
+def test_git_revert_takes_a_model_back(repo, known, shipped: Path, tmp_path: Path) -> None:
+    known(of("alpha"))
+    output = repo.path / ".codex-gate" / "models"
+    shutil.copytree(shipped, output)
+    repo.commit("model of may")
+    before = Model.load(output)
+    assert cli.main(command(repo, output, shipped)) == 0
+    repo.commit("model of june")
+    assert Model.load(output).version != before.version
+    repo.git("revert", "--no-edit", "HEAD")
+    assert Model.load(output).version == before.version and not repo.git("status", "--porcelain", "--", ".codex-gate/models")
 
 
 def test_a_broken_calibration_is_refused(repo, known, shipped: Path, tmp_path: Path, capsys) -> None:
@@ -149,12 +196,14 @@ def test_the_model_in_use_is_compared_on_what_it_did_not_learn_from(repo, known,
     output = model_of(beta, noisy, tmp_path / "models", newest.sha256[:10].tolist())
     assert cli.main(command(repo, output, shipped)) == 0
     said = capsys.readouterr().out
-    assert "The model in use learned from 10 of these changes, so its figures are too good." in said
+    assert "The model in use learned from 10 of these changes, so its figures are too good." in " ".join(said.split())
     assert json.loads((output / "evaluation.json").read_text())["newest"]["difference"]["in_use"]["commits"] == len(newest) - 10
     assert not (output / "risk.onnx").exists()  # that of the old model no longer fits
 
     assert cli.main(command(repo, output, shipped)) == 0  # the one that was just written learned from all of them
-    assert f"The model in use learned from {len(newest)} of these changes, so its figures are too good; the rest are too few" in capsys.readouterr().out
+    assert f"The model in use learned from {len(newest)} of these changes, so its figures are too good; the rest are too few" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 @pytest.mark.parametrize("damage", ["manifest", "forest", "file"])

@@ -269,3 +269,10 @@ def test_fixes_that_come_less_or_more_often_than_predicted_are_drift(factor: flo
 def test_with_few_fixes_nothing_is_said() -> None:
     rng = Random(0)
     assert compare_fit(outcomes(rng, 1000, 0.8), [(0.1, False)] * 500, Random(0)) is None
+
+
+def test_too_little_before_to_reshuffle_says_nothing_and_divides_by_nothing() -> None:
+    rng = Random(0)
+    assert compare_fit([(0.5, True)] * 25, outcomes(rng, 1000, 0.8), Random(0)) is None
+    found = compare_fit(outcomes(rng, 519, 0.8), outcomes(rng, 1019, 0.8), Random(0))
+    assert found is not None and (found.n_before, found.n_now) == (500, 1000)  # whole blocks of 50 alone are counted

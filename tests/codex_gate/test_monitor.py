@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -21,6 +22,7 @@ from codex_gate.model import Model
 from codex_gate.monitor import kind, monitor
 from codex_gate.policy import Policy
 from codex_gate.replay import Repairs
+from codex_gate.reporters.drift import render
 from codex_gate.watch import DriftReport, Observation
 from tests.codex_gate import drifting
 from tests.codex_gate.quality import SPECIFICATION
@@ -133,8 +135,82 @@ def test_risks_are_held_against_later_fixes(repo: Repo, model: Model, monkeypatc
     assert found.fit is None and [n.code for n in found.notices] == ["unread", "few-fixes"]  # 10 fixes
     found = run(repo, model, last=180, fixes=True)
     assert found.fit is not None and found.drift
-    assert (found.fit.n_before, found.fit.n_now) == (220, 178)  # the newest two are younger than a fix takes
+    assert (found.fit.n_before, found.fit.n_now) == (216, 176)  # in blocks of 8; the newest two are younger than a fix takes
     assert shas
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory, git_environ: dict[str, str]) -> tuple[Repo, list[str]]:
+    """The new ways have held for 450 changes."""
+    repo = Repo(tmp_path_factory.mktemp("settled") / "repo", git_environ)
+    return repo, repo.build(drifting.nodes(300, 450))
+
+
+def retrained(tmp_path: Path, head: object) -> Model:
+    folder = write_model(tmp_path / "retrained")
+    manifest = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(manifest | {"retrained": {"head": head}}))
+    return Model.load(folder)
+
+
+def test_a_model_that_was_retrained_here_is_compared_with_what_it_knew(settled: tuple[Repo, list[str]], model: Model, tmp_path: Path) -> None:
+    repo, shas = settled
+    assert run(repo, model).drift
+    found = run(repo, retrained(tmp_path, shas[599]))
+    assert (found.n_baseline, found.n_window, found.drift) == (280, 140, False)  # of 150 changes since, in blocks of 7
+    assert found.periods == ((START + 320 * DAY, START + 599 * DAY), (START + 610 * DAY, START + 749 * DAY))
+    assert [n.code for n in found.notices] == ["retrained-baseline"] and "the baseline is the 280 changes up to there" in found.notices[0].text
+    assert run(repo, retrained(tmp_path, shas[249]), last=200).drift  # it has not seen the new ways
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ("f" * 40, "that is no longer on this branch: the baseline is the changes before the window"),  # history was rewritten
+        (700, "49 changes came since, too few for a window: the baseline is the changes before the window"),
+        (20, "729 changes came since, too few for a window"),  # what it knew is too short
+    ],
+)
+def test_where_the_models_own_baseline_cannot_serve_it_is_said(
+    head: str | int, words: str, settled: tuple[Repo, list[str]], model: Model, tmp_path: Path
+) -> None:
+    repo, shas = settled
+    found = run(repo, retrained(tmp_path, shas[head] if isinstance(head, int) else head))
+    usual = run(repo, model)
+    assert words in found.notices[0].text and found.notices[1:] == usual.notices
+    assert (found.shifts, found.n_window) == (usual.shifts, usual.n_window)
+
+
+@pytest.mark.parametrize("head", [None, 3, "../..", "main"])
+def test_a_manifest_that_names_no_commit_changes_nothing(head: object, settled: tuple[Repo, list[str]], model: Model, tmp_path: Path) -> None:
+    assert run(settled[0], retrained(tmp_path, head)).notices == run(settled[0], model).notices
+
+
+def test_paths_leave_changes_out_on_either_side_of_a_pinned_baseline(settled: tuple[Repo, list[str]], tmp_path: Path) -> None:
+    repo, shas = settled
+    policy = Policy(Settings(include=("src/**",)))
+    found = monitor(repo.open(), retrained(tmp_path, shas[599]), policy)
+    assert found.n_window == 120 and found.n_baseline <= 240 and found.periods[0][1] <= START + 599 * DAY < found.periods[1][0]
+    assert [n.code for n in found.notices] == ["retrained-baseline", "small-window"]
+
+
+def test_a_partial_clone_is_wrong_use(drifted: tuple[Repo, list[str]], model: Model, tmp_path: Path) -> None:
+    origin = drifted[0]
+    origin.git("config", "uploadpack.allowFilter", "true")
+    origin.git("clone", "-q", "--bare", "--filter=blob:none", origin.path.as_uri(), tmp_path / "partial")
+    with pytest.raises(UsageError, match="the contents of 360 of 360 changes are not in this clone, so they cannot be compared; fetch them"):
+        monitor(origin.open(tmp_path / "partial"), model, Policy(), last=120)
+
+
+def test_clocks_that_lie_move_dates_and_no_verdict(drifted: tuple[Repo, list[str]], model: Model, make_repo: MakeRepo) -> None:
+    """A commit of 1970, one of the year 3170843 and one of next week: what counts is the order of the line."""
+    lies = {50: 0, 200: 99_999_999_999_999, 399: START - DAY, 350: START + 500 * DAY}
+    skewed = make_repo("skewed")
+    skewed.build([replace(node, time=lies.get(k, node.time)) for k, node in enumerate(drifting.nodes())])
+    found, right = run(skewed, model, last=120, fixes=True), run(drifted[0], model, last=120, fixes=True)
+    assert (found.drift, found.shifts, found.kl_divergence) == (right.drift, right.shifts, right.kl_divergence)
+    for name in ("terminal", "json", "yaml", "markdown", "html"):
+        assert "9999-12-31" in render(name, found)
 
 
 def test_kind_is_what_most_files_are() -> None:

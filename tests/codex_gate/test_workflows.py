@@ -49,6 +49,7 @@ def test_a_workflow_of_others_is_none_of_ours(text: str) -> None:
         ("{contents: read, pull-requests: write, checks: write}", "read-all", ["pull-requests: write", "checks: write"]),
         ("{contents: read, pull-requests: write, checks: write}", "{}", ["contents: read", "pull-requests: write", "checks: write"]),
         ("codex-gate@v1", "codex-gate@v1\n        with: {sarif: true}", ["security-events: write"]),
+        ("codex-gate@v1", "codex-gate@v1\n        with: {monitor: true}", ["issues: write"]),
     ],
 )
 def test_a_missing_permission_is_named_and_the_paste_mends_it(old: str, new: str, words: list[str]) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
 from automl_codex import metrics, train
+from automl_codex.claims import Claims
 from automl_codex.export import PARITY, nodes
 from automl_codex.tables import Dataset
 from codex_gate.errors import InternalError, UsageError
@@ -82,33 +83,35 @@ def own_recipe(names: Sequence[str], n_trees: int, seed: int) -> train.Recipe:
     return train.Recipe(names=tuple(names), n_trees=n_trees, leaf_size=LEAF_SIZE, seed=seed)
 
 
-def own_forest(data: Dataset, cut: float, recipe: train.Recipe, gap: float = GAP) -> RandomForestClassifier | None:
+def own_forest(data: Dataset, cut: float, recipe: train.Recipe, gap: float = GAP, claims: Claims | None = None) -> RandomForestClassifier | None:
     """The forest that could have been grown at `cut` (Unix seconds); None where too little of a kind was known."""
     y, usable = train.labels_at(data, cut), data.time < cut - gap
     if not MIN_OF_A_KIND <= y[usable].sum() <= usable.sum() - MIN_OF_A_KIND:
         return None
-    return train.fit(data.where(usable), y[usable], recipe)
+    return train.fit(data.where(usable), y[usable], recipe, claims.emphasis(y)[usable] if claims else None)
 
 
-def challenge(data: Dataset, shipped: Forest, names: Sequence[str], seed: int) -> Challenge:
+def challenge(data: Dataset, shipped: Forest, names: Sequence[str], seed: int, claims: Claims | None = None, weights: Sequence[float] = WEIGHTS) -> Challenge:
     """Choose the weight on the middle parts of the history and try the blend on the newest.
 
     Args:
         data: one repository's rows in the order of time, all old enough to be judged.
         shipped: the forest to blend with, over the measures `names`.
+        claims: what people said about the rows.
+        weights: of the own forest, to choose from; 0 alone leaves the order to the shipped one and learns the calibration.
     Raises:
         UsageError: too little history (see `parts`).
     """
     pieces = parts(data)
     base = predict(shipped, train.encode(data, names))
-    own = out_of_time(data, pieces[1:-1], own_recipe(names, TRIAL_TREES, seed))
+    own = out_of_time(data, pieces[1:-1], own_recipe(names, TRIAL_TREES, seed), claims=claims) if any(weights) else np.full(len(data), np.nan)
     newest, cut = pieces[-1], float(data.time[pieces[-1].start])
     known = train.labels_at(data, cut)
-    weight, tried = choose(known, own, base, pieces[1:-1])
+    weight, tried = choose(known, own, base, pieces[1:-1], weights)
     raw = mixed(own, base, weight)
     judges = data.where(_mask(data, newest))
     if weight:
-        forest = own_forest(data, cut, own_recipe(names, round(weight * shipped.n_trees), seed))
+        forest = own_forest(data, cut, own_recipe(names, round(weight * shipped.n_trees), seed), claims=claims)
         assert forest is not None  # more was known at the last cut than at those that the weight was chosen on
         raw[newest] = predict(Forest(blended_bytes(forest, shipped)), train.encode(judges, names))
     before, latest = recent(pieces, newest.start), recent(pieces, newest.stop)
@@ -116,11 +119,11 @@ def challenge(data: Dataset, shipped: Forest, names: Sequence[str], seed: int) -
     return Challenge(weight, tried, judges, raw[newest], chance, tuple(calibrate(raw[latest], data.y[latest])))
 
 
-def out_of_time(data: Dataset, pieces: Sequence[slice], recipe: train.Recipe, gap: float = GAP) -> np.ndarray:
+def out_of_time(data: Dataset, pieces: Sequence[slice], recipe: train.Recipe, gap: float = GAP, claims: Claims | None = None) -> np.ndarray:
     """Scores (n,) of each part by the own forest of its first moment; NaN elsewhere, and where there was none."""
     scores = np.full(len(data), np.nan)
     for piece in pieces:
-        forest = own_forest(data, float(data.time[piece.start]), recipe, gap)
+        forest = own_forest(data, float(data.time[piece.start]), recipe, gap, claims)
         if forest is not None:
             scores[piece] = train.score(forest, train.encode(data.where(_mask(data, piece)), recipe.names))
     return scores
@@ -131,14 +134,14 @@ def mixed(own: np.ndarray, base: np.ndarray, weight: float) -> np.ndarray:
     return np.asarray(np.where(np.isnan(own), base, weight * own + (1 - weight) * base))
 
 
-def choose(y: np.ndarray, own: np.ndarray, base: np.ndarray, pieces: Sequence[slice]) -> tuple[float, tuple[Choice, ...]]:
+def choose(y: np.ndarray, own: np.ndarray, base: np.ndarray, pieces: Sequence[slice], weights: Sequence[float] = WEIGHTS) -> tuple[float, tuple[Choice, ...]]:
     """The weight with the highest AUC, averaged over the parts that have both kinds, and what each gave; of equals the lowest, 0 where nothing tells."""
     tried = []
     usable = [p for p in pieces if not np.isnan(own[p]).any() and MIN_OF_A_KIND <= y[p].sum() <= p.stop - p.start - MIN_OF_A_KIND]
     if not usable:
         return 0.0, ()
     sizes = [p.stop - p.start for p in usable]
-    for weight in WEIGHTS:
+    for weight in weights:
         found = [metrics.auc(y[p], mixed(own[p], base[p], weight)) for p in usable]
         tried.append(Choice(weight, float(np.average(found, weights=sizes))))
     return max(tried, key=lambda choice: choice.auc).weight, tuple(tried)
@@ -181,12 +184,12 @@ def blended_bytes(own: RandomForestClassifier, shipped: Forest) -> bytes:
     return flat
 
 
-def final_forest(data: Dataset, shipped: Forest, names: Sequence[str], weight: float, seed: int) -> bytes:
+def final_forest(data: Dataset, shipped: Forest, names: Sequence[str], weight: float, seed: int, claims: Claims | None = None) -> bytes:
     """The blend that ships: the own part grown on all rows with the labels of today."""
     n_own = round(weight * shipped.n_trees)
     if not n_own:
         return pack(shipped.trees(), shipped.n_features)
-    return blended_bytes(train.fit(data, data.y, own_recipe(names, n_own, seed)), shipped)
+    return blended_bytes(train.fit(data, data.y, own_recipe(names, n_own, seed), claims.emphasis(data.y) if claims else None), shipped)
 
 
 def predict(forest: Forest, x: np.ndarray) -> np.ndarray:

@@ -222,11 +222,11 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(run=_evaluate)
     retrain = commands.add_parser(
         "retrain",
-        help="blend the shipped model with this repository's own history, if that is no worse",
+        help="blend the shipped model with this repository's own history, if that is better for certain",
         epilog="exit codes: 0 written, 2 wrong use or a history that teaches too little, 4 refused, the old model stays",
     )
     retrain.add_argument("--repo", type=Path, default=Path(), help="the repository to learn from, with its full history (default: here)")
-    retrain.add_argument("--output", type=Path, required=True, help="model directory, replaced as a whole and only when the new model is no worse")
+    retrain.add_argument("--output", type=Path, required=True, help="model directory, replaced as a whole and only when the new model is better")
     retrain.add_argument("--base", type=Path, metavar="DIR", help="the model to blend with (default: the shipped one)")
     retrain.add_argument(
         "--work", type=Path, metavar="DIR", help="where mining goes on after an interruption (default: codex-gate/retrain in the git directory)"
@@ -234,6 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     retrain.add_argument(
         "--eval-report", type=Path, help="write the evaluation here, also when the new model is refused (default: only into the model directory)"
     )
+    retrain.add_argument("--feedback", type=Path, metavar="FILE", help="what people said, as codex-gate feedback writes it; fixes tell who was right")
     retrain.add_argument("--seed", type=int, default=42)
     _gate_options(retrain)
     retrain.set_defaults(run=_retrain)
@@ -568,7 +569,7 @@ def _retrain(options: argparse.Namespace) -> int:
     from codex_gate.git import Repository
 
     asked = gates.find(options.repo, options.gates)
-    wanted = retrain.Asked(Repository.discover(options.repo, os.environ), options.output, options.base, options.work, options.seed)
+    wanted = retrain.Asked(Repository.discover(options.repo, os.environ), options.output, options.base, options.work, options.seed, options.feedback)
     with _watched(options) as andon:
         made = retrain.make(wanted, datetime.now(UTC).date(), _say)
         if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():

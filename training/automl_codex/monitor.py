@@ -12,7 +12,7 @@ from random import Random
 
 from automl_codex import stages
 from codex_gate import monitor, watch
-from codex_gate.drift import BLOCKS, SYMBOLS
+from codex_gate.drift import SYMBOLS
 from codex_gate.errors import GitError, UsageError
 from codex_gate.features import FEATURE_NAMES
 from codex_gate.git import Repository
@@ -40,8 +40,10 @@ def compare(
     new, old = (_observed(folder, loaded, environ, say) for folder in (source, baseline))
     if len(new) < size:
         raise UsageError(f"{source} holds {len(new):,} changes, fewer than the window of {size:,}; give more, or a smaller monitoring_window in the gates file")
-    if len(old) < BLOCKS:
-        raise UsageError(f"the baseline {baseline} holds {len(old):,} rows with a category; at least {BLOCKS} are needed to compare with")
+    if 4 * len(old) < size:  # fewer blocks cannot be reshuffled in enough ways to be sure of anything
+        raise UsageError(
+            f"the baseline {baseline} holds {len(old):,} rows with a category; at least {size // 4:,}, a quarter of the window, are needed to compare with"
+        )
     new = new[-size:]
     if any(o.measures is None for o in (*new, *old)):  # then neither side's are looked at
         new, old = ([Observation(o.sha, o.time, o.category) for o in side] for side in (new, old))

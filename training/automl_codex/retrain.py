@@ -3,7 +3,9 @@
     mine own history → try a blend in the order of time → compare on the newest part → build → swap the directory
 
 What is younger than a year is left out: most of its bugs are not found yet. The comparison is with the shipped model and,
-on changes that it did not learn from, with the model that lies in the output directory.
+on changes that it did not learn from, with the model that lies in the output directory. The challenger is taken when a gain
+is certain and no loss is to be seen; where that does not hold of its order, the base model's order with a calibration of this
+repository is the second challenger.
 """
 
 from __future__ import annotations
@@ -11,22 +13,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Final
 
 import numpy as np
 
-from automl_codex import blend, evaluate, export, lines, metrics, mine, release, tables, train
+from automl_codex import blend, claims, evaluate, export, lines, metrics, mine, release, tables, train
+from automl_codex.claims import Claims
 from automl_codex.release import Release
 from codex_gate.errors import ModelError, UsageError
 from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
 from codex_gate.git import Repository
-from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, ONNX_FILE, Model, default_directory
+from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, ONNX_FILE, Model, default_directory, signed_off
 from codex_gate.replay import TRAINED_ON
 
-MAX_LOSS: Final = 0.01  # of AUC on the newest part against a model in use (the learning issue's figure)
+MAX_LOSS: Final = 0.01  # of AUC on the newest part that the interval against another model may hold
 NO_ONNX: Final = "left out: the runtime reads the flat forest, and the trees that were taken over exist in no other form"
 
 Progress = Callable[[str], None]
@@ -34,13 +38,18 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run works on: `base` is the model that the own history is blended with, None for the shipped one; `work` keeps the mined table and the journal."""
+    """What a run works on.
+
+    `base` is the model that the own history is blended with, None for the shipped one; `work` keeps the mined table and the
+    journal; `feedback` is what people said, as `codex-gate feedback` writes it.
+    """
 
     repo: Repository
     output: Path
     base: Path | None = None
     work: Path | None = None
     seed: int = 42
+    feedback: Path | None = None
 
     @property
     def place(self) -> Path:
@@ -58,13 +67,53 @@ def make(asked: Asked, today: date, progress: Progress) -> Release:
     """
     base = Model.load(asked.base or default_directory())
     held = in_use(asked.output)
+    said = claims.read(asked.feedback) if asked.feedback else []  # before the work: a file that cannot be meant must not cost an hour
     data, head = history(asked, progress)
+    heard = claims.found(said, asked.repo, head, data) if said else Claims.none(len(data))
     progress(f"{len(data)} changes can be learned from, {int(data.y.sum())} of them needed a fix; comparing in the order of time")
-    found = blend.challenge(data, base.forest, base.feature_names, asked.seed)
-    report = _report(asked, data, head, base, held, found, today)
+    found, report = _contest(asked, data, head, base, held, heard, today)
     progress("growing the forest that ships")
-    flat = blend.final_forest(data, base.forest, base.feature_names, found.weight, asked.seed)
+    flat = blend.final_forest(data, base.forest, base.feature_names, found.weight, asked.seed, heard)
     return Release(_files(asked, data, base, found, flat, report), report)
+
+
+def _contest(
+    asked: Asked, data: tables.Dataset, head: str, base: Model, held: Model | None, heard: Claims, today: date
+) -> tuple[blend.Challenge, dict[str, Any]]:
+    """The challenger and its report: the blend, or where that is refused the base model's order with an own calibration, if that is taken; else the blend."""
+    found = blend.challenge(data, base.forest, base.feature_names, asked.seed, heard)
+    report = _report(asked, data, head, base, held, found, today)
+    if asked.feedback:
+        report["feedback"] = claims.report(heard, data) | _changed(asked, data, base, heard, found)
+    if not found.weight or _taken(report):
+        return found, report
+    second = replace(blend.challenge(data, base.forest, base.feature_names, asked.seed, weights=(0.0,)), tried=found.tried)
+    other = _report(asked, data, head, base, held, second, today)
+    if not _taken(other):
+        return found, report
+    kept = {name: report[name] for name in ("feedback",) if name in report}
+    return second, other | kept | {"refused_first": {"weight": found.weight, "difference": report["newest"]["difference"], "gates": report["gates"]}}
+
+
+def _taken(report: Mapping[str, Any]) -> bool:
+    return all(gate["met"] for gate in report["gates"] if gate["blocks"])
+
+
+def _changed(asked: Asked, data: tables.Dataset, base: Model, heard: Claims, found: blend.Challenge) -> dict[str, Any]:
+    """What the claims changed: AUC and mean risk on the newest part with and without them, and the risk of the rows that they are about."""
+    if not bool((heard.emphasis(data.y) > 1).any()):
+        return {"changed": False}
+    without = blend.challenge(data, base.forest, base.feature_names, asked.seed)
+    y = found.newest.y
+    about = np.isin(found.newest.sha256, data.sha256[heard.rows])
+    sides = {"with": found, "without": without}
+    return {
+        "changed": not np.array_equal(found.raw, without.raw),
+        "weight": {name: one.weight for name, one in sides.items()},
+        "auc": {name: metrics.auc(y, one.raw) for name, one in sides.items()},
+        "mean_risk": {name: float(one.chance.mean()) for name, one in sides.items()},
+        "mean_risk_of_claims": {name: float(one.chance[about].mean()) if about.any() else None for name, one in sides.items()},
+    }
 
 
 def ship(made: Release, output: Path) -> Model:
@@ -129,7 +178,7 @@ def _report(asked: Asked, data: tables.Dataset, head: str, base: Model, held: Mo
         models["in_use"] = _scored(held, newest)
         compared |= {"in_use": newest.where(fresh)} if blend.tells(newest.y[fresh]) else {}
     table = _table(y, models, asked.seed)
-    gains = {name: _gain(rows, found, newest, models[name][0], asked.seed) for name, rows in compared.items()}
+    gains = {name: _gain(rows, found, newest, models[name], asked.seed) for name, rows in compared.items()}
     report: dict[str, Any] = {
         "format": 1,
         "kind": "retrained",
@@ -177,27 +226,59 @@ def _table(y: np.ndarray, models: Mapping[str, tuple[np.ndarray, np.ndarray]], s
     return found
 
 
-def _gain(rows: tables.Dataset, found: blend.Challenge, newest: tables.Dataset, other: np.ndarray, seed: int) -> dict[str, Any]:
-    """AUC of the challenger minus that of another model, with its paired interval, on some of the newest rows."""
+def _gain(rows: tables.Dataset, found: blend.Challenge, newest: tables.Dataset, other: tuple[np.ndarray, np.ndarray], seed: int) -> dict[str, Any]:
+    """`gain` on some of the newest rows."""
     mask = np.isin(newest.sha256, rows.sha256)
-    y, ours, theirs = newest.y[mask], found.raw[mask], other[mask]
-    draws = metrics.bootstrap_means({"": y}, [{"": ours}, {"": theirs}], np.random.default_rng(seed), evaluate.DRAWS)
-    return {"commits": int(mask.sum())} | metrics.interval(metrics.auc(y, ours) - metrics.auc(y, theirs), draws[0] - draws[1])._asdict()
+    return gain(newest.y[mask], (found.raw[mask], found.chance[mask]), (other[0][mask], other[1][mask]), seed)
+
+
+def gain(y: np.ndarray, ours: tuple[np.ndarray, np.ndarray], theirs: tuple[np.ndarray, np.ndarray], seed: int) -> dict[str, Any]:
+    """AUC and Brier score of one model minus those of another, with their paired 95 % intervals; each is its scores and its probabilities (n,)."""
+    rng = np.random.default_rng(seed)
+    draws = metrics.bootstrap_means({"": y}, [{"": ours[0]}, {"": theirs[0]}], rng, evaluate.DRAWS)
+    auc = metrics.interval(metrics.auc(y, ours[0]) - metrics.auc(y, theirs[0]), draws[0] - draws[1])
+    off = (ours[1] - y) ** 2 - (theirs[1] - y) ** 2
+    brier = metrics.interval(float(off.mean()), rng.choice(off, (evaluate.DRAWS, len(off))).mean(axis=1))
+    return {"commits": len(y)} | auc._asdict() | {"brier": brier._asdict()}
 
 
 def _gates(table: Mapping[str, Any], gains: Mapping[str, Any], by_chance: float, f1: float) -> list[dict[str, Any]]:
     """What must hold for the challenger to take the place of another model; the specification's own values are told of.
 
-    Probabilities may be off by .10, by as much as the base model's are, or by what chance explains in so small a sample.
+    It may lose neither in order nor in probabilities, and one of the two must have gained for certain; the interval of the
+    order's loss may reach MAX_LOSS. Probabilities may be off by .10, by as much as the base model's are, or by what chance
+    explains in so small a sample.
     """
     ece, limit = table["retrained"]["ece"], max(evaluate.MAX_ECE, table["base"]["ece"], by_chance)
-    rows = [(f"auc_against_{name}", gain["value"], ">=", -MAX_LOSS, True) for name, gain in gains.items()]
-    rows += [("ece", ece, "<=", limit, True), ("spec_auc", table["retrained"]["auc"], ">=", 0.80, False), ("spec_f1_at_fpr_10_percent", f1, ">=", 0.75, False)]
+    rows: list[tuple[str, float, str, float, str]] = []
+    for name, gain in gains.items():
+        rows += verdicts(name, gain)
+    rows.append(("ece", ece, "<=", limit, STAYS))
+    rows += [("spec_auc", table["retrained"]["auc"], ">=", 0.80, ""), ("spec_f1_at_fpr_10_percent", f1, ">=", 0.75, "")]
     return [
-        {"gate": gate, "value": value, "must": f"{sign} {bound:g}", "met": bool(value >= bound if sign == ">=" else value <= bound), "blocks": blocks}
-        | ({"remedy": "the model in use stays; try again when there is more history"} if blocks else {})
-        for gate, value, sign, bound, blocks in rows
+        {"gate": gate, "value": value, "must": f"{sign} {bound:g}", "met": HOLDS[sign](value, bound), "blocks": bool(remedy)}
+        | ({"remedy": remedy} if remedy else {})
+        for gate, value, sign, bound, remedy in rows
     ]
+
+
+def verdicts(name: str, gain: Mapping[str, Any]) -> list[tuple[str, float, str, float, str]]:
+    """(gate, value, sign, bound, what to do) of one comparison: not worse, not uncertain, better in something."""
+    certain = max(gain["low"], -gain["brier"]["high"])
+    return [
+        (f"auc_against_{name}", gain["value"], ">=", 0.0, STAYS),
+        (f"auc_against_{name}_at_worst", gain["low"], ">=", -MAX_LOSS, STAYS),
+        (f"brier_against_{name}", gain["brier"]["value"], "<=", 0.0, STAYS),
+        (f"certain_gain_over_{name}", certain, ">", 0.0, f"neither order nor probabilities are better for certain (95 % interval); {STAYS}"),
+    ]
+
+
+HOLDS: Final[Mapping[str, Callable[[float, float], bool]]] = {
+    ">=": lambda value, bound: bool(value >= bound),
+    "<=": lambda value, bound: bool(value <= bound),
+    ">": lambda value, bound: bool(value > bound),
+}
+STAYS: Final = "the model in use stays; try again when there is more history"
 
 
 PROTOCOL: Final = {
@@ -207,6 +288,7 @@ PROTOCOL: Final = {
     "weight": "of the own forest, chosen on the AUC of the middle parts with the labels known when the newest began",
     "calibration": f"judged with knots fitted on the part before the newest, or the {blend.CALIBRATED} commits before it, with the labels known then; the knots that ship are fitted likewise on the most recent scores, with today's labels",
     "final": "the own trees that ship are grown on all commits, those of the newest part too, so they are not the ones that were judged but their successors",
+    "decision": f"taken when neither AUC nor Brier score is worse, the 95 % interval of the AUC's difference stays above -{MAX_LOSS:g}, and one of the two is better for certain; where a blend is refused so, the base model's order with this repository's calibration is tried",
     "comparison": "with the base model on the whole newest part, also where it learned from some of it (that favours it); with the model in use on commits that it did not learn from, if those are enough to tell",
 }
 
@@ -244,6 +326,8 @@ def _files(asked: Asked, data: tables.Dataset, base: Model, found: blend.Challen
         "recipe": blend.own_recipe(base.feature_names, n_own, asked.seed).as_json(),
         "files": {name: {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()} for name, text in sorted(files.items())},
     }
+    met = [gate["gate"] for gate in report["gates"] if gate["blocks"] and gate["met"]]
+    manifest["signed_off"] = signed_off(manifest, "automl-codex retrain", met)
     return files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
 
 
@@ -278,22 +362,44 @@ def summary(report: Mapping[str, Any]) -> str:
         for name, m in ((name, newest["models"][name]) for name in NAMES if name in newest["models"])
     ]
     table = ["| model             |  AUC  |           95 % |  AP   |  ECE  |", "|---|---|---|---|---|", *rows]
-    return "\n".join([head, *table, "", *_notes(report)]) + "\n"
+    notes = [fill(f"- {note}", 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) for note in _notes(report)]
+    return "\n".join([head, *table, "", *notes]) + "\n"
 
 
 def _notes(report: Mapping[str, Any]) -> list[str]:
     gains = report["newest"]["difference"]
-    said = [
-        f"Retrained against the {NAMES[name]}: AUC {gain['value']:+.3f} (95 % {gain['low']:+.3f} to {gain['high']:+.3f}, {gain['commits']} changes)."
-        for name, gain in gains.items()
-    ]
+    said = [_against(NAMES[name], found) for name, found in gains.items()]
     for name, n in report["learned_before"].items():
         if n and name == "base":
             said.append(f"The base model learned from {n} of these changes, so its figures are too good.")
         if n and name == "in_use":
             few = "" if "in_use" in gains else "; the rest are too few to compare the two"
             said.append(f"The model in use learned from {n} of these changes, so its figures are too good{few}.")
-    return said
+    if first := report.get("refused_first"):
+        lost = "; ".join(f"{gate['gate']} {gate['value']:+.4f}, must be {gate['must']}" for gate in first["gates"] if gate["blocks"] and not gate["met"])
+        said.append(f"A blend with weight {first['weight']:g} was refused ({lost}), so the base model's order stands, with a calibration of this repository.")
+    return said + ([_heard(report["feedback"])] if "feedback" in report else [])
+
+
+def _against(name: str, gain: Mapping[str, Any]) -> str:
+    brier = gain["brier"]
+    return (
+        f"Retrained against the {name}, {gain['commits']} changes: AUC {gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}), "
+        f"Brier score {brier['value']:+.4f} ({brier['low']:+.4f} to {brier['high']:+.4f}; lower is better)."
+    )
+
+
+def _heard(found: Mapping[str, Any]) -> str:
+    """What people said, what became of it, what it changed."""
+    text = (
+        f"Said by people: {found['disputes']} disputes and {found['marks']} marks, {found['about_no_row']} about no change that is learned from; of the {found['rows']} changes that they are about "
+        f"{found['refuted']} needed a fix all the same and count twice, {found['borne_out']} did not and count as they did."
+    )
+    if "auc" not in found:
+        return f"{text} So nothing changed."
+    auc, risk = found["auc"], found["mean_risk"]
+    moved = f"AUC on the newest part {auc['without']:.4f} → {auc['with']:.4f}, mean risk {risk['without']:.4f} → {risk['with']:.4f}"
+    return f"{text} That changed " + (f"{moved}." if found["changed"] else "nothing: the own trees have no weight.")
 
 
 def card(report: Mapping[str, Any], version: str) -> str:

@@ -118,8 +118,10 @@ def masked(x: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return copy
 
 
-def fit(data: Dataset, y: np.ndarray, recipe: Recipe) -> RandomForestClassifier:
+def fit(data: Dataset, y: np.ndarray, recipe: Recipe, emphasis: np.ndarray | None = None) -> RandomForestClassifier:
     """Fit the forest on the rows of `data` with the labels `y`; masked copies are made of these rows only.
+
+    `emphasis` (n,) multiplies the row weights after all else.
 
     Thresholds are rounded down to float32 in place, so that scikit-learn, ONNX and the flat file agree.
     """
@@ -129,6 +131,7 @@ def fit(data: Dataset, y: np.ndarray, recipe: Recipe) -> RandomForestClassifier:
     if recipe.rooted:
         w = w * rooted(data.project)
     w = w * np.where(data.traced(), 1.0, recipe.outside)
+    w = w if emphasis is None else w * emphasis
     picked = rng.random(len(x)) < recipe.mask_share
     x, y, w = np.vstack([x, masked(x[picked], recipe.names)]), np.r_[y, y[picked]], np.r_[w, w[picked]]
     forest = RandomForestClassifier(

@@ -16,10 +16,16 @@ def verdict(report: DriftReport) -> str:
     """The headline."""
     if not report.drift:
         return "No drift"
+    names = drifted(report)
+    return f"Drift: {', '.join(names[:4])}" + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def drifted(report: DriftReport) -> list[str]:
+    """What the verdict rests on: names of streams, the loudest first, and "calibration"."""
     names = [s.name for s in report.moved] if report.calibrated else ["category"]
     if report.fit is not None and report.fit.drifted and report.calibrated:
         names.append("calibration")
-    return f"Drift: {', '.join(names[:4])}" + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return names
 
 
 def scope(report: DriftReport) -> str:

@@ -1,0 +1,31 @@
+"""Fixtures of the tests of retraining."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from automl_codex import retrain
+from automl_codex.tables import Dataset
+from tests.automl_codex.retraining import model_of, of
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base model that learned from another project, noisily: there is something left to learn."""
+    data = of("beta")
+    noisy = np.where(np.arange(len(data)) % 3 == 0, 1 - data.y, data.y).astype(np.int8)
+    return model_of(data, noisy, tmp_path_factory.mktemp("shipped") / "models")
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch):
+    """Puts rows in the place of the mined history: mining has tests of its own."""
+
+    def give(data: Dataset) -> Dataset:
+        monkeypatch.setattr(retrain, "history", lambda asked, progress: (data, "f" * 40))
+        return data
+
+    return give
