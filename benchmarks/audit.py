@@ -305,7 +305,7 @@ A decoy is a random earlier commit that touched the accused file, not the accuse
 """
 _LIMITS: Final = f"""## How far to trust it
 
-- One reader, no second opinion: there is no figure for agreement. The reader of the second and of this audit had also written the rules of doubt. The reader saw the message and at most {LINES} lines of each diff, those nearest to the other commit; not the issue, not the whole file.
+- One reader, a second opinion on a part of the second audit alone. The reader of the second and of this audit had also written the rules of doubt. The reader saw the message and at most {LINES} lines of each diff, those nearest to the other commit; not the issue, not the whole file.
   Each pair was read once and quickly, sheet after sheet; no verdict was changed after the key was opened. Whether a fault was `older` was judged by the accused diff alone, not looked up in the history.
 - The guide asks for the cause. Blame that ends at a commit which carried the fault on (`moved`, `older`) is wrong by it, though a reader of the code might be content with it; the table gives that share apart.
 - A reader who called everything wrong would catch all decoys, one who called everything right none; the share of decoys called right bounds how lenient the reader was.
@@ -340,7 +340,24 @@ def _before() -> str:
         pairs = read_pairs(FOLDER / name / "pairs.csv")
         real = [v for v in read_verdicts(FOLDER / name / "verdicts.csv", pairs) if pairs[v.number].kind == "pair"]
         lines.append(f"- {name}: {_share(sum(v.verdict == 'right' for v in real), len(real)).replace(' | ', ', ')} pairs right; drawn from {drawn_from}")
+    lines.append(f"- {agreement(read_verdicts(*_paths('verdicts')), read_verdicts(*_paths('second-reader')))}")
     return "Earlier audits, by the same guide:\n\n" + "\n".join(lines) + "\n"
+
+
+def _paths(name: str) -> tuple[Path, dict[int, Pair]]:
+    """A file of verdicts of the second audit, and its key."""
+    return FOLDER / "second" / f"{name}.csv", read_pairs(FOLDER / "second" / "pairs.csv")
+
+
+def agreement(one: Sequence[Verdict], other: Sequence[Verdict]) -> str:
+    """How often two readers said the same (right or not) of the numbers that both judged, with Cohen's kappa."""
+    first = {v.number: v.verdict == "right" for v in one}
+    both = [(first[v.number], v.verdict == "right") for v in other if v.number in first]
+    n, same = len(both), sum(a == b for a, b in both)
+    a, b = (sum(pair[k] for pair in both) / n for k in (0, 1))
+    chance = a * b + (1 - a) * (1 - b)
+    kappa = (same / n - chance) / (1 - chance)
+    return f"a second reader, who did not know the rules, judged {n} numbers of the second audit: the same in {same} ({same / n:.0%}, Cohen's kappa {kappa:.2f}), {b:.0%} right where the first said {a:.0%}"
 
 
 def _share(hits: int, n: int) -> str:

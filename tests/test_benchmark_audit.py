@@ -148,3 +148,12 @@ def test_a_verdict_outside_the_guide_is_refused(tmp_path: Path, capsys: pytest.C
     assert audit.main(["tally", *options]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out.md").exists()
+
+
+def test_agreement_of_two_readers_is_that_of_a_table_by_hand() -> None:
+    # 4 both right, 3 both not, 1 and 2 apart: 7 of 10 alike, by chance .5 * .6 + .5 * .4 = .5
+    def said(rights: str) -> list[audit.Verdict]:
+        return [audit.Verdict(n, "right" if one == "r" else "wrong", "" if one == "r" else "older", "x") for n, one in enumerate(rights, 1)]
+
+    text = audit.agreement(said("rrrrrwwwww"), said("rrrrwrrwww"))
+    assert "judged 10 numbers" in text and "in 7 (70%" in text and "kappa 0.40" in text and "60% right where the first said 50%" in text
