@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from codex_gate.types import Evidence
-
 # Kamei et al. 2013 (TSE 39(6), FIX) look for "bug", "fix", "defect", "patch" as substrings; here whole words,
 # without the words that programmers use for something else ("patch release", "prefix", "fixture").
 _REPAIR = re.compile(
@@ -17,7 +15,7 @@ _REPAIR = re.compile(
 )
 _CLOSES = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?)\s*:?\s+(?:[\w.-]+/[\w.-]+#|#|gh-)\d+\b", re.IGNORECASE)
 # Repairs of something that is no defect of the program, and statements that there is none.
-_HARMLESS = re.compile(
+HARMLESS = re.compile(
     r"\b(?:no|not an?|without|isn't an?|non)[ -]+(?:bugs?|fix(?:es)?|regressions?|failures?|crash(?:es)?|defects?|leaks?)\b"
     r"|\bfix(?:e[sd]|ing|up)?\s+(?:(?:an?|the|some|more|few|all|minor|small|several|various|and|of|in)\s+)*"
     r"(?:typos?|spelling|grammar|wording|docs?|documentation|docstrings?|comments?|readme|changelog|javadocs?|links?|urls?"
@@ -27,14 +25,8 @@ _HARMLESS = re.compile(
     r"|fixed[- ](?:size|length|width|point)|fault[- ]toleran\w+)\b",
     re.IGNORECASE,
 )
-_REVERT = re.compile(r"^\s*revert\b", re.IGNORECASE)
-_REVERTED = re.compile(r"^\s*revert\w*\W+", re.IGNORECASE)
-_REVERTED_ASIDE = re.compile(
-    r"\b(?:tests?|specs?|build|ci|travis|copyright|licen[cs]e|formatting|whitespace|style|lint|typos?|read-?me|changelog|docs?|comments?|version|bump|release|cargo fmt|clippy|warnings?)\b",
-    re.IGNORECASE,
-)
-_AGAIN = re.compile(r"^\s*revert\W+revert\b", re.IGNORECASE)
-_TRAILER = re.compile(r"^(?:signed-off-by|reviewed-by|co-authored-by|cc|change-id|git-svn-id)\s*:.*$", re.IGNORECASE | re.MULTILINE)
+REVERT = re.compile(r"^\s*revert\b", re.IGNORECASE)
+TRAILER = re.compile(r"^(?:signed-off-by|reviewed-by|co-authored-by|cc|change-id|git-svn-id)\s*:.*$", re.IGNORECASE | re.MULTILINE)
 
 
 @lru_cache(maxsize=8)  # a walk asks twice about each commit
@@ -45,131 +37,15 @@ def is_fix(message: str) -> bool:
     Source: Kamei et al. 2013, measure FIX; the word list is chosen.
     """
     head = message[:4000]
-    if _REVERT.match(head):
+    if REVERT.match(head):
         return True
-    text = _TRAILER.sub(" ", head)
+    text = TRAILER.sub(" ", head)
     if not _REPAIR.search(text) and not _CLOSES.search(text):
         return False
-    text = _HARMLESS.sub(" ", text)
+    text = HARMLESS.sub(" ", text)
     return bool(_REPAIR.search(text) or _CLOSES.search(text))
 
 
 def title(message: str) -> str:
     """The first line with words in it, without surrounding blanks; an empty string for an empty message."""
     return next((line.strip() for line in message.splitlines() if line.strip()), "")
-
-
-# What follows labels training data; it must be surer of itself than the feature above, whose meaning is fixed.
-_TYPE = re.compile(r"^\W*([a-z]+)(?:\(([^)]{0,60})\))?!?(?:\]\s*:?|\s*:)", re.IGNORECASE)
-# An area in front of the title that holds no program text, a release, a change log.
-_PROSE = re.compile(
-    r"^\W*(?:read-?me|change-?log|history|news|faq|guide|man(?:ual|page)?|go\.mod|[\w./-]+\.(?:md|rst|txt|json|ya?ml))\b[^:]{0,20}:"
-    r"|^\W*document(?:s|ed|ing)?\b(?!:)"
-    r"|^\W*(?:now working on|(?:\d{4}[.-]\d\d[.-]\d\d,? )?v(?:ersion)? ?\d|prepar\w+ (?:for )?(?:the )?(?:next )?(?:release|version|v?\d))"
-    r"|\b(?:in|to|of|the|for|update)\s+(?:\w+\s+){0,2}(?:read-?me|change-?log|history|news|docs?|documentation|javadocs?|comments?|website|site|release (?:post|notes?|date)|web ?page)\b",
-    re.IGNORECASE,
-)
-_FIX_TYPES = frozenset({"fix", "fixes", "fixed", "bugfix", "hotfix", "bug", "security"})
-_OTHER_TYPES = frozenset(
-    {"breaking", "build", "bump", "chore", "ci", "cleanup", "deps", "dev", "doc", "docs", "example", "examples", "feat", "feature", "lint", "medium", "new",
-     "perf", "refactor", "regtest", "regtests", "release", "style", "test", "tests", "types", "typo", "update", "upgrade", "website"}
-)  # fmt: skip
-# A request that is closed: "add a thing (fixes #12)". Its words for a repair count only where they name more than a number.
-_REQUEST = re.compile(
-    r"^\W*(?:[\w,/ -]{1,40}:\s*)*(?:add(?:s|ed|ing)?|allow(?:s|ed)?|bump(?:s|ed)?|change[sd]?|clarif(?:y|ies|ied)|clean\w*|convert(?:s|ed|ing)?|creat(?:e[sd]?|ing)|document(?:s|ed)?|enabl(?:e[sd]?|ing)"
-    r"|enhanc(?:e[sd]?|ement)|expos(?:e[sd]?|ing)|first|includ(?:e[sd]?|ing)|initial|mark(?:s|ed)?|mention(?:s|ed)?|more|note[sd]?|options?|reduc(?:e[sd]?|ing)|renam\w+|separat(?:e[sd]?|ing)|simplif(?:y|ies|ied)"
-    r"|specif(?:y|ies|ied)|turn(?:s|ed)?|unif(?:y|ies|ied)|us(?:e[sd]?|ing)|write|wrote"
-    r"|extend(?:s|ed)?|feature|implement(?:s|ed|ing)?|improv(?:e[sd]?|ement|ing)|introduc(?:e[sd]?|ing)|mov(?:e[sd]?|ing)|new|provid(?:e[sd]?|ing)|refactor(?:s|ed|ing)?|releas(?:e[sd]?|ing)"
-    r"|remov(?:e[sd]?|ing)|renam(?:e[sd]?|ing)|support(?:s|ed|ing)?|switch(?:e[sd])?|updat(?:e[sd]?|ing)|upgrad(?:e[sd]?|ing))\b(?!:)",
-    re.IGNORECASE,
-)
-_TESTS = re.compile(
-    r"^\W*(?:[\w,/ -]{1,40}:\s*)*(?:add\w*|creat\w+|includ\w+|initial|more|new|port\w*|writ\w+|wrote|enabl\w+|updat\w+)\b.{0,60}\b(?:tests?|testcases?|specs?|cov(?:erage)?)\b",
-    re.IGNORECASE,
-)
-_STRONG = re.compile(
-    r"\b(?:fix(?:e[sd]|ing|up)?|hot-?fix(?:e[sd])?|bug-?fix(?:e[sd])?|bugs?|defects?|regressions?|repair(?:s|ed|ing)?"
-    r"|crash(?:e[sd]|ing)?|leak(?:s|ed|ing)?|deadlock(?:s|ed)?|data ?race|race condition|seg-?faults?|segv|npe|null ?pointer\w*|use[- ]after[- ]free"
-    r"|(?:buffer|stack|heap|integer) ?over(?:flow|run)s?|double[- ]free|off[- ]by[- ]one|infinite (?:loop|recursion)|panics?"
-    r"|vulnerabilit(?:y|ies)|cve-\d{4}-\d+|incorrect(?:ly)?|wrong(?:ly)?|broken|misbehav\w+)\b",
-    re.IGNORECASE,
-)
-_KEY = r"(?:[\w.-]+/[\w.-]+#\d+|#\d+|gh-\d+|[A-Z][A-Z0-9]{1,9}-\d+|https?://\S+/(?:issues?|bugs?|browse)/[\w-]+|https?://\S*show_bug\.cgi\?id=\d+)"
-_REPAIRS_KEY = re.compile(rf"\b(?i:fix(?:e[sd]|ing)?|resolve[sd]?|repair(?:s|ed)?)\b[ \t]*(?i:bugs?|issues?|defects?|tickets?)?[ \t]*[:(\[]?[ \t]*(?:{_KEY})")
-_KEY_FIRST = re.compile(rf"^\W*(?i:fix(?:e[sd])?|resolve[sd]?|close[sd]?)[ \t]+(?:{_KEY})[ \t]*[:,-]*[ \t]*")
-_CLOSES_KEY = re.compile(rf"\b(?i:close[sd]?)\b[ \t]*(?i:bugs?|issues?|tickets?)?[ \t]*[:(\[]?[ \t]*(?:{_KEY})")
-_BUG_NUMBER = re.compile(r"\b(?:bug|defect|bz)[ \t]*[:#-]?[ \t]*#?\d{2,}\b", re.IGNORECASE)
-# In the text below the title only what says that this very commit repairs something: "this fixes a crash".
-_BODY = re.compile(
-    r"\b(?:fix(?:e[sd]|ing)?|repair(?:s|ed)?|prevents?|avoids?|solves?|resolves?)\b[^.\n]{0,60}\b(?:bugs?|crash(?:e[sd])?|leaks?|regressions?|deadlocks?|seg-?faults?|races?|panics?"
-    r"|exceptions?|failures?|overflows?|vulnerabilit(?:y|ies)|hangs?|defects?|corruption)\b",
-    re.IGNORECASE,
-)
-# Repairs of what no user of the program meets: its tests, its build, the words around it.
-_ASIDE = re.compile(
-    r"\b(?:fix(?:e[sd]|ing|up)?|repair(?:s|ed|ing)?|broken|failing|flaky|wrong|incorrect)\s+(?:\S+\s+){0,3}?(?:unit[- ]?)?(?:tests?|testing|testcases?|test[- ]suite|specs?|builds?|compil\w+(?!-time)|warnings?|"
-    r"typos?|mypy|pylint|clippy|rubocop|eslint|jslint|jshint|tslint|pyflakes|errcheck|golint|spacing|naming|names?|examples?|benchmarks?|coverage|release notes|version numbers?|merge|conflicts?|"
-    r"rebase|deprecat\w+|todos?|fixmes?)\b"
-    r"|\b(?:typos?|doc(?:s|umentation)?|javadocs?|rubocop|checkstyle|eslint|clippy|pep-?8|error-?prone|style|styling|stylistic|format(?:ting)?|white ?spaces?|lint\w*|grammar|comments?|spelling|indent\w*|tests?|builds?|ci|warnings?|audit|pmd|tox|naming|changelog)"
-    r"(?:\s+\w+)?\s+(?:bug)?fix(?:es|ed)?\b"
-    r"|\b(?:fix(?:e[sd]|ing)?)\s+(?:[\w./'-]+\s+){0,3}?(?:pmd|tox|findbugs|sonar\w*|spotless|indent\w*|styles?|format|capitali[sz]\w+|punctuation|wording|grammatical|headline|emoji|alignment of|"
-    r"help texts?|descriptions?|markup|(?:(?:error|exception|log) )?messages?|ugly|fmt errors?|includes|dates?|dependenc(?:y|ies)|gitignore|git ignore|ignoring|artifact\w*|publish\w*|packag(?:e|ing) (?:name|version)\w*|year|logo|css|layout)\b"
-    r"|\bregression[- ]tests?\b"
-    r"|\b(?:typos?|debug(?:ging)?|bug ?tracker|issue tracker|bug ?reports?)\b",
-    re.IGNORECASE,
-)
-
-
-@lru_cache(maxsize=8)
-def fix_evidence(message: str) -> tuple[Evidence, ...]:
-    """Words and issue keys by which the message says that its commit repairs a defect of the program; empty when it does not.
-
-    Stricter than `is_fix`, for labels: a type in front of the title (`fix:`, `docs:`) decides alone, weak words
-    ("correct", "fails") do not count, and the text below the title counts only where it names what is repaired
-    ("fixes #12", "this avoids a crash"). Repairs of tests, builds, style and prose are set aside.
-    Source: Sliwerski et al. 2005, MSR, section 2 (keywords and bug numbers); the word lists are chosen, docs/labels.md holds what they are worth.
-    """
-    lines = message[:4000].splitlines()
-    first = next((place for place, line in enumerate(lines) if line.strip()), 0)
-    head, body = (lines[first] if lines else ""), lines[first + 1 :]
-    if _REVERT.match(head):
-        return () if _AGAIN.match(head) or _is_aside(_REVERTED.sub("", head)) else (Evidence("message", first + 1, head.strip()[:80]),)
-    if _PROSE.search(head) or _TESTS.match(head):
-        return ()
-    kind = _TYPE.match(head)
-    if kind and _OTHER_TYPES & {kind[1].lower(), (kind[2] or "").lower()}:
-        return ()
-    typed = kind is not None and kind[1].lower() in _FIX_TYPES
-    rest = head[kind.end() :] if kind and typed else head
-    if _set_aside(rest, head):
-        return ()
-    if kind and typed:
-        return (Evidence("message", first + 1, kind[0].strip()), *_found(first + 1, rest))
-    found = _found(first + 1, head)
-    found += tuple(
-        Evidence("message", first + 2 + place, match[0])
-        for place, line in enumerate(body)
-        if not _TRAILER.match(line)
-        for pattern in (_REPAIRS_KEY, _BODY, *((_CLOSES_KEY,) if found else ()))
-        for match in pattern.finditer(_HARMLESS.sub(" ", _ASIDE.sub(" ", line)))
-    )
-    if _REQUEST.match(_KEY_FIRST.sub("", head)) and not _STRONG.search(_REPAIRS_KEY.sub(" ", _HARMLESS.sub(" ", _ASIDE.sub(" ", head)))):
-        return ()
-    return found
-
-
-def _is_aside(reverted: str) -> bool:
-    """Whether the title of a reverted commit says that it was about tests, builds, style or prose."""
-    kind = _TYPE.match(reverted)
-    aside = {"build", "chore", "ci", "deps", "doc", "docs", "lint", "release", "style", "test", "tests", "typo"}
-    return bool(kind and aside & {kind[1].lower(), (kind[2] or "").lower()}) or bool(_REVERTED_ASIDE.search(reverted)) or bool(_PROSE.search(reverted))
-
-
-def _found(number: int, text: str) -> tuple[Evidence, ...]:
-    clean = _HARMLESS.sub(" ", _ASIDE.sub(" ", text))
-    return tuple(Evidence("message", number, match[0]) for pattern in (_STRONG, _REPAIRS_KEY, _BUG_NUMBER) for match in pattern.finditer(clean))
-
-
-def _set_aside(text: str, whole: str) -> bool:
-    """Whether the words of a repair in this title are all about tests, builds, style or prose; the key that it names aside."""
-    return bool(_ASIDE.search(whole) or _HARMLESS.search(whole)) and not _STRONG.search(_REPAIRS_KEY.sub(" ", _HARMLESS.sub(" ", _ASIDE.sub(" ", text))))

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 from codex_gate.blame import Blamed, blame
 from codex_gate.comments import code_lines
 from codex_gate.errors import GitError, UsageError
+from codex_gate.fixes import fix_evidence
 from codex_gate.git import CommitMeta, Repository
-from codex_gate.messages import fix_evidence
 from codex_gate.origin import Origin, Tokens, taken
 from codex_gate.paths import language, role
 from codex_gate.types import Evidence, FileChange, Hunk

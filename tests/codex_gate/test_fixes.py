@@ -1,0 +1,103 @@
+"""Which messages label their commit as a fix."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from codex_gate.fixes import fix_evidence
+
+
+@pytest.mark.parametrize(
+    ("message", "evidence"),
+    [
+        ("fix", ["fix"]),
+        ("Fix #12: crash on start", ["Fix", "crash", "Fix #12"]),
+        ("fix(parser): off by one", ["fix(parser):", "off by one"]),
+        ("[FIX] off by one", ["[FIX]", "off by one"]),
+        ("Handle an empty list\n\nFixes: #12", ["Fixes: #12"]),
+        ("Handle an empty list\n\nFixes HBASE-123", ["Fixes HBASE-123"]),
+        ("Handle an empty list\n\nResolves https://example.org/org/tool/issues/7", ["Resolves https://example.org/org/tool/issues/7"]),
+        ("Check the pointer\n\nThis avoids a crash when the list is empty.", ["avoids a crash"]),
+        ("Bug 1234: totals", ["Bug", "Bug 1234"]),
+        ("memory leak in the pool, closes #3", ["leak"]),
+        ("BUG/MINOR: quic: be quiet", ["BUG"]),
+        ('Revert "Add a thing"', ['Revert "Add a thing"']),
+        ("Add a check that was wrong", ["wrong"]),
+        ("CVE-2021-44228", ["CVE-2021-44228"]),
+        ("document: fix a bad comparison", ["fix"]),
+        ("Fix compile-time checks of widths", ["Fix"]),
+        ("Fix include tag when the file is missing", ["Fix"]),
+    ],
+)
+def test_a_fix_comes_with_what_says_so(message: str, evidence: list[str]) -> None:
+    assert [one.text for one in fix_evidence(message)] == evidence
+    assert all(one.where == "message" for one in fix_evidence(message))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "\n \n",
+        "Add a thing",
+        "docs: fix the example",
+        "chore(deps): fix versions",
+        "fix(ci): a job",
+        "feat: fix the width on request",
+        "Fix a typo",
+        "Fix the failing tests",
+        "Fix unit tests on Windows",
+        "fix build on ARM",
+        "Fix clippy warnings",
+        "Fix merge conflicts",
+        "Add an option to quote (fixes #12)",
+        "New: a rule (fixes #12)",
+        "Support symbolic links\n\nFixes #12",
+        "Always use colours, closes #46",
+        "the request fails behind a proxy",
+        "correct the wording",
+        'Revert "Revert "Add a thing""',
+        "Handle it\n\nSigned-off-by: Fix It <fix@example.org>",
+        "Use another pool\n\nThe old one had bugs.",
+        "Add debugging output",
+        "prefix the fixtures",
+        "Whitespace fix",
+        "Checkstyle fixes.",
+        "Rubocop fixes for lib/url.rb",
+        "Fix 'errcheck' linter warnings (#2093)",
+        "Fix `clippy::needless_borrow` warnings",
+        "fix fscanf() -Wunused-result warning",
+        "[docs] fixed the argument count",
+        "readme: fix the example",
+        "go.mod: take v2, which fixes a race",
+        "Update history to reflect the fix of #12",
+        "2014.08.08, Version 0.11.28 (Unstable)\n\n* fixes a crash",
+        "Now working on version 1.2.3\n\nFixes: #12",
+        "Add a regression test for the crash",
+        "Add failing test for the layout bug",
+        "Document that the fix does not apply here",
+        "rule: fix unclear description of the option",
+        "Fixed error messages",
+        "Fixes #374: convert the extension",
+        "PR #102 followed suggestions",
+        'Revert "fix the failing tests"',
+        'Revert "docs: a word"',
+    ],
+)
+def test_what_labels_do_not_take_for_a_fix(message: str) -> None:
+    assert fix_evidence(message) == ()
+
+
+def test_evidence_names_its_line() -> None:
+    found = fix_evidence("\n\nHandle it\n\ntext\nfixes #9 and fixes #10\n")
+    assert [(one.line, one.text) for one in found] == [(6, "fixes #9"), (6, "fixes #10")]
+
+
+def test_evidence_of_a_hostile_message_takes_linear_time() -> None:
+    start = time.process_time()
+    for text in ("fix " * 2000, "fix (" * 2000, "a" * 100_000, "fix the " + "a/" * 5000, "https://" * 1000, "[" * 5000, "fix\n" * 3000, "prevents " * 2000):
+        fix_evidence(text)
+        fix_evidence("title\n\n" + text)
+    assert time.process_time() - start < 2
