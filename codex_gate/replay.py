@@ -23,7 +23,7 @@ from codex_gate.types import Finding, Notice
 LATEST: Final = 253_402_300_799  # the last second that a calendar knows, 9999-12-31
 LAST: Final = levels.N_RECENT
 TRAINED_ON: Final = "training-manifest.txt"  # in a model directory: sha256 of each SHA that it learned from
-LABELS: Final = "a change needed a fix when a later change says that it repairs a defect and changes lines that this one brought (SZZ, variant {}): an estimate, not a verdict"
+LABELS: Final = "a change needed a fix when a later change says that it repairs a defect, and changes lines that this one brought beyond doubt (SZZ, variant {}): an estimate, not a verdict"
 
 Progress = Callable[[str, int, int], None]
 
