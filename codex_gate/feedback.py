@@ -8,32 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from codex_gate.delivery import Run
 from codex_gate.git import Repository
 from codex_gate.policy import marked
 from codex_gate.reporters.hostile import writable
+from codex_gate.types import Dispute, Mark
 
 if TYPE_CHECKING:
     from codex_gate.reporters.github import Api
-
-
-class Dispute(NamedTuple):
-    """A verdict that somebody found of no use: the pull request, the commit that was screened, what was said."""
-
-    pull: int
-    sha: str
-    level: str
-    risk: float | None
-
-
-class Mark(NamedTuple):
-    """A line that its author marked with `codex-gate: ignore[reason]`."""
-
-    path: str
-    line: int
-    reason: str
 
 
 def collected(repo: Repository, environ: Mapping[str, str]) -> tuple[str, str]:

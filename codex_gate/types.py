@@ -287,3 +287,20 @@ class Explanation:
     shares: tuple[Share, ...]
     hunks: tuple[HunkScore, ...]
     lines: tuple[LineScore, ...]
+
+
+class Dispute(NamedTuple):
+    """A verdict that somebody found of no use: the pull request, the commit that was screened, what was said."""
+
+    pull: int
+    sha: str
+    level: str
+    risk: float | None
+
+
+class Mark(NamedTuple):
+    """A line that its author marked with `codex-gate: ignore[reason]`."""
+
+    path: str
+    line: int
+    reason: str

@@ -14,8 +14,9 @@ from automl_codex import blend, claims, cli, retrain, train
 from automl_codex.claims import Claims
 from automl_codex.tables import Dataset, hash_sha
 from codex_gate.errors import UsageError
-from codex_gate.feedback import Dispute, Mark, row
+from codex_gate.feedback import row
 from codex_gate.model import FOREST_FILE, MANIFEST
+from codex_gate.types import Dispute, Mark
 from tests.automl_codex.retraining import command, of
 from tests.automl_codex.synthetic import dataset
 from tests.conftest import DAY, START, Node, Repo

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from codex_gate import feedback
-from codex_gate.feedback import Dispute, Mark
 from codex_gate.reporters.comment import MARKER, TICK
 from codex_gate.reporters.github import Api
+from codex_gate.types import Dispute, Mark
 from tests.codex_gate.samples import call
 from tests.conftest import Repo
 from tests.github_double import GitHub

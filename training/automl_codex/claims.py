@@ -21,10 +21,10 @@ import numpy as np
 from automl_codex.tables import Dataset, hash_sha
 from codex_gate.blame import blame
 from codex_gate.errors import GitError, UsageError
-from codex_gate.feedback import Dispute, Mark
 from codex_gate.git import CommitMeta, Repository
 from codex_gate.messages import title
 from codex_gate.replay import brought, first_parents
+from codex_gate.types import Dispute, Mark
 
 MAX_BYTES: Final = 16 << 20  # a hundred thousand claims
 TWICE: Final = 2.0  # how much the row of a refuted claim counts (chosen)
