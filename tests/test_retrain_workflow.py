@@ -14,7 +14,7 @@ from codex_gate.scaffold import PIECES, written
 from tests.conftest import Repo
 
 (JOB,) = yaml_text.values(written(PIECES["retrain"]), "retrain.yml")["jobs"].values()
-LEARN, PROPOSE = (step["run"] for step in JOB["steps"][-2:])
+MONITOR, LEARN, PROPOSE = (step["run"] for step in JOB["steps"][-3:])
 
 LEARNER = """#!/bin/sh
 echo "comparison of $ROUND"; echo "a sentence of $ROUND" >&2
@@ -109,3 +109,41 @@ def test_a_month_without_news_opens_nothing(runner: Runner) -> None:
 def test_any_other_end_fails_the_job_and_still_says_why(runner: Runner, code: int) -> None:
     assert runner.month("may", code=code) == code
     assert runner.calls() == [] and "a sentence of may" in (runner.folder / "may.md").read_text()
+
+
+WATCHER = """#!/bin/sh
+echo "said of $CODE" >&2
+[ "$CODE" -gt 1 ] || echo "report of $CODE" > "$RUNNER_TEMP/drift.md"
+exit "$CODE"
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "day", "name", "due"),
+    [(0, 8, "schedule", ""), (0, 7, "schedule", "once a month"), (1, 20, "schedule", "the changes have drifted"), (2, 20, "schedule", ""), (2, 20, "workflow_dispatch", "asked for")],
+)  # fmt: skip
+def test_it_is_due_with_drift_once_a_month_and_on_request(code: int, day: int, name: str, due: str, tmp_path: Path) -> None:
+    done, outputs, summary = monitored(tmp_path, code, day, name)
+    assert done.returncode == 0, done.stderr
+    assert outputs == ("due=true\n" if due else "") and f"Retraining: {due or 'not due'}" in summary
+    assert ("report of" if code < 2 else "said of 2") in summary  # the report, or why there is none
+
+
+def test_a_fault_of_the_monitor_fails_the_job(tmp_path: Path) -> None:
+    done, outputs, summary = monitored(tmp_path, 3, 1, "schedule")
+    assert done.returncode == 3 and outputs == "" and "said of 3" in summary
+
+
+def monitored(folder: Path, code: int, day: int, name: str) -> tuple[subprocess.CompletedProcess[str], str, str]:
+    """The step that decides, with its outputs and the step summary."""
+    tools = folder / "bin"
+    tools.mkdir()
+    for tool, text in (("codex-gate", WATCHER), ("date", f"#!/bin/sh\necho {day}\n")):
+        (tools / tool).write_text(text)
+        (tools / tool).chmod(0o755)
+    files = {"GITHUB_OUTPUT": folder / "outputs", "GITHUB_STEP_SUMMARY": folder / "summary"}
+    environ = {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "RUNNER_TEMP": str(folder), "GITHUB_EVENT_NAME": name, "CODE": str(code)}
+    for path in files.values():
+        path.touch()
+    done = subprocess.run(["bash", "-e", "-c", MONITOR], env=environ | {key: str(path) for key, path in files.items()}, capture_output=True, text=True)
+    return done, files["GITHUB_OUTPUT"].read_text(), files["GITHUB_STEP_SUMMARY"].read_text()
