@@ -38,10 +38,10 @@ class Runner:
         for name, text in (("automl-codex", LEARNER), ("gh", FORGE)):
             (tools / name).write_text(text)
             (tools / name).chmod(0o755)
-        address = "https://x-access-token:token@github.com/owner/tool"
+        address = "https://x-access-token:token@git.example.org/owner/tool"  # GitHub Enterprise has a server of its own
         self.environ = origin.environ | {
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
-            "RUNNER_TEMP": str(folder), "GITHUB_REPOSITORY": "owner/tool", "GH_TOKEN": "token", "BRANCH": JOB["env"]["BRANCH"],
+            "RUNNER_TEMP": str(folder), "GITHUB_SERVER_URL": "https://git.example.org", "GITHUB_REPOSITORY": "owner/tool", "GH_TOKEN": "token", "BRANCH": JOB["env"]["BRANCH"],
             "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{origin.path}.insteadOf", "GIT_CONFIG_VALUE_0": address,
         }  # fmt: skip
 

@@ -117,6 +117,12 @@ def test_two_examples_are_what_init_writes() -> None:
         assert (ROOT / "examples" / example).read_text("utf-8") == written(PIECES[piece]).partition("\n")[2]
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=[path.name for path in EXAMPLES])
+def test_no_example_pushes_to_github_com_alone(path: Path) -> None:
+    """GitHub Enterprise has a server of its own, which the runner names."""
+    assert not [line for step in steps(path) for line in step.get("run", "").splitlines() if "github.com/" in line]
+
+
 def test_the_second_half_for_forks_runs_where_the_first_has_left_a_file() -> None:
     """What a newer push cancels leaves none, and a job that fails over it each time is noise."""
     document = (ROOT / "docs" / "action.md").read_text("utf-8")
