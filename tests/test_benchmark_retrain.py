@@ -20,7 +20,7 @@ OPTIONS = argparse.Namespace(trees=8, min_commits=500, seed=1)
 def test_every_judged_repository_was_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     corpus, seen, fit = synthetic.corpus(), [], benchmark.train.fit
     data, _ = corpus.split(synthetic.dataset())
-    monkeypatch.setattr(benchmark.train, "fit", lambda rows, y, recipe: (seen.append(set(corpus.groups(rows).tolist())), fit(rows, y, recipe))[1])
+    monkeypatch.setattr(benchmark.train, "fit", lambda rows, *rest: (seen.append(set(corpus.groups(rows).tolist())), fit(rows, *rest))[1])
     rows = benchmark.measure(data, corpus, {"alpha", "gamma-core"}, OPTIONS)
     assert [row["project"] for row in rows] == ["alpha", "gamma-core"]
     shipped = seen[:3]  # one for each repository
