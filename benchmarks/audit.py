@@ -1,9 +1,10 @@
 """Labels read by eye: SZZ's pairs of fix and accused commit, judged blind beside decoys.
 
 python benchmarks/audit.py sample --clones DIR --sheet DIR   # draws training/audit/pairs.csv, the key, and a sheet that does not hold it
-python benchmarks/audit.py tally                             # training/audit/verdicts.csv → docs/label-audit.md
+python benchmarks/audit.py tally                             # training/audit/verdicts.csv, reader-*.csv → docs/label-audit.md
 
-The sheet shows code of others: it is for reading and is not committed. The reader writes verdicts.csv (number, verdict, class, reason) from the sheet alone.
+The sheet shows code of others: it is for reading and is not committed. The first reader writes verdicts.csv (number, verdict, class, reason) from the sheet alone, further ones
+reader-2.csv and so on beside it, for as many numbers as they read.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
@@ -287,11 +288,13 @@ def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 # -- the document ------------------------------------------------------------------------------------------
 
 
-def document(pairs: Mapping[int, Pair], verdicts: Sequence[Verdict], day: date) -> str:
-    """docs/label-audit.md, from the key and the verdicts alone."""
+def document(pairs: Mapping[int, Pair], verdicts: Sequence[Verdict], others: Mapping[str, Sequence[Verdict]], day: date) -> str:
+    """docs/label-audit.md, from the key and the verdicts alone; `others` are those of further readers, by name."""
     judged = [(pairs[v.number], v) for v in verdicts]
     real, decoys = ([(p, v) for p, v in judged if p.kind == kind] for kind in ("pair", "decoy"))
-    parts = [_HEAD, _headline(pairs, real, decoys, day), _before(), "## The guide, written before the first verdict\n", GUIDE + "\n", _classes()]
+    found = [compared(pairs, verdicts, other) for other in others.values()]
+    parts = [_HEAD, _headline(pairs, real, decoys, found, day), _before(), _readers(dict(zip(others, found, strict=True)))]
+    parts += ["## The guide, written before the first verdict\n", GUIDE + "\n", _classes()]
     parts += ["## By language\n", _by(real, lambda p: p.language, "language"), "## By what SZZ went by\n", _by(real, lambda p: p.traced, "traced by")]
     return "\n".join([*parts, "## Classes of error\n", _errors(real, decoys), _LIMITS])
 
@@ -299,13 +302,15 @@ def document(pairs: Mapping[int, Pair], verdicts: Sequence[Verdict], day: date) 
 _HEAD: Final = """# Labels read by eye
 
 Written by `python benchmarks/audit.py tally` from `training/audit/pairs.csv` (the key) and `training/audit/verdicts.csv`; no figure is typed by hand. Fix and accused commit of the default variant
-of SZZ ([labels.md](labels.md)), drawn by language, were **judged by one reader, a language model, blind**: numbers were shuffled, decoys looked like pairs, and the key was not opened before the last verdict.
+of SZZ ([labels.md](labels.md)), drawn by language, were **judged by a language model, blind**, and in part by further readers: numbers were shuffled, decoys looked like pairs, and the key was not opened before the last verdict.
 Only accusations that give a label are drawn, those without doubt. The rules for fixes and for doubt were chosen on two earlier audits (`training/audit/first/`, `second/`); no fix of theirs was drawn again.
 A decoy is a random earlier commit that touched the accused file, not the accused one. No maintainer was asked.
 """
 _LIMITS: Final = f"""## How far to trust it
 
-- One reader, a second opinion on a part of the second audit alone. The reader of the second and of this audit had also written the rules of doubt. The reader saw the message and at most {LINES} lines of each diff, those nearest to the other commit; not the issue, not the whole file.
+- The first reader of the second and of this audit had also written the rules of doubt, and is more lenient than the others. All readers are language models and worked on one machine:
+  that none could reach another's verdicts is not established, so their agreement may be too high. Deciding lines were often cut off; then some said `right` for a first version or a rewrite because it was likely.
+- A reader saw the message and at most {LINES} lines of each diff, those nearest to the other commit; not the issue, not the whole file.
   Each pair was read once and quickly, sheet after sheet; no verdict was changed after the key was opened. Whether a fault was `older` was judged by the accused diff alone, not looked up in the history.
 - The guide asks for the cause. Blame that ends at a commit which carried the fault on (`moved`, `older`) is wrong by it, though a reader of the code might be content with it; the table gives that share apart.
 - A reader who called everything wrong would catch all decoys, one who called everything right none; the share of decoys called right bounds how lenient the reader was.
@@ -315,12 +320,16 @@ _LIMITS: Final = f"""## How far to trust it
 """
 
 
-def _headline(pairs: Mapping[int, Pair], real: Sequence[tuple[Pair, Verdict]], decoys: Sequence[tuple[Pair, Verdict]], day: date) -> str:
+def _headline(
+    pairs: Mapping[int, Pair], real: Sequence[tuple[Pair, Verdict]], decoys: Sequence[tuple[Pair, Verdict]], others: Sequence[Compared], day: date
+) -> str:
     right = sum(v.verdict == "right" for _, v in real)
     sure = sum(v.verdict != "unsure" for _, v in real)
     fixes = sum(v.cls != "not-a-fix" for _, v in real)
     caught = sum(v.verdict != "right" for _, v in decoys)
     share = right / len(real) if real else 0.0
+    if n := sum(c.pairs for c in others):
+        share = min(share, sum(c.right for c in others) / n)
     met = "the aim is met" if share >= AIM else "the must is met, the aim is not" if share >= MUST else "the must is not met"
     rows = [
         ("**pairs that are right** (unsure counts as wrong)", _share(right, len(real))),
@@ -330,6 +339,7 @@ def _headline(pairs: Mapping[int, Pair], real: Sequence[tuple[Pair, Verdict]], d
         ("**decoys caught** (not called right)", _share(caught, len(decoys))),
     ]
     said = f"{day}, seed {SEED}: {len(real) + len(decoys)} of {len(pairs)} drawn were judged, {len(real)} pairs and {len(decoys)} decoys. Must {MUST:.0%}, aim {AIM:.0%}: {met}."
+    said += " A goal counts as met only where the further readers together reach it too." if others else ""
     return said + " In square brackets: 95 % intervals (Wilson).\n\n" + _table(("what", "share", "n"), rows)
 
 
@@ -337,27 +347,68 @@ def _before() -> str:
     """What the earlier audits gave, each in a line."""
     lines = []
     for name, drawn_from in EARLIER.items():
-        pairs = read_pairs(FOLDER / name / "pairs.csv")
-        real = [v for v in read_verdicts(FOLDER / name / "verdicts.csv", pairs) if pairs[v.number].kind == "pair"]
+        pairs, verdicts, _ = opinions(FOLDER / name / "pairs.csv", FOLDER / name / "verdicts.csv")
+        real = [v for v in verdicts if pairs[v.number].kind == "pair"]
         lines.append(f"- {name}: {_share(sum(v.verdict == 'right' for v in real), len(real)).replace(' | ', ', ')} pairs right; drawn from {drawn_from}")
-    lines.append(f"- {agreement(read_verdicts(*_paths('verdicts')), read_verdicts(*_paths('second-reader')))}")
-    return "Earlier audits, by the same guide:\n\n" + "\n".join(lines) + "\n"
+    return "Earlier audits, by the same guide and their first reader:\n\n" + "\n".join(lines) + "\n"
 
 
-def _paths(name: str) -> tuple[Path, dict[int, Pair]]:
-    """A file of verdicts of the second audit, and its key."""
-    return FOLDER / "second" / f"{name}.csv", read_pairs(FOLDER / "second" / "pairs.csv")
+def opinions(key: Path, first: Path) -> tuple[dict[int, Pair], list[Verdict], dict[str, list[Verdict]]]:
+    """The key of an audit, its first reader's verdicts, and those of the further readers beside them."""
+    pairs = read_pairs(key)
+    return pairs, read_verdicts(first, pairs), {path.stem: read_verdicts(path, pairs) for path in sorted(first.parent.glob("reader-*.csv"))}
 
 
-def agreement(one: Sequence[Verdict], other: Sequence[Verdict]) -> str:
-    """How often two readers said the same (right or not) of the numbers that both judged, with Cohen's kappa."""
+class Compared(NamedTuple):
+    """A further reader beside the first one, on the numbers that both judged.
+
+    `numbers` judged by both, pairs and decoys, the `same` of them by both (right or not), `kappa` that agreement beyond chance (Cohen);
+    of the `pairs` among them the `right` ones by this reader, `first` by the first; `decoys` among them, `caught` by this reader.
+    """
+
+    numbers: int
+    same: int
+    kappa: float
+    pairs: int
+    right: int
+    first: int
+    decoys: int
+    caught: int
+
+
+def compared(pairs: Mapping[int, Pair], one: Sequence[Verdict], other: Sequence[Verdict]) -> Compared:
+    """Two readers' verdicts side by side."""
     first = {v.number: v.verdict == "right" for v in one}
-    both = [(first[v.number], v.verdict == "right") for v in other if v.number in first]
-    n, same = len(both), sum(a == b for a, b in both)
-    a, b = (sum(pair[k] for pair in both) / n for k in (0, 1))
-    chance = a * b + (1 - a) * (1 - b)
-    kappa = (same / n - chance) / (1 - chance)
-    return f"a second reader, who did not know the rules, judged {n} numbers of the second audit: the same in {same} ({same / n:.0%}, Cohen's kappa {kappa:.2f}), {b:.0%} right where the first said {a:.0%}"
+    both = [(pairs[v.number].kind == "pair", first[v.number], v.verdict == "right") for v in other if v.number in first]
+    n, same = len(both), sum(a == b for _, a, b in both)
+    p, q = (sum(row[k] for row in both) / n if n else 0.0 for k in (1, 2))
+    chance = p * q + (1 - p) * (1 - q)
+    real, decoys = ([(a, b) for is_pair, a, b in both if is_pair == wanted] for wanted in (True, False))
+    return Compared(
+        n,
+        same,
+        (same / n - chance) / (1 - chance) if n and chance < 1 else 1.0,
+        len(real),
+        sum(b for _, b in real),
+        sum(a for a, _ in real),
+        len(decoys),
+        sum(not b for _, b in decoys),
+    )
+
+
+def _readers(found: Mapping[str, Compared]) -> str:
+    """Every further reader, of this audit and of the earlier ones."""
+    rows = [_reader("this", name, compared) for name, compared in found.items()]
+    for audit in EARLIER:
+        pairs, first, others = opinions(FOLDER / audit / "pairs.csv", FOLDER / audit / "verdicts.csv")
+        rows += [_reader(audit, name, compared(pairs, first, other)) for name, other in others.items()]
+    said = "## Further readers\n\nThey knew the guide and the sheets, not the rules. *Same*: right or not, as the first reader said, decoys included.\n\n"
+    return said + _table(("audit", "reader", "pairs right", "n", "the first said", "same", "kappa", "decoys caught"), rows)
+
+
+def _reader(audit: str, name: str, c: Compared) -> tuple[str, ...]:
+    same = f"{c.same} of {c.numbers} ({c.same / c.numbers:.0%})" if c.numbers else "–"
+    return audit, name.removeprefix("reader-"), _share(c.right, c.pairs), str(c.first), same, f"{c.kappa:.2f}", f"{c.caught} of {c.decoys}"
 
 
 def _share(hits: int, n: int) -> str:
@@ -410,8 +461,7 @@ def sample(options: argparse.Namespace) -> None:
 
 def tally(options: argparse.Namespace) -> None:
     """Write the document."""
-    pairs = read_pairs(options.key)
-    options.output.write_text(document(pairs, read_verdicts(options.verdicts, pairs), options.day))
+    options.output.write_text(document(*opinions(options.key, options.verdicts), options.day))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

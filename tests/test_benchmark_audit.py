@@ -155,5 +155,15 @@ def test_agreement_of_two_readers_is_that_of_a_table_by_hand() -> None:
     def said(rights: str) -> list[audit.Verdict]:
         return [audit.Verdict(n, "right" if one == "r" else "wrong", "" if one == "r" else "older", "x") for n, one in enumerate(rights, 1)]
 
-    text = audit.agreement(said("rrrrrwwwww"), said("rrrrwrrwww"))
-    assert "judged 10 numbers" in text and "in 7 (70%" in text and "kappa 0.40" in text and "60% right where the first said 50%" in text
+    key = {n: audit.Pair(n, "pair" if n < 9 else "decoy", "go", "p", "o/p", "deleted", "a" * 40, "b" * 40) for n in range(1, 11)}
+    found = audit.compared(key, said("rrrrrwwwww"), said("rrrrwrrwww"))
+    assert found == audit.Compared(numbers=10, same=7, kappa=pytest.approx(0.4), pairs=8, right=6, first=5, decoys=2, caught=2)  # type: ignore[arg-type]
+    assert audit.compared(key, said("r"), []).numbers == 0
+
+
+def test_a_goal_is_met_only_where_further_readers_reach_it_too(judged: Callable[[str], list[str]], tmp_path: Path) -> None:
+    (tmp_path / "reader-2.csv").write_text("number,verdict,class,reason\n1,right,,because\n2,wrong,older,because\n9,wrong,unrelated,because\n")
+    lines = judged("".join(f"{n},right,,because\n" for n in range(1, 9)) + "9,wrong,unrelated,because\n")
+    assert any("Must 70%, aim 85%: the must is not met. A goal counts as met only" in line for line in lines)
+    assert "| this | 2 | 50% [9%, 91%] | 1 of 2 | 2 | 2 of 3 (67%) | 0.40 | 1 of 1 |" in lines
+    assert "| **pairs that are right** (unsure counts as wrong) | 100% [68%, 100%] | 8 of 8 |" in lines
