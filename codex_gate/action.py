@@ -43,12 +43,14 @@ def run(this: Run, today: date) -> int:
         return 0
     if happened.name == "merge_group":
         return _passed(this, happened)
+    monitors = False
     try:
-        if config.switch(this.given("monitor") or "false", "input monitor"):
+        monitors = config.switch(this.given("monitor") or "false", "input monitor")
+        if monitors:
             return _monitored(this, happened, today)
         return _shown_again(this, happened) if happened.name == "workflow_run" else _screened(this, happened, today)
     except GateError as error:
-        text = f"nothing was {'compared' if this.given('monitor') else 'screened'}: {error}"
+        text = f"nothing was {'compared' if monitors else 'screened'}: {error}"
         this.append("GITHUB_STEP_SUMMARY", comment.failure(text))
         if this.gated or isinstance(error, ConfigError):
             raise
@@ -113,13 +115,12 @@ def _monitored(this: Run, happened: event.Event, today: date) -> int:
 
     if happened.name not in ("schedule", "workflow_dispatch", "push"):
         raise ConfigError(f"input monitor: {happened.name} screens a change; monitor on schedule or workflow_dispatch, where the base branch is checked out")
-    place = Path(this.given("working-directory") or ".")
+    place = _place(this)
     repo = Repository.discover(place, _trusting(this.environ, place))
     head = repo.resolve("HEAD")
     settings, asked = _settings(this, repo, head), gates.find(Path(repo.top or repo.git_dir))
-    last = asked.drift.monitoring_window if "drift.monitoring_window" in asked.given else None
     with model.opened(repo, settings.models, head) as chosen:
-        report = monitor(repo, chosen, Policy(settings, today), last, asked.drift.kl_threshold, head)
+        report = monitor(repo, chosen, Policy(settings, today), asked.window, asked.drift.kl_threshold, head)
     return alarm.of_action(this, happened.repository, report, asked)
 
 

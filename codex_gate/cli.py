@@ -394,7 +394,7 @@ def _monitor(options: argparse.Namespace) -> int:
     repo = Repository.discover(options.repository, os.environ)
     asked = gates.find(Path(repo.top or repo.git_dir), options.gates)
     threshold = watch.checked(options.alert_threshold, "--alert-threshold") if options.alert_threshold is not None else asked.drift.kl_threshold
-    last = options.last if options.last is not None else asked.drift.monitoring_window if "drift.monitoring_window" in asked.given else None
+    last = options.last if options.last is not None else asked.window
     post = alarm.issue(*_forge()) if options.issue else None
     with _in_force(options, repo, None) as (model, policy):
         report = monitor(repo, model, policy, last, threshold, options.branch, options.fixes, _phase if sys.stderr.isatty() else lambda what, done, of: None)

@@ -73,6 +73,11 @@ class Gates:
     given: frozenset[str] = frozenset()
     source: str = ""
 
+    @property
+    def window(self) -> int | None:
+        """The window of drift that the file asks for; None leaves it to the history."""
+        return self.drift.monitoring_window if "drift.monitoring_window" in self.given else None
+
 
 TABLES: Final[Mapping[str, type[Any]]] = {"generation": Generation, "augmentation": Augmentation, "training": Training, "drift": Drift}
 

@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from codex_gate import paths, rules, text
+from codex_gate import paths, rules
 from codex_gate.errors import ConfigError
-from codex_gate.student import MANIFEST, Answer, Student
+from codex_gate.model import STUDENT_MANIFEST
 from codex_gate.taxonomy import DefectCategory
-from codex_gate.text import HunkText
 from codex_gate.types import Classification, Commit, Evidence
+
+if TYPE_CHECKING:
+    from codex_gate.student import Answer
+    from codex_gate.text import HunkText
 
 MAX_HUNKS: Final = 256  # blocks of a change that the student reads, the first ones; half a second of one core (chosen)
 MAX_SHOWN: Final = 80  # characters of a line in the evidence
@@ -58,12 +61,14 @@ class HybridClassifier:
         Raises:
             ModelError: the student cannot be used.
         """
-        if not (directory / MANIFEST).is_file():
+        if not (directory / STUDENT_MANIFEST).is_file():
             return cls()
         if find_spec("onnxruntime") is None:
             return cls(
                 missing="the model directory holds a student, but onnxruntime is not installed: categories come from the rules alone; install codex-gate[onnx]"
             )
+        from codex_gate.student import Student  # with its tokeniser, for those who have one
+
         student = Student.load(directory)
         return cls(student, student.threshold)
 
@@ -86,6 +91,8 @@ class HybridClassifier:
 
 
 def _blocks(commit: Commit) -> Iterator[HunkText]:
+    from codex_gate import text
+
     for change in commit.files:
         if paths.role(change.path) == "code":
             yield from text.of_change(change)

@@ -30,6 +30,7 @@ MANIFEST: Final = "model.json"
 MAX_MODEL_BYTES: Final = 64 << 20  # a file of a model that is read from a commit (chosen; the shipped forest has 3 MB)
 FOREST_FILE: Final = "risk.forest"
 ONNX_FILE: Final = "risk.onnx"
+STUDENT_MANIFEST: Final = "student.json"  # where a student lies beside the forest
 
 
 class Contribution(NamedTuple):
@@ -210,6 +211,33 @@ def opened(repo: Repository, chosen: str | None, base: str | None) -> Iterator[M
             yield Model.load(extract(repo, base, chosen, Path(target)))
 
 
+def json_object(path: Path, remedy: str, *, lost: str) -> dict[str, Any]:
+    """The JSON object of a file of a model directory; `remedy` says what to do where it is torn, `lost` where it cannot be read.
+
+    Raises:
+        ModelError: missing, not JSON, no object.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror or error}); {lost}") from error
+    except ValueError as error:
+        raise ModelError(f"{path} is not valid JSON ({error}); {remedy}") from error
+    if not isinstance(found, dict):
+        raise ModelError(f"{path} holds no JSON object; {remedy}")
+    return found
+
+
+def check_keys(found: Mapping[str, Any], keys: Sequence[str], path: Path, remedy: str) -> None:
+    """Refuse a manifest that lacks one of the keys.
+
+    Raises:
+        ModelError: it does.
+    """
+    if missing := [key for key in keys if key not in found]:
+        raise ModelError(f"{path} lacks {', '.join(missing)}; {remedy}")
+
+
 def read_manifest(directory: Path) -> dict[str, Any]:
     """The manifest of a model directory, checked for format and feature schema.
 
@@ -217,23 +245,14 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         ModelError: missing, not JSON, incomplete, of another format or schema.
     """
     path = directory / MANIFEST
-    try:
-        manifest = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror or error}); give a model directory with --model, or install the package again") from error
-    except ValueError as error:
-        raise ModelError(f"{path} is not valid JSON ({error}); install the package again") from error
-    if not isinstance(manifest, dict):
-        raise ModelError(f"{path} holds no JSON object; install the package again")
+    manifest = json_object(path, "install the package again", lost="give a model directory with --model, or install the package again")
     found = manifest.get("format")
     if found != FORMAT:
         raise ModelError(f"{path} has manifest format {found}, this version reads {FORMAT}; use a model made by this version")
     schema = manifest.get("feature_schema")
     if schema != FEATURE_SCHEMA:
         raise ModelError(f"{path} was trained on feature schema {schema}, this version computes {FEATURE_SCHEMA}; use a model made by this version")
-    missing = [key for key in ("version", "feature_names", "unknown", "calibration", "base_rate", "files") if key not in manifest]
-    if missing:
-        raise ModelError(f"{path} lacks {', '.join(missing)}; install the package again")
+    check_keys(manifest, ("version", "feature_names", "unknown", "calibration", "base_rate", "files"), path, "install the package again")
     _check_sign_off(manifest, path)
     return manifest
 

@@ -196,9 +196,7 @@ def _fit(
     traced = repairs(repo, metas, [m.sha for m in line], brought(metas, line), start, progress)
     after = {line[place].sha: when[change] - when[line[place].sha] for place, (_, change) in traced.first.items()}
     doubtful = {line[place].sha for place in traced.doubtful}
-    notices = (
-        [Notice("unread", f"{traced.unread} files of fixes could not be blamed because objects are missing here; they accuse nobody")] if traced.unread else []
-    )
+    notices = traced.notices
     ripe = median(after.values()) if after else 0
     newest = when[line[-1].sha]
     before, now = (

@@ -69,12 +69,9 @@ def replay(
             "take an earlier date or more changes, or other paths"
         )
     changes = tuple(_change(meta, times, found[meta.sha], traced.first.get(place), place not in traced.doubtful) for place, meta in inside)
-    notices = (
-        [Notice("unread", f"{traced.unread} files of fixes could not be blamed because objects are missing here; they accuse nobody")] if traced.unread else []
-    )
     where = str(repo.top or repo.git_dir)
     learned = _learned(model, {sha: place for sha, place in owner.items() if place >= start})
-    return Backtest(where, model.version, changes, budget, LABELS.format(szz.DEFAULT), learned, tuple(notices), time.perf_counter() - started)
+    return Backtest(where, model.version, changes, budget, LABELS.format(szz.DEFAULT), learned, tuple(traced.notices), time.perf_counter() - started)
 
 
 def first_parents(metas: Sequence[CommitMeta]) -> list[CommitMeta]:
@@ -131,6 +128,12 @@ class Repairs(NamedTuple):
     first: Mapping[int, tuple[str, str]]
     doubtful: frozenset[int]
     unread: int
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What a reader must know of the gaps."""
+        text = f"{self.unread} files of fixes could not be blamed because objects are missing here; they accuse nobody"
+        return [Notice("unread", text)] if self.unread else []
 
 
 def repairs(repo: Repository, metas: Sequence[CommitMeta], line: Sequence[str], owner: Mapping[str, int], start: int, progress: Progress) -> Repairs:

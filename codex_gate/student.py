@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from codex_gate import text
 from codex_gate.errors import ModelError
-from codex_gate.model import check_file, open_session
+from codex_gate.model import STUDENT_MANIFEST, check_file, check_keys, json_object, open_session
 from codex_gate.taxonomy import DefectCategory, applies
 from codex_gate.text import HunkText
 from codex_gate.tokenise import Vocabulary
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 FORMAT: Final = 1
-MANIFEST: Final = "student.json"
 NETWORK: Final = "student.onnx"
 VOCABULARY: Final = "vocabulary.json"
 LABELS: Final = (*(category.value for category in DefectCategory), "defect")
@@ -55,7 +53,7 @@ class Student:
         Raises:
             ModelError: a file is missing, altered or unreadable, the labels or the vocabulary are others than the network was trained on, or onnxruntime is not installed.
         """
-        manifest = _manifest(directory / MANIFEST)
+        manifest = _manifest(directory / STUDENT_MANIFEST)
         check_file(directory, manifest, VOCABULARY)
         vocabulary = Vocabulary.read(directory / VOCABULARY)
         if vocabulary.sha256 != manifest["vocabulary"]:
@@ -63,7 +61,7 @@ class Student:
                 f"{directory / VOCABULARY} has hash {vocabulary.sha256[:12]}…, the student was trained with {str(manifest['vocabulary'])[:12]}…; take the vocabulary that came with it"
             )
         session = open_session(directory, manifest, NETWORK)
-        return cls(str(manifest["version"]), int(manifest["limit"]), float(manifest["threshold"]), vocabulary, manifest, session)
+        return cls(str(manifest["version"]), manifest["limit"], float(manifest["threshold"]), vocabulary, manifest, session)
 
     def run(self, ids: np.ndarray) -> np.ndarray:
         """Logits (n, 19) of token numbers (n, tokens), 0 where there is none."""
@@ -107,17 +105,16 @@ def probabilities(logits: np.ndarray, mask: np.ndarray | None = None) -> np.ndar
 
 
 def _manifest(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror or error}); make a student with automl-codex distill") from error
-    except ValueError as error:
-        raise ModelError(f"{path} is not valid JSON ({error}); make the student anew") from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
+    remedy = "make the student anew"
+    found = json_object(path, remedy, lost="make a student with automl-codex distill")
+    if found.get("format") != FORMAT:
         raise ModelError(f"{path} is no student of format {FORMAT}; use one made by this version")
-    missing = [key for key in ("version", "labels", "limit", "threshold", "vocabulary", "files") if key not in found]
-    if missing:
-        raise ModelError(f"{path} lacks {', '.join(missing)}; make the student anew")
+    check_keys(found, ("version", "labels", "limit", "threshold", "vocabulary", "files"), path, remedy)
     if found["labels"] != list(LABELS):
         raise ModelError(f"{path} has other labels, or in another order, than the {len(LABELS)} of this version; use a student made by this version")
+    limit, threshold = found["limit"], found["threshold"]
+    if type(limit) is not int or limit < 1 or type(threshold) not in (int, float) or not 0 <= threshold <= 1 or not isinstance(found["files"], dict):
+        raise ModelError(
+            f"{path} has limit {limit!r} and threshold {threshold!r}; expected tokens as a whole number, a share in [0, 1], and a list of files; {remedy}"
+        )
     return found

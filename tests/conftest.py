@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from pathlib import Path
 import pytest
 
 from codex_gate.git import Repository
+from tests.github_double import GitHub
 
 START = 1_704_067_200  # 2024-01-01T00:00:00Z, a Monday
 HOUR = 3_600
@@ -225,3 +226,11 @@ def has_children() -> bool:
             name, _, rest = stat.read_text("utf-8", "replace").partition("(")[2].rpartition(")")
             found.append((name, int(rest.split()[1])))
     return ("git", os.getpid()) in found
+
+
+@pytest.fixture
+def hub() -> Iterator[GitHub]:
+    """A GitHub of our own for one test; it fails when a request broke GitHub's description."""
+    with GitHub() as double:
+        yield double
+    assert double.invalid == []

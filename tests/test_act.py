@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,13 +52,6 @@ TRAPS = ("json.py", "rich/__init__.py", "sitecustomize.py", "usercustomize.py", 
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where act keeps the runner's tool cache: the first run fills it."""
     return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture
-def hub() -> Iterator[GitHub]:
-    with GitHub() as double:
-        yield double
-    assert double.invalid == []
 
 
 def copy_action(target: Path, *names: str) -> Path:

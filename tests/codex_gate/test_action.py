@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,13 +19,6 @@ from tests.conftest import BOB, DAY, START, Repo
 from tests.github_double import Fault, GitHub
 
 Steps = Callable[..., Step]
-
-
-@pytest.fixture
-def hub() -> Iterator[GitHub]:
-    with GitHub() as double:
-        yield double
-    assert double.invalid == []
 
 
 @pytest.fixture

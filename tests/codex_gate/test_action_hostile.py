@@ -6,7 +6,6 @@ import gzip
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,13 +23,6 @@ TITLE = "title @everyone #1 `x` | <img src=x onerror=y>\x1b[31m\u202e ##[error]x
 MESSAGE = f"{TITLE}\n\n::error::owned\n##[group]x\n::stop-commands::x\nfix deadlock crash\n"
 AUTHOR = "Eve `|` @all ::error:: <eve|@x@evil.example>"
 ALIVE = re.compile(r"@\w|#\d|GH-\d|https?:|www\.")
-
-
-@pytest.fixture
-def hub() -> Iterator[GitHub]:
-    with GitHub() as double:
-        yield double
-    assert double.invalid == []
 
 
 @pytest.fixture(params=[None, *NAMES], ids=lambda name: "all" if name is None else ascii(name[:12])[2:-1])

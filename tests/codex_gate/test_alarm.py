@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,6 @@ def drifted(tmp_path_factory: pytest.TempPathFactory, git_environ: dict[str, str
     repo.write(".codex-gate.yaml", "models: models\n")
     repo.write("automl-codex-quality.toml", "[drift]\nmonitoring_window = 120\n")
     return repo, [*shas, repo.commit("configure", date=START + 400 * 86_400)]
-
-
-@pytest.fixture
-def hub() -> Iterator[GitHub]:
-    with GitHub() as double:
-        yield double
-    assert double.invalid == []
 
 
 @pytest.fixture
@@ -166,6 +158,13 @@ def test_the_action_says_in_a_young_repository_that_nothing_can_be_compared(repo
     run = step((repo, []), hub, tmp_path)
     assert run.run() == 0
     assert "nothing was compared: 60 changes are too few to tell drift from chance" in run.summary and hub.calls == []
+
+
+def test_a_screen_without_the_monitor_says_what_failed(repo: Repo, hub: GitHub, tmp_path: Path) -> None:
+    repo.build(drifting.nodes(3, 0))
+    run = step((repo, []), hub, tmp_path, INPUT_MONITOR="false", INPUT_HEAD="nowhere")
+    assert run.run() == 0
+    assert "nothing was screened: 'nowhere' is not a commit" in run.summary
 
 
 def test_an_input_that_means_neither_yes_nor_no(drifted: tuple[Repo, list[str]], hub: GitHub, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,6 @@ from tests.conftest import BOB, DAY, START, Repo
 from tests.github_double import GitHub
 
 WHEN = START + 70 * DAY
-
-
-@pytest.fixture
-def hub() -> Iterator[GitHub]:
-    with GitHub() as double:
-        yield double
 
 
 def core(report: dict[str, Any]) -> dict[str, Any]:

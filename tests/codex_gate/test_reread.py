@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -98,13 +97,6 @@ def test_what_is_no_report_is_a_sentence(raw: bytes) -> None:
 
 
 # -- in the second workflow ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def hub() -> Iterator[GitHub]:
-    with GitHub() as double:
-        yield double
-    assert double.invalid == []
 
 
 def second(repo: Repo, hub: GitHub, folder: Path, report: Path, head: str, branch: str = "topic") -> Step:

@@ -76,6 +76,10 @@ def test_a_vocabulary_of_another_hash_is_refused(tmp_path: Path) -> None:
         ({"format": 2}, "is no student of format 1"),
         ({"labels": list(LABELS[::-1])}, "has other labels, or in another order"),
         ({"files": {}}, "vocabulary.json is not listed"),
+        ({"files": []}, "and a list of files; make the student anew"),
+        ({"threshold": "0,8"}, "has limit 32 and threshold '0,8'; expected"),
+        ({"threshold": 1.5}, "threshold 1.5; expected"),
+        ({"limit": True}, "has limit True"),
     ],
 )
 def test_a_manifest_of_another_kind_is_refused(tmp_path: Path, changes: dict[str, object], said: str) -> None:
@@ -93,7 +97,12 @@ def test_an_altered_file_is_refused_before_it_is_used(tmp_path: Path, name: str)
 
 def test_a_manifest_that_is_none_is_refused(tmp_path: Path) -> None:
     folder = students.write(tmp_path / "s")
-    for text, said in (("{", "is not valid JSON"), ("[]", "is no student"), ('{"format": 1}', "lacks version, labels, limit, threshold, vocabulary, files")):
+    for text, said in (
+        ("{", "is not valid JSON"),
+        ("[]", "holds no JSON object"),
+        ("{}", "is no student of format 1"),
+        ('{"format": 1}', "lacks version, labels, limit, threshold, vocabulary, files"),
+    ):
         (folder / "student.json").write_text(text)
         with pytest.raises(ModelError, match=said):
             Student.load(folder)

@@ -25,8 +25,8 @@ from automl_codex.examples import TEST, TRAIN, VALIDATION, Example, counts, of_p
 from automl_codex.judging import Judged
 from codex_gate import text
 from codex_gate.errors import UsageError
-from codex_gate.model import open_session
-from codex_gate.student import FORMAT, LABELS, MANIFEST, NETWORK, VOCABULARY, probabilities
+from codex_gate.model import STUDENT_MANIFEST, open_session
+from codex_gate.student import FORMAT, LABELS, NETWORK, VOCABULARY, probabilities
 from codex_gate.tokenise import Vocabulary
 
 REPORT: Final = "distillation.json"
@@ -99,7 +99,9 @@ def run(
     for part, rows in parts.items():
         if not rows:
             raise UsageError(f"no row falls into the {part} part of the split; give more lineages")
-    if folder.exists() and any(not entry.name.startswith(".") and entry.name not in (MANIFEST, NETWORK, VOCABULARY, REPORT) for entry in folder.iterdir()):
+    if folder.exists() and any(
+        not entry.name.startswith(".") and entry.name not in (STUDENT_MANIFEST, NETWORK, VOCABULARY, REPORT) for entry in folder.iterdir()
+    ):
         raise UsageError(f"{folder} holds other files; choose an empty folder for --output")
     ensemble = recipe.ensemble(len(answers.logits))
     words = words or vocabulary.grow(f"{examples[row].before}\n{examples[row].after}" for row in parts[TRAIN]).vocabulary
@@ -216,9 +218,9 @@ def write(folder: Path, network: bytes, words: Vocabulary, limit: int, threshold
     files = {name: _listed((folder / name).read_bytes()) for name in (NETWORK, VOCABULARY)}
     told = {"format": FORMAT, "version": f"student-{FORMAT}-{files[NETWORK]['sha256'][:8]}", "labels": list(LABELS), "limit": limit, "threshold": threshold,
             "vocabulary": words.sha256, "files": files}  # fmt: skip
-    partial = folder / f".{MANIFEST}.tmp"
+    partial = folder / f".{STUDENT_MANIFEST}.tmp"
     partial.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
-    partial.replace(folder / MANIFEST)
+    partial.replace(folder / STUDENT_MANIFEST)
 
 
 def _listed(data: bytes) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import gzip
 import json
 import socket
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -37,13 +36,6 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.time += seconds
-
-
-@pytest.fixture
-def hub() -> Iterator[GitHub]:
-    with GitHub() as double:
-        yield double
-    assert double.invalid == []
 
 
 @pytest.fixture
