@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -60,8 +61,10 @@ def run(options: argparse.Namespace) -> int:
     entries = mine.read_corpus(options.corpus)
     corpus = evaluate.Corpus.of(entries)
     rows = measure(corpus.split(tables.read(options.input))[0], corpus, judged(entries), options)
-    if not rows:
-        raise UsageError(f"no repository of {options.corpus} that SZZ labelled has {options.min_commits:,} commits in {options.input}; lower --min-commits")
+    if not any("auc" in row for row in rows):
+        raise UsageError(
+            f"no repository of {options.corpus} that SZZ labelled has {options.min_commits:,} commits in {options.input} and fixes enough to tell; lower --min-commits"
+        )
     options.output.write_text(markdown(rows, times, options, datetime.now(UTC).date()), "utf-8")
     return 0
 
@@ -109,7 +112,12 @@ def measure(data: Dataset, corpus: evaluate.Corpus, wanted: set[str], options: a
         mask[place] = True
         rows = data.where(mask)
         rows = rows.where(np.argsort(rows.time, kind="stable"))
-        found.append({"project": project} | one(rows, forests[k], knots, recipe.names, options))
+        try:
+            found.append({"project": project} | one(rows, forests[k], knots, recipe.names, options))
+        except UsageError as error:
+            found.append({"project": project, "refused": str(error)})
+            say(f"{project}: {error}")
+            continue
         say(f"{project}: " + ", ".join(f"{MODELS[name]} {found[-1]['auc'][name]:.3f}" for name in MODELS))
     return found
 
@@ -125,8 +133,14 @@ def one(rows: Dataset, shipped: Forest, knots: Sequence[tuple[float, float]], na
     own = {gap: blend.out_of_time(rows, pieces[-1:], recipe, gap * 86_400)[pieces[-1]] for gap in GAPS}
     alone = own[round(blend.GAP / 86_400)]
     scores = {"lapredict": train.encode(challenge.newest, ("la",))[:, 0].astype(float), "shipped": base, "own": alone, "blend": challenge.raw}
-    ece = {"shipped": metrics.ece(y, train.apply(knots, base)), "blend": metrics.ece(y, challenge.chance)}
-    by_chance = retrain.ece_by_chance(challenge.chance, np.random.default_rng(options.seed))
+    shipped_chance = train.apply(knots, base)
+    first = judgement(challenge, base, shipped_chance, options.seed)
+    taken, left = ("blend" if challenge.weight else "calibration", challenge.chance) if first else ("nothing", shipped_chance)
+    if not first and challenge.weight:
+        second = blend.challenge(rows, shipped, names, options.seed, weights=(0.0,))
+        if judgement(second, base, shipped_chance, options.seed):
+            taken, left = "calibration", second.chance
+    ece = {"shipped": metrics.ece(y, shipped_chance), "blend": metrics.ece(y, challenge.chance), "left": metrics.ece(y, left)}
     return {
         "commits": len(y),
         "buggy": int(y.sum()),
@@ -135,16 +149,31 @@ def one(rows: Dataset, shipped: Forest, knots: Sequence[tuple[float, float]], na
         "auc": {name: metrics.auc(y, score) for name, score in scores.items()},
         "ece": ece,
         "weight": challenge.weight,
-        "refused": metrics.auc(y, challenge.raw) < metrics.auc(y, base) - retrain.MAX_LOSS or ece["blend"] > max(evaluate.MAX_ECE, ece["shipped"], by_chance),
+        "taken": taken,
         "fixed": {weight: metrics.auc(y, blend.mixed(alone, base, weight)) for weight in blend.WEIGHTS},
         "gaps": {gap: metrics.auc(y, blend.mixed(score, base, 1.0)) for gap, score in own.items()},
         "seconds": seconds,
     }
 
 
+def judgement(challenge: blend.Challenge, base: np.ndarray, chance: np.ndarray, seed: int) -> bool:
+    """Whether `automl-codex retrain` would take the challenger in place of a model with the scores `base` and the probabilities `chance` (n,)."""
+    y = challenge.newest.y
+    table = {"retrained": metrics.summary(y, challenge.raw, challenge.chance), "base": metrics.summary(y, base, chance)}
+    by_chance = retrain.ece_by_chance(challenge.chance, np.random.default_rng(seed))
+    gain = retrain.gain(y, (challenge.raw, challenge.chance), (base, chance), seed)
+    return retrain.taken(retrain.gates(table, {"base": gain}, by_chance, metrics.f1_at_fpr(y, challenge.raw)[0]))
+
+
 def markdown(rows: Sequence[Row], times: Sequence[Row], options: argparse.Namespace, today: date) -> str:
     """The whole page."""
     host = machine()
+    rows, unjudged = [row for row in rows if "auc" in row], [row["project"] for row in rows if "auc" not in row]
+    few = (
+        f" In {', '.join(unjudged)} too few changes needed a fix to tell two models apart: `automl-codex retrain` says so and leaves the shipped model in place."
+        if unjudged
+        else ""
+    )
     parts = [
         "# Retraining",
         "",
@@ -153,7 +182,7 @@ def markdown(rows: Sequence[Row], times: Sequence[Row], options: argparse.Namesp
         f"{len(rows)} repositories of `training/corpus.yaml` with at least {options.min_commits:,} labelled commits in `training/data` (of larger ones a draw of 4,000), labelled by this package. Each is judged on its newest fifth: "
         "labels for learning as known when that fifth began, labels for judging as known at the head that was labelled, eighteen months or more later. *Shipped recipe* is "
         f"a forest of {options.trees} trees grown as the shipped one, on the other repositories of the corpus ({FOLDS} parts, each left out in turn): the model that ships has seen these repositories and cannot be judged on them. "
-        "It learned from its repositories at all times, also later ones, which favours it. *Blend* is what `automl-codex retrain` makes; s are the seconds of its comparison, without mining.",
+        f"It learned from its repositories at all times, also later ones, which favours it.{few} *Blend* is what `automl-codex retrain` makes; s are the seconds of its comparison, without mining.",
         "",
         "## Ranking and calibration",
         "",
@@ -190,7 +219,7 @@ def _line(row: Row) -> str:
         f"{row['weight']:g}",
         f"{auc['blend'] - auc['shipped']:+.3f}",
     ]
-    cells += [f"{ece['shipped']:.3f}", f"{ece['blend']:.3f}", "refused" if row["refused"] else "yes", f"{row['seconds']:.0f}"]
+    cells += [f"{ece['shipped']:.3f}", f"{ece['blend']:.3f}", row["taken"], f"{row['seconds']:.0f}"]
     return f"| {' | '.join(map(str, cells))} |"
 
 
@@ -229,7 +258,7 @@ def _totals(rows: Sequence[Row], seed: int) -> list[str]:
     better, worse = (sum(sign * (r["auc"]["blend"] - r["auc"]["shipped"]) > 0 for r in rows) for sign in (1, -1))
     far = sum(r["auc"]["blend"] - r["auc"]["shipped"] < -retrain.MAX_LOSS for r in rows)
     calmer = sum(r["ece"]["blend"] < r["ece"]["shipped"] for r in rows)
-    refused = sum(r["refused"] for r in rows)
+    taken = Counter(r["taken"] for r in rows)
     little = abs(_mean(rows, "auc", "blend") - _mean(rows, "auc", "shipped")) < retrain.MAX_LOSS
     meaning = ": what retraining brings here is the repository's own base rate rather than another order" if little else ""
     reached = _mean(rows, "auc", "blend") - _mean(rows, "auc", "lapredict") >= evaluate.MIN_GAIN
@@ -237,7 +266,8 @@ def _totals(rows: Sequence[Row], seed: int) -> list[str]:
         *lines,
         "",
         f"The blend ranks better than the shipped recipe in {better} of {len(rows)}, worse in {worse}, worse by more than {retrain.MAX_LOSS} in {far}; its probabilities are nearer in {calmer}. "
-        f"{refused} would be refused by the gates.",
+        f"By the rules of `automl-codex retrain` the blend is taken in {taken['blend']}, the shipped order with an own calibration in {taken['calibration']}, nothing in {taken['nothing']}; "
+        f"with what is in use then the mean calibration error is {_mean(rows, 'ece', 'left'):.3f}.",
         "",
         f"The goal of + {evaluate.MIN_GAIN} over added lines is {'reached' if reached else 'not reached'}. "
         f"Between shipped recipe and blend the mean AUC goes from {_mean(rows, 'auc', 'shipped'):.3f} to {_mean(rows, 'auc', 'blend'):.3f}, the mean calibration error from "

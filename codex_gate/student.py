@@ -73,10 +73,8 @@ class Student:
         import numpy as np
 
         rows = [text.encode(hunk, message, self.vocabulary, self.limit) for hunk in hunks]
-        order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
         found: dict[int, Answer] = {}
-        for start in range(0, len(order), BATCH):
-            batch = order[start : start + BATCH]
+        for batch in text.batches(rows, BATCH):
             ids = np.zeros((len(batch), max(len(rows[row]) for row in batch)), np.int64)
             for place, row in enumerate(batch):
                 ids[place, : len(rows[row])] = rows[row]

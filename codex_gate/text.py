@@ -59,6 +59,12 @@ def _readable(text: bytes) -> bool:
     return max(map(len, text.split(b"\n"))) <= MAX_LINE
 
 
+def batches(rows: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
+    """The numbers of all rows, at most `size` at a time, those of like length together, so that little has to be padded."""
+    order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
+    yield from (order[start : start + size] for start in range(0, len(order), size))
+
+
 def encode(hunk: HunkText, message: str | None, vocabulary: Vocabulary, limit: int) -> list[int]:
     """At most `limit` token numbers: START, the message if there is one, OLD and the lines before, NEW and those after."""
     found = [vocabulary.id(START)]

@@ -112,6 +112,12 @@ def test_labels_alone_and_teachers_alone_are_the_ends_of_alpha(answers: Path, tm
         assert low <= found.judged["student, fp32"].auc.value <= high
 
 
+def test_a_recipe_is_refused_before_the_work() -> None:
+    for changes, said in (({"epochs": 0}, "epochs must be >= 1"), ({"batch_size": 0}, "batch-size must be >= 1"), ({"learning_rate": -1.0}, "learning-rate")):
+        with pytest.raises(UsageError, match=said):
+            Recipe(**changes)
+
+
 def test_weights_are_one_for_each_teacher() -> None:
     assert Recipe(weights=(1.0, 3.0)).ensemble(2).weights == (0.25, 0.75)
     assert Recipe().ensemble(3).weights == pytest.approx((1 / 3,) * 3)

@@ -233,6 +233,11 @@ def test_a_teacher_that_does_not_fit_is_refused(folder: Path, tmp_path: Path, va
         lora.load(changed(folder, tmp_path, **values))
 
 
+def test_a_recipe_of_another_version_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is none of this version; train the teacher anew"):
+        lora.load(changed(folder, tmp_path, recipe={"rank": 4, "warmth": 1}))
+
+
 def test_what_is_no_teacher_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"holds no teacher \(teacher.json is missing\); train one with automl-codex teach"):
         lora.load(tmp_path)

@@ -1,3 +1,4 @@
+import json
 import math
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def test_a_table_without_a_column_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_half_written_table_is_not_read(tmp_path: Path) -> None:
     tables.write(tmp_path / "alpha.parquet", "alpha", [row("a", 1)])
-    (tmp_path / "beta.partial").write_bytes(b"PAR1")
+    (tmp_path / ".beta.parquet.1.tmp").write_bytes(b"PAR1")
     assert len(tables.read(tmp_path)) == 1
 
 
@@ -93,3 +94,13 @@ def test_a_table_says_what_it_was_made_from(tmp_path: Path) -> None:
     (tmp_path / "c.parquet").write_bytes(b"PAR1 half")
     assert [tables.recipe_of(tmp_path / f"{name}.parquet") for name in "abcd"] == ["head 5, szz", None, None, None]
     assert len(tables.read(tmp_path / "a.parquet")) == 1
+
+
+def test_labels_from_outside_are_told_from_traced_ones(tmp_path: Path) -> None:
+    for name, recipe in (("a", {"labels": "73af", "project": "a"}), ("b", {"szz": "recent", "project": "labels"})):
+        tables.write(tmp_path / f"{name}.parquet", name, [row("a", 1), row("b", 2)], json.dumps(recipe))
+    data = tables.read(tmp_path)
+    assert data.traced().tolist() == [False, False, True, True]
+    assert data.where(data.project == "a").traced().all()  # where all came with a file there is nothing to tell them from
+    tables.write(tmp_path / "c.parquet", "c", [row("a", 1)], "head 5, szz")
+    assert tables.read(tmp_path).traced().tolist() == [False, False, True, True, True]

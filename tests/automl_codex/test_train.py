@@ -129,3 +129,12 @@ def test_floor32_never_rounds_up() -> None:
 
 def test_history_measures_are_among_the_shipped() -> None:
     assert set(FILE_HISTORY) & set(train.SHIPPED_NAMES)
+
+
+def test_labels_from_outside_weigh_what_the_recipe_says() -> None:
+    data = dataset()
+    data = replace(data, outside=data.project == data.project[0])
+    turned = np.where(data.traced(), data.y, 1 - data.y)  # labels from outside the other way round
+    scores = [train.score(train.fit(data, y, replace(SMALL, outside=share)), train.encode(data, SMALL.names)) for share in (0.0, 1.0) for y in (data.y, turned)]
+    assert not np.array_equal(scores[2], scores[3])
+    assert np.array_equal(scores[0], scores[1])

@@ -22,11 +22,12 @@ from torch import Tensor
 from automl_codex import fitting, judging, logits, student, vocabulary
 from automl_codex.distill import DistillationLoss, EnsembleDistiller, binary
 from automl_codex.examples import TEST, TRAIN, VALIDATION, Example, counts, of_part
+from automl_codex.files import whole
 from automl_codex.judging import Judged
 from codex_gate import text
 from codex_gate.errors import UsageError
 from codex_gate.model import STUDENT_MANIFEST, open_session
-from codex_gate.student import FORMAT, LABELS, NETWORK, VOCABULARY, probabilities
+from codex_gate.student import BATCH, FORMAT, LABELS, NETWORK, VOCABULARY, probabilities
 from codex_gate.tokenise import Vocabulary
 
 REPORT: Final = "distillation.json"
@@ -53,6 +54,9 @@ class Recipe:
     learning_rate: float = 5e-4
     seed: int = 42
     weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.schedule  # noqa: B018 - refuses what is out of range
 
     @property
     def schedule(self) -> fitting.Schedule:
@@ -182,10 +186,8 @@ def _said(answers: logits.Answers, combined: Tensor, model: Any, small: bytes, e
 
 
 def _in_batches(encoded: Sequence[Sequence[int]], runs: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    order = sorted(range(len(encoded)), key=lambda row: len(encoded[row]))
     found = np.zeros((len(encoded), len(LABELS)), np.float32)
-    for start in range(0, len(order), 64):
-        batch = order[start : start + 64]
+    for batch in text.batches(encoded, BATCH):
         found[batch] = runs(student.padded([encoded[row] for row in batch]).numpy())
     return found
 
@@ -218,9 +220,8 @@ def write(folder: Path, network: bytes, words: Vocabulary, limit: int, threshold
     files = {name: _listed((folder / name).read_bytes()) for name in (NETWORK, VOCABULARY)}
     told = {"format": FORMAT, "version": f"student-{FORMAT}-{files[NETWORK]['sha256'][:8]}", "labels": list(LABELS), "limit": limit, "threshold": threshold,
             "vocabulary": words.sha256, "files": files}  # fmt: skip
-    partial = folder / f".{STUDENT_MANIFEST}.tmp"
-    partial.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
-    partial.replace(folder / STUDENT_MANIFEST)
+    with whole(folder / STUDENT_MANIFEST) as partial:
+        partial.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 
 def _listed(data: bytes) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from automl_codex.files import whole
 from codex_gate.errors import TrainingFailure, UsageError
 
 WARM_UP: Final = 0.1  # share of the steps over which the rate rises; then it falls to 0 in a line
@@ -141,10 +142,8 @@ def _keep(checkpoint: Checkpoint, step: int, trained: Mapping[str, Tensor], opti
     for name, parameter in trained.items():
         for key, value in optimizer.state[parameter].items():
             tensors[f"{key}.{name}"] = value.detach().cpu().contiguous()
-    checkpoint.path.parent.mkdir(parents=True, exist_ok=True)
-    partial = checkpoint.path.with_name(f".{checkpoint.path.name}.tmp")
-    save_file(tensors, partial, {"key": checkpoint.key, "step": str(step)})
-    partial.replace(checkpoint.path)
+    with whole(checkpoint.path) as partial:
+        save_file(tensors, partial, {"key": checkpoint.key, "step": str(step)})
 
 
 def _restore(checkpoint: Checkpoint, trained: Mapping[str, Tensor], optimizer: Any) -> int:

@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from automl_codex.examples import TEST, TRAIN, VALIDATION, Example
+from automl_codex.files import whole
 from automl_codex.types import BUGGY, CORRECT
 from codex_gate.errors import UsageError
 from codex_gate.student import LABELS
@@ -121,9 +122,8 @@ def _put_rows(folder: Path, examples: Sequence[Example]) -> str:
 
 
 def _put(path: Path, table: pa.Table) -> None:
-    partial = path.with_name(f".{path.name}.tmp")
-    pq.write_table(table, partial, compression="zstd")
-    partial.replace(path)
+    with whole(path) as partial:
+        pq.write_table(table, partial, compression="zstd")
 
 
 def _put_manifest(folder: Path) -> None:
@@ -131,9 +131,8 @@ def _put_manifest(folder: Path) -> None:
     for told in teachers.values():
         told.pop("labels", None)
     content = {"format": FORMAT, "labels": list(LABELS), "rows": _footer(folder / ROWS)["rows"], "teachers": teachers}
-    partial = folder / f".{MANIFEST}.tmp"
-    partial.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    partial.replace(folder / MANIFEST)
+    with whole(folder / MANIFEST) as partial:
+        partial.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
 
 
 def _hash(examples: Sequence[Example]) -> str:
@@ -172,7 +171,8 @@ def read(folder: Path, num_teachers: int | None = None) -> Answers:
     if not files or (num_teachers is not None and len(files) != num_teachers):
         wanted = "at least 1" if num_teachers is None else str(num_teachers)
         raise UsageError(f"{folder} holds {len(files)} teachers ({', '.join(path.stem for path in files) or 'none'}), expected {wanted}; {_AGAIN} for each")
-    return Answers(tuple(examples), {path.stem: _logits(path, examples, _footer(folder / ROWS)["rows"]) for path in files})
+    rows = _footer(folder / ROWS)["rows"]
+    return Answers(tuple(examples), {path.stem: _logits(path, examples, rows) for path in files})
 
 
 def _rows(path: Path) -> list[Example]:

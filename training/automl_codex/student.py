@@ -1,7 +1,7 @@
 """The student: a small network over the own tokeniser, its ONNX, and what int8 makes of it.
 
 Two kinds. `transformer`: a few layers of attention over the tokens. `bag`: no layers, the tokens before and after are each pooled by learned
-weights and compared; it knows nothing of order. Both give 19 logits: the 18 categories and the defect (`examples.LABELS`).
+weights and compared; it knows nothing of order. Both give 19 logits: the 18 categories and the defect (`codex_gate.student.LABELS`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tables of labelled commits as Parquet (the sole importer of pyarrow).
+"""Tables of labelled commits as Parquet (`stages.py` and `logits.py` are the other homes of pyarrow).
 
 One row a commit: project, sha256 of its SHA, author time, label, time of its first fix, the measures of
 FEATURE_NAMES. No text of anybody is stored.
@@ -7,6 +7,7 @@ FEATURE_NAMES. No text of anybody is stored.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from automl_codex.files import whole
 from codex_gate.errors import UsageError
 from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA
 
@@ -79,10 +81,8 @@ def write(path: Path, project: str, rows: Iterable[LabelledRow], recipe: str = "
     for name in FEATURE_NAMES:
         columns[name] = pa.array([None if r.features[name] != r.features[name] else r.features[name] for r in ordered], pa.float32())
     table = pa.table(columns).replace_schema_metadata({"feature_schema": str(FEATURE_SCHEMA)} | ({"recipe": recipe} if recipe else {}))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    pq.write_table(table, partial, compression="zstd", compression_level=19)
-    partial.replace(path)
+    with whole(path) as partial:
+        pq.write_table(table, partial, compression="zstd", compression_level=19)
     return len(ordered)
 
 
@@ -94,6 +94,15 @@ def recipe_of(path: Path) -> str | None:
         return None
     found = metadata.get(b"recipe")
     return found.decode() if found else None
+
+
+def _is_outside(recipe: bytes) -> bool:
+    """Whether the recipe of a table (`mine.Job.recipe`) says that its labels came with a file."""
+    try:
+        found = json.loads(recipe)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and "labels" in found
 
 
 def read(folder: Path) -> Dataset:
@@ -117,7 +126,7 @@ def read(folder: Path) -> Dataset:
         if missing := {"project", "sha256", "time", "buggy", "fix_time", *FEATURE_NAMES} - set(table.schema.names):
             raise UsageError(f"{path} lacks the column {min(missing)}; mine it again")
         tables.append(table)
-        outside.append(np.full(len(table), '"labels"' in (table.schema.metadata or {}).get(b"recipe", b"").decode()))
+        outside.append(np.full(len(table), _is_outside((table.schema.metadata or {}).get(b"recipe", b"{}"))))
     table = pa.concat_tables([t.cast(t.schema.set(0, pa.field("project", pa.string()))) for t in tables])
 
     def column(name: str) -> np.ndarray:

@@ -1,0 +1,31 @@
+"""A file is whole or not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from automl_codex.files import whole
+
+
+def test_what_is_written_comes_into_being_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.json"
+    with whole(path) as partial:
+        partial.write_text("one")
+        assert not path.exists()
+    assert path.read_text() == "one" and [entry.name for entry in path.parent.iterdir()] == ["a.json"]
+
+
+def test_a_run_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("old")
+
+    def cut_off() -> None:
+        with whole(path) as partial:
+            partial.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cut_off()
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
