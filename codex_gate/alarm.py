@@ -78,7 +78,9 @@ def issue(run: Run, repository: str) -> Post:
         UsageError: the extra [github] is not installed.
     """
     if not run.given("token") or "/" not in repository:
-        raise ConfigError("an issue needs a token in GITHUB_TOKEN and the repository, OWNER/NAME, in GITHUB_REPOSITORY; set both, or leave --issue out")
+        raise ConfigError(
+            "an issue needs a token (GITHUB_TOKEN; the Action's input token) and the repository (OWNER/NAME in GITHUB_REPOSITORY); give both, or do without the issue"
+        )
     run.api()  # whether the library is here is known before the work; the budget of its calls begins with the first one
 
     def post(report: DriftReport) -> str:

@@ -100,7 +100,11 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     init.epilog = "exit codes: 0 done, 2 wrong use, 3 internal error, 5 done in part: the hooks entry must be added by hand"
     init.add_argument("--dry-run", action="store_true", help="show what would be written, and write nothing")
     init.add_argument("--pre-commit", action="store_true", help="the hooks too, as an entry of .pre-commit-config.yaml")
-    init.add_argument("--retrain-workflow", action="store_true", help="a workflow too that looks for drift each week, retrains on this repository with drift or once a month, and opens one pull request")
+    init.add_argument(
+        "--retrain-workflow",
+        action="store_true",
+        help="a workflow too that looks for drift each week, retrains on this repository with drift or once a month, and opens one pull request",
+    )
     init.add_argument("--action", metavar="OWNER/NAME@REF", help="the action that the workflow runs (default: the published one)")
     _add_place(init)
     init.set_defaults(run=run["init"])

@@ -6,6 +6,7 @@ Surer of itself than the feature `fix` (`messages.is_fix`), whose meaning models
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from functools import lru_cache
 
 from codex_gate.messages import HARMLESS, REVERT, TRAILER
@@ -25,13 +26,14 @@ _OTHER_TYPES = frozenset(
     {"breaking", "build", "bump", "chore", "ci", "cleanup", "deps", "dev", "doc", "docs", "example", "examples", "feat", "feature", "lint", "medium", "new",
      "perf", "refactor", "regtest", "regtests", "release", "style", "test", "tests", "types", "typo", "update", "upgrade", "website"}
 )  # fmt: skip
+_ASIDE_TYPES = frozenset({"build", "chore", "ci", "deps", "doc", "docs", "lint", "release", "style", "test", "tests", "typo"})  # of what was reverted
 # A request that is closed: "add a thing (fixes #12)". Its words for a repair count only where they name more than a number.
 _REQUEST = re.compile(
     r"^\W*(?:[\w,/ -]{1,40}:\s*)*(?:add(?:s|ed|ing)?|allow(?:s|ed)?|bump(?:s|ed)?|change[sd]?|clarif(?:y|ies|ied)|clean\w*|convert(?:s|ed|ing)?|creat(?:e[sd]?|ing)|document(?:s|ed)?|enabl(?:e[sd]?|ing)"
     r"|enhanc(?:e[sd]?|ement)|expos(?:e[sd]?|ing)|first|includ(?:e[sd]?|ing)|initial|mark(?:s|ed)?|mention(?:s|ed)?|more|note[sd]?|options?|reduc(?:e[sd]?|ing)|renam\w+|separat(?:e[sd]?|ing)|simplif(?:y|ies|ied)"
     r"|specif(?:y|ies|ied)|turn(?:s|ed)?|unif(?:y|ies|ied)|us(?:e[sd]?|ing)|write|wrote"
     r"|extend(?:s|ed)?|feature|implement(?:s|ed|ing)?|improv(?:e[sd]?|ement|ing)|introduc(?:e[sd]?|ing)|mov(?:e[sd]?|ing)|new|provid(?:e[sd]?|ing)|refactor(?:s|ed|ing)?|releas(?:e[sd]?|ing)"
-    r"|remov(?:e[sd]?|ing)|renam(?:e[sd]?|ing)|support(?:s|ed|ing)?|switch(?:e[sd])?|updat(?:e[sd]?|ing)|upgrad(?:e[sd]?|ing))\b(?!:)",
+    r"|remov(?:e[sd]?|ing)|support(?:s|ed|ing)?|switch(?:e[sd])?|updat(?:e[sd]?|ing)|upgrad(?:e[sd]?|ing))\b(?!:)",
     re.IGNORECASE,
 )
 _TESTS = re.compile(
@@ -91,11 +93,9 @@ def fix_evidence(message: str) -> tuple[Evidence, ...]:
     head, body = (lines[first] if lines else ""), lines[first + 1 :]
     if REVERT.match(head):
         return () if _AGAIN.match(head) or _is_aside(_REVERTED.sub("", head)) else (Evidence("message", first + 1, head.strip()[:80]),)
-    if _PROSE.search(head) or _TESTS.match(head):
+    if _PROSE.search(head) or _TESTS.match(head) or _is_typed(head, _OTHER_TYPES):
         return ()
     kind = _TYPE.match(head)
-    if kind and _OTHER_TYPES & {kind[1].lower(), (kind[2] or "").lower()}:
-        return ()
     typed = kind is not None and kind[1].lower() in _FIX_TYPES
     rest = head[kind.end() :] if kind and typed else head
     if _set_aside(rest, head):
@@ -117,9 +117,13 @@ def fix_evidence(message: str) -> tuple[Evidence, ...]:
 
 def _is_aside(reverted: str) -> bool:
     """Whether the title of a reverted commit says that it was about tests, builds, style or prose."""
-    kind = _TYPE.match(reverted)
-    aside = {"build", "chore", "ci", "deps", "doc", "docs", "lint", "release", "style", "test", "tests", "typo"}
-    return bool(kind and aside & {kind[1].lower(), (kind[2] or "").lower()}) or bool(_REVERTED_ASIDE.search(reverted)) or bool(_PROSE.search(reverted))
+    return _is_typed(reverted, _ASIDE_TYPES) or bool(_REVERTED_ASIDE.search(reverted) or _PROSE.search(reverted))
+
+
+def _is_typed(head: str, types: Set[str]) -> bool:
+    """Whether the type in front of a title, or its scope, is one of these."""
+    kind = _TYPE.match(head)
+    return kind is not None and not types.isdisjoint((kind[1].lower(), (kind[2] or "").lower()))
 
 
 def _found(number: int, text: str) -> tuple[Evidence, ...]:
