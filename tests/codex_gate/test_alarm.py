@@ -115,7 +115,11 @@ def test_an_issue_without_a_place_is_wrong_use_before_the_work(
     monkeypatch.setenv(missing, "")
     monkeypatch.setattr("codex_gate.monitor.monitor", lambda *_: pytest.fail("worked for nothing"))
     said = call(capsys, *command)
-    assert said.code == 2 and "an issue needs a token (GITHUB_TOKEN; the Action's input token) and the repository (OWNER/NAME in GITHUB_REPOSITORY)" in said.err and hub.calls == []
+    assert (
+        said.code == 2
+        and "an issue needs a token (GITHUB_TOKEN; the Action's input token) and the repository (OWNER/NAME in GITHUB_REPOSITORY)" in said.err
+        and hub.calls == []
+    )
 
 
 # -- the Action ------------------------------------------------------------------------------------------
