@@ -10,13 +10,13 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from numbers import Real
-from pickle import PicklingError
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
 from joblib import cpu_count
 from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.backend.reduction import dumps
 
 from automl_codex.space import Value
 from automl_codex.strategies import Trial
@@ -50,7 +50,11 @@ def evaluate(objective: Objective, trial: Trial) -> Outcome:
 
 
 class Workers:
-    """Tries points, up to `n_jobs` at once; a context manager. With one job everything happens in this process."""
+    """Tries points, up to `n_jobs` at once; a context manager. With one job everything happens in this process.
+
+    Raises:
+        UsageError: on entering, where the objective cannot be sent to another process.
+    """
 
     def __init__(self, objective: Objective, n_jobs: int) -> None:
         self._objective = objective
@@ -58,7 +62,12 @@ class Workers:
         self._pool: Any = None
 
     def __enter__(self) -> Workers:
-        self._pool = self._start(self._n_jobs) if self._n_jobs > 1 else None
+        if self._n_jobs > 1:
+            try:  # before there is a pool: one that is torn down while it finds this out may end in an error of its own
+                dumps(self._objective)
+            except Exception as error:
+                raise UsageError(f"the objective cannot be sent to another process ({_sentence(error)}); use 1 job") from error
+            self._pool = self._start(self._n_jobs)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -66,11 +75,7 @@ class Workers:
             self._pool.shutdown(wait=True, kill_workers=kind is not None)
 
     def run(self, trials: Sequence[Trial]) -> Iterator[tuple[Trial, Outcome]]:
-        """Each trial with its outcome, in the order given, as soon as it and those before it are known.
-
-        Raises:
-            UsageError: the objective cannot be sent to another process.
-        """
+        """Each trial with its outcome, in the order given, as soon as it and those before it are known."""
         if not self._pool:
             yield from ((trial, evaluate(self._objective, trial)) for trial in trials)
             return
@@ -79,8 +84,6 @@ class Workers:
         for trial, future in zip(trials, futures, strict=True):
             try:
                 outcome = future.result()
-            except PicklingError as error:
-                raise UsageError(f"the objective cannot be sent to another process ({_sentence(error)}); use 1 job") from error
             except BrokenProcessPool:
                 died = True
                 outcome = self._alone(trial)
