@@ -85,6 +85,25 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     _add_common(monitor)
     monitor.set_defaults(run=run["monitor"])
 
+    priority = commands.add_parser(
+        "priority",
+        help="which kinds of defects and which files deserve attention: the priority matrix and the hot files",
+        description="Ranks the categories of past fixes by how often and how bad they are here, and the files of program text by complexity, churn, fixes and ownership.",
+        epilog="exit codes: 0 done, 1 a file reaches --fail-on-score, 2 wrong use or input, 3 internal error",
+    )
+    priority.add_argument("--since", metavar="DATE", help="commits since this day alone, YYYY-MM-DD (default: ten years before the last commit)")
+    priority.add_argument("--half-life", type=_days, default=730.0, metavar="DAYS", help="age at which a commit counts half (default: 730)")
+    priority.add_argument("--branch", default="HEAD", metavar="REV", help="the branch whose history and files are looked at (default: HEAD)")
+    priority.add_argument("--top", type=_amount, default=10, metavar="N", help="files that are listed (default: 10; json holds all)")
+    priority.add_argument("--fail-on-score", metavar="N", help="exit 1 when the score of a file, 0 to 100, reaches N (default: never)")
+    priority.add_argument("--path", action="append", metavar="GLOB", help="look at these files alone; !GLOB leaves files out; may be repeated")
+    priority.add_argument("--format", choices=("terminal", "json", "markdown", "html"), help="default: by the name of --output, else terminal")
+    priority.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    priority.add_argument("--html", type=Path, metavar="FILE", help="the heat map too, as one self-contained page")
+    _add_place(priority)
+    priority.add_argument("--config", metavar="FILE", help="a configuration in place of .codex-gate.yaml")
+    priority.set_defaults(run=run["priority"])
+
     explain = commands.add_parser(
         "explain",
         help="why a commit got its risk: measures, hunks and lines",
@@ -143,9 +162,9 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     schema.add_argument(
         "of",
         nargs="?",
-        choices=("report", "backtest", "drift", "config"),
+        choices=("report", "backtest", "drift", "priority", "config"),
         default="report",
-        help="report: of screen, json and jsonl (default); backtest; drift; config",
+        help="report: of screen, json and jsonl (default); backtest; drift; priority; config",
     )
     schema.set_defaults(run=run["schema"])
     return whole
@@ -156,9 +175,23 @@ def _line_count(text: str) -> int:
 
     if text == "all":
         return ALL_LINES
+    return _amount(text, "a number of lines from 1 on, or all")
+
+
+def _amount(text: str, expected: str = "a whole number from 1 on") -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number of lines from 1 on, or all")
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}")
     return int(text)
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 1 <= days <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected days from 1 on, for example 365")
+    return days
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:

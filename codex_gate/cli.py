@@ -17,6 +17,7 @@ from codex_gate.errors import ConfigError, GateError, UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from datetime import date
 
     from codex_gate.config import Settings
     from codex_gate.delivery import Run
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
             "screen": _screen,
             "backtest": _backtest,
             "monitor": _monitor,
+            "priority": _priority,
             "explain": _explain,
             "init": _init,
             "uninstall": _uninstall,
@@ -138,14 +140,17 @@ def _settings(options: argparse.Namespace, repo: Repository, base: str | None) -
     """The settings in force; `base` is a commit to read the file from, None for the work tree, "" for no file."""
     from codex_gate import config
 
-    given = {key: getattr(options, name) for key, name in _FLAGS} if options.command == "screen" else {}
+    given = {key: getattr(options, name) for key, name in _FLAGS.get(options.command, ())}
     flags = {key: value for key, value in given.items() if value is not None}
     named = options.config or os.environ.get("CODEX_GATE_CONFIG") or None
     source = None if base == "" and named is None else config.find(repo, base or None, named)
     return config.load(source, os.environ, flags)
 
 
-_FLAGS = (("fail-on", "fail_on"), ("noise-budget", "noise_budget"), ("paths", "path"))
+_FLAGS = {
+    "screen": (("fail-on", "fail_on"), ("noise-budget", "noise_budget"), ("paths", "path")),
+    "priority": (("fail-on-score", "fail_on_score"), ("paths", "path")),
+}
 
 
 @contextmanager
@@ -357,18 +362,13 @@ def _feedback(options: argparse.Namespace) -> int:
 
 
 def _backtest(options: argparse.Namespace) -> int:
-    from datetime import date
-
     from codex_gate.config import percentage
     from codex_gate.git import Repository
     from codex_gate.replay import replay
     from codex_gate.reporters.backtest import render
     from codex_gate.streams import look
 
-    try:
-        since = date.fromisoformat(options.since) if options.since else None
-    except ValueError as error:
-        raise UsageError(f"{options.since!r} is no date; expected YYYY-MM-DD, for example 2024-01-31") from error
+    since = _day(options.since)
     budget = percentage(options.noise_budget, "--noise-budget") / 100
     if budget >= 1:
         raise UsageError(f"--noise-budget must be below 100 %, got {options.noise_budget}; 10 lets one change in ten be flagged")
@@ -401,6 +401,41 @@ def _monitor(options: argparse.Namespace) -> int:
     name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "terminal") if options.output else "terminal")
     told = alarm.Alarm(_say, _say, options.andon_log, aloud=options.output is not None, post=post)
     return told.settle(report, asked, lambda: _write(options, render(name, report, **look(options.output, os.environ))))
+
+
+def _priority(options: argparse.Namespace) -> int:
+    import time
+    from datetime import datetime
+
+    from codex_gate.git import Repository
+    from codex_gate.policy import Policy
+    from codex_gate.reporters.priority import SUFFIXES, render, tripped
+    from codex_gate.streams import look, sink
+    from codex_gate.survey import survey
+
+    repo = Repository.discover(options.repository, os.environ)
+    settings = _settings(options, repo, None)
+    policy = Policy(settings, datetime.now().astimezone().date())
+    show = _phase if sys.stderr.isatty() else lambda what, done, of: None
+    found = survey(repo, policy, int(time.time()), _day(options.since), options.half_life, options.branch, show)
+    if options.html:
+        with sink(options.html) as out:
+            out.write(render("html", found))
+    name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "terminal") if options.output else "terminal")
+    _write(options, render(name, found, top=options.top, **look(options.output, os.environ)))
+    if text := tripped(found, settings.sources.get("fail-on-score", "")):
+        _say(text)
+        return 1
+    return 0
+
+
+def _day(text: str | None) -> date | None:
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no date; expected YYYY-MM-DD, for example 2024-01-31") from error
 
 
 def _forge() -> tuple[Run, str]:

@@ -55,7 +55,7 @@ class Ignore(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The values in force and, by key, where each comes from. A level of UNKNOWN means never."""
+    """The values in force and, by key, where each comes from. A level of UNKNOWN, and a score of None, mean never."""
 
     fail_on: Level = Level.UNKNOWN
     comment: Level = Level.MODERATE
@@ -68,6 +68,7 @@ class Settings:
     models: str | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    fail_on_score: float | None = None
     levels: tuple[PathLevels, ...] = ()
     ignore: tuple[Ignore, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -251,6 +252,14 @@ def _level(value: Any) -> Level:
     raise _Mismatch(f"{_shown(value)}; expected {', '.join(SPOKEN)} or {NEVER}")
 
 
+def _score(value: Any) -> float | None:
+    if value in (NEVER, "none"):
+        return None
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,2})?", value) and 0 < float(value) <= 100:
+        return float(value)
+    raise _Mismatch(f"{_shown(value)}; expected a score above 0 and up to 100, for example 95, or {NEVER}")
+
+
 def _hook(value: Any) -> str:
     if value in ("advisory", "gate"):
         return str(value)
@@ -415,6 +424,7 @@ KEYS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "labels": _switch,
     "models": _directory,
     "paths": _paths,
+    "fail-on-score": _score,
     "levels": _path_levels,
     "ignore": _ignores,
 }
@@ -442,6 +452,7 @@ def rows(settings: Settings) -> list[tuple[str, str, str]]:
         "labels": str(settings.labels).lower(),
         "models": settings.models or "the one that ships",
         "paths": " ".join(paths) or "all",
+        "fail-on-score": NEVER if settings.fail_on_score is None else f"{settings.fail_on_score:g}",
         "levels": "; ".join(map(_said_levels, settings.levels)) or "none",
         "ignore": "; ".join(map(_said_ignore, settings.ignore)) or "none",
     }

@@ -7,8 +7,9 @@ recorded: what they bring is counted at the commits that they bring.
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -259,6 +260,19 @@ class History:
                 entry.names.append((ordinal, change.old_path))
             entry.touch(ordinal, number, time, fix)
             self.touched_files.add(path)
+
+    def lifetime(self, path: str) -> Iterator[tuple[int, int, bool]]:
+        """(author number, Unix seconds, whether a repair) of each recorded touch of a file, and of the names that it had until it was renamed."""
+        waiting, seen = [(path, sys.maxsize)], set[str]()
+        while waiting and len(seen) < _MAX_NAMES:
+            name, until = waiting.pop(0)
+            entry = self.file(name)
+            if name in seen or entry is None:
+                continue
+            seen.add(name)
+            touches = zip(entry.ordinals, entry.authors, entry.times, entry.fixes)
+            yield from ((author, time, fix) for ordinal, author, time, fix in touches if ordinal < until)
+            waiting += [(old, ordinal) for ordinal, old in reversed(entry.names) if ordinal < until]
 
     def before(self, author: str, time: int, files: Sequence[FileChange], past: Past) -> ChangePast:
         """What `past` holds about a change of `files` by `author` at `time` (Unix seconds)."""

@@ -19,7 +19,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(hits: int, n: int) -> Interval:
+def wilson(hits: float, n: float) -> Interval:
     """A share of n with its interval, which also holds for few and for none; NaN in 0 to 1 when n is 0. Source: Wilson 1927, JASA 22(158)."""
     if not n:
         return Interval(math.nan, 0.0, 1.0)

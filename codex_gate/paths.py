@@ -28,6 +28,10 @@ _TEST = re.compile(
     r"|(?:^|/)(?:tests?|test[_-][^/]*|[^/]*[_-]test|[^/]*[._-]spec|[^/]*\.test|conftest|[^/]*Tests?|[^/]*TestCase|Test[A-Z][^/]*)\.[A-Za-z0-9]+$"
     r"|(?:^|/)src/it/|^features/[^/]*(?:/[^/]*)*\.(?:rb|js|py)$"
 )
+_FOREIGN = re.compile(
+    r"(?:^|/)(?:vendor|vendored|node_modules|third[_-]?party|3rdparty|bower_components|dist|generated)/|\.min\.(?:js|css)$|(?:_pb2(?:_grpc)?\.py|\.pb\.go|_generated\.\w+|\.g\.dart|-lock\.\w+)$",
+    re.IGNORECASE,
+)
 
 
 @lru_cache(maxsize=65536)
@@ -48,6 +52,11 @@ def role(path: str) -> str:
     if suffix in _DOCS or stem in _DOC_NAMES or path.startswith(("doc/", "docs/")):
         return "doc"
     return "data" if suffix in _DATA else "other"
+
+
+def is_foreign(path: str) -> bool:
+    """Whether a file is vendored or generated: nobody here wrote it by hand."""
+    return bool(_FOREIGN.search(path))
 
 
 @lru_cache(maxsize=65536)

@@ -66,10 +66,6 @@ _DENIAL = re.compile(
     re.IGNORECASE,
 )
 _ABOUT_PROSE = re.compile(r"\s*(?:docs?|tests?|style|typos?)(?:\([^)]*\))?!?:", re.IGNORECASE)
-_FOREIGN = re.compile(
-    r"(?:^|/)(?:vendor|vendored|node_modules|third[_-]?party|3rdparty|bower_components|dist|generated)/|\.min\.(?:js|css)$|(?:_pb2(?:_grpc)?\.py|\.pb\.go|_generated\.\w+|\.g\.dart|-lock\.\w+)$",
-    re.IGNORECASE,
-)
 _MANIFEST = re.compile(r"(?:^|/)(?:package\.json|go\.mod|Cargo\.toml|pom\.xml|[\w-]*requirements[\w-]*\.(?:txt|in)|Pipfile|build\.gradle|composer\.json)$")
 _COMMENTS = {
     "#": "python ruby shell perl r julia elixir powershell",
@@ -165,7 +161,7 @@ def _combine(found: list[_Fired], speaking: list[FileChange]) -> tuple[Classific
 
 @lru_cache(maxsize=65536)
 def _speaks(path: str) -> bool:
-    if _FOREIGN.search(path):
+    if paths.is_foreign(path):
         return False
     return paths.role(path) in ("code", "config", "other") or bool(_MANIFEST.search(path)) or (paths.role(path) == "data" and bool(_path_rules(path)))
 

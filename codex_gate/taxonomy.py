@@ -1,4 +1,4 @@
-"""The 18 categories of defects: what each is, what it is not, and where it can occur. The list is closed."""
+"""The 18 categories of defects: what each is, what it is not, where it can occur, and how bad it tends to be. The list is closed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 
 class DefectCategory(StrEnum):
@@ -143,3 +144,48 @@ def applies(category: DefectCategory, languages: set[str] | frozenset[str]) -> b
     """
     wanted = DEFINITIONS[category].languages
     return wanted is None or not wanted.isdisjoint(languages)
+
+
+class Severity(StrEnum):
+    """How much harm a defect does where nothing more is known about it than its category; ordered."""
+
+    LOW = "low"
+    MODERATE = "moderate"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        return list(Severity).index(self)
+
+
+class Harm(NamedTuple):
+    """The severity of a category and the reason for it, a sentence."""
+
+    severity: Severity
+    why: str
+
+
+# Chosen by two questions, which the specification does not ask: what is lost, and who notices first. Critical: harm to others that no fix takes back. High: wrong
+# data or an outage that hangs on timing, load or surroundings, so that tests seldom show it. Moderate: the same at every run, so that a test can show it and
+# whoever meets it can tell of it. Low: a tool speaks before the program runs, or nothing fails yet. They are typical cases: a team that knows better goes by its own knowledge.
+HARMS: Mapping[DefectCategory, Harm] = MappingProxyType({
+    _D.ASTTransform: Harm(Severity.HIGH, "One fault is copied into every program that the tool writes, and is looked for there."),
+    _D.OwnershipBorrow: Harm(Severity.LOW, "The compiler refuses nearly all of it before anything runs."),
+    _D.StdlibMapping: Harm(Severity.MODERATE, "It differs at every run, but often in cases that nobody tries on the other side."),
+    _D.TypeErrors: Harm(Severity.MODERATE, "The program stops where it meets the value, and says where."),
+    _D.ConcurrencyBugs: Harm(Severity.HIGH, "It shows at some timings alone, so tests pass, data is lost, and nobody can repeat it."),
+    _D.SecurityVulnerabilities: Harm(Severity.CRITICAL, "Somebody can bring it about on purpose, and what was read or run cannot be taken back."),
+    _D.MemorySafety: Harm(Severity.CRITICAL, "It corrupts data far from the fault, and is a way in for attackers (CWE-787, out-of-bounds write, heads MITRE's Top 25 of 2023)."),
+    _D.ComprehensionBugs: Harm(Severity.MODERATE, "The wrong elements come out at every run, and one test with the right input shows it."),
+    _D.TraitBounds: Harm(Severity.LOW, "The compiler refuses it, at the latest in the code of whoever uses the type."),
+    _D.OperatorPrecedence: Harm(Severity.MODERATE, "The value is wrong at every run that reaches the expression."),
+    _D.TypeAnnotationGaps: Harm(Severity.LOW, "Nothing fails yet; the checker sees less than it could."),
+    _D.IteratorChain: Harm(Severity.MODERATE, "Elements are lost or repeated at every run, and one test with the right input shows it."),
+    _D.ConfigurationErrors: Harm(Severity.MODERATE, "Most of it shows at the first build or start in the place that is set up wrongly."),
+    _D.IntegrationFailures: Harm(Severity.HIGH, "Each part passes its own tests; it shows when they meet, in production at the latest."),
+    _D.PerformanceIssues: Harm(Severity.MODERATE, "The result is right, and late; it grows with the data, but can be measured."),
+    _D.ApiMisuse: Harm(Severity.MODERATE, "It goes wrong at every run that depends on the part of the contract that was broken."),
+    _D.ResourceLeaks: Harm(Severity.HIGH, "The process dies hours later, somewhere else, under load."),
+    _D.LogicErrors: Harm(Severity.MODERATE, "The result is wrong at every such input, from a cosmetic fault to a grave one."),
+})  # fmt: skip

@@ -100,7 +100,7 @@ def _option(action: argparse.Action, parser: argparse.ArgumentParser) -> tuple[s
 
 def _settings() -> Iterator[str]:
     schema = json.loads((ROOT / "codex_gate" / "config.schema.json").read_text("utf-8"))
-    flags = {"noise-budget": "--noise-budget", "fail-on": "--fail-on", **config._FLAGS}
+    flags = {"noise-budget": "--noise-budget", "fail-on": "--fail-on", "fail-on-score": "priority --fail-on-score", **config._FLAGS}
     yield f"## `{config.FILE}`"
     yield "A flag goes before the environment, that before the file, that before the default. `codex-gate config` shows what holds, `codex-gate schema config` prints the JSON Schema."
     rows = []
@@ -110,7 +110,7 @@ def _settings() -> Iterator[str]:
         rows.append(
             (f"`{key}`", _values(about), f"`{default}`" if default != "" else "", f"`{flags[key]}`" if key in flags else "", variable, about["description"])
         )
-    yield table(("Key", "Values", "Default", "Flag of `screen`", "Variable", "Meaning"), rows)
+    yield table(("Key", "Values", "Default", "Flag of `screen`, or of another", "Variable", "Meaning"), rows)
     for key in ("levels", "ignore"):
         items = schema["properties"][key]["items"]
         inner = [
@@ -132,6 +132,8 @@ def _values(about: dict[str, Any]) -> str:
     kinds = [about, *about.get("oneOf", ())]
     if any("percent" in str(kind.get("$ref", "")) for kind in kinds):
         return "percentage, or one for each level"
+    if any("exclusiveMinimum" in kind for kind in kinds):
+        return ", ".join((f"number up to {about['oneOf'][0]['maximum']}", *(f"`{kind['const']}`" for kind in kinds if "const" in kind)))
     if any(kind.get("type") == "array" and "$ref" not in kind.get("items", {}) for kind in kinds):
         return "list of entries"
     if any("pattern" in json.dumps(kind) and "$ref" in json.dumps(kind) for kind in kinds):

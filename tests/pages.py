@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-VOID = {"meta", "br", "hr", "img", "input", "link"}
+VOID = {"meta", "br", "wbr", "hr", "img", "input", "link"}
 DRAWN_EMPTY = {"line", "rect", "circle", "polyline"}  # SVG elements that close themselves
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from codex_gate import complexity
-from codex_gate.complexity import MAX_BYTES, MAX_FILES, MAX_TOTAL_BYTES, delta, measurable
+from codex_gate.complexity import MAX_BYTES, MAX_FILES, MAX_TOTAL_BYTES, delta, measurable, total
 from codex_gate.diffs import ZERO_ID
 from codex_gate.types import FileChange
 from tests.conftest import Repo
@@ -73,6 +73,11 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("name", ["a.py", "a\n.py", "a.PY", "dir.d/a\r\n b.py"])
+def test_the_language_is_told_by_the_suffix_whatever_stands_before_it(name: str) -> None:
+    assert total(name, b"def f(a):\n    return a or 1\n") == 2
+
+
 @pytest.mark.parametrize(("path", "before", "after", "expected"), CASES.values(), ids=CASES)
 def test_delta_worked_out_by_hand(path: str, before: str, after: str, expected: int) -> None:
     assert delta([change(path)], {OLD: before.encode(), NEW: after.encode()}) == expected
@@ -135,7 +140,7 @@ def test_a_huge_file_is_unknown_and_not_parsed(monkeypatch: pytest.MonkeyPatch) 
     assert math.isnan(delta([change("a.py", "A")], {NEW: b"x = 1\n" * (MAX_BYTES // 6 + 1)}))
     assert parsed == []
     assert delta([change("a.py", "A")], {NEW: BRANCHY}) == 2
-    assert parsed == ["a.py"]
+    assert parsed == ["text.py"]
 
 
 def test_a_change_of_very_many_files_is_unknown() -> None:

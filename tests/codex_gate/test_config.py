@@ -31,6 +31,7 @@ models: models/ours
 paths:
   include: [src/, lib/**]
   exclude: "*.min.js"
+fail-on-score: 97.5
 levels:
   - paths: docs/
     comment: never
@@ -65,7 +66,8 @@ def test_every_key_is_read() -> None:
     assert [(e.paths, e.comment, e.fail_on) for e in found.levels] == [(("docs/",), Level.UNKNOWN, None), (("src/pay/**",), Level.MODERATE, Level.HIGH)]
     assert found.ignore == (config.Ignore(("legacy/",), ("ResourceLeaks",), "goes away in spring", date(2027, 3, 31)),)
     assert set(found.sources) == set(KEYS)
-    assert found.sources["levels"] == ".codex-gate.yaml, line 14"
+    assert found.fail_on_score == 97.5
+    assert found.sources["levels"] == ".codex-gate.yaml, line 15"
 
 
 def test_the_schema_holds_the_same_keys_and_takes_the_example() -> None:

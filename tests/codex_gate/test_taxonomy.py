@@ -1,4 +1,4 @@
-"""The taxonomy: 18 categories, defined, with the languages where they can occur."""
+"""The taxonomy: 18 categories, defined, with the languages where they can occur and their severity."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import pytest
 
 from codex_gate.paths import LANGUAGES
-from codex_gate.taxonomy import DEFINITIONS, DefectCategory, applies
+from codex_gate.taxonomy import DEFINITIONS, HARMS, DefectCategory, Severity, applies
 
 NAMES = """ASTTransform OwnershipBorrow StdlibMapping TypeErrors ConcurrencyBugs SecurityVulnerabilities MemorySafety ComprehensionBugs TraitBounds
 OperatorPrecedence TypeAnnotationGaps IteratorChain ConfigurationErrors IntegrationFailures PerformanceIssues ApiMisuse ResourceLeaks LogicErrors"""
@@ -59,3 +59,16 @@ def test_priors_are_the_comments_of_the_specification_and_nothing_else() -> None
         "ASTTransform": (0.40, 0.62), "OwnershipBorrow": (0.15, 0.20), "StdlibMapping": (0.05, 0.21), "TypeErrors": (0.02, 0.03), "ConcurrencyBugs": (0.01, 0.05),
         "SecurityVulnerabilities": (0.122, 0.122), "MemorySafety": (0.101, 0.101), "ComprehensionBugs": (0.051, 0.051), "TraitBounds": (0.01, 0.02),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("category", DefectCategory)
+def test_each_has_a_severity_with_its_reason(category: DefectCategory) -> None:
+    assert list(HARMS) == list(DefectCategory)
+    assert isinstance(HARMS[category].severity, Severity)
+    assert re.fullmatch(r"[A-Z][^\n]{20,160}\.", HARMS[category].why)
+
+
+def test_severities_are_used_in_full_and_ordered() -> None:
+    assert {harm.severity for harm in HARMS.values()} == set(Severity)
+    assert [severity.rank for severity in (Severity.LOW, Severity.MODERATE, Severity.HIGH, Severity.CRITICAL)] == [0, 1, 2, 3]
+    assert {c for c in DefectCategory if HARMS[c].severity is Severity.CRITICAL} == {DefectCategory.SecurityVulnerabilities, DefectCategory.MemorySafety}

@@ -1,0 +1,60 @@
+"""Priorities for programs: one JSON object, valid against priority.schema.json; unknown is null."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Final
+
+from codex_gate import __version__
+from codex_gate.priority import HotFile, Priorities, Row
+from codex_gate.reporters.backtest.words import day
+from codex_gate.reporters.hostile import writable
+from codex_gate.taxonomy import HARMS
+
+SCHEMA_VERSION: Final = 1
+
+Object = dict[str, Any]
+
+
+def render(found: Priorities) -> str:
+    # `##[` commands a workflow runner wherever it stands in a line of the log; JSON can spell it otherwise.
+    return json.dumps(as_object(found), allow_nan=False, indent=2).replace("##", "#\\u0023") + "\n"
+
+
+def as_object(found: Priorities) -> Object:
+    """The priorities as plain values; shares and parts in [0, 1], scores in [0, 100]."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "tool": {"name": "codex-gate", "version": __version__},
+        "repository": writable(found.repository),
+        "head": found.head,
+        "period": [day(max(0, found.since)), day(max(0, found.until))],
+        "half_life_days": found.half_life,
+        "n_commits": found.n_commits,
+        "n_fixes": found.n_fixes,
+        "n_told": found.n_told,
+        "categories": [_row(row) for row in found.rows],
+        "absent": [category.value for category in found.absent],
+        "limit": found.limit,
+        "over": [writable(file.path) for file in found.over],
+        "files": [_file(file) for file in found.files],
+        "notices": [{"code": n.code, "text": writable(n.text)} for n in found.notices],
+        "seconds": round(found.seconds, 3),
+    }
+
+
+def _row(row: Row) -> Object:
+    share = {name: _number(value) for name, value in zip(("value", "low", "high"), row.share, strict=True)}
+    grades = {"frequency": row.frequency.value, "severity": row.severity.value, "why": HARMS[row.category].why, "priority": row.priority.value}
+    return {"category": row.category.value, "fixes": row.n, "share": share, **grades}
+
+
+def _file(file: HotFile) -> Object:
+    parts = {name: _number(part) for name, part in file.parts.items()}
+    facts = {"complexity": _number(file.complexity), "commits": file.commits, "fixes": file.fixes, "authors": file.authors, "owner": _number(file.owner)}
+    return {"path": writable(file.path), "score": _number(file.score, 2), "parts": parts, **facts}
+
+
+def _number(value: float, digits: int = 4) -> float | None:
+    return round(value, digits) + 0.0 if math.isfinite(value) else None
