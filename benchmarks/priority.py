@@ -29,6 +29,7 @@ from codex_gate import intervals, szz  # noqa: E402
 from codex_gate.git import CommitMeta, Repository, count_lines  # noqa: E402
 from codex_gate.policy import Policy  # noqa: E402
 from codex_gate.priority import WEIGHTS, Priorities  # noqa: E402
+from codex_gate.reporters.wording import count  # noqa: E402
 from codex_gate.survey import survey  # noqa: E402
 
 YEARS: Final = 3
@@ -149,7 +150,7 @@ def tell(projects: Mapping[str, Sequence[Year]], rng: Random, say: Callable[[str
         kept = [year for year in found if judged(year.ranks["score"], year.fixed) is not None]
         if kept:
             each[project] = {name: [one for year in kept if (one := judged(year.ranks[name], year.fixed)) is not None] for name in names}
-    say(f"\n{len(each)} projects, {sum(len(m['score']) for m in each.values())} years\n")
+    say(f"\n{count(len(each), 'project')}, {count(sum(len(m['score']) for m in each.values()), 'year')}\n")
     say("| ranking | AUC | score − it | fixed files in the first tenth |\n| --- | --- | --- | --- |")
     if not each:
         return

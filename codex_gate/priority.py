@@ -38,7 +38,7 @@ FREQUENT: Final = 0.10  # share of the told fixes from which on a category is fr
 RARE: Final = 0.03  # and below which it is rare, half an even share (chosen)
 MIN_TOLD: Final = 20.0  # fixes, as weighted ones count: with fewer a share of a tenth may be anything from 3 to 30 % (95 % interval)
 WEIGHTS: Final[Mapping[str, float]] = {"complexity": 0.25, "churn": 0.25, "fixes": 0.25, "ownership": 0.25}
-"""Of the parts of a score; equal (chosen)."""
+"""Of the parts of a score; equal (chosen: leaving one out does no better beyond its interval, docs/priority.md)."""
 
 
 class Frequency(StrEnum):

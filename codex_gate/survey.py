@@ -22,7 +22,7 @@ from codex_gate.priority import DAY, HALF_LIFE, WINDOW, FileFacts, PastFix, Prio
 from codex_gate.taxonomy import DefectCategory
 from codex_gate.types import Commit, FileChange, Notice
 
-MAX_BYTES: Final = 6 << 20  # of program text that is measured, the most touched files first: 6 s of lizard (docs/priority.md)
+MAX_BYTES: Final = 6 << 20  # of program text that is measured, the most touched files first (redis: 343 of 548 files, 7 s in all, 2026-11-25)
 _AT_ONCE: Final = 64  # blobs in memory together; each is at most complexity.MAX_BYTES, or is not measured
 
 Progress = Callable[[str, int, int], None]

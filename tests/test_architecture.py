@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,29 @@ def test_start_up_stays_light() -> None:
     assert {name for name in loaded if name.startswith("codex_gate")} == {"codex_gate", "codex_gate.arguments", "codex_gate.cli", "codex_gate.errors"}
     assert not loaded & {"subprocess", "sqlite3", "json", "hashlib", "tempfile", "logging", "inspect", "dataclasses", "asyncio"}
     assert len(loaded) < 60
+
+
+@pytest.mark.parametrize(
+    ("block", "modules"),
+    [
+        ("Grammar", "automl_codex.grammar"),
+        ("Generator", "automl_codex.generate"),
+        ("Augmenter", "automl_codex.augment"),
+        ("Transpile", "automl_codex.transpile"),
+        ("I/O Oracle", "automl_codex.oracle_io"),
+        ("Labels", "automl_codex.labels"),
+        ("TPE", "automl_codex.strategies"),
+        ("RandomForest", "automl_codex.train"),
+        ("LoRA", "automl_codex.lora"),
+        ("Classifier", "codex_gate.hybrid"),
+        ("Drift Detection", "codex_gate.drift"),
+        ("Priority Matrix", "codex_gate.priority"),
+    ],
+)
+def test_each_block_of_the_factory_drawing_has_a_module(block: str, modules: str) -> None:
+    found = find_spec(modules)  # not imported: LoRA's needs an extra
+    assert found is not None and found.origin is not None, block
+    assert ast.get_docstring(parsed(Path(found.origin)))
 
 
 def test_no_file_is_longer_than_six_hundred_lines() -> None:

@@ -142,9 +142,12 @@ def test_nothing_is_said_of_ignored_files_but_they_are_compared_with(built: tupl
     assert found.notices[-1].text == "the configuration ignores src/core.py: goes away"
 
 
-def test_ignored_categories_are_not_counted(built: tuple[Repo, list[str]]) -> None:
-    ignore = (Ignore(("src/",), ("LogicErrors",), "known", None),)
-    assert run(built[0], Settings(ignore=ignore)).n_fixes == 26
+def test_categories_that_are_ignored_in_a_file_are_not_seen_there(repo: Repo) -> None:
+    before, after = "ask(u, verify=False)\n", "ask(u)\n"
+    repo.build([Node({"a.py": before}, (), ADA, START, "begin"), Node({"a.py": after}, (0,), ADA, START + DAY, "fix: crash")])
+    assert [row.category for row in run(repo).rows if row.n] == [DefectCategory.SecurityVulnerabilities]
+    found = run(repo, Settings(ignore=(Ignore(("a.py",), ("SecurityVulnerabilities",), "known", None),)))
+    assert (found.n_fixes, found.n_told) == (1, 0)
 
 
 def test_a_partial_clone_says_what_it_could_not_read(built: tuple[Repo, list[str]], make_repo: MakeRepo) -> None:

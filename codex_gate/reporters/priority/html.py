@@ -29,7 +29,7 @@ STYLE: Final = """
 .grade{border-radius:.3rem;padding:.05rem .4rem;background:rgb(var(--heat)/var(--s))}
 .tint{display:block;margin:-.3rem -.7rem;padding:.3rem .7rem;background:rgb(var(--heat)/var(--s))}.file{white-space:normal;overflow-wrap:anywhere;display:block;min-width:9rem;font:.8125rem ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .why{white-space:normal;display:block;min-width:24rem}
-@media(max-width:30rem){.matrix{border-spacing:2px}.matrix th,.matrix thead th:first-child{width:3.3rem;padding:.2rem 0;font-size:.6875rem}.matrix td{padding:.2rem .15rem}.matrix ul{font-size:.6875rem}.tint{margin:-.3rem -.4rem;padding:.3rem .4rem}}
+@media(max-width:30rem){.matrix{border-spacing:2px}.matrix th,.matrix thead th:first-child{width:3.7rem;padding:.2rem 0;font-size:.6875rem}.matrix td{padding:.2rem .15rem}.matrix ul{font-size:.6875rem}.tint{margin:-.3rem -.4rem;padding:.3rem .4rem}}
 """
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 

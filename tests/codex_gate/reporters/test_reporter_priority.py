@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from codex_gate.page import STYLE
 from codex_gate.priority import Priorities
 from codex_gate.reporters.layout import cells
 from codex_gate.reporters.priority import FORMATS, html, render, tripped
@@ -132,6 +134,22 @@ def test_light_and_dark_tint_alike() -> None:
     light, dark = html.STYLE.split("@media(prefers-color-scheme:dark)")
     for name in ("heat", "low", "moderate", "high", "critical"):
         assert f"--{name}:" in light and f"--{name}:" in dark.partition("}}")[0]
+
+
+def _luminance(colour: Sequence[float]) -> float:
+    parts = [c / 255 / 12.92 if c <= 0.03928 * 255 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["light", "dark"])
+def test_text_on_every_tint_can_be_read(place: int) -> None:
+    ours, theirs = (style.split("@media(prefers-color-scheme:dark)")[place] for style in (html.STYLE, STYLE))
+    ink, ground = (tuple(int(re.findall(rf"--{name}:#(\w+)", theirs)[0].ljust(6, "f")[k : k + 2], 16) for k in (0, 2, 4)) for name in ("fg", "bg"))
+    heat = tuple(map(int, re.findall(r"--heat:(\d+) (\d+) (\d+)", ours)[0]))
+    for strength in (0.5, *(float(re.findall(rf"--{name}:([.\d]+)", ours)[0]) for name in ("low", "moderate", "high", "critical"))):  # 0.5: the hottest file
+        tinted = [strength * h + (1 - strength) * g for h, g in zip(heat, ground, strict=True)]
+        light, dark = sorted((_luminance(ink), _luminance(tinted)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, strength
 
 
 @pytest.mark.parametrize("dark", [False, True])
