@@ -409,3 +409,27 @@ def test_paths_and_authors_are_loaded_once_when_first_asked_for() -> None:
     assert history.before("bob", START + DAY, [change("src/a")], past).files[0].mine == 0
     assert asked == {"ada": 1, "bob": 1, "src/a": 1, "src/b": 1}
     assert history.author_ids == {"ada": 7, "bob": 8}
+
+
+def test_the_lifetime_of_a_file_holds_its_earlier_names_until_they_were_given_up() -> None:
+    history = History()
+    another = change("a.py")  # a new file of the old name
+    for ordinal, (author, fix, file) in enumerate(
+        [
+            ("ada", False, change("a.py")),
+            ("bob", True, change("a.py")),
+            ("ada", False, change("b.py", "a.py")),
+            ("eve", False, another),
+            ("bob", True, change("b.py")),
+        ]
+    ):
+        history.record(ordinal, author, 100 * ordinal, fix, [file])
+    assert sorted(history.lifetime("b.py"), key=lambda touch: touch[1]) == [(0, 0, False), (1, 100, True), (0, 200, False), (1, 400, True)]
+    assert list(history.lifetime("never.py")) == []
+
+
+def test_a_file_that_goes_back_and_forth_is_counted_once() -> None:
+    history = History()
+    for ordinal in range(6):
+        history.record(ordinal, "ada", ordinal, False, [change("a.py", "b.py") if ordinal % 2 else change("b.py", "a.py")])
+    assert sorted(time for _, time, _ in history.lifetime("a.py")) == [0, 1, 2, 3, 4, 5]
