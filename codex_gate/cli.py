@@ -17,6 +17,7 @@ from codex_gate.errors import ConfigError, GateError, UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from datetime import date
 
     from codex_gate.config import Settings
     from codex_gate.delivery import Run
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
             "screen": _screen,
             "backtest": _backtest,
             "monitor": _monitor,
+            "trend": _trend,
             "explain": _explain,
             "init": _init,
             "uninstall": _uninstall,
@@ -357,23 +359,16 @@ def _feedback(options: argparse.Namespace) -> int:
 
 
 def _backtest(options: argparse.Namespace) -> int:
-    from datetime import date
-
     from codex_gate.config import percentage
     from codex_gate.git import Repository
     from codex_gate.replay import replay
     from codex_gate.reporters.backtest import render
     from codex_gate.streams import look
 
-    try:
-        since = date.fromisoformat(options.since) if options.since else None
-    except ValueError as error:
-        raise UsageError(f"{options.since!r} is no date; expected YYYY-MM-DD, for example 2024-01-31") from error
+    since = _reach(options)
     budget = percentage(options.noise_budget, "--noise-budget") / 100
     if budget >= 1:
         raise UsageError(f"--noise-budget must be below 100 %, got {options.noise_budget}; 10 lets one change in ten be flagged")
-    if options.last < 1:
-        raise UsageError(f"--last must be at least 1, got {options.last}")
     repo = Repository.discover(options.repository, os.environ)
     with _in_force(options, repo, None) as (model, policy):
         found = replay(repo, model, policy, budget, options.last, since, _phase if sys.stderr.isatty() else lambda what, done, of: None)
@@ -381,6 +376,38 @@ def _backtest(options: argparse.Namespace) -> int:
     if missing := found.missing():
         _say(f"done in part: {missing}")
         return 5
+    return 0
+
+
+def _reach(options: argparse.Namespace) -> date | None:
+    """The day that --since names, None without; --last is looked at too."""
+    from datetime import date
+
+    if options.last < 1:
+        raise UsageError(f"--last must be at least 1, got {options.last}")
+    try:
+        return date.fromisoformat(options.since) if options.since else None
+    except ValueError as error:
+        raise UsageError(f"{options.since!r} is no date; expected YYYY-MM-DD, for example 2024-01-31") from error
+
+
+def _trend(options: argparse.Namespace) -> int:
+    import time
+
+    from codex_gate.git import Repository
+    from codex_gate.reporters.trend import render
+    from codex_gate.streams import look, sink
+    from codex_gate.trend import trend
+
+    since = _reach(options)
+    repo = Repository.discover(options.repository, os.environ)
+    with _in_force(options, repo, None) as (model, policy):
+        silent = not sys.stderr.isatty()
+        found = trend(repo, model, policy, int(time.time()), options.last, since, options.by, (lambda what, done, of: None) if silent else _phase)
+    if options.html:
+        with sink(options.html) as out:
+            out.write(render("html", found))
+    _write(options, render(options.format, found, **look(options.output, os.environ)))
     return 0
 
 
