@@ -104,6 +104,22 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     priority.add_argument("--config", metavar="FILE", help="a configuration in place of .codex-gate.yaml")
     priority.set_defaults(run=run["priority"])
 
+    trend = commands.add_parser(
+        "trend",
+        help="risk, fixes, categories, calibration and drift of this repository over time, as a table and as a page with plots",
+        description="Looks back at the past changes on HEAD's first-parent line by month, quarter or year. Nothing is kept between runs.",
+        epilog="exit codes: 0 done, 2 wrong use or no history, 3 internal error",
+    )
+    reach = trend.add_mutually_exclusive_group()
+    reach.add_argument("--last", type=int, default=1000, metavar="N", help="the last N changes (default: 1000)")
+    reach.add_argument("--since", metavar="DATE", help="the changes since this day, YYYY-MM-DD")
+    trend.add_argument("--by", choices=("month", "quarter", "year"), help="the periods (default: by age and number of these changes)")
+    trend.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained page with plots there too")
+    trend.add_argument("--format", choices=("terminal", "json"), default="terminal", help="terminal (default) or json")
+    trend.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    _add_common(trend)
+    trend.set_defaults(run=run["trend"])
+
     explain = commands.add_parser(
         "explain",
         help="why a commit got its risk: measures, hunks and lines",
@@ -162,9 +178,9 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     schema.add_argument(
         "of",
         nargs="?",
-        choices=("report", "backtest", "drift", "priority", "config"),
+        choices=("report", "backtest", "drift", "priority", "trend", "config"),
         default="report",
-        help="report: of screen, json and jsonl (default); backtest; drift; priority; config",
+        help="report: of screen, json and jsonl (default); backtest; drift; priority; trend; config",
     )
     schema.set_defaults(run=run["schema"])
     return whole

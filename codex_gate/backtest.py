@@ -103,8 +103,8 @@ class Proposal(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Backtest:
-    """Past changes, oldest first, as one model would have screened them; at least one.
+class Replayed:
+    """Past changes, oldest first, as one model would have screened them, and who of them can be judged; at least one.
 
     Attributes:
         labels: how fixes were found, in words.
@@ -114,7 +114,6 @@ class Backtest:
     repository: str
     model_version: str
     changes: tuple[Change, ...]
-    budget: float
     labels: str
     seen: int
     notices: tuple[Notice, ...]
@@ -135,11 +134,23 @@ class Backtest:
     @cached_property
     def n_fixed(self) -> int:
         """Judged changes that needed a fix."""
-        return self.flags(lambda _: True).fixed
+        return sum(c.repair is not None for c in self.changes if c.sha in self.judged)
 
     @property
     def n_untold(self) -> int:
         return sum(not c.blamable for c in self.changes)
+
+    def fit(self) -> tuple[float, float]:
+        """(mean predicted risk, share that needed a fix) of the judged changes; NaN without any."""
+        judged = [c for c in self.changes if c.sha in self.judged]
+        return (fmean(c.risk for c in judged), self.n_fixed / len(judged)) if judged else (math.nan, math.nan)
+
+
+@dataclass(frozen=True)
+class Backtest(Replayed):
+    """Replayed changes with a noise budget: what flags would have been worth."""
+
+    budget: float
 
     @property
     def weeks(self) -> float:
@@ -200,11 +211,6 @@ class Backtest:
             observed = intervals.wilson(sum(c.repair is not None for c in judged), len(judged))
             found.append(Period(name, len(mine), sum(c.risk > limit for c in mine), fmean(c.risk for c in mine), len(judged), observed))
         return found
-
-    def fit(self) -> tuple[float, float]:
-        """(mean predicted risk, share that needed a fix) of the judged changes; NaN without any."""
-        judged = [c for c in self.changes if c.sha in self.judged]
-        return (fmean(c.risk for c in judged), self.n_fixed / len(judged)) if judged else (math.nan, math.nan)
 
     def auc(self, code_only: bool = False) -> Interval:
         """P(a judged change that needed a fix was given a greater risk than one that did not); of those that touch program text alone on request."""

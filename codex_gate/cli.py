@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
             "backtest": _backtest,
             "monitor": _monitor,
             "priority": _priority,
+            "trend": _trend,
             "explain": _explain,
             "init": _init,
             "uninstall": _uninstall,
@@ -368,12 +369,10 @@ def _backtest(options: argparse.Namespace) -> int:
     from codex_gate.reporters.backtest import render
     from codex_gate.streams import look
 
-    since = _day(options.since)
+    since = _reach(options)
     budget = percentage(options.noise_budget, "--noise-budget") / 100
     if budget >= 1:
         raise UsageError(f"--noise-budget must be below 100 %, got {options.noise_budget}; 10 lets one change in ten be flagged")
-    if options.last < 1:
-        raise UsageError(f"--last must be at least 1, got {options.last}")
     repo = Repository.discover(options.repository, os.environ)
     with _in_force(options, repo, None) as (model, policy):
         found = replay(repo, model, policy, budget, options.last, since, _phase if sys.stderr.isatty() else lambda what, done, of: None)
@@ -381,6 +380,33 @@ def _backtest(options: argparse.Namespace) -> int:
     if missing := found.missing():
         _say(f"done in part: {missing}")
         return 5
+    return 0
+
+
+def _reach(options: argparse.Namespace) -> date | None:
+    """The day that --since names, None without; --last is looked at too."""
+    if options.last < 1:
+        raise UsageError(f"--last must be at least 1, got {options.last}")
+    return _day(options.since)
+
+
+def _trend(options: argparse.Namespace) -> int:
+    import time
+
+    from codex_gate.git import Repository
+    from codex_gate.reporters.trend import render
+    from codex_gate.streams import look, sink
+    from codex_gate.trend import trend
+
+    since = _reach(options)
+    repo = Repository.discover(options.repository, os.environ)
+    with _in_force(options, repo, None) as (model, policy):
+        silent = not sys.stderr.isatty()
+        found = trend(repo, model, policy, int(time.time()), options.last, since, options.by, (lambda what, done, of: None) if silent else _phase)
+    if options.html:
+        with sink(options.html) as out:
+            out.write(render("html", found))
+    _write(options, render(options.format, found, **look(options.output, os.environ)))
     return 0
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from statistics import median
 from typing import Final, Generic, TypeVar
 
-from codex_gate import paths, szz, watch
-from codex_gate.drift import BLOCKS, SYMBOLS, UNCLASSIFIED, WINDOW, Fit, compare_fit
+from codex_gate import szz, watch
+from codex_gate.drift import BLOCKS, WINDOW, Fit, compare_fit
 from codex_gate.errors import UsageError
 from codex_gate.git import CommitMeta, Repository, is_sha
 from codex_gate.model import Model
@@ -19,12 +18,9 @@ from codex_gate.policy import Policy
 from codex_gate.replay import brought, first_parents, landed, repairs
 from codex_gate.screen import Screener
 from codex_gate.types import Finding, Notice
-from codex_gate.watch import DriftReport, Observation
+from codex_gate.watch import MIN_WINDOW, SEED, DriftReport, Observation
 
 BASELINE: Final = 2  # windows before the last one that it is compared with (chosen: more lie too far back)
-MIN_WINDOW: Final = 100  # blocks of 5 changes: fewer say nothing (chosen)
-MAX_BLIND: Final = 0.01  # share of changes whose contents may be missing (chosen)
-SEED: Final = 0  # of the reshuffling, so that two runs over the same changes say the same
 
 Progress = Callable[[str, int, int], None]
 
@@ -57,13 +53,13 @@ def monitor(
     line = first_parents(metas)
     asked = _spans(line, last, _learned_at(model))
     found = _found(repo, model, policy, [*asked.before, *asked.window], progress)
-    _check_contents(found)
+    watch.check_contents(found)
     edge = {m.sha for m in asked.window}
     spans = _fitted(asked, [f for f in found if f.sha not in edge], [f for f in found if f.sha in edge])
     when = landed(repo, line[-1].sha)
     first = line.index(asked.before[0])
     fit, more = _fit(repo, metas, line, first, spans, when, progress) if fixes else (None, [])
-    before, window = ([_observed(f, when) for f in side] for side in (spans.before, spans.window))
+    before, window = ([watch.observed(f, when[f.sha or ""]) for f in side] for side in (spans.before, spans.window))
     report = watch.judge(before, window, threshold, Random(SEED), fit, authors=first >= len(window))
     where = str(repo.top or repo.git_dir)
     notices = (*spans.notices, *more)
@@ -79,7 +75,7 @@ def observe(repo: Repository, model: Model, last: int | None = None, progress: P
     line = first_parents(repo.log(stdin=[repo.resolve("HEAD")]))
     chosen = line if last is None else line[-last:]
     when = landed(repo, line[-1].sha)
-    return [_observed(f, when) for f in _found(repo, model, Policy(), chosen, progress)]
+    return [watch.observed(f, when[f.sha or ""]) for f in _found(repo, model, Policy(), chosen, progress)]
 
 
 def _found(repo: Repository, model: Model, policy: Policy, chosen: Sequence[CommitMeta], progress: Progress) -> list[Finding]:
@@ -138,15 +134,6 @@ def _fitted(asked: _Spans[CommitMeta], before: Sequence[Finding], window: Sequen
     return _Spans(before, window, (*asked.notices, *((small,) if n < size else ())), asked.pinned)
 
 
-def _check_contents(found: Sequence[Finding]) -> None:
-    """Refuse a partial clone: what is unknown there on one side alone would be called drift."""
-    blind = sum(any(notice.code == "missing-blobs" for notice in f.notices) for f in found)
-    if blind > MAX_BLIND * len(found):
-        raise UsageError(
-            f"the contents of {blind:,} of {len(found):,} changes are not in this clone, so they cannot be compared; fetch them (git fetch --refetch --no-filter)"
-        )
-
-
 def _window(available: int, last: int | None) -> tuple[int, tuple[Notice, ...]]:
     if last is not None:
         window = watch.fitting(last)
@@ -166,18 +153,6 @@ def _enough(window: int, available: int) -> int:
     if window < MIN_WINDOW:
         raise UsageError(f"{available:,} changes are too few to tell drift from chance; at least {2 * MIN_WINDOW} are needed")
     return window
-
-
-def _observed(finding: Finding, when: Mapping[str, int]) -> Observation:
-    assert finding.sha is not None
-    category = finding.top.category or UNCLASSIFIED
-    return Observation(finding.sha, when[finding.sha], category if category in SYMBOLS else UNCLASSIFIED, kind(finding.paths), finding.features.values)
-
-
-def kind(changed: Sequence[str]) -> str:
-    """What most files of a change are: a programming language, or a role (doc, config, data, other); "none" without files."""
-    kinds = Counter(paths.language(path) or paths.role(path) for path in changed)
-    return max(sorted(kinds), key=kinds.__getitem__) if kinds else "none"
 
 
 def _fit(

@@ -18,8 +18,8 @@ class Html(str):
 
 
 STYLE: Final = """
-:root{color-scheme:light dark;--bg:#fff;--fg:#1c2127;--dim:#5b6470;--edge:#d9dee4;--card:#f6f8fa;--a:#1d5fd1;--b:#c2570c;--c:#0f7b6c;--d:#8a3fc0;--base:#8b95a1}
-@media(prefers-color-scheme:dark){:root{--bg:#12161b;--fg:#e4e8ec;--dim:#9aa5b1;--edge:#303842;--card:#1a2027;--a:#7cabff;--b:#ff9d57;--c:#4fc9b4;--d:#cc9bf5;--base:#76818d}}
+:root{color-scheme:light dark;--bg:#fff;--fg:#1c2127;--dim:#5b6470;--edge:#d9dee4;--card:#f6f8fa;--a:#1d5fd1;--b:#c2570c;--c:#0f7b6c;--d:#8a3fc0;--e:#b3246b;--base:#8b95a1}
+@media(prefers-color-scheme:dark){:root{--bg:#12161b;--fg:#e4e8ec;--dim:#9aa5b1;--edge:#303842;--card:#1a2027;--a:#7cabff;--b:#ff9d57;--c:#4fc9b4;--d:#cc9bf5;--e:#f58ab8;--base:#76818d}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:76rem;padding:1.2rem 1rem 3rem;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 h1{font-size:1.6rem;line-height:1.25;margin:.2rem 0 .4rem}h2{font-size:1.2rem;margin:2.2rem 0 .5rem}h3{font-size:1rem;margin:0 0 .4rem}
@@ -37,8 +37,8 @@ td.text,th.text{text-align:left}td.wide{white-space:normal;min-width:14rem}td sv
 .note{border-left:3px solid var(--b);padding:.1rem .8rem;margin:.8rem 0}
 @media(max-width:30rem){th,td{padding:.3rem .4rem}}
 svg text{fill:var(--fg);font:11px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}svg text.faint{fill:var(--dim)}svg .end{text-anchor:end}svg .mid{text-anchor:middle}svg text.strong{font-weight:600;font-size:13px}
-svg .grid{stroke:var(--edge);stroke-width:1}svg .grid.strong{stroke:var(--base)}svg .stroke{fill:none;stroke-width:2;stroke-linejoin:round}svg .thin{stroke-width:1.2}svg .dashed{stroke-dasharray:5 4;stroke-width:1.5}
-""" + "".join(f"svg .stroke.{role}{{stroke:var(--{role})}}svg .fill.{role}{{fill:var(--{role})}}" for role in ("a", "b", "c", "d", "base"))
+svg .grid{stroke:var(--edge);stroke-width:1}svg .grid.strong{stroke:var(--base)}svg .stroke{fill:none;stroke-width:2;stroke-linejoin:round}svg .thin{stroke-width:1.2}svg .dashed{stroke-dasharray:5 4;stroke-width:1.5}svg .fill.shade{fill:var(--b);fill-opacity:.2}
+""" + "".join(f"svg .stroke.{role}{{stroke:var(--{role})}}svg .fill.{role}{{fill:var(--{role})}}" for role in ("a", "b", "c", "d", "e", "base"))
 
 
 def text(value: object) -> Html:

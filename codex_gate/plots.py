@@ -3,14 +3,14 @@
     plots.chart("ROC", plots.share_axis("false alarms"), plots.share_axis("found"), [plots.Line(points, "model", "a")])
 
 A plot is drawn 360 units wide, so that its letters keep their size on a phone, and grows with its column. Colours are
-classes (`a` to `d`, `base`) that codex_gate.page gives a value for light and for dark. A mark tells its numbers in a
+classes (`a` to `e`, `base`) that codex_gate.page gives a value for light and for dark. A mark tells its numbers in a
 <title>, which a browser shows when it is pointed at. All text that comes in is escaped here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Final, NamedTuple
@@ -20,6 +20,7 @@ HEIGHT: Final = 270
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 20, 12, 42
 _ROW: Final = 24  # height of a row of horizontal bars
 _CELL: Final = 44  # height of a cell of a heat map
+_STRIP: Final = 17  # height of a row of strips
 _LETTER: Final = 6.6  # mean width of a letter at 11 units, to keep labels apart (measured in Chromium)
 
 MANY_MONTHS: Final = 36  # a longer time is shown by quarters, one of more than MANY_QUARTERS by years (chosen)
@@ -105,16 +106,40 @@ def place_axis(label: str, names: Sequence[str]) -> Axis:
     return Axis(label, -0.5, max(0.5, len(names) - 0.5), tuple((float(i), name) for i, name in enumerate(names) if i % every == 0))
 
 
-def period_names(times: Sequence[float]) -> list[str]:
-    """For each time (Unix seconds) its month, quarter or year, whichever gives no more than MANY_MONTHS or MANY_QUARTERS places in a row."""
+def period_names(times: Sequence[float], by: str | None = None) -> list[str]:
+    """For each time (Unix seconds) its month, quarter or year: what `by` says, else whichever gives no more than MANY_MONTHS or MANY_QUARTERS places in a row."""
     days = [datetime.fromtimestamp(int(t), UTC) for t in times]
-    first, last = min(days), max(days)
+    return [_PERIODS[by or _fitting(min(days), max(days))](d) for d in days]
+
+
+def _fitting(first: datetime, last: datetime) -> str:
     months = (last.year - first.year) * 12 + last.month - first.month + 1
-    if months <= MANY_MONTHS:
-        return [f"{d.year}-{d.month:02}" for d in days]
-    if months <= 3 * MANY_QUARTERS:
-        return [f"{d.year}-Q{(d.month + 2) // 3}" for d in days]
-    return [f"{d.year}" for d in days]
+    return "month" if months <= MANY_MONTHS else "quarter" if months <= 3 * MANY_QUARTERS else "year"
+
+
+_PERIODS: Final[Mapping[str, Callable[[datetime], str]]] = {
+    "month": lambda d: f"{d.year}-{d.month:02}",
+    "quarter": lambda d: f"{d.year}-Q{(d.month + 2) // 3}",
+    "year": lambda d: f"{d.year}",
+}
+
+
+def every_period(names: Sequence[str]) -> list[str]:
+    """All months, quarters or years from the first to the last of these, which `period_names` gave, in order."""
+    first, last = min(names), max(names)
+    if "Q" in first:
+        return [f"{k // 4}-Q{k % 4 + 1}" for k in range(_quarter(first), _quarter(last) + 1)]
+    if "-" in first:
+        return [f"{k // 12}-{k % 12 + 1:02}" for k in range(_month(first), _month(last) + 1)]
+    return [f"{k}" for k in range(int(first), int(last) + 1)]
+
+
+def _quarter(name: str) -> int:
+    return int(name[:4]) * 4 + int(name[-1]) - 1
+
+
+def _month(name: str) -> int:
+    return int(name[:4]) * 12 + int(name[-2:]) - 1
 
 
 def _nice(step: float) -> float:
@@ -134,6 +159,44 @@ def legend(marks: Sequence[Mark]) -> str:
     """The names of the marks with a sample of each, as an HTML list; "" where none has a name."""
     named = [mark for mark in marks if not isinstance(mark, Whiskers) and mark.name]
     return f'<ul class="legend">{"".join(f"<li>{_sample(mark)} {escape(mark.name)}</li>" for mark in named)}</ul>' if named else ""
+
+
+def broken(points: Sequence[Point], tips: Sequence[str], name: str = "", role: str = "a", dashed: bool = False) -> list[Mark]:
+    """A line with a dot at each point, broken where a value is NaN; the gap stays open, and a point between two gaps is seen."""
+    runs: list[list[Point]] = [[]]
+    for point in points:
+        if not math.isnan(point[1]):
+            runs[-1].append(point)
+        elif runs[-1]:
+            runs.append([])
+    known = [(point, tip) for point, tip in zip(points, tips, strict=True) if not math.isnan(point[1])]
+    lines: list[Mark] = [Line(run, "" if k else name, role, dashed) for k, run in enumerate(runs)]
+    return [*lines, Dots([point for point, _ in known], [tip for _, tip in known], "", role)]
+
+
+def strips(title: str, rows: Sequence[str], columns: Axis, cells: Sequence[Sequence[tuple[float, str] | None]], limit: float = 1.0) -> str:
+    """A row of small tinted cells for each name, one for each place of the axis: (strength, tip), None for a gap; those above `limit` in another colour."""
+    left = min(120.0, max(len(name) for name in rows) * _LETTER + 8)
+    width, every = WIDTH - left - _RIGHT / 2, columns.high - columns.low
+    parts = []
+    for i, (name, row) in enumerate(zip(rows, cells, strict=True)):
+        top = i * _STRIP
+        parts.append(f'<text x="{_n(left - 6)}" y="{top + 12}" class="end">{escape(name)}</text>')
+        for j, cell in enumerate(row):
+            if cell is None:
+                continue
+            strength, tip = cell
+            role, opacity = ("b", 1.0) if strength > limit else ("a", 0.1 + 0.6 * max(0.0, strength / limit))
+            parts.append(
+                f'<rect x="{_n(left + j * width / every)}" y="{top + 1}" width="{_n(max(0.8, width / every - 1))}" height="{_STRIP - 2}" class="fill {role}" '
+                f'fill-opacity="{opacity:.2f}">{_tip(tip)}</rect>'
+            )
+    floor = len(rows) * _STRIP
+    room = max((len(text) for _, text in columns.ticks), default=1) * _LETTER + 8
+    apart = (columns.ticks[1][0] - columns.ticks[0][0]) * width / every if len(columns.ticks) > 1 else room
+    written = columns.ticks[:: max(1, math.ceil(room / apart))]  # the names left less room than the axis was made for
+    parts += [f'<text x="{_n(left + columns.place(value, width))}" y="{floor + 14}" class="mid faint">{escape(text)}</text>' for value, text in written]
+    return _svg(title, floor + 20, "".join(parts))
 
 
 def bars(title: str, rows: Sequence[tuple[str, float, str]], role: str = "a") -> str:

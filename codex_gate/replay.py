@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 
 from codex_gate import levels, szz
-from codex_gate.backtest import Backtest, Change, Repair
+from codex_gate.backtest import DAY, Backtest, Change, Repair, Replayed
 from codex_gate.errors import UsageError
 from codex_gate.git import CommitMeta, Repository
 from codex_gate.messages import title
@@ -21,11 +21,28 @@ from codex_gate.screen import Screener
 from codex_gate.types import Finding, Notice
 
 LATEST: Final = 253_402_300_799  # the last second that a calendar knows, 9999-12-31
+EARLIEST: Final = 63_072_000  # 1972-01-01: the first version control of source text, SCCS, is of that year
 LAST: Final = levels.N_RECENT
 TRAINED_ON: Final = "training-manifest.txt"  # in a model directory: sha256 of each SHA that it learned from
 LABELS: Final = "a change needed a fix when a later change says that it repairs a defect, and changes lines that this one brought beyond doubt (SZZ, variant {}): an estimate, not a verdict"
 
 Progress = Callable[[str, int, int], None]
+
+
+class Hindsight(NamedTuple):
+    """Past changes with what became of them, and what else is known of each.
+
+    Attributes:
+        replayed: the changes whose files the configuration's paths keep.
+        findings: what a screen said of each of them, in the same order.
+        commits: what each brought in, itself included, by its SHA.
+        older: changes on the line before the first of those looked at.
+    """
+
+    replayed: Replayed
+    findings: tuple[Finding, ...]
+    commits: Mapping[str, tuple[CommitMeta, ...]]
+    older: int
 
 
 def replay(
@@ -48,6 +65,30 @@ def replay(
         UsageError: a shallow clone, or fewer than levels.MIN_CHANGES changes.
         GitError: no commits.
     """
+    found = look_back(repo, model, policy, last, since, progress, least=levels.MIN_CHANGES).replayed
+    return Backtest(found.repository, found.model_version, found.changes, found.labels, found.seen, found.notices, found.seconds, budget)
+
+
+def look_back(
+    repo: Repository,
+    model: Model,
+    policy: Policy,
+    last: int = LAST,
+    since: date | None = None,
+    progress: Progress = lambda what, done, of: None,
+    *,
+    least: int = 1,
+    now: int | None = None,
+) -> Hindsight:
+    """The same without a budget, with what was measured of each change.
+
+    Args:
+        least: changes that there must be.
+        now: Unix seconds; dates that no clock can have shown are set right then. None: they stay.
+    Raises:
+        UsageError: a shallow clone, fewer than `least` changes, or none with a date that can be.
+        GitError: no commits.
+    """
     started = time.perf_counter()
     if repo.is_shallow:
         raise UsageError(
@@ -55,23 +96,26 @@ def replay(
         )
     metas = repo.log(stdin=[repo.resolve("HEAD")])
     line = first_parents(metas)
-    times = landed(repo, line[-1].sha)
-    start = _start([times[meta.sha] for meta in line], last, since)
+    said = landed(repo, line[-1].sha)
+    times = said if now is None else _set_right(line, said, now)
+    start = _start([times[meta.sha] for meta in line], last, since, least)
     found = {
         f.sha: f for f in Screener(repo, model, policy=policy).many([m.sha for m in line[start:]], lambda done, of: progress("commits measured", done, of))
     }
     owner = brought(metas, line)
     traced = repairs(repo, metas, [m.sha for m in line], owner, start, progress)
     inside = [(place, meta) for place, meta in enumerate(line[start:], start) if found[meta.sha].risk is not None]
-    if len(inside) < levels.MIN_CHANGES:
+    if len(inside) < least:
         raise UsageError(
-            f"{len(inside)} of {len(found)} changes touch the paths that the configuration names; at least {levels.MIN_CHANGES} are needed to compare with, "
-            "take an earlier date or more changes, or other paths"
+            f"{len(inside)} of {len(found)} changes touch the paths that the configuration names; at least {least} {'is' if least == 1 else 'are'} needed"
+            f"{' to compare with' if least > 1 else ''}, take an earlier date or more changes, or other paths"
         )
     changes = tuple(_change(meta, times, found[meta.sha], traced.first.get(place), place not in traced.doubtful) for place, meta in inside)
+    notices = (*traced.notices, *_clocks([m.sha for m in line[start:]], said, times))
     where = str(repo.top or repo.git_dir)
     learned = _learned(model, {sha: place for sha, place in owner.items() if place >= start})
-    return Backtest(where, model.version, changes, budget, LABELS.format(szz.DEFAULT), learned, tuple(traced.notices), time.perf_counter() - started)
+    replayed = Replayed(where, model.version, changes, LABELS.format(szz.DEFAULT), learned, notices, time.perf_counter() - started)
+    return Hindsight(replayed, tuple(found[meta.sha] for _, meta in inside), _commits(metas, owner, inside), start)
 
 
 def first_parents(metas: Sequence[CommitMeta]) -> list[CommitMeta]:
@@ -104,7 +148,39 @@ def landed(repo: Repository, tip: str) -> dict[str, int]:
     return {sha: min(int(when), LATEST) for sha, when in zip(flat[1::2], flat[::2], strict=True)}
 
 
-def _start(line: Sequence[int], last: int, since: date | None) -> int:
+def _set_right(line: Sequence[CommitMeta], said: Mapping[str, int], now: int) -> dict[str, int]:
+    """The times of the line; in place of those before EARLIEST or after now that of the change before, at the old end of the first that can be.
+
+    Raises:
+        UsageError: no time can be.
+    """
+    possible = {meta.sha: said[meta.sha] for meta in line if EARLIEST <= said[meta.sha] <= now + DAY}
+    if not possible:
+        today = datetime.fromtimestamp(now, UTC).date().isoformat()
+        raise UsageError(
+            f"none of {len(line):,} changes has a date from 1972 to today ({today}): nothing can be set in time; look at the clock of this machine"
+        )
+    found, before = {}, next(iter(possible.values()))
+    for meta in line:
+        before = found[meta.sha] = possible.get(meta.sha, before)
+    return found
+
+
+def _clocks(shas: Sequence[str], said: Mapping[str, int], times: Mapping[str, int]) -> list[Notice]:
+    n = sum(said[sha] != times[sha] for sha in shas)
+    text = f"{n:,} of {len(shas):,} changes are dated before 1972 or in the future; each is counted at the date of the change before it"
+    return [Notice("clock", text)] if n else []
+
+
+def _commits(metas: Sequence[CommitMeta], owner: Mapping[str, int], inside: Sequence[tuple[int, CommitMeta]]) -> dict[str, tuple[CommitMeta, ...]]:
+    found: dict[int, list[CommitMeta]] = {place: [] for place, _ in inside}
+    for meta in metas:
+        if owner[meta.sha] in found:
+            found[owner[meta.sha]].append(meta)
+    return {meta.sha: tuple(found[place]) for place, meta in inside}
+
+
+def _start(line: Sequence[int], last: int, since: date | None, least: int) -> int:
     """Where on the line, given by its times, the replay begins."""
     if since is None:
         start, asked = max(0, len(line) - last), f"the last {last:,}"
@@ -112,10 +188,10 @@ def _start(line: Sequence[int], last: int, since: date | None) -> int:
         start = next((i for i, when in enumerate(line) if datetime.fromtimestamp(when, UTC).date() >= since), len(line))
         asked = f"those since {since.isoformat()}"
     n = len(line) - start
-    if n < levels.MIN_CHANGES:
+    if n < least:
         raise UsageError(
-            f"{n} changes to replay ({asked} of {len(line):,} on the first-parent line of HEAD); at least {levels.MIN_CHANGES} are needed to compare with, "
-            + ("take an earlier date or more changes" if len(line) >= levels.MIN_CHANGES else "come back when the repository has grown")
+            f"{n} changes to replay ({asked} of {len(line):,} on the first-parent line of HEAD); at least {least} {'is needed' if least == 1 else 'are needed to compare with'}, "
+            + ("take an earlier date or more changes" if len(line) >= least else "come back when the repository has grown")
         )
     return start
 

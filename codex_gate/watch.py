@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, NamedTuple
 
+from codex_gate import paths
 from codex_gate.andon import ConceptDrift
-from codex_gate.drift import BLOCKS, SYMBOLS, DriftRecommendation, Fit, Shift, Stream, block_size, compare, kl, shares
+from codex_gate.drift import BLOCKS, SYMBOLS, UNCLASSIFIED, DriftRecommendation, Fit, Shift, Stream, block_size, compare, kl, shares
 from codex_gate.errors import ConfigError, UsageError
-from codex_gate.types import Notice
+from codex_gate.types import Finding, Notice
+
+MIN_WINDOW: Final = 100  # changes in the window of a repository: blocks of 5, fewer say nothing (chosen)
+MAX_BLIND: Final = 0.01  # share of changes whose contents may be missing (chosen)
+SEED: Final = 0  # of the reshuffling, so that two runs over the same changes say the same
 
 CATEGORY: Final = "category"
 KIND: Final = "file type"
@@ -34,6 +39,32 @@ class Observation(NamedTuple):
     category: str
     kind: str | None = None
     measures: Mapping[str, float] | None = None
+
+
+def observed(finding: Finding, when: int) -> Observation:
+    """A screened change as it is watched; `when` it came in, in Unix seconds."""
+    assert finding.sha is not None
+    category = finding.top.category or UNCLASSIFIED
+    return Observation(finding.sha, when, category if category in SYMBOLS else UNCLASSIFIED, kind(finding.paths), finding.features.values)
+
+
+def kind(changed: Sequence[str]) -> str:
+    """What most files of a change are: a programming language, or a role (doc, config, data, other); "none" without files."""
+    kinds = Counter(paths.language(path) or paths.role(path) for path in changed)
+    return max(sorted(kinds), key=kinds.__getitem__) if kinds else "none"
+
+
+def check_contents(found: Sequence[Finding]) -> None:
+    """Refuse a partial clone: what is unknown there on one side alone would be called drift.
+
+    Raises:
+        UsageError: the contents of more than MAX_BLIND of the changes are missing.
+    """
+    blind = sum(any(notice.code == "missing-blobs" for notice in f.notices) for f in found)
+    if blind > MAX_BLIND * len(found):
+        raise UsageError(
+            f"the contents of {blind:,} of {len(found):,} changes are not in this clone, so they cannot be compared; fetch them (git fetch --refetch --no-filter)"
+        )
 
 
 class Start(NamedTuple):

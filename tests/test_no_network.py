@@ -33,6 +33,7 @@ COMMANDS = [
     ["screen", "--each", "main..topic"],
     ["explain", "HEAD"],
     ["backtest", "--last", "55"],
+    ["trend", "--last", "55"],
     ["hook"],
     ["hook", "--push"],
     ["doctor"],

@@ -54,6 +54,7 @@ def test_the_wheel_holds_every_module_and_the_schemas(contents: dict[str, bytes]
     expected |= {p.relative_to(ROOT).as_posix() for p in (ROOT / "codex_gate" / "templates").iterdir()}
     assert expected <= contents.keys()
     assert json.loads(contents["codex_gate/report.schema.json"])["$id"].startswith("urn:codex-gate:report:")
+    assert json.loads(contents["codex_gate/trend.schema.json"])["$id"].startswith("urn:codex-gate:trend:")
     assert json.loads(contents["codex_gate/backtest.schema.json"])["$id"].startswith("urn:codex-gate:backtest:")
     assert json.loads(contents["automl_codex/evaluation_report.schema.json"])["$id"].startswith("urn:codex-gate:evaluation-report:")
 

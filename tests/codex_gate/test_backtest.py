@@ -30,7 +30,7 @@ def twenty() -> tuple[Change, ...]:
 
 
 def backtest(changes: tuple[Change, ...] | None = None, budget: float = 0.1) -> Backtest:
-    return Backtest("/somewhere/repo", "test-1", changes or twenty(), budget, "labels are made up", 0, (), 1.0)
+    return Backtest("/somewhere/repo", "test-1", changes or twenty(), "labels are made up", 0, (), 1.0, budget)
 
 
 def test_ripening_is_the_median_delay_and_decides_who_is_judged() -> None:

@@ -19,11 +19,11 @@ from codex_gate import watch
 from codex_gate.config import Settings
 from codex_gate.errors import UsageError
 from codex_gate.model import Model
-from codex_gate.monitor import kind, monitor
+from codex_gate.monitor import monitor
 from codex_gate.policy import Policy
 from codex_gate.replay import Repairs
 from codex_gate.reporters.drift import render
-from codex_gate.watch import DriftReport, Observation
+from codex_gate.watch import DriftReport, Observation, kind
 from tests.codex_gate import drifting
 from tests.codex_gate.quality import SPECIFICATION
 from tests.codex_gate.samples import call, write_model

@@ -50,5 +50,5 @@ def test_html_goes_in_as_it_is_and_only_html() -> None:
 
 def test_light_and_dark_have_every_colour() -> None:
     light, dark = page.STYLE.split("@media(prefers-color-scheme:dark)")
-    for name in ("bg", "fg", "dim", "edge", "card", "a", "b", "c", "d", "base"):
+    for name in ("bg", "fg", "dim", "edge", "card", "a", "b", "c", "d", "e", "base"):
         assert f"--{name}:#" in light and f"--{name}:#" in dark.partition("}}")[0]

@@ -1,3 +1,4 @@
+import math
 import re
 from datetime import UTC, datetime
 
@@ -117,3 +118,39 @@ def test_span_is_inside_its_cell_and_says_its_numbers() -> None:
 )
 def test_periods_are_months_quarters_or_years(last: tuple[int, int, int], names: list[str]) -> None:
     assert plots.period_names([0, datetime(*last, tzinfo=UTC).timestamp()]) == names
+
+
+def test_every_period_between_the_first_and_the_last_is_named() -> None:
+    assert plots.every_period(["2023-11", "2024-02"]) == ["2023-11", "2023-12", "2024-01", "2024-02"]
+    assert plots.every_period(["2023-Q3", "2024-Q2", "2023-Q4"]) == ["2023-Q3", "2023-Q4", "2024-Q1", "2024-Q2"]
+    assert plots.every_period(["2024", "2021"]) == ["2021", "2022", "2023", "2024"]
+    assert plots.every_period(["2024-12"]) == ["2024-12"]
+
+
+def test_a_period_can_be_asked_for() -> None:
+    when = datetime(2024, 12, 31, tzinfo=UTC).timestamp()
+    assert [plots.period_names([when], by)[0] for by in ("month", "quarter", "year")] == ["2024-12", "2024-Q4", "2024"]
+
+
+def test_a_line_is_broken_where_a_value_is_unknown_and_single_points_are_seen() -> None:
+    points = [(0.0, math.nan), (1.0, 0.1), (2.0, 0.2), (3.0, math.nan), (4.0, math.nan), (5.0, 0.3)]
+    marks = plots.broken(points, list("abcdef"), "name")
+    lines = [mark for mark in marks if isinstance(mark, plots.Line)]
+    assert [list(line.points) for line in lines] == [[(1.0, 0.1), (2.0, 0.2)], [(5.0, 0.3)]]
+    assert isinstance(marks[-1], plots.Dots) and list(marks[-1].tips) == ["b", "c", "f"]
+    assert plots.legend(marks).count("<li>") == 1
+    assert plots.legend(plots.broken([(0.0, math.nan)], [""], "name")).count("<li>") == 1  # the name stays where all is unknown
+
+
+def test_strips_leave_gaps_and_mark_what_is_above_the_limit() -> None:
+    axis = plots.place_axis("", ["x", "y", "z"])
+    svg = plots.strips("t", ["<first>"], axis, [[(0.5, "a <tip>"), None, (1.2, "")]])
+    near, over = re.findall(r'<rect [^>]*class="fill (\w+)" fill-opacity="([\d.]+)"', svg)
+    assert near == ("a", "0.40") and over == ("b", "1.00")
+    assert "&lt;first&gt;" in svg and "<title>a &lt;tip&gt;</title>" in svg
+    boxes = [(float(x), float(w)) for x, w in re.findall(r'<rect x="([\d.]+)"[^>]*width="([\d.]+)"', svg)]
+    assert boxes[0][1] == boxes[1][1] and boxes[1][0] + boxes[1][1] < plots.WIDTH
+    assert boxes[1][0] - boxes[0][0] == pytest.approx(2 * (boxes[0][1] + 1), abs=0.2)  # the gap in the middle is as wide as a cell
+    axis = plots.place_axis("", plots.every_period(["2019-Q3", "2026-Q3"]))
+    crowded = plots.strips("t", ["a long name of a row"], axis, [[None] * 29])
+    assert 1 < len(re.findall(r'class="mid faint"', crowded)) < len(axis.ticks)  # the long name leaves less room for them

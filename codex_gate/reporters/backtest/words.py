@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Final
 
-from codex_gate.backtest import DAY, Backtest, Change, Flags, Proposal
+from codex_gate.backtest import DAY, Backtest, Change, Flags, Proposal, Replayed
 from codex_gate.intervals import Interval
 from codex_gate.reporters.wording import count, percent
 from codex_gate.types import Level
@@ -140,7 +140,7 @@ def fit(found: Backtest) -> str:
     return text + ("." if math.isnan(code.value) else f"; among changes to program text alone {area(code)}.")
 
 
-def learned(found: Backtest) -> str:
+def learned(found: Replayed) -> str:
     """A warning where the model has seen the answers."""
     return f"The model learned from {found.seen:,} of these changes: what follows flatters it." if found.seen else ""
 

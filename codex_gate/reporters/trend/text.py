@@ -1,0 +1,69 @@
+"""A trend for a terminal, as lines of spans like those of the screen's report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from codex_gate.periods import Period, Trend
+from codex_gate.reporters.hostile import shown
+from codex_gate.reporters.layout import MIN_WIDTH, Line, Span, fit, prose, stacked
+from codex_gate.reporters.trend import words
+from codex_gate.reporters.wording import count, duration
+
+N_PERIODS: Final = 20  # the newest that are listed (chosen: what fits on a screen beside the rest); page and JSON hold all
+_NAME: Final = 7
+_ROOM: Final = (7, 5, 7, 10, 9, 12, 18)  # of words.COLUMNS
+_FIRST: Final = (1, 3, 5, 6, 4, 0, 2)  # the most telling columns first: what there is no room for is left out
+_DRIFT: Final = 6
+_LEAST: Final = 10  # columns for what drifted, cut where it is longer
+
+
+def layout(found: Trend, width: int) -> list[Line]:
+    """The whole trend, no line wider than `width` columns (at least MIN_WIDTH)."""
+    width = max(MIN_WIDTH, width)
+    return stacked([_head(found, width), _table(found, width), _foot(found, width)])
+
+
+def _head(found: Trend, width: int) -> list[Line]:
+    first = (Span("Trend", "strong"), Span("  " + fit(words.scope(found), width - 7), "dim"))
+    said = [line for sentence in (words.fixes(found), words.calibration(found), words.drift(found)) for line in prose(sentence, width)]
+    return [first, *said, *prose(words.flattered(found), width, "note")]
+
+
+def _table(found: Trend, width: int) -> list[Line]:
+    columns, room = _columns(width)
+    listed = found.periods[-N_PERIODS:]
+    rows = [_row(p.name, words.cells(p), columns, room, _role(p)) for p in listed]
+    earlier = len(found.periods) - len(listed)
+    more = f"{count(earlier, 'earlier ' + found.by)}: --html FILE or --format json shows all" if earlier else ""
+    return [_row(found.by.capitalize(), words.COLUMNS, columns, room, "heading"), *rows, *prose(more, width, "dim")]
+
+
+def _columns(width: int) -> tuple[list[int], int]:
+    """The columns that there is room for, in their order, and the room for what drifted."""
+    chosen: list[int] = []
+    left = width - _NAME
+    for column in _FIRST:
+        need = _LEAST if column == _DRIFT else _ROOM[column] + 1
+        if need > left:
+            break
+        chosen.append(column)
+        left -= need
+    return sorted(chosen), min(_ROOM[_DRIFT], _LEAST + left)
+
+
+def _row(name: str, values: Sequence[str], columns: Sequence[int], room: int, role: str) -> Line:
+    figures = "".join(f"{values[i]:>{_ROOM[i] + 1}}" for i in columns if i != _DRIFT)
+    said = f"  {fit(values[_DRIFT], room - 2)}" if _DRIFT in columns else ""
+    return (Span(f"{name:<{_NAME}}", role), Span(figures, role if role == "dim" else "heading" if role == "heading" else ""), Span(said, role))
+
+
+def _role(period: Period) -> str:
+    return "dim" if period.is_small else "up" if period.drift is not None and period.drift.drift else ""
+
+
+def _foot(found: Trend, width: int) -> list[Line]:
+    notices = [line for notice in found.replayed.notices for line in prose(f"! {shown(notice.text, 600)}", width, "note")]
+    made = f"model {shown(found.replayed.model_version, 40)} · {duration(found.replayed.seconds)}"
+    return [*notices, *prose(words.gaps(found), width, "dim"), *prose(words.method(found), width, "dim"), *prose(made, width, "dim")]
