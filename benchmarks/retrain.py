@@ -13,11 +13,11 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
@@ -35,7 +35,10 @@ FOLDS: Final = 4  # repositories left out together
 MIN_COMMITS: Final = 2_500  # of a repository that is judged
 GAPS: Final = (0, 180, 365)  # days
 MODELS: Final = {"lapredict": "added lines alone", "shipped": "shipped recipe", "own": "own trees alone", "blend": "blend"}
+NOTHING: Final = "nothing"  # is taken
+KEPT: Final = "## Shuffled labels"  # the section of the page that benchmarks/shuffled.py writes; the last
 Row = dict[str, Any]
+Scores = tuple[np.ndarray, np.ndarray]  # raw scores and probabilities, (n,) each
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,8 +68,15 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(
             f"no repository of {options.corpus} that SZZ labelled has {options.min_commits:,} commits in {options.input} and fixes enough to tell; lower --min-commits"
         )
-    options.output.write_text(markdown(rows, times, options, datetime.now(UTC).date()), "utf-8")
+    kept = section(options.output)
+    options.output.write_text(markdown(rows, times, options, datetime.now(UTC).date()) + kept, "utf-8")
     return 0
+
+
+def section(page: Path) -> str:
+    """The section of another command that the page holds, with the blank line before it; empty where it holds none."""
+    _, head, rest = page.read_text("utf-8").partition(f"\n{KEPT}\n") if page.is_file() else ("", "", "")
+    return head + rest
 
 
 def timed(clone: Path, seed: int) -> Row:
@@ -86,8 +96,32 @@ def judged(entries: Sequence[Mapping[str, Any]]) -> set[str]:
     return {entry["project"] for entry in entries if "labels" not in entry and entry["role"] == "train"}
 
 
+class Case(NamedTuple):
+    """A repository to judge on: its rows in the order of time, the forest over the measures `names` that did not see it, and that forest's calibration."""
+
+    project: str
+    rows: Dataset
+    shipped: Forest
+    knots: Sequence[tuple[float, float]]
+    names: Sequence[str]
+
+
 def measure(data: Dataset, corpus: evaluate.Corpus, wanted: set[str], options: argparse.Namespace) -> list[Row]:
-    """A row for each judged repository, each with the forest and the calibration of repositories that it is not among."""
+    """A row for each judged repository."""
+    found = []
+    for case in cases(data, corpus, wanted, options):
+        try:
+            found.append({"project": case.project} | one(case, options))
+        except UsageError as error:
+            found.append({"project": case.project, "refused": str(error)})
+            say(f"{case.project}: {error}")
+            continue
+        say(f"{case.project}: " + ", ".join(f"{MODELS[name]} {found[-1]['auc'][name]:.3f}" for name in MODELS))
+    return found
+
+
+def cases(data: Dataset, corpus: evaluate.Corpus, wanted: set[str], options: argparse.Namespace) -> Iterator[Case]:
+    """The wanted repositories that are large enough, each with the forest and the calibration of repositories that it is not among."""
     groups, (labels, usable) = corpus.groups(data), evaluate.known(data, corpus, evaluate.ALL_TIMES)
     names, size = np.unique(groups, return_counts=True)
     ordered = names[np.argsort(-size, kind="stable")]
@@ -99,7 +133,6 @@ def measure(data: Dataset, corpus: evaluate.Corpus, wanted: set[str], options: a
         forests.append(Forest(export.to_flat(train.fit(data.where(seen), labels[seen], recipe), len(recipe.names))))
         scores[fold == k] = blend.predict(forests[k], train.encode(data.where(fold == k), recipe.names))
         say(f"forest {k + 1} of {FOLDS} grown on {int(seen.sum())} commits")
-    found = []
     for project in sorted(wanted):
         place = np.flatnonzero(data.project == project)
         if len(place) < options.min_commits:
@@ -107,39 +140,24 @@ def measure(data: Dataset, corpus: evaluate.Corpus, wanted: set[str], options: a
         k = int(fold[place[0]])
         others = usable & (fold != k)
         knots = train.calibrate(scores[others], labels[others], evaluate.evenly(groups[others]))
-        place = place[np.argsort(data.time[place], kind="stable")]
-        mask = np.zeros(len(data), bool)
-        mask[place] = True
-        rows = data.where(mask)
-        rows = rows.where(np.argsort(rows.time, kind="stable"))
-        try:
-            found.append({"project": project} | one(rows, forests[k], knots, recipe.names, options))
-        except UsageError as error:
-            found.append({"project": project, "refused": str(error)})
-            say(f"{project}: {error}")
-            continue
-        say(f"{project}: " + ", ".join(f"{MODELS[name]} {found[-1]['auc'][name]:.3f}" for name in MODELS))
-    return found
+        rows = data.where(data.project == project)
+        yield Case(project, rows.where(np.argsort(rows.time, kind="stable")), forests[k], knots, recipe.names)
 
 
-def one(rows: Dataset, shipped: Forest, knots: Sequence[tuple[float, float]], names: Sequence[str], options: argparse.Namespace) -> Row:
+def one(case: Case, options: argparse.Namespace) -> Row:
     """One repository: everything on its newest fifth, the blend as `automl-codex retrain` makes it."""
+    rows, names = case.rows, case.names
     started = perf_counter()
-    challenge = blend.challenge(rows, shipped, names, options.seed)
+    challenge = blend.challenge(rows, case.shipped, names, options.seed)
     seconds = perf_counter() - started
     pieces, y = blend.parts(rows), challenge.newest.y
-    base = blend.predict(shipped, train.encode(challenge.newest, names))
+    base, shipped_chance = scored(case, challenge.newest)
     recipe = blend.own_recipe(names, options.trees, options.seed)
     own = {gap: blend.out_of_time(rows, pieces[-1:], recipe, gap * 86_400)[pieces[-1]] for gap in GAPS}
     alone = own[round(blend.GAP / 86_400)]
     scores = {"lapredict": train.encode(challenge.newest, ("la",))[:, 0].astype(float), "shipped": base, "own": alone, "blend": challenge.raw}
-    shipped_chance = train.apply(knots, base)
-    first = judgement(challenge, base, shipped_chance, options.seed)
-    taken, left = ("blend" if challenge.weight else "calibration", challenge.chance) if first else ("nothing", shipped_chance)
-    if not first and challenge.weight:
-        second = blend.challenge(rows, shipped, names, options.seed, weights=(0.0,))
-        if judgement(second, base, shipped_chance, options.seed):
-            taken, left = "calibration", second.chance
+    taken, winner = decided(challenge, case, rows, {"base": (base, shipped_chance)}, options.seed)
+    left = shipped_chance if taken == NOTHING else winner.chance
     ece = {"shipped": metrics.ece(y, shipped_chance), "blend": metrics.ece(y, challenge.chance), "left": metrics.ece(y, left)}
     return {
         "commits": len(y),
@@ -156,13 +174,34 @@ def one(rows: Dataset, shipped: Forest, knots: Sequence[tuple[float, float]], na
     }
 
 
-def judgement(challenge: blend.Challenge, base: np.ndarray, chance: np.ndarray, seed: int) -> bool:
-    """Whether `automl-codex retrain` would take the challenger in place of a model with the scores `base` and the probabilities `chance` (n,)."""
+def scored(case: Case, newest: Dataset) -> Scores:
+    """What the forest that did not see the repository says of its newest rows."""
+    raw = blend.predict(case.shipped, train.encode(newest, case.names))
+    return raw, train.apply(case.knots, raw)
+
+
+def decided(challenge: blend.Challenge, case: Case, rows: Dataset, others: Mapping[str, Scores], seed: int) -> tuple[str, blend.Challenge]:
+    """What `automl-codex retrain` takes on these rows of the case, and the challenger that it was decided on.
+
+    Args:
+        challenge: the blend, made of `rows`. others: the models whose place it would take, "base" and, where it is another, "in_use".
+    """
+    if judgement(challenge, others, seed):
+        return "blend" if challenge.weight else "calibration", challenge
+    if challenge.weight:
+        second = blend.challenge(rows, case.shipped, case.names, seed, weights=(0.0,))
+        if judgement(second, others, seed):
+            return "calibration", second
+    return NOTHING, challenge
+
+
+def judgement(challenge: blend.Challenge, others: Mapping[str, Scores], seed: int) -> bool:
+    """Whether `automl-codex retrain` would take the challenger in place of models with these scores and probabilities (n,)."""
     y = challenge.newest.y
-    table = {"retrained": metrics.summary(y, challenge.raw, challenge.chance), "base": metrics.summary(y, base, chance)}
+    table = {"retrained": metrics.summary(y, challenge.raw, challenge.chance), "base": metrics.summary(y, *others["base"])}
     by_chance = retrain.ece_by_chance(challenge.chance, np.random.default_rng(seed))
-    gain = retrain.gain(y, (challenge.raw, challenge.chance), (base, chance), seed)
-    return retrain.taken(retrain.gates(table, {"base": gain}, by_chance, metrics.f1_at_fpr(y, challenge.raw)[0]))
+    gains = {name: retrain.gain(y, (challenge.raw, challenge.chance), other, seed) for name, other in others.items()}
+    return retrain.taken(retrain.gates(table, gains, by_chance, metrics.f1_at_fpr(y, challenge.raw)[0]))
 
 
 def markdown(rows: Sequence[Row], times: Sequence[Row], options: argparse.Namespace, today: date) -> str:

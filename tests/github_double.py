@@ -256,8 +256,17 @@ class GitHub:
         return 202, {}, {"id": "one"}
 
     def _pulls(self, call: Call, words: list[str], query: Mapping[str, list[str]]) -> tuple[int, dict[str, str], Any]:
+        if call.method == "POST":
+            label = f"{call.path.split('/')[2]}:{call.body['head']}"
+            if len(call.body["body"]) > 65_536 or any(pull["head"]["label"] == label and pull.get("state") == "open" for pull in self.pulls):
+                return 422, {}, {"message": "Validation Failed"}
+            self._next += 1
+            self.pulls.append({"number": self._next, "state": "open", "title": call.body["title"], "body": call.body["body"], "head": {"label": label}})
+            return 201, {}, self.pulls[-1]
         if len(words) > 1:
             found = [pull for pull in self.pulls if pull["number"] == int(words[1])]
+            if call.method == "PATCH" and found:
+                found[0] |= call.body
             return (200, {}, found[0]) if found else (404, {}, {"message": "Not Found"})
         return self._page(call, [pull for pull in self.pulls if pull["head"]["label"] == query["head"][0]], query)
 

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests import acting
+from tests.acting import copied
 from tests.codex_gate import drifting
 from tests.codex_gate.actions import LARGE, payload, project, pull
 from tests.codex_gate.samples import write_model
 from tests.conftest import Repo
 from tests.github_double import GitHub
 
-ROOT = Path(__file__).parents[1]
-ACT = Path(sys.executable).with_name("act")
-pytestmark = pytest.mark.skipif(not ACT.exists(), reason="act is not installed: pip install --group surfaces")
+pytestmark = acting.needs_act
+OWN = ("action", "action.yml", "codex_gate")
 WORKFLOW = """
 on: [pull_request, merge_group, workflow_dispatch]
 permissions: {contents: read}
@@ -54,38 +52,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
-def copy_action(target: Path, *names: str) -> Path:
-    for name in names:
-        shutil.copytree(ROOT / name, target / name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "action.yml", target)
-    return target
-
-
-def index_settings() -> dict[str, str]:
-    """How pip finds its index here; the runner has a home of its own, and act hands on what it is told alone."""
-    own = Path.home() / ".config" / "pip" / "pip.conf"
-    found = {key: value for key, value in os.environ.items() if key.startswith(("PIP_", "SSL_", "HTTP", "http", "NO_PROXY", "no_proxy"))}
-    return {**({"PIP_CONFIG_FILE": str(own)} if own.is_file() else {}), **found}
-
-
 @pytest.fixture
 def act(repo: Repo, hub: GitHub, home: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """`act(event, name, uses=…, inputs=…)` runs the workflow in the repository's work tree."""
 
     def run(event: object, name: str = "pull_request", *, uses: str = "acme/codex-gate@v1", inputs: str = "") -> subprocess.CompletedProcess[str]:
-        place = tmp_path / "event.json"
-        place.write_text(json.dumps(event), "utf-8")
         flow = repo.write(".github/workflows/pr.yml", WORKFLOW.replace("USES", uses).replace("INPUTS", inputs))
-        (tmp_path / "cache").mkdir(exist_ok=True)
-        (tmp_path / "cache" / "action.yml").write_text(CACHE, "utf-8")
-        (asked,) = re.findall(r"uses: (actions/cache@\w+)", (ROOT / "action.yml").read_text("utf-8"))
-        local = ["--local-repository", f"{asked}={tmp_path / 'cache'}"]
+        (asked,) = re.findall(r"uses: (actions/cache@\w+)", (acting.ROOT / "action.yml").read_text("utf-8"))
+        local = {asked: acting.stand_in(tmp_path / "cache", CACHE)}
         if uses != "./":
-            local += ["--local-repository", f"{uses}={copy_action(tmp_path / 'own', 'action', 'codex_gate', 'models')}"]
-        env = {"GITHUB_API_URL": hub.url, "GITHUB_REPOSITORY": "acme/shop", **index_settings()}
-        command = [ACT, name, "-W", flow, "-P", "ubuntu-latest=-self-hosted", "-e", place, "--action-offline-mode", "--no-cache-server", "--container-daemon-socket", "-",
-                   "-s", "GITHUB_TOKEN=ghs_x", *local, *(part for key, value in env.items() for part in ("--env", f"{key}={value}"))]  # fmt: skip
-        return subprocess.run(command, cwd=repo.path, env={"PATH": os.environ["PATH"], "HOME": str(home), **env}, capture_output=True, text=True, timeout=300)
+            local[uses] = copied(tmp_path / "own", *OWN, "models")
+        return acting.run(flow, event, name, repo=repo, home=home, scratch=tmp_path, url=hub.url, local=local)
 
     return run
 
@@ -96,7 +73,7 @@ def test_the_comment_is_there_after_a_run(repo: Repo, hub: GitHub, act: Callable
     trap = f"open({str(tmp_path / 'sprung')!r}, 'w')\n"  # nothing of the pull request may be imported
     base, head = pull(repo, {**LARGE, **dict.fromkeys(TRAPS, trap)})
     if uses == "./":
-        copy_action(repo.path, "action", "codex_gate")
+        copied(repo.path, *OWN)
     done = act(payload(base, head), uses=uses, inputs="labels: true, sarif: true")
     assert done.returncode == 0, done.stdout + done.stderr
     (comment,) = hub.comments

@@ -142,12 +142,13 @@ def test_claims_that_were_borne_out_change_not_a_byte(repo, known, shipped: Path
     assert after.report["feedback"] | {"changed": False, "refuted": 0} == after.report["feedback"]
 
 
+@pytest.mark.parametrize("kind", ["disputed", "marked"])
 @pytest.mark.parametrize("seed", range(5))
-def test_claims_of_one_author_never_lower_their_later_scores(seed: int) -> None:
+def test_claims_of_one_author_never_lower_their_later_scores(seed: int, kind: str) -> None:
     data = of("alpha", 1200)
     rng = np.random.default_rng(seed)
     mine, later = rng.random(len(data)) < 0.3, np.arange(len(data)) >= 0.8 * len(data)
-    said = Claims(mine & ~later, np.zeros(len(data), bool))  # they call all of their earlier changes harmless
+    said = replace(Claims.none(len(data)), **{kind: mine & ~later})  # they call all of their earlier changes harmless
     recipe = blend.own_recipe(train.SHIPPED_NAMES, 40, seed)
     known_rows, rows = data.where(~later), train.encode(data.where(later & mine), recipe.names)
     without, with_ = (train.score(train.fit(known_rows, known_rows.y, recipe, weight), rows) for weight in (None, said.emphasis(data.y)[~later]))

@@ -165,9 +165,48 @@ def _short() -> None:
     verified("data/verified", ["LogicErrors"] * 24)
 
 
+def _baseline_of_another_model() -> None:
+    Path("data/verified/part-00000.parquet").unlink()
+    rows("data/verified", MIXED, model_version="another")
+
+
+def _hollow() -> None:
+    Path("data/verified/part-00000.parquet").unlink()
+    Path("data/verified/rows.jsonl").write_text("\n")
+
+
+def _no_rows() -> None:
+    verified("data/verified", [])
+
+
+def _cut() -> None:
+    path = Path("data/verified/part-00000.parquet")
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def _folder() -> None:
+    Path("data/verified/rows.jsonl").mkdir()
+
+
+def _beyond() -> None:
+    path = Path("new_commits/rows.jsonl")
+    path.write_text(path.read_text().replace('"nf": 1.0', f'"nf": {10**400}'))
+
+
+def _deep() -> None:
+    Path("new_commits/rows.jsonl").write_text("[" * 100_000 + "\n")
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
+        (_baseline_of_another_model, "data/verified/rows.jsonl, line 1: scored by another, --model is "),
+        (_hollow, "the baseline data/verified holds 0 rows with a category; at least 25"),
+        (_no_rows, "the baseline data/verified holds 0 rows with a category; at least 25"),
+        (_cut, "part-00000.parquet cannot be read as Parquet"),
+        (_folder, "rows.jsonl cannot be read: Is a directory"),
+        (_beyond, "rows.jsonl, line 1: no row as codex-gate screen --format jsonl writes it (OverflowError"),
+        (_deep, "rows.jsonl, line 1: no row as codex-gate screen --format jsonl writes it (RecursionError"),
         (_few, "new_commits holds 99 changes, fewer than the window of 100; give more, or a smaller monitoring_window in the gates file"),
         (_empty, "data/verified holds neither a git repository nor *.jsonl (codex-gate screen --format jsonl) nor *.parquet rows"),
         (_taxonomy, "holds the category 'Typo', which is not among the 18; it is of another taxonomy, make it anew"),

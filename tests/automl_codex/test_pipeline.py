@@ -243,6 +243,48 @@ def test_a_run_makes_every_stage_and_goes_on_where_it_stopped(capsys: pytest.Cap
 
 @needs_rustc
 @pytest.mark.usefixtures("_no_depyler")
+def test_a_changed_oracle_makes_stage_4_anew_and_nothing_before_it(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["run", "--fallback", *SMALL, "--parallel", "1"]
+    assert cli.main(command) == 0
+    before = {name: made_of(Path("data", name)) for name in pipeline.FOLDERS.values()}
+    capsys.readouterr()
+    assert cli.main([*command, "--oracle", "io"]) == 0
+    said = capsys.readouterr().err
+    assert [name for name in pipeline.FOLDERS if f"{name} [########################] 1/1 partitions, 1 kept" in said] == ["generate", "augment", "transpile"]
+    assert {name for name, was in before.items() if made_of(Path("data", name)) != was} == {"verified"}
+
+
+@needs_rustc
+@pytest.mark.usefixtures("_no_depyler")
+def test_each_stage_runs_alone_where_nothing_but_its_input_folder_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four places that share nothing: the folder of the stage before is carried there, and what comes out is what one run makes in one place."""
+    assert cli.main(["run", "--fallback", *SMALL, "--parallel", "1"]) == 0
+    whole = {name: made_of(Path("data", name)) for name in pipeline.FOLDERS.values()}
+    options = {
+        "generate": [*SMALL[:4], "--strategy", "coverage", "--seed", "42"],
+        "augment": ["--strategy", "eda", "--eda-factor", "1"],
+        "transpile": [],
+        "verify": ["--oracle", "io+ast"],
+    }
+    carried: Path | None = None
+    for stage, name in pipeline.FOLDERS.items():
+        place = tmp_path / f"machine-{stage}"
+        place.mkdir()
+        if carried:
+            carried = carried.rename(place / "brought")
+        monkeypatch.chdir(place)
+        assert cli.main([stage, *(["--input", "brought"] if carried else []), *options[stage], "--output", name]) == 0
+        carried = place / name
+        assert made_of(carried) == whole[name]
+
+
+def made_of(folder: Path) -> list[str]:
+    """The hashes of a stage's partitions."""
+    return [part["sha256"] for part in json.loads((folder / stages.MANIFEST).read_text())["partitions"]]
+
+
+@needs_rustc
+@pytest.mark.usefixtures("_no_depyler")
 @pytest.mark.parametrize(("rejects_all", "code"), [(True, 4), (False, 1)])
 def test_a_run_stops_at_the_stage_whose_gate_breaks(rejects_all: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     calls = iter(range(10_000))

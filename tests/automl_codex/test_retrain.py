@@ -179,12 +179,13 @@ def test_chance_alone_explains_an_error_of_a_small_sample() -> None:
     assert 0.1 < small < 0.25 and large < 0.025
 
 
-def test_a_key_of_the_teams_gates_file_blocks(repo, known, shipped: Path, tmp_path: Path, capsys) -> None:
+@pytest.mark.parametrize(("key", "value"), [("min_auc", 0.99), ("min_f1", 0.99), ("max_fpr", 0.05)])
+def test_a_key_of_the_teams_gates_file_blocks(repo, known, shipped: Path, tmp_path: Path, capsys, key: str, value: float) -> None:
     known(of("alpha"))
     gates = tmp_path / "gates.toml"
-    gates.write_text("[training]\nmin_auc = 0.99\n")
+    gates.write_text(f"[training]\n{key} = {value}\n")
     assert cli.main(command(repo, tmp_path / "models", shipped, "--gates", str(gates))) == 4
-    assert "training.min_auc" in capsys.readouterr().err
+    assert f"(training.{key})" in capsys.readouterr().err
     assert not (tmp_path / "models").exists()
 
 

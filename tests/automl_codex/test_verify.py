@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,24 @@ def test_each_pair_has_its_verdict_label_and_evidence(transpiled: Path, tmp_path
     assert all(row.defect_category is None or row.defect_category in set(DefectCategory) for row in rows.values())
     out = capsys.readouterr().out
     assert out == stats.of(target) and "verdict io_mismatch" in out and "category TypeErrors" in out and "caught of AOR" in out and "survivor of AOR" in out
+
+
+@needs_rustc
+def test_a_category_with_too_few_verified_rows_breaks_the_teams_gate(transpiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`training.min_coverage_per_category` is asked of what the stage counted; a category without a row is none of its."""
+    gates, log = tmp_path / "q.toml", tmp_path / "andon.jsonl"
+    target = tmp_path / "verified"
+    command = ["verify", "--input", str(transpiled), "--timeout-ms", "300", "--gates", str(gates), "--andon-log", str(log), "--output", str(target)]
+    gates.write_text("[training]\nmin_coverage_per_category = 2\n")
+    assert cli.main(command) == 4
+    said = capsys.readouterr().err
+    assert "samples of TypeErrors is 1 against 2" in said and "(training.min_coverage_per_category); make or mine more of them" in said
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {(event["event"], event["gate"]) for event in events} == {("ModelDegradation", "training.min_coverage_per_category")}
+    assert {event["metric"] for event in events} == {"samples of StdlibMapping", "samples of TypeErrors"}  # nothing of the 14 that are not there
+    gates.write_text("[training]\nmin_coverage_per_category = 1\n")
+    log.unlink()
+    assert cli.main(command) == 0 and not log.exists()
 
 
 @needs_rustc

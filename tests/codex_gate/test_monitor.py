@@ -213,6 +213,18 @@ def test_clocks_that_lie_move_dates_and_no_verdict(drifted: tuple[Repo, list[str
         assert "9999-12-31" in render(name, found)
 
 
+def test_history_rewritten_between_two_runs_is_read_as_it_is_now(make_repo: MakeRepo, model: Model) -> None:
+    """What an earlier run or screen noted of commits that are gone counts for nothing."""
+    other = [replace(node, message=f"{node.message}, again", time=int(node.time) + 60) for node in drifting.nodes(seed=1)]
+    repo, fresh = make_repo("rewritten"), make_repo("fresh")
+    repo.build(drifting.nodes(300, 0))
+    assert not run(repo, model, last=100).drift
+    repo.build(other)
+    fresh.build(other)
+    found, right = run(repo, model, last=120), run(fresh, model, last=120)
+    assert found.drift and (found.shifts, found.starts, found.kl_divergence, found.periods) == (right.shifts, right.starts, right.kl_divergence, right.periods)
+
+
 def test_kind_is_what_most_files_are() -> None:
     assert kind(["a.py", "b.py", "README.md"]) == "python"
     assert kind(["a.py", "b.rs"]) == "python"  # the first by name of two

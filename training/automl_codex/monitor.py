@@ -102,14 +102,18 @@ def _categories(path: Path) -> list[str]:
 
 
 def _from_jsonl(path: Path, model: Model) -> Iterator[Observation]:
-    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+    try:
+        text = path.read_text("utf-8", "replace")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}; expected rows of codex-gate screen --format jsonl") from error
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
             version, category, sha, measures = row["model_version"], row["category"], row["sha"], row["features"]
             values = {name: math.nan if measures[name] is None else float(measures[name]) for name in FEATURE_NAMES}
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise UsageError(f"{path}, line {number}: no row as codex-gate screen --format jsonl writes it ({type(error).__name__}: {error})") from None
         if version != model.version:
             raise UsageError(f"{path}, line {number}: scored by {version}, --model is {model.version}; screen these commits again")
