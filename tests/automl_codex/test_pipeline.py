@@ -243,6 +243,18 @@ def test_a_run_makes_every_stage_and_goes_on_where_it_stopped(capsys: pytest.Cap
 
 @needs_rustc
 @pytest.mark.usefixtures("_no_depyler")
+def test_another_oracle_makes_stage_4_anew_and_nothing_before_it(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["run", "--fallback", *SMALL, "--parallel", "1", "--count", "3"]
+    assert cli.main(command) == 0
+    times = {path: path.stat().st_mtime_ns for path in Path("data").glob("*/part-*")}
+    capsys.readouterr()
+    assert cli.main([*command, "--oracle", "io+dataflow"]) == 0
+    assert [path.parent.name for path, before in times.items() if path.stat().st_mtime_ns != before] == ["verified"]
+    assert stages.manifest_of(Path("data/verified"))["options"]["oracles"] == ["io", "dataflow"]
+
+
+@needs_rustc
+@pytest.mark.usefixtures("_no_depyler")
 @pytest.mark.parametrize(("rejects_all", "code"), [(True, 4), (False, 1)])
 def test_a_run_stops_at_the_stage_whose_gate_breaks(rejects_all: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     calls = iter(range(10_000))
