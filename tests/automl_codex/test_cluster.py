@@ -173,6 +173,20 @@ def test_a_cluster_that_loses_all_its_workers_is_given_up(tmp_path: Path, monkey
         found.stop()
 
 
+def test_a_scheduler_that_dies_on_the_way_is_said(tmp_path: Path) -> None:
+    found = Cluster(tmp_path)
+    try:
+        found.worker("alone")
+        with cluster.Dask(found.address) as engine:
+            results = engine.run(_wait, [0.0, 60.0])
+            assert next(results) == 0.0
+            found.processes[0].kill()
+            with pytest.raises(UsageError, match=r"the scheduler at tcp://\S+ is gone; what is done is kept, and the same command goes on from there"):
+                next(results)
+    finally:
+        found.stop()
+
+
 def _wait(seconds: float) -> float:
     time.sleep(seconds)
     return seconds

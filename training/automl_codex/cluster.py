@@ -51,7 +51,9 @@ class Dask:
         self._distributed, self._scheduler = distributed, scheduler
 
     def __enter__(self) -> Dask:
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said in a sentence of ours
+        for name in list(logging.root.manager.loggerDict):
+            if name.startswith("distributed"):
+                logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said in a sentence of ours
         try:
             asyncio.run(asyncio.wait_for(self._greet(), CONNECT))  # a client would wait without end for what accepts and says nothing
             self._client = self._distributed.Client(self._scheduler, timeout=CONNECT)
@@ -115,13 +117,16 @@ class Dask:
                 for future in done:
                     yield self._result(future)
         finally:
-            self._client.cancel(list(waiting))
+            if self._client.status == "running":
+                self._client.cancel(list(waiting))
 
     def _finished(self, waiting: set[Any]) -> tuple[set[Any], set[Any]]:
         try:
             done, rest = self._distributed.wait(waiting, timeout=LOOK, return_when="FIRST_COMPLETED")
         except TimeoutError:
             return set(), waiting
+        except self._distributed.CancelledError as error:
+            raise self._gone() from error
         return set(done), set(rest)
 
     def _works(self) -> bool:
@@ -141,7 +146,10 @@ class Dask:
                 f"a partition ended several workers, the last at {error.last_worker.address}, mostly for want of memory; see their logs; {KEPT}"
             ) from error
         except self._distributed.CancelledError as error:
-            raise UsageError(f"the scheduler at {self._scheduler} is gone; {KEPT}") from error
+            raise self._gone() from error
+
+    def _gone(self) -> UsageError:
+        return UsageError(f"the scheduler at {self._scheduler} is gone; {KEPT}")
 
 
 def versions() -> dict[str, str]:
