@@ -188,7 +188,7 @@ def translation(scale: float) -> str:
                 made = generate.Options(name, strategy, count, 5, 7)
                 wanted = augment.Options.of("eda", 1, augment.MIN_THRESHOLD), transpile.Options.of("py2many", transpile.TIMEOUT_MS), verify.Options()
                 plan = pipeline.Plan(made, *wanted, dict.fromkeys(pipeline.FOLDERS, 1), Path(folder), ())
-                found = {step.stage.name: stages.run(step.stage, step.works, step.make, step.parallel) for step in plan.steps()}
+                found = {step.stage.name: stages.run(step.stage, step.works, step.make, stages.Local(step.parallel)) for step in plan.steps()}
             pairs = found["augment"]["rows"]
             made_of = {kind: found["augment"]["counts"].get(counted, 0) for kind, counted in (("original", "original"), ("eda", "eda: correct"))}
             compiled = [f"{100 * found['transpile']['counts'].get(f'{kind}: {transpile.COMPILES}', 0) / max(n, 1):.1f} %" for kind, n in made_of.items()]

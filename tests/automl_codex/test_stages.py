@@ -30,7 +30,7 @@ def options(count: int = 70, **changes: object) -> generate.Options:
 
 def make(folder: Path, wanted: generate.Options | None = None, parallel: int = 1, shard: tuple[int, int] = (1, 1)) -> dict[str, object]:
     wanted = wanted or options()
-    return stages.run(wanted.stage(folder), wanted.works(), generate.Maker(wanted), parallel, shard)
+    return stages.run(wanted.stage(folder), wanted.works(), generate.Maker(wanted), stages.Local(parallel), shard)
 
 
 def contents(folder: Path) -> dict[str, str]:

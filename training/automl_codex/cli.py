@@ -8,24 +8,28 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codex_gate import __version__, szz
 from codex_gate.errors import GateError, UsageError
 
 if TYPE_CHECKING:
-    from automl_codex.stages import Maker, Stage, Work
+    from automl_codex.stages import Engine, Maker, Stage, Work
     from automl_codex.tune import AutoMLConfig
     from codex_gate.andon import Andon
+    from codex_gate.gates import Gates
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
     parser = _parser()
     options = parser.parse_args(argv)
+    if vars(options).get("engine") == "dask":  # workers were started in other folders
+        for name in {"input", "output"} & set(vars(options)):
+            setattr(options, name, vars(options)[name].absolute())
     try:
         code: int = options.run(options)
     except GateError as error:
@@ -83,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--oracle", default="io+ast", help="io, ast, dataflow, joined by + (default: io+ast)")
     verify.add_argument("--timeout-ms", type=int, default=5000, help="longest run of the Rust on an input (default: 5000)")
     verify.add_argument("--seed", type=int, help="refuse input of another seed (default: that of the input)")
+    verify.add_argument(
+        "--budget", type=int, metavar="N", help="run N pairs at most, those first that are likeliest to fail; a later run goes on (default: all of them)"
+    )
     _stage_options(verify)
     verify.set_defaults(run=_verify)
     run = commands.add_parser("run", help="all stages in order, from a configuration; goes on where it stopped")
@@ -100,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--oracle", help="oracles of verify, joined by +")
     run.add_argument("--timeout-ms", type=int, help="longest translation of a program, and longest run of its Rust on an input")
     run.add_argument("--output", type=Path, default=Path("data"), help="folder for those of the stages: raw, augmented, transpiled, verified (default: data)")
-    run.add_argument("--parallel", type=int, metavar="N", help="processes of every stage (default: the file's for transpile, 1 for the others)")
+    _engine_options(run, "processes of every stage (default: the file's for transpile, 1 for the others)")
     _gate_options(run)
     run.set_defaults(run=_run, shard="1/1", export_py=None)
     vocabulary = commands.add_parser("vocabulary", help="the student's vocabulary, counted in program text")
@@ -276,10 +283,16 @@ def _fitting_options(command: argparse.ArgumentParser, epochs: int, batch_size: 
 
 def _stage_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of the stage; partitions that are there and up to date are kept")
-    parser.add_argument("--parallel", type=int, default=1, metavar="N", help="processes (default: 1); the result is the same for any number")
+    _engine_options(parser, "processes (default: 1); the result is the same for any number")
     parser.add_argument("--shard", default="1/1", metavar="I/N", help="make every N-th partition from the I-th on; all shards together are the whole")
     parser.add_argument("--export-py", type=Path, metavar="DIR", help="also write every program as a .py file")
     _gate_options(parser)
+
+
+def _engine_options(parser: argparse.ArgumentParser, parallel: str) -> None:
+    parser.add_argument("--parallel", type=int, metavar="N", help=parallel)
+    parser.add_argument("--engine", choices=("local", "dask"), default="local", help="where partitions are made: here, or on a Dask cluster (default: local)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="with --engine dask: the cluster's scheduler, such as tcp://HOST:8786; it must run already")
 
 
 def _gate_options(parser: argparse.ArgumentParser) -> None:
@@ -314,11 +327,34 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+@contextmanager
+def _engine(options: argparse.Namespace, parallel: int = 1) -> Iterator[Engine]:
+    """Where partitions are made; `parallel` processes here, unless the options say otherwise.
+
+    Raises:
+        UsageError: fewer than one process, options that do not go together, or a cluster that cannot be used.
+    """
+    from automl_codex import stages
+
+    if options.engine == "local":
+        if options.scheduler:
+            raise UsageError("--scheduler is of --engine dask; give both or neither")
+        yield stages.Local(parallel if options.parallel is None else options.parallel)
+        return
+    if options.parallel is not None:
+        raise UsageError("--parallel is of --engine local; the workers of the cluster decide how many partitions are made at once")
+    from automl_codex import cluster
+
+    with cluster.Dask(options.scheduler or "") as found:
+        yield found
+
+
 def _generate(options: argparse.Namespace) -> int:
     from automl_codex import generate
 
     wanted = generate.Options(options.grammar, options.strategy, options.count, options.max_depth, options.seed)
-    return _run_stage(wanted.stage(options.output), wanted.works(), generate.Maker(wanted), options)
+    with _engine(options) as engine:
+        return _run_stage(wanted.stage(options.output), wanted.works(), generate.Maker(wanted), engine, options)
 
 
 def _augment(options: argparse.Namespace) -> int:
@@ -329,7 +365,8 @@ def _augment(options: argparse.Namespace) -> int:
     gating.check_options(gates.find(Path(), options.gates), wanted.factor, wanted.quality_threshold)
     seed = int(stages.manifest_of(options.input, "generate", options.seed)["seed"])
     maker = augment.Maker(wanted, options.input, seed)
-    return _run_stage(wanted.stage(options.output, seed), wanted.works(options.input), maker, options)
+    with _engine(options) as engine:
+        return _run_stage(wanted.stage(options.output, seed), wanted.works(options.input), maker, engine, options)
 
 
 def _transpile(options: argparse.Namespace) -> int:
@@ -339,33 +376,46 @@ def _transpile(options: argparse.Namespace) -> int:
     if wanted.transpiler != options.transpiler:
         _say(f"{options.transpiler} is not on PATH; taking {wanted.version}")
     seed = int(stages.manifest_of(options.input, "augment", options.seed)["seed"])
-    return _run_stage(wanted.stage(options.output, seed), wanted.works(options.input), transpile.Maker(wanted, options.input), options)
+    with _engine(options) as engine:
+        return _run_stage(wanted.stage(options.output, seed), wanted.works(options.input), transpile.Maker(wanted, options.input), engine, options)
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from automl_codex import stages, verify
+    from automl_codex import budget, progress, stages, verify
+    from codex_gate import gates
 
     wanted = verify.Options.of(options.oracle, options.timeout_ms)
     seed = int(stages.manifest_of(options.input, "transpile", options.seed)["seed"])
-    return _run_stage(wanted.stage(options.output, seed), wanted.works(options.input), verify.Maker(wanted, options.input), options)
+    stage, works = wanted.stage(options.output, seed), wanted.works(options.input)
+    with _engine(options) as engine:
+        if options.budget is None:
+            return _run_stage(stage, works, verify.Maker(wanted, options.input, stage), engine, options)
+        asked = gates.find(Path(), options.gates)
+        run = budget.Run(stage, works, wanted, options.input, options.budget, engine, stages.shard_of(options.shard))
+        engine.share(options.input / stages.MANIFEST)
+        manifest, done = run(_say, progress.Bar("survey"), progress.Bar("verify", unit="pairs"))
+        code = _settled(stage, manifest, asked, options)
+        for line in done.lines():
+            _say(line)
+        return code
 
 
 def _run(options: argparse.Namespace) -> int:
-    from automl_codex import pipeline, pipeline_config
+    from automl_codex import pipeline, pipeline_config, stages
     from codex_gate import gates
     from codex_gate.errors import HaltedError
 
-    if options.parallel is not None and options.parallel < 1:
-        raise UsageError(f"parallel must be >= 1, got {options.parallel}")
+    if options.parallel is not None:
+        stages.Local(options.parallel)  # refuses what cannot be meant before anything is read
     config = pipeline.with_flags(pipeline_config.load(options.config), vars(options))
     plan = pipeline.plan(config, options.output, gates.find(Path(), options.gates), options.fallback, options.parallel)
     for line in plan.told:
         _say(line)
     for step in plan.steps():
-        options.parallel = step.parallel
         behind = ", ".join(plan.after(step.stage.name)) or "nothing"
         try:
-            code = _run_stage(step.stage, step.works, step.make, options)
+            with _engine(options, step.parallel) as engine:
+                code = _run_stage(step.stage, step.works, step.make, engine, options)
         except HaltedError as error:
             raise HaltedError(f"{error}; not run after {step.stage.name}: {behind}") from error
         if code:
@@ -374,14 +424,21 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run_stage(stage: Stage, works: Sequence[Work], make: Maker, options: argparse.Namespace) -> int:
-    from automl_codex import gating, progress, stages, stats
+def _run_stage(stage: Stage, works: Sequence[Work], make: Maker, engine: Engine, options: argparse.Namespace) -> int:
+    from automl_codex import progress, stages
     from codex_gate import gates
 
-    if options.parallel < 1:
-        raise UsageError(f"parallel must be >= 1, got {options.parallel}")
     asked = gates.find(Path(), options.gates)  # before the work: a gates file that cannot be meant must not cost an hour
-    manifest = stages.run(stage, works, make, options.parallel, stages.shard_of(options.shard), progress.Bar(stage.name))
+    shard = stages.shard_of(options.shard)
+    if source := vars(options).get("input"):
+        engine.share(source / stages.MANIFEST)
+    return _settled(stage, stages.run(stage, works, make, engine, shard, progress.Bar(stage.name)), asked, options)
+
+
+def _settled(stage: Stage, manifest: Mapping[str, Any], asked: Gates, options: argparse.Namespace) -> int:
+    """Show what was made, and hold it against the gates."""
+    from automl_codex import gating, stages, stats
+
     print(stats.funnel(stage.folder, manifest), end="")
     if options.export_py:
         _say(f"{stages.export_py(stage.folder, options.export_py)} files in {options.export_py}")

@@ -48,6 +48,11 @@ PASSES = (Verdict.PASS, Verdict.PASS_FORMAT, Verdict.BOTH_FAIL)
 SILENT = (Verdict.NOT_COMPARABLE, Verdict.NEEDS_CRATE, Verdict.NOT_CALLABLE, Verdict.UNSTABLE, Verdict.STRUCTURE_MISMATCH, Verdict.FLOW_MISMATCH)
 
 
+def fails(verdict: Verdict) -> bool:
+    """Whether it says that the Rust does not do what the Python does."""
+    return verdict not in PASSES and verdict not in SILENT
+
+
 class Label(NamedTuple):
     """A category with who says so and how sure that is; no category where the evidence does not tell."""
 

@@ -62,7 +62,8 @@ class Plan:
         yield Step(self.augment.stage(augmented, seed), self.augment.works(raw), augment.Maker(self.augment, raw, seed), self.parallel["augment"])
         make = transpile.Maker(self.transpile, augmented)
         yield Step(self.transpile.stage(transpiled, seed), self.transpile.works(augmented), make, self.parallel["transpile"])
-        yield Step(self.verify.stage(verified, seed), self.verify.works(transpiled), verify.Maker(self.verify, transpiled), self.parallel["verify"])
+        last = self.verify.stage(verified, seed)
+        yield Step(last, self.verify.works(transpiled), verify.Maker(self.verify, transpiled, last), self.parallel["verify"])
 
     def after(self, stage: str) -> list[str]:
         """The stages behind one."""

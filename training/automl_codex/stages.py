@@ -14,6 +14,7 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +30,9 @@ from codex_gate.errors import UsageError
 
 SCHEMA_VERSION = 1
 MANIFEST = "_manifest.json"
+WAVE = ".wave-"  # what a run under a budget has made of no partition yet (`waves.py`)
+ORDER = "_order"  # what such runs have learned
+BEGUN = "/"  # behind the key of a partition, before the number of rows that are still to be made
 PARTITION = 1000  # programs; the issue asks for 200 to 1,000
 _KINDS: dict[str, pa.DataType] = {
     "str": pa.string(), "str | None": pa.string(), "float": pa.float32(), "float | None": pa.float32(), "tuple[str, ...]": pa.list_(pa.string()),
@@ -50,17 +54,62 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The rows of a partition, and how many candidates were counted or rejected under which reason."""
+    """The rows of a partition, and how many candidates were counted or rejected under which reason.
+
+    `left` rows are still to be made by a later run: such a partition is begun, and what it holds is kept.
+    """
 
     rows: Sequence[Program | Variant]
     counts: Mapping[str, int]
     rejects: Mapping[str, int]
+    left: int = 0
 
 
 class Maker(Protocol):
     """Makes one partition; called in any process, so it may use nothing but its own fields and the work."""
 
     def __call__(self, work: Work) -> Made: ...
+
+
+class Engine(Protocol):
+    """Where partitions are made: in this process, in others of this machine, on other machines. Which one it is decides no byte of them."""
+
+    def share(self, path: Path) -> None:
+        """Make sure that what makes partitions there sees this file.
+
+        Raises:
+            UsageError: it does not.
+        """
+
+    def run(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        """What the function gives for each item, as it comes in; what it raises is raised here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """This process, or `parallel` others of this machine.
+
+    Raises:
+        UsageError: fewer than one.
+    """
+
+    parallel: int = 1
+
+    def __post_init__(self) -> None:
+        if self.parallel < 1:
+            raise UsageError(f"parallel must be >= 1, got {self.parallel}")
+
+    def share(self, path: Path) -> None:
+        """Processes of one machine see the same files."""
+
+    def run(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        if self.parallel == 1:
+            return map(function, items)
+        found: Iterator[Any] = joblib.Parallel(n_jobs=self.parallel, return_as="generator_unordered")(joblib.delayed(function)(item) for item in items)
+        return found
+
+
+HERE = Local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +143,7 @@ def run(
     stage: Stage,
     works: Sequence[Work],
     make: Maker,
-    parallel: int = 1,
+    engine: Engine = HERE,
     shard: tuple[int, int] = (1, 1),
     progress: Callable[[int, int, int], None] = lambda done, of, kept: None,
 ) -> dict[str, Any]:
@@ -106,19 +155,12 @@ def run(
     Raises:
         UsageError: the folder holds another stage, or data of another seed.
     """
-    _check_target(stage)
-    stage.folder.mkdir(parents=True, exist_ok=True)
-    mine = [work for work in works if work.number % shard[1] == shard[0] - 1]
-    current = write_manifest(stage, works)
-    there = {partition["name"] for partition in current["partitions"]}
+    there = {partition["name"] for partition in begin(stage, works, engine)["partitions"]}
+    mine = share_of(works, shard)
     todo = [work for work in mine if work.name not in there]
-    done = len(mine) - len(todo)
-    progress(done, len(mine), done)
-    kept = done
-    finished: Iterator[Work] = (_make_one(stage, work, make) for work in todo)
-    if parallel > 1:
-        finished = joblib.Parallel(n_jobs=parallel, return_as="generator_unordered")(joblib.delayed(_make_one)(stage, work, make) for work in todo)
-    for _ in finished:
+    done = kept = len(mine) - len(todo)
+    progress(done, len(mine), kept)
+    for _ in engine.run(partial(make_one, stage, make), todo):
         done += 1
         progress(done, len(mine), kept)
     if shard == (1, 1):
@@ -126,16 +168,39 @@ def run(
     return write_manifest(stage, works)
 
 
-def _make_one(stage: Stage, work: Work, make: Maker) -> Work:
+def begin(stage: Stage, works: Sequence[Work], engine: Engine, begun: bool = False) -> dict[str, Any]:
+    """The manifest as the partitions lie there, once the folder is made and the engine sees it; with `begun`, those that are begun are listed too.
+
+    Raises:
+        UsageError: the folder holds something else, or the engine does not see it.
+    """
+    _check_target(stage)
+    stage.folder.mkdir(parents=True, exist_ok=True)
+    manifest = write_manifest(stage, works, begun)
+    engine.share(stage.folder / MANIFEST)
+    return manifest
+
+
+def share_of(works: Sequence[Work], shard: tuple[int, int]) -> list[Work]:
+    """The partitions of shard (i, n): every n-th from the i-th on."""
+    return [work for work in works if work.number % shard[1] == shard[0] - 1]
+
+
+def make_one(stage: Stage, make: Maker, work: Work) -> None:
+    """Make a partition and write its file."""
     made = make(work)
-    kind = ROWS[stage.name]
-    metadata = {"stage": stage.name, "key": stage.key(work), "seed": str(stage.seed), "counts": json.dumps(made.counts), "rejects": json.dumps(made.rejects)}
-    schema = pa.schema([(field.name, _KINDS[str(field.type)]) for field in fields(kind)], metadata)
-    columns = [[getattr(row, field.name) for row in made.rows] for field in fields(kind)]
+    key = stage.key(work) + (f"{BEGUN}{made.left}" if made.left else "")
+    told = {"stage": stage.name, "key": key, "seed": str(stage.seed), "counts": json.dumps(made.counts), "rejects": json.dumps(made.rejects)}
+    write(stage.folder / work.name, made.rows, ROWS[stage.name], told)
+
+
+def write(path: Path, rows: Sequence[Any], kind: type[Any], told: Mapping[str, str]) -> None:
+    """Write rows of `kind` as one file, with what is told beside them."""
+    schema = pa.schema([(field.name, _KINDS[str(field.type)]) for field in fields(kind)], dict(told))
+    columns = [[getattr(row, field.name) for row in rows] for field in fields(kind)]
     table = pa.table([pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema)
-    with whole(stage.folder / work.name) as partial:
-        pq.write_table(table, partial, compression="zstd")
-    return work
+    with whole(path) as partial_file:
+        pq.write_table(table, partial_file, compression="zstd")
 
 
 def _remove_surplus(stage: Stage, works: Sequence[Work]) -> None:
@@ -144,27 +209,34 @@ def _remove_surplus(stage: Stage, works: Sequence[Work]) -> None:
     for path in stage.folder.glob("part-*.parquet"):
         if path.name not in wanted:
             path.unlink()
-    for path in stage.folder.glob(".part-*.tmp"):
-        path.unlink()
+    for pattern in (".part-*.tmp", f"{WAVE}*"):
+        for path in stage.folder.glob(pattern):
+            path.unlink()
 
 
 # -- the manifest --------------------------------------------------------------------------------------
 
 
-def write_manifest(stage: Stage, works: Sequence[Work]) -> dict[str, Any]:
-    """Write the manifest from the partitions that lie there; again while others are being finished."""
-    present = _up_to_date(stage, works)
+def write_manifest(stage: Stage, works: Sequence[Work], begun: bool = False) -> dict[str, Any]:
+    """Write the manifest from the partitions that lie there; again while others are being finished. With `begun`, those that are begun count too."""
+    present = _up_to_date(stage, works, begun)
     while True:
         manifest = _manifest(stage, works, present)
         with whole(stage.folder / MANIFEST) as partial:
             partial.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", "utf-8")
-        listed, present = present, _up_to_date(stage, works)
+        listed, present = present, _up_to_date(stage, works, begun)
         if present == listed:
             return manifest
 
 
-def _up_to_date(stage: Stage, works: Sequence[Work]) -> list[Work]:
-    return [work for work in works if _key_of(stage.folder / work.name) == stage.key(work)]
+def _up_to_date(stage: Stage, works: Sequence[Work], begun: bool) -> list[Work]:
+    return [work for work in works if left_of(stage, work) == 0 or (begun and left_of(stage, work) is not None)]
+
+
+def left_of(stage: Stage, work: Work) -> int | None:
+    """How many rows are still to be made of a partition that lies there: 0 when it is whole; None when it is missing, damaged or of something else."""
+    key, _, left = (_key_of(stage.folder / work.name) or "").partition(BEGUN)
+    return int(left or 0) if key == stage.key(work) else None
 
 
 def _manifest(stage: Stage, works: Sequence[Work], present: Sequence[Work]) -> dict[str, Any]:
@@ -201,6 +273,14 @@ def _describe(stage: Stage, work: Work) -> dict[str, Any]:
     }
 
 
+def told(path: Path) -> dict[str, str] | None:
+    """What was told beside the rows of a file; None for one that is missing or damaged."""
+    try:
+        return _metadata(path)[0]
+    except (OSError, pa.ArrowInvalid):
+        return None
+
+
 def _metadata(path: Path) -> tuple[dict[str, str], int]:
     footer = pq.read_metadata(path)
     return {key.decode(): value.decode() for key, value in (footer.metadata or {}).items()}, footer.num_rows
@@ -208,10 +288,7 @@ def _metadata(path: Path) -> tuple[dict[str, str], int]:
 
 def _key_of(path: Path) -> str | None:
     """The key that a partition was made with; None for one that is missing or damaged."""
-    try:
-        return _metadata(path)[0].get("key")
-    except (OSError, pa.ArrowInvalid):
-        return None
+    return (told(path) or {}).get("key")
 
 
 def _check_target(stage: Stage) -> None:
@@ -219,7 +296,7 @@ def _check_target(stage: Stage) -> None:
         raise UsageError(f"{stage.folder} is a file; --output takes a folder")
     path = stage.folder / MANIFEST
     if not path.exists():
-        if stage.folder.is_dir() and any(not entry.name.startswith((".part-", "part-", "._")) for entry in stage.folder.iterdir()):
+        if stage.folder.is_dir() and any(not entry.name.startswith((".part-", "part-", "._", WAVE, ORDER)) for entry in stage.folder.iterdir()):
             raise UsageError(f"{stage.folder} holds other files and no {MANIFEST}; choose an empty folder for --output")
         return
     found = _load(path)
@@ -270,8 +347,8 @@ def manifest_of(folder: Path, stage: str | None = None, seed: int | None = None)
     return found
 
 
-def read(path: Path, kind: type[Any]) -> Iterator[Any]:
-    """The rows of one partition as values of `kind` (Program or Variant).
+def read(path: Path, kind: type[Any], only: Sequence[int] | None = None) -> Iterator[Any]:
+    """The rows of one partition as values of `kind`, one of `ROWS`; with `only` those at these places, in their order.
 
     Raises:
         UsageError: its footer is whole, what stands before is not.
@@ -281,7 +358,7 @@ def read(path: Path, kind: type[Any]) -> Iterator[Any]:
     except (OSError, pa.ArrowInvalid) as error:
         raise UsageError(f"{path} is damaged ({str(error).splitlines()[0]}); remove it and run its stage again") from error
     lists = {field.name for field in fields(kind) if str(field.type) == "tuple[str, ...]"}
-    for row in table.to_pylist():
+    for row in (table if only is None else table.take(only)).to_pylist():
         yield kind(**{name: tuple(item) if name in lists else item for name, item in row.items()})
 
 

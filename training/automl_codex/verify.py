@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
-from automl_codex import inputs, labels, oracle_io, oracle_shape, rust, stages
+from automl_codex import inputs, labels, oracle_io, oracle_shape, rust, stages, waves
 from automl_codex.labels import Label, Verdict
 from automl_codex.oracle_io import Judged, Seen
 from automl_codex.oracle_shape import Compared
@@ -23,6 +23,7 @@ from codex_gate.errors import UsageError
 from codex_gate.taxonomy import DefectCategory
 
 TIMEOUT_MS = 5000  # verification.timeout_ms of the specification, §9.2
+UNVERIFIED = "unverified"  # in the counts of a partition: pairs that a budget left for a later run
 ENOUGH = 1.0  # share of constructs or edges below which a pair that runs alike is a mismatch of shape
 ORACLES: Mapping[str, Callable[[str, str], Compared] | None] = {"io": None, "ast": oracle_shape.structure, "dataflow": oracle_shape.flow}
 
@@ -81,26 +82,42 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes a partition of labelled tuples from a partition of pairs."""
+    """Makes a partition of labelled tuples from a partition of pairs.
+
+    With a stage, what was verified for its partition before, under a budget, is kept. Without `rest` nothing further is run: pairs that stage 3 judged are labelled, those
+    that are still to be run are left.
+    """
 
     options: Options
     source: Path
+    stage: stages.Stage | None = None
+    rest: bool = True
 
     def __call__(self, work: stages.Work) -> stages.Made:
-        pairs = list(stages.read(self.source / str(work.makes_it["input"]), TranspiledPair))
+        pairs = self.pairs(work)
+        known = self.known(work)
+        todo = [pair for pair in pairs if pair.variant_id not in known and (self.rest or not is_run(pair))]
+        known |= {row.variant_id: row for row in self.judge(todo)}
+        rows = [known[pair.variant_id] for pair in pairs if pair.variant_id in known]
+        left = len(pairs) - len(rows)
+        return stages.Made(rows, _counts(rows) | ({UNVERIFIED: left} if left else {}), {}, left)
+
+    def pairs(self, work: stages.Work, places: Sequence[int] | None = None) -> list[TranspiledPair]:
+        """The pairs of a partition; with `places`, those there."""
+        return list(stages.read(self.source / str(work.makes_it["input"]), TranspiledPair, places))
+
+    def known(self, work: stages.Work) -> dict[str, LabelledTuple]:
+        """What was verified of a partition that is begun, by `variant_id`."""
+        if self.stage is None:
+            return {}
+        begun = stages.read(self.stage.folder / work.name, LabelledTuple) if stages.left_of(self.stage, work) is not None else ()
+        return {row.variant_id: row for row in (*begun, *waves.of(self.stage, work))}
+
+    def judge(self, pairs: Sequence[TranspiledPair]) -> list[LabelledTuple]:
+        """The label of each pair, in order; none depends on the others."""
         rustc = rust.compiler()
-        seen = self._run([pair for pair in pairs if pair.status == "compiles"], rustc)
-        rows = [self._label(pair, seen.get(pair.variant_id), rustc) for pair in pairs]
-        counts: Counter[str] = Counter()
-        for row in rows:
-            counts[f"verdict {row.verdict}"] += 1
-            counts[f"defect {row.defect}"] += 1
-            if row.defect == BUGGY:
-                counts[f"category {row.defect_category}" if row.defect_category else "buggy without a category"] += 1
-                counts[f"label by {row.label_source}"] += 1
-            if row.kind == "mutation":
-                counts[f"survivor of {row.operator}" if row.label != BUGGY else f"caught of {row.operator}"] += 1
-        return stages.Made(rows, dict(counts), {})
+        seen = self._run([pair for pair in pairs if is_run(pair)], rustc)
+        return [self._label(pair, seen.get(pair.variant_id), rustc) for pair in pairs]
 
     # -- the oracle that runs ----------------------------------------------------------------------
 
@@ -148,6 +165,24 @@ class Maker:
             **values, python=_python_version(), verdict=verdict, defect=defect, defect_category=label.category, label_source=label.source, confidence=label.confidence,
             evidence=evidence[:1000], structure=structure.share if structure else None, flow=flow.share if flow else None,
         )  # fmt: skip
+
+
+def is_run(pair: TranspiledPair) -> bool:
+    """Whether stage 4 has to run the pair; of the others stage 3 has said what there is to say."""
+    return pair.status == "compiles"
+
+
+def _counts(rows: Sequence[LabelledTuple]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[f"verdict {row.verdict}"] += 1
+        counts[f"defect {row.defect}"] += 1
+        if row.defect == BUGGY:
+            counts[f"category {row.defect_category}" if row.defect_category else "buggy without a category"] += 1
+            counts[f"label by {row.label_source}"] += 1
+        if row.kind == "mutation":
+            counts[f"survivor of {row.operator}" if row.label != BUGGY else f"caught of {row.operator}"] += 1
+    return dict(counts)
 
 
 def _cases(pair: TranspiledPair) -> Iterator[Case]:
