@@ -366,6 +366,14 @@ def test_a_broken_payload_still_gives_a_verdict_and_a_comment(step: Steps, hub: 
     assert "payload is missing or no JSON object" in this.summary.replace("`", "")
 
 
+@pytest.mark.parametrize("more", [{"draft": True, "body": None}, {"user": None, "title": None, "mergeable": None}, {"labels": None, "number": None}])
+def test_a_draft_and_fields_that_are_null_change_nothing(step: Steps, hub: GitHub, more: dict[str, object]) -> None:
+    this = step(**more)
+    assert this.run() == 0
+    assert (len(hub.comments), this.outputs["level"]) == (1, "critical")
+    assert {call.path for call in hub.calls if call.method == "POST" and "issues" in call.path} == {"/repos/acme/shop/issues/7/comments"}
+
+
 def test_a_shallow_clone_that_may_not_be_deepened_says_so(step: Steps, tmp_path: Path, repo: Repo) -> None:
     this = step()
     shallow = tmp_path / "shallow"
