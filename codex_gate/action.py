@@ -16,8 +16,8 @@ from typing import Final
 
 from codex_gate import config, deepen, event, model, reread
 from codex_gate.delivery import Delivery, Run
-from codex_gate.errors import ConfigError, GateError, UsageError
-from codex_gate.git import Repository
+from codex_gate.errors import ConfigError, GateError, RangeError, UsageError
+from codex_gate.git import Repository, is_sha
 from codex_gate.policy import Limits, Policy
 from codex_gate.reporters import comment, workflow
 from codex_gate.reporters.comment import Trust
@@ -194,7 +194,29 @@ def _change(this: Run, happened: event.Event, repo: Repository) -> event.Change:
     base, head = this.given("base"), this.given("head") or "HEAD"
     if base:
         return event.Change(repo.resolve(base), repo.resolve(head), f"{base}..{head}")
-    return event.Change(None, repo.resolve(head), f"commit {head}") if this.given("head") else event.change(happened, repo)
+    if this.given("head"):
+        return event.Change(None, repo.resolve(head), f"commit {head}")
+    try:
+        return event.change(happened, repo)
+    except RangeError:  # the head was checked out, and the base has gone on since: neither the merge nor the base is here
+        if (sha := _merge_base(this, happened, repo)) is None or happened.head is None:
+            raise
+        return event.Change(sha, happened.head, f"#{happened.number}" if happened.number else "pull request")
+
+
+def _merge_base(this: Run, happened: event.Event, repo: Repository) -> str | None:
+    """Where a pull request's head parted from its base, by GitHub's word, if this clone holds the way from there to the head."""
+    base, head, token = happened.branch or happened.base, happened.head, this.given("token")
+    if not (base and head and token and happened.repository and repo.present_commits([head])):
+        return None
+    try:
+        api = this.api()
+        from codex_gate.reporters.github import merge_base
+
+        sha = merge_base(api, happened.repository, base, head)
+    except GateError:  # no library, no answer, no permission: what is missing here is said instead
+        return None
+    return sha if is_sha(sha) and repo.present_commits([sha]) and event.shares_history(repo, sha, head) else None
 
 
 def _parent(repo: Repository, sha: str) -> str:

@@ -65,6 +65,8 @@ def _close_output() -> None:
 def _say(text: str) -> None:
     from codex_gate.reporters.hostile import visible  # branch and path names are hostile text on a terminal too
 
+    with suppress(OSError, ValueError):  # what was reported before stands before it, also where both go into one pipe, as pre-commit has it
+        sys.stdout.flush()
     print(f"codex-gate: {visible(text)}", file=sys.stderr, flush=True)
 
 

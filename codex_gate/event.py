@@ -23,7 +23,8 @@ class Event:
     """An event; `base` and `head` are SHAs that the payload named, None where it named none that can be one.
 
     `repository` is OWNER/NAME, "" when unknown. `number` is the pull request's. `is_fork` says that its head lies elsewhere
-    (or is deleted), where the token of a `pull_request` is read-only whatever the workflow asks for. `source` is OWNER:BRANCH of the pull request
+    (or is deleted), where the token of a `pull_request` is read-only whatever the workflow asks for. `branch` is the one that a pull request is to be
+    merged into, "" when unknown. `source` is OWNER:BRANCH of the pull request
     whose workflow has ended (`workflow_run`).
     """
 
@@ -36,6 +37,7 @@ class Event:
     is_closed: bool = False
     is_deletion: bool = False
     source: str = ""
+    branch: str = ""
     ref: str = ""
     server: str = "https://github.com"
     notices: tuple[Notice, ...] = ()
@@ -66,6 +68,7 @@ def read(environ: Mapping[str, str], payload: bytes | None) -> Event:
     known: dict[str, Any] = {
         "name": name,
         "repository": repository if _NAME.fullmatch(repository) else "",
+        "branch": environ.get("GITHUB_BASE_REF", ""),
         "ref": environ.get("GITHUB_REF", ""),
         "server": server if _SERVER.fullmatch(server) else "https://github.com",
         "notices": notices,

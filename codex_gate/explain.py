@@ -86,7 +86,8 @@ def _size(v: dict[str, float]) -> str:
 
 def _text(v: dict[str, float]) -> str:
     if not v.get("code_lines_added"):
-        return f"{count(v.get('code_lines_deleted', 0.0), 'line')} of program text deleted, none added"
+        gone = v.get("code_lines_deleted")
+        return f"{count(gone, 'line')} of program text deleted, none added" if gone else "no line of program text added or deleted"
     text = f"{count(v['code_lines_added'], 'line')} of program text added with {count(v['words_added'], 'word')}"
     if v.get("code_lines_deleted"):
         text += f", {v['code_lines_deleted']:,.0f} deleted"

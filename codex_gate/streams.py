@@ -23,10 +23,11 @@ class Look(TypedDict):
 
 
 def look(target: Path | None, environ: Mapping[str, str]) -> Look:
-    """How a report that goes to `target` may look; a pipe and a file get 80 plain columns."""
+    """How a report that goes to `target` may look; a pipe and a file get 80 plain columns, a terminal that calls itself dumb plain text in its own width."""
     to_terminal = target is None and sys.stdout.isatty()
     width = max(40, shutil.get_terminal_size((80, 24)).columns) if to_terminal else 80
-    return {"width": width, "colour": to_terminal and not environ.get("NO_COLOR"), "rich": to_terminal}
+    paints = to_terminal and environ.get("TERM") != "dumb"
+    return {"width": width, "colour": paints and not environ.get("NO_COLOR"), "rich": paints}
 
 
 @contextmanager

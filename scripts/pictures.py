@@ -1,25 +1,30 @@
-"""Draw docs/pictures/: what a terminal shows of a real run, and what the action would comment. The report behind both is kept beside them as JSON.
+"""Draw docs/pictures/: what a terminal shows of a real run, and what the action would comment, as text and as a reader sees it. The report behind them is kept beside as JSON.
 
-python scripts/pictures.py --repository DIR      (DIR: a clone of ripgrep with its history)
+python scripts/pictures.py --repository DIR      (DIR: a clone of ripgrep with its history; Chromium on PATH)
 
-`tests/test_pictures.py` draws the kept report again, so that the picture cannot part from what the command would show,
-and holds the report's model to the one that ships.
+`tests/test_pictures.py` draws the kept report again, so that the pictures cannot part from what command and action would show,
+and holds the report's model to the one that ships. The comment's Markdown is rendered by markdown-it, in a style of our own that is laid out as a forge does it.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import os
 import re
+import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
+from markdown_it import MarkdownIt
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
@@ -44,6 +49,28 @@ PROJECT = "https://github.com/BurntSushi/ripgrep"
 CHANGE = "241b87b3377136659ef0f57948b8e0739e9a691b"  # of ripgrep, 2026: one commit, program text and tests (chosen: it is of level high)
 TITLE = "ignore: read the files that the environment names, before those of the system"
 WIDTH = 80
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+COMMENT_WIDTH = 840  # pixels
+SHARPNESS = 1.25  # pixels of the picture for one of the page (chosen: 1.5 is above 150 KB)
+STYLE = """
+body { margin: 0; padding: 12px; background: #fff; color: #22272d; font: 14px/1.5 "Liberation Sans", Arial, sans-serif; }
+article { border: 1px solid #ccd3da; border-radius: 6px; overflow: hidden; }
+header { padding: 8px 16px; background: #f4f6f8; border-bottom: 1px solid #ccd3da; color: #57606a; }
+header b { color: #22272d; }
+header i { font-style: normal; font-size: 12px; border: 1px solid #ccd3da; border-radius: 1em; padding: 0 7px; margin: 0 4px; }
+main { padding: 4px 16px 8px; }
+h3 { font-size: 18px; line-height: 1.25; margin: 12px 0; }
+p { margin: 0 0 12px; }
+ul { margin: 0 0 12px; padding-left: 2em; }
+li { margin: 3px 0; }
+li.task { list-style: none; }
+li.task input { margin: 0 .4em 0 -1.5em; vertical-align: middle; }
+code { font: 12px/1.4 "Liberation Mono", "DejaVu Sans Mono", monospace; background: #eef0f3; border-radius: 5px; padding: 2px 5px; }
+a { color: #0a5bc4; text-decoration: none; }
+a code { color: inherit; }
+sub { display: block; font-size: 12px; line-height: 1.5; vertical-align: baseline; color: #57606a; }
+"""
+_MEASURE = "<script>document.documentElement.dataset.height = Math.ceil(document.body.getBoundingClientRect().height)</script>"
 _NO_FONTS = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)  # nothing is fetched: any monospace will do
 
 
@@ -97,6 +124,50 @@ def comment_of(report: Report) -> str:
     return f"<!-- Written by scripts/pictures.py. Below stands, to the letter, what the action writes. -->\n\n{body}"
 
 
+def page_of(markdown: str) -> str:
+    """The comment as a page, as it would stand below a pull request."""
+    body = MarkdownIt("commonmark", {"html": True}).render(markdown)
+    body = body.replace("<li>[ ] ", '<li class="task"><input type="checkbox" disabled>')
+    head = "<header><b>github-actions</b> <i>bot</i> commented</header>"
+    return f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><style>{STYLE}</style><body><article>{head}<main>{body}</main></article></body></html>'
+
+
+def drawn(page: str, origin: str) -> bytes:
+    """A page as PNG, as high as it is; `origin` stands in it as text, so that a test can tell what it was drawn from."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        sys.exit("pictures: no Chromium on PATH to draw the comment with (apt-get install chromium)")
+    with tempfile.TemporaryDirectory(prefix="codex-gate-picture-") as folder:
+        source, target = Path(folder, "page.html"), Path(folder, "page.png")
+        options = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--disable-lcd-text",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            f"--user-data-dir={folder}/profile",
+        ]
+
+        def run(text: str, *more: str) -> str:
+            source.write_text(text, "utf-8")
+            return subprocess.run(
+                [path, *options, *more, source.as_uri()], check=True, capture_output=True, text=True, env={**os.environ, "HOME": folder}
+            ).stdout
+
+        measured = re.search(r'data-height="(\d+)"', run(page.replace("</body>", f"{_MEASURE}</body>"), "--dump-dom", f"--window-size={COMMENT_WIDTH},600"))
+        assert measured is not None
+        run(page, f"--screenshot={target}", f"--window-size={COMMENT_WIDTH},{measured[1]}", f"--force-device-scale-factor={SHARPNESS}")
+        return noted(target.read_bytes(), origin)
+
+
+def noted(png: bytes, origin: str) -> bytes:
+    """The picture with the SHA-256 of the text that it shows, as a chunk before its last one."""
+    chunk = b"tEXtSource\0" + hashlib.sha256(origin.encode()).hexdigest().encode("ascii")
+    at = png.rindex(b"IEND") - 4
+    return png[:at] + struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) + png[at:]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Screen, keep the report, draw."""
     parser = argparse.ArgumentParser(prog="python scripts/pictures.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -109,8 +180,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "screen.json").write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     (FOLDER / "screen.svg").write_text(picture(report, COMMAND), "utf-8")
-    (FOLDER / "comment.md").write_text(comment_of(report), "utf-8")
-    print("docs/pictures: screen.svg, comment.md, screen.json")
+    text = comment_of(report)
+    (FOLDER / "comment.md").write_text(text, "utf-8")
+    (FOLDER / "comment.png").write_bytes(drawn(page_of(text), text))
+    print("docs/pictures: screen.svg, comment.md, comment.png, screen.json")
     return 0
 
 

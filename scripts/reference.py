@@ -119,7 +119,7 @@ def _settings() -> Iterator[str]:
         ]
         yield f"An entry of `{key}`:"
         yield table(("Key", "Required", "Values", "Meaning"), inner)
-    yield f"Further variables: `{config.PREFIX}CONFIG` names a file in place of `{config.FILE}`, `CODEX_GATE_DEBUG=1` shows the traceback of an internal error, `NO_COLOR` switches colours off, `CI` makes the base commit's file count."
+    yield f"Further variables: `{config.PREFIX}CONFIG` names a file in place of `{config.FILE}`, `CODEX_GATE_DEBUG=1` shows the traceback of an internal error, `NO_COLOR` switches colours off, `TERM=dumb` bold and dim too, `CI` makes the base commit's file count."
 
 
 def _values(about: dict[str, Any]) -> str:

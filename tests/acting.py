@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Repo
+from tests.packages import index_settings
 
 ROOT = Path(__file__).parents[1]
 ACT = Path(sys.executable).with_name("act")
@@ -34,13 +35,6 @@ def stand_in(folder: Path, text: str) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "action.yml").write_text(text, "utf-8")
     return folder
-
-
-def index_settings() -> dict[str, str]:
-    """How pip finds its index here; the runner has a home of its own, and act hands on what it is told alone."""
-    own = Path.home() / ".config" / "pip" / "pip.conf"
-    found = {key: value for key, value in os.environ.items() if key.startswith(("PIP_", "SSL_", "HTTP", "http", "NO_PROXY", "no_proxy"))}
-    return {**({"PIP_CONFIG_FILE": str(own)} if own.is_file() else {}), **found}
 
 
 def run(

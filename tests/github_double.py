@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 OPENAPI = ROOT / ".venv" / "node" / "node_modules" / "@octokit" / "openapi" / "generated" / "api.github.com.json"
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
 REPO = "/repos/{owner}/{repo}"
-PATHS = ("/user", f"{REPO}/pulls", f"{REPO}/pulls/{{pull_number}}", f"{REPO}/issues/{{issue_number}}/comments", f"{REPO}/issues/comments", f"{REPO}/issues/comments/{{comment_id}}", f"{REPO}/issues", f"{REPO}/issues/{{issue_number}}",
+PATHS = ("/user", f"{REPO}/compare/{{basehead}}", f"{REPO}/pulls", f"{REPO}/pulls/{{pull_number}}", f"{REPO}/issues/{{issue_number}}/comments", f"{REPO}/issues/comments", f"{REPO}/issues/comments/{{comment_id}}", f"{REPO}/issues", f"{REPO}/issues/{{issue_number}}",
          f"{REPO}/check-runs", f"{REPO}/check-runs/{{check_run_id}}",
          f"{REPO}/code-scanning/sarifs", f"{REPO}/issues/{{issue_number}}/labels", f"{REPO}/issues/{{issue_number}}/labels/{{name}}")  # fmt: skip
 
@@ -61,13 +61,13 @@ def description() -> dict[str, Any] | None:
     return {"paths": {path: whole["paths"][path] for path in PATHS}, "components": whole["components"]}
 
 
-def faults_of(call: Call, query: Mapping[str, list[str]]) -> list[str]:
-    """How a request breaks GitHub's description; nothing where that is not installed."""
+def faults_of(call: Call, path: str, query: Mapping[str, list[str]]) -> list[str]:
+    """How a request to a path, still percent-encoded, breaks GitHub's description; nothing where that is not installed."""
     api = description()
     if api is None:
         return []
-    for path, methods in api["paths"].items():
-        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), call.path):
+    for known_path, methods in api["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", known_path), path):
             if call.method.lower() not in methods:
                 continue
             asked = methods[call.method.lower()]
@@ -99,6 +99,7 @@ class GitHub:
         self.labels: list[str] = []
         self.pulls: list[dict[str, Any]] = []
         self.issues: list[dict[str, Any]] = []
+        self.merge_bases: dict[str, str] = {}
         self.calls: list[Call] = []
         self.invalid: list[str] = []
         self._orders: list[tuple[str, str, Fault]] = []
@@ -164,7 +165,7 @@ class GitHub:
         call, query = Call(request.command, unquote(parts.path), json.loads(raw) if raw else None), parse_qs(parts.query)
         with self._lock:
             self.calls.append(call)
-            self.invalid += faults_of(call, query)
+            self.invalid += faults_of(call, parts.path, query)
             fault = self._fault(call)
             if fault is None or fault.done:
                 status, headers, data = self._answer(call, query, request.headers.get("Authorization", ""))
@@ -250,6 +251,10 @@ class GitHub:
         found = next(check for check in self.checks if check["id"] == int(words[-1]))
         found["annotations"] += output.get("annotations", ())
         return 200, {}, found
+
+    def _compare(self, call: Call, words: list[str], _: object) -> tuple[int, dict[str, str], Any]:
+        found = self.merge_bases.get("/".join(words[1:]))
+        return (200, {}, {"merge_base_commit": {"sha": found}}) if found else (404, {}, {"message": "Not Found"})
 
     def _code_scanning(self, call: Call, *_: object) -> tuple[int, dict[str, str], Any]:
         self.sarifs.append(call.body)

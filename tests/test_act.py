@@ -14,7 +14,7 @@ import pytest
 from tests import acting
 from tests.acting import copied
 from tests.codex_gate import drifting
-from tests.codex_gate.actions import LARGE, payload, project, pull
+from tests.codex_gate.actions import LARGE, SMALL, as_ours, examples, needs_examples, payload, project, pull
 from tests.codex_gate.samples import write_model
 from tests.conftest import Repo
 from tests.github_double import GitHub
@@ -82,6 +82,29 @@ def test_the_comment_is_there_after_a_run(repo: Repo, hub: GitHub, act: Callable
     assert (hub.checks[0]["head_sha"], hub.labels, len(hub.sarifs)) == (head, ["risk: critical"], 1)
     assert "found critical in lib/g0.py" in done.stdout
     assert not (tmp_path / "sprung").exists()
+
+
+@needs_examples
+def test_events_as_github_sends_them_are_understood(repo: Repo, hub: GitHub, act: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    """A pull request's life in GitHub's own examples: opened, pushed to, closed; theirs has the number 2."""
+    project(repo)
+    base, head = pull(repo)
+    first = {example["action"]: example for example in reversed(examples()["pull_request"])}
+    opened, pushed, closed = (as_ours(first[action], base, head) for action in ("opened", "synchronize", "closed"))
+    done = act(opened)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (comment,) = hub.comments
+    assert "risk – critical" in comment["body"] and "**Look at first**" in comment["body"]
+    assert f"https://github.com/acme/shop/blob/{head}/lib/g" in comment["body"]
+    assert hub.checks[0]["head_sha"] == head
+    assert {call.path for call in hub.calls if call.method == "POST"} == {"/repos/acme/shop/issues/2/comments", "/repos/acme/shop/check-runs"}
+    before, n = comment["body"], len(hub.calls)
+    assert "comment unchanged" in act(pushed).stdout
+    assert [call.method for call in hub.calls[n:] if "comments" in call.path] == ["GET"]
+    pull(repo, SMALL)
+    hub.calls.clear()
+    assert "The pull request is closed" in act(closed).stdout
+    assert (hub.calls, hub.comments[0]["body"]) == ([], before)
 
 
 def test_the_cache_is_asked_where_the_environment_is_not_there(repo: Repo, act: Callable[..., subprocess.CompletedProcess[str]], home: Path) -> None:

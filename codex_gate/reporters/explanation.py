@@ -66,7 +66,8 @@ def _measures(found: Explanation, width: int) -> list[Line]:
     shown = [share for share in found.shares if abs(share.contribution) >= _SHOWN_SHARE]
     rest = [share.contribution for share in found.shares if abs(share.contribution) < _SHOWN_SHARE]
     lines: list[Line] = [(Span("Measures", "heading"), Span(" (points of risk, they add up)", "dim"))]
-    lines.append(_term(found.base, "where a change of which nothing is known begins", "dim", sign=False))
+    first, *more = layout.wrap("where a change of which nothing is known begins", width - 10)
+    lines += [_term(found.base, first, "dim", sign=False), *((Span(f"{' ' * 10}{part}"),) for part in more)]
     for share in shown:
         value = "unknown" if share.value != share.value else f"{share.value:,.6g}"
         lines.append(_term(share.contribution, layout.fit(f"{share.feature} = {value}", width - 12), "up" if share.contribution > 0 else "down"))
@@ -83,7 +84,10 @@ def _term(points: float, what: str, role: str, *, sign: bool = True) -> Line:
 def _hunks(found: Explanation, width: int) -> list[Line]:
     if not found.hunks:
         return []
-    lines: list[Line] = [(Span("Riskiest hunks", "heading"), Span(" (the scores only compare within this change)", "dim"))]
+    note = "(the scores only compare within this change)"
+    lines: list[Line] = [(Span("Riskiest hunks", "heading"), Span(f" {note}", "dim"))]
+    if width < layout.cells(layout.text(lines[0])):
+        lines = [(Span("Riskiest hunks", "heading"),), *layout.prose(note, width, "dim")]
     for hunk in found.hunks[:MAX_HUNKS]:
         span = f"{hunk.first}" if hunk.first == hunk.last else f"{hunk.first}–{hunk.last}"
         side = "" if hunk.added else " (deleted)"

@@ -233,6 +233,13 @@ def pull_of(api: Api, repository: str, source: str, sha: str) -> int:
     return 0
 
 
+def merge_base(api: Api, repository: str, base: str, head: str) -> str:
+    """The commit from which `head` parted from `base`, a branch or a SHA, as GitHub knows it; "" where it names none."""
+    found = api.call("GET", f"/repos/{quote(repository)}/compare/{quote(base, safe='')}...{quote(head, safe='')}?per_page=1").data
+    commit = found.get("merge_base_commit") if isinstance(found, dict) else None
+    return str(commit.get("sha") or "") if isinstance(commit, dict) else ""
+
+
 def is_past(api: Api, target: Target) -> bool:
     """Whether the pull request was closed, or got a newer head, since the event of this run: a run that is repeated or late has an old event.
 

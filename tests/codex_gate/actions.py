@@ -9,6 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from codex_gate import action
 from codex_gate.delivery import Run
 from codex_gate.reporters.github import Api
@@ -18,6 +20,8 @@ from tests.github_double import GitHub
 
 LARGE = {f"lib/g{k}.py": f"y = {k}\n" * 40 for k in range(6)}
 SMALL = {"f1.py": "x = 99\n"}
+EXAMPLES = Path(__file__).parents[2] / ".venv" / "node" / "node_modules" / "@octokit" / "webhooks-examples" / "api.github.com" / "index.json"
+needs_examples = pytest.mark.skipif(not EXAMPLES.exists(), reason="npm's @octokit/webhooks-examples is not installed (scripts/test puts it under .venv/node)")
 
 
 def project(repo: Repo, config: str = "") -> str:
@@ -110,3 +114,18 @@ def payload(base: str, head: str, /, **more: Any) -> dict[str, Any]:
         "head": {"sha": head, "repo": {"full_name": "acme/shop"}},
     }
     return {"action": "synchronize", "number": 7, "pull_request": {**mine, **more}}
+
+
+def examples() -> dict[str, list[dict[str, Any]]]:
+    """GitHub's own examples of payloads, by the name of their event."""
+    return {entry["name"]: entry["examples"] for entry in json.loads(EXAMPLES.read_bytes())}
+
+
+def as_ours(example: dict[str, Any], base: str, head: str) -> dict[str, Any]:
+    """An example of a pull request as the same event of acme/shop with these commits; all else stays as GitHub has it."""
+    text = json.dumps(example)
+    pull_request, name = example["pull_request"], example["repository"]["full_name"]
+    for old, new in {pull_request["base"]["sha"]: base, pull_request["head"]["sha"]: head, name: "acme/shop"}.items():
+        text = text.replace(old, new)
+    made: dict[str, Any] = json.loads(text)
+    return made

@@ -12,7 +12,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.codex_gate.actions import Step, payload, project
-from tests.conftest import DAY, START, Repo
+from tests.conftest import DAY, START, Node, Repo
 from tests.github_double import GitHub
 
 NAMES = [
@@ -60,6 +60,29 @@ def harmless_markdown(text: str) -> None:
 
 
 def test_every_surface_stays_harmless(step: Step, hub: GitHub) -> None:
+    harmless_everywhere(step, hub)
+
+
+def test_bytes_that_are_no_text_and_names_without_end_stay_harmless(repo: Repo, hub: GitHub, tmp_path: Path) -> None:
+    """What no work tree can hold and no client would write, but a push can bring: the commit is made out of its bytes."""
+    base = project(repo)
+    long, deep = "n" * 10_000 + ".py", "/".join(["d" * 99] * 100) + "/x.py"
+    (made,) = repo.build([Node({f"odd/{path}": "password = 'x'\nos.system(cmd)\n" * 40 for path in (long, deep)})], "refs/heads/odd")
+    who = b"Ev\xe9 \xff\x1b[31m " + b"a" * 10_000 + b" <\xc3@evil.example> %d +0000" % (START + 70 * DAY)
+    text = b"tree %s\nparent %s\nauthor %s\ncommitter %s\n\n" % (repo.git("rev-parse", f"{made}^{{tree}}").encode(), base.encode(), who, who)
+    head = repo.git(
+        "hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=text + b"\xff\xfe title \xe2\x80 @everyone\n\n::error::\xc3\x28\n" + b"x" * 10_000
+    )
+    environ = {"INPUT_SARIF": "true", "INPUT_COMMENT": "moderate", "INPUT_BASE": base, "INPUT_HEAD": head}
+    step = Step(repo, hub, tmp_path / "runner", payload(base, head, user={"login": "eve"}), environ)
+    harmless_everywhere(step, hub)
+    shown = step.log[1].splitlines()[1:-1]
+    assert "\ufffd\ufffd title" in shown[0]
+    assert max(map(len, shown)) <= 100  # names are cut, their ends stay
+    assert any("n.py:1 " in line for line in shown) and any("/x.py:1 " in line for line in shown)
+
+
+def harmless_everywhere(step: Step, hub: GitHub) -> None:
     assert step.run() == 0
     harmless_markdown(step.summary)
     for comment in hub.comments:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from codex_gate.features import HISTORY_NAMES
 from codex_gate.index import INDEX_FORMAT
 from tests.codex_gate.samples import Said, call, write_model
+from tests.codex_gate.test_action_hostile import harmless_markdown
 from tests.conftest import ADA, BOB, HOUR, START, Node, Repo
 
 MakeRepo = Callable[..., Repo]
@@ -296,6 +298,30 @@ def test_hostile_paths(repo: Repo, gate: Gate) -> None:
     repo.write(HOSTILE[1], "y = 2\n")
     repo.git("add", "-A")
     assert report_of(gate, "--staged")["features"]["touches_sum"] == 1  # type: ignore[index]
+
+
+BRANCHES = [b"a|b", b"`x`", b"<img-onerror=x>", b"@everyone#1", b"$(touch-x);", "bidi\u202e".encode(), b"latin-\xe9", b"##-group", b"n" * 200]
+
+
+@pytest.mark.parametrize("name", BRANCHES, ids=lambda name: ascii(name[:12])[2:-1])
+def test_hostile_branch_names(repo: Repo, gate: Gate, model: Path, name: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    build(repo)
+    repo.git("checkout", "-q", "-b", os.fsdecode(name))
+    repo.write("big.py", "x = 1\n" * 300)
+    repo.commit("large")
+    for form in ("terminal", "markdown", "sarif", "html", "json"):
+        said = gate(f"main..{os.fsdecode(name)}", "--format", form)
+        assert (said.code, said.err) == (0, "")
+        assert form == "json" or re.sub(r"[\n\xa0]", "", said.out).isprintable()  # JSON holds the name itself, escaped where it must be
+        assert form != "html" or "<img" not in said.out
+        if form == "markdown":
+            harmless_markdown(said.out)
+    monkeypatch.setenv("PRE_COMMIT_REMOTE_BRANCH", f"refs/heads/{os.fsdecode(name)}")
+    for variable, value in (("FROM_REF", "main"), ("TO_REF", "HEAD")):
+        monkeypatch.setenv(f"PRE_COMMIT_{variable}", repo.git("rev-parse", value))
+    pushed = call(capsys, "hook", "--push", "--model", model)
+    assert pushed.code == 0 and pushed.out.startswith("push to ")
+    assert pushed.out.replace("\n", "").isprintable()
 
 
 def test_50_mb_file(repo: Repo, gate: Gate) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from codex_gate import event
 from codex_gate.errors import RangeError
 from codex_gate.event import Change, Event
+from tests.codex_gate.actions import examples, needs_examples
 from tests.conftest import Repo
 
 ENVIRON = {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REPOSITORY": "acme/shop", "GITHUB_REF": "refs/pull/7/merge"}
@@ -142,12 +142,9 @@ def test_a_push_is_a_range_or_its_newest_commit(merged: tuple[Repo, str, str, st
     assert event.change(Event("schedule", head=B), repo.open()) == Change(None, repo.head(), f"commit {repo.head()[:9]}")
 
 
-EXAMPLES = Path(__file__).parents[2] / ".venv" / "node" / "node_modules" / "@octokit" / "webhooks-examples" / "api.github.com" / "index.json"
-
-
-@pytest.mark.skipif(not EXAMPLES.exists(), reason="npm's @octokit/webhooks-examples is not installed (scripts/test puts it under .venv/node)")
+@needs_examples
 def test_githubs_own_examples_are_read() -> None:
-    listed = {entry["name"]: entry["examples"] for entry in json.loads(EXAMPLES.read_bytes())}
+    listed = examples()
     assert len(listed["pull_request"]) > 20
     for example in listed["pull_request"]:
         found = read(example, GITHUB_REPOSITORY=example["repository"]["full_name"])

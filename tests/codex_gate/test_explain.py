@@ -96,6 +96,12 @@ def test_the_sentences_hold_their_numbers() -> None:
     assert sentence("deleted", "deleted_files") == "1 deleted file"
 
 
+def test_a_change_without_program_text_is_not_said_to_delete_0_lines_of_it() -> None:
+    (text,) = [theme.say for theme in THEMES if "code_lines_added" in theme.features]
+    assert text({"code_lines_added": 0.0, "code_lines_deleted": 0.0}) == "no line of program text added or deleted"
+    assert text({"code_lines_added": 0.0, "code_lines_deleted": 1.0}) == "1 line of program text deleted, none added"
+
+
 def test_a_change_without_files_is_not_called_new() -> None:
     assert "new" not in sentence("no files", "file_age_mean")
 

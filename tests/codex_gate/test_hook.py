@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +64,17 @@ def test_a_gate_stops_when_it_is_configured_so(hook: Callable[..., Said], projec
     assert hook().code == 1
     project.write(".codex-gate.yaml", "fail-on: never\nhook: gate\ncomment: never\n")
     assert hook() == Said(0, "", "")
+
+
+def test_the_gate_speaks_after_the_report_where_both_go_into_one_pipe(project: Repo, tmp_path: Path) -> None:
+    large(project)
+    project.git("add", "-A")
+    project.write(".codex-gate.yaml", "fail-on: moderate\nhook: gate\n")
+    command = [sys.executable, "-m", "codex_gate.cli", "hook", "--model", tmp_path / "model"]
+    done = subprocess.run(command, cwd=project.path, env=project.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # as pre-commit does
+    assert done.returncode == 1
+    assert done.stdout.startswith("staged changes\n")
+    assert done.stdout.splitlines()[-1].startswith("codex-gate: level critical reaches fail-on moderate")
 
 
 def test_an_error_stops_nothing_but_is_said_and_a_broken_configuration_stops(hook: Callable[..., Said], project: Repo, monkeypatch: pytest.MonkeyPatch) -> None:

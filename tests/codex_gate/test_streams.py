@@ -35,6 +35,7 @@ def test_a_pipe_and_a_file_get_80_plain_columns(monkeypatch: pytest.MonkeyPatch)
     assert look(None, {}) == {"width": 40, "colour": True, "rich": True}
     assert look(None, {"NO_COLOR": "1"})["colour"] is False
     assert look(Path("x"), {})["rich"] is False
+    assert look(None, {"TERM": "dumb"}) == {"width": 40, "colour": False, "rich": False}  # an editor's or a build server's: it shows escapes as they come
 
 
 def test_commits_come_from_a_file_or_standard_input(tmp_path: Path) -> None:
