@@ -27,7 +27,7 @@ p{margin:.4rem 0;max-width:46rem;overflow-wrap:anywhere}.dim,figcaption,footer{c
 .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,9.5rem),1fr));gap:.6rem;margin:1rem 0;padding:0;list-style:none}
 .tiles li{background:var(--card);border:1px solid var(--edge);border-radius:.5rem;padding:.55rem .75rem}
 .tiles b{display:block;font-size:1.4rem;line-height:1.3;font-variant-numeric:tabular-nums}.tiles span{color:var(--dim);font-size:.8125rem;line-height:1.3;display:block}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),34rem));gap:1rem;margin:1rem 0}
+.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:1rem;margin:1rem 0}
 figure{margin:0;background:var(--card);border:1px solid var(--edge);border-radius:.5rem;padding:.8rem;min-width:0}
 figure>svg{display:block;width:100%;max-width:30rem;height:auto;margin:0 auto}figcaption{margin-top:.4rem}
 .legend{display:flex;flex-wrap:wrap;gap:.1rem 1rem;margin:.3rem 0 0;padding:0;list-style:none;font-size:.8125rem}.legend svg{vertical-align:-1px}
