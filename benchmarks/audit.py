@@ -33,26 +33,27 @@ from codex_gate.intervals import wilson  # noqa: E402
 from codex_gate.paths import language, role  # noqa: E402
 
 FOLDER: Final = ROOT / "training" / "audit"
-STRATA: Final[dict[str, tuple[str, ...]]] = {  # small and middling projects of the corpus that SZZ labels; a stratum draws evenly from its projects
-    "c": ("libuv",),
+STRATA: Final[dict[str, tuple[str, ...]]] = {  # projects of the corpus that SZZ labels; a stratum draws evenly from its projects
+    "c": ("redis", "tmux"),
     "cpp": ("json",),
-    "csharp": ("automapper",),
-    "go": ("cobra", "gin", "caddy"),
-    "java": ("mockito", "okhttp"),
-    "javascript": ("express", "mocha"),
-    "python": ("gunicorn", "urllib3"),
+    "go": ("fzf", "hugo", "restic"),
+    "java": ("mockito",),
+    "javascript": ("eslint",),
+    "php": ("composer",),
+    "python": ("mitmproxy", "pylint", "werkzeug"),
     "ruby": ("jekyll",),
-    "rust": ("fd", "ripgrep", "bat"),
-    "typescript": ("tslint",),
-}
-SEED: Final = 5
+    "rust": ("alacritty", "clap", "hyper"),
+    "typescript": ("typeorm", "vue"),
+}  # all but json, mockito and jekyll are new to the audits; of C#'s only project too few fixes were left
+SEED: Final = 6
 EARLIER: Final = {
     "first": "every accusation (seed 3)",
     "second": "those without doubt, which then included lines beside an addition (seed 4)",
+    "third": "those without doubt, among them of reverts, of fixes over several files and of commits that say they moved text (seed 5)",
 }  # on which rules were chosen; their fixes are not drawn again
-PER_LANGUAGE: Final = 16  # pairs
+PER_LANGUAGE: Final = 15  # pairs
 DECOYS: Final = 0.15  # share of the sheet
-LINES: Final = 40  # of a diff on the sheet
+LINES: Final = 120  # of a diff on the sheet
 WIDTH: Final = 130  # characters of a line on the sheet
 _TRACED: Final = 24  # fixes traced at a time
 MUST, AIM = 0.70, 0.85
@@ -67,6 +68,7 @@ CLASSES: Final = {
     "unclear": "what the sheet shows does not decide it",
 }
 GUIDE: Final = """1. Read the fix first: its message and its lines. Say to yourself what went wrong for a user of the program before it. If nothing did, the verdict is *wrong*, class `not-a-fix`.
+   A revert repairs what it takes back where its message or its lines say what went wrong.
 2. Find the lines, or the omission, that caused it. A fix that only adds lines repairs an omission: its cause is the commit that wrote the code that lacks them.
 3. Then read the accused commit. *Right*: it introduced those lines or that behaviour, or wrote the code that lacked what the fix adds, so that without it this fault would not have been there.
    A first version of a function counts as well as a later change of it.
@@ -206,8 +208,8 @@ def _said(meta: CommitMeta, most: int) -> str:
 
 
 def _hunks(repo: Repository, meta: CommitMeta) -> list[list[str]]:
-    """Hunks of the files of program text with two lines around, each headed by its path."""
-    raw = repo.run("diff-tree", "-p", "-M", "-U2", "--no-color", "--no-ext-diff", "--no-textconv", meta.parents[0], meta.sha).decode("utf-8", "replace")
+    """Hunks of the files of program text with three lines around, each headed by its path."""
+    raw = repo.run("diff-tree", "-p", "-M", "-U3", "--no-color", "--no-ext-diff", "--no-textconv", meta.parents[0], meta.sha).decode("utf-8", "replace")
     found: list[list[str]] = []
     for text in re.split(r"^diff --git ", raw, flags=re.MULTILINE)[1:]:
         head, *hunks = re.split(r"^@@", text, flags=re.MULTILINE)
@@ -302,21 +304,21 @@ def document(pairs: Mapping[int, Pair], verdicts: Sequence[Verdict], others: Map
 _HEAD: Final = """# Labels read by eye
 
 Written by `python benchmarks/audit.py tally` from `training/audit/pairs.csv` (the key) and `training/audit/verdicts.csv`; no figure is typed by hand. Fix and accused commit of the default variant
-of SZZ ([labels.md](labels.md)), drawn by language, were **judged by a language model, blind**, and in part by further readers: numbers were shuffled, decoys looked like pairs, and the key was not opened before the last verdict.
-Only accusations that give a label are drawn, those without doubt. The rules for fixes and for doubt were chosen on two earlier audits (`training/audit/first/`, `second/`); no fix of theirs was drawn again.
+of SZZ ([labels.md](labels.md)), drawn by language, were **judged by a language model, blind**, and by further readers: numbers were shuffled, decoys looked like pairs, and the key was not opened before the last verdict.
+Only accusations that give a label are drawn, those without doubt. The rules for fixes and for doubt were chosen on three earlier audits (`training/audit/first/`, `second/`, `third/`); no fix of theirs was drawn again.
 A decoy is a random earlier commit that touched the accused file, not the accused one. No maintainer was asked.
 """
 _LIMITS: Final = f"""## How far to trust it
 
-- The first reader of the second and of this audit had also written the rules of doubt, and is more lenient than the others. All readers are language models and worked on one machine:
-  that none could reach another's verdicts is not established, so their agreement may be too high. Deciding lines were often cut off; then some said `right` for a first version or a rewrite because it was likely.
+- The first reader of the second and of the third audit had also written the rules of doubt, and is more lenient than the others. The readers of this one were given the guide and the sheets alone; a full reading was
+  shared by two, a half each. All readers are language models and worked on one machine: that none could reach the key or another's verdicts is not established, so their agreement may be too high.
 - A reader saw the message and at most {LINES} lines of each diff, those nearest to the other commit; not the issue, not the whole file.
   Each pair was read once and quickly, sheet after sheet; no verdict was changed after the key was opened. Whether a fault was `older` was judged by the accused diff alone, not looked up in the history.
 - The guide asks for the cause. Blame that ends at a commit which carried the fault on (`moved`, `older`) is wrong by it, though a reader of the code might be content with it; the table gives that share apart.
 - A reader who called everything wrong would catch all decoys, one who called everything right none; the share of decoys called right bounds how lenient the reader was.
   A decoy may by chance have caused the fault with the accused commit, so not every decoy called right is a slip.
 - The accused commit is judged, not completeness: causes that SZZ did not name are not in these figures; [labels.md](labels.md) has the recall.
-- Messages that the rule for fixes overlooks are not drawn. The projects are small and middling ones; large ones may differ.
+- Messages that the rule for fixes overlooks are not drawn. The projects differ from those of the earlier audits but for C++'s, Java's and Ruby's.
 """
 
 

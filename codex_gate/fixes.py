@@ -1,4 +1,4 @@
-"""Which messages say that their commit repairs a defect of the program, and by which words: for labels.
+"""Which messages say that their commit repairs a defect of the program, and by which words; which say that it only rearranged text: for labels.
 
 Surer of itself than the feature `fix` (`messages.is_fix`), whose meaning models rest on. What a reader made of it stands in docs/label-audit.md.
 """
@@ -9,14 +9,14 @@ import re
 from collections.abc import Set
 from functools import lru_cache
 
-from codex_gate.messages import HARMLESS, REVERT, TRAILER
+from codex_gate.messages import HARMLESS, REVERT, TRAILER, title
 from codex_gate.types import Evidence
 
 _TYPE = re.compile(r"^\W*([a-z]+)(?:\(([^)]{0,60})\))?!?(?:\]\s*:?|\s*:)", re.IGNORECASE)
 # An area in front of the title that holds no program text, a release, a change log.
 _PROSE = re.compile(
     r"^\W*(?:read-?me|change-?log|history|news|faq|guide|man(?:ual|page)?|go\.mod|[\w./-]+\.(?:md|rst|txt|json|ya?ml))\b[^:]{0,20}:"
-    r"|^\W*document(?:s|ed|ing)?\b(?!:)"
+    r"|^\W*document(?:s|ed|ing)?\b(?!:)|^\W*(?:updat|upgrad|bump)\w*\s+(?:\w+\s+){0,2}dependenc"
     r"|^\W*(?:now working on|(?:\d{4}[.-]\d\d[.-]\d\d,? )?v(?:ersion)? ?\d|prepar\w+ (?:for )?(?:the )?(?:next )?(?:release|version|v?\d))"
     r"|\b(?:in|to|of|the|for|update)\s+(?:\w+\s+){0,2}(?:read-?me|change-?log|history|news|docs?|documentation|javadocs?|comments?|website|site|release (?:post|notes?|date)|web ?page)\b",
     re.IGNORECASE,
@@ -40,12 +40,19 @@ _TESTS = re.compile(
     r"^\W*(?:[\w,/ -]{1,40}:\s*)*(?:add\w*|creat\w+|includ\w+|initial|more|new|port\w*|writ\w+|wrote|enabl\w+|updat\w+)\b.{0,60}\b(?:tests?|testcases?|specs?|cov(?:erage)?)\b",
     re.IGNORECASE,
 )
-_REVERTED = re.compile(r"^\s*revert\w*\W+", re.IGNORECASE)
-_REVERTED_ASIDE = re.compile(
-    r"\b(?:tests?|specs?|build|ci|travis|copyright|licen[cs]e|formatting|whitespace|style|lint|typos?|read-?me|changelog|docs?|comments?|version|bump|release|cargo fmt|clippy|warnings?)\b",
+# What a revert repeats of what it takes back: a quoted title, "This reverts commit …".
+_REPEATED = re.compile(r"[\"“][^\"”\n]*(?:[\"”]|$)|^\W*(?:this reverts|revert(?:s|ed)?)\b[^.\n]*", re.IGNORECASE | re.MULTILINE)
+_WHY = re.compile(
+    r"\b(?:because|br(?:eaks?|oke)|breakage|caus(?:e[sd]?|ing)|fail(?:s|ed|ing|ures?)?|errors?|degrad\w+|degred\w+|slow(?:s|er|down)?|incompatib\w+|compatibility|unexpected\w*|problems?)\b",
     re.IGNORECASE,
 )
-_AGAIN = re.compile(r"^\s*revert\W+revert\b", re.IGNORECASE)
+# A title that says of a repair no more than that it is one, and small.
+_BARE = re.compile(
+    r"^\W*(?:(?:fix(?:e[sd]|ing|up)?|quick-?fix(?:es)?|minor|small|tiny|little|some|more|few|an?|the|misc\w*|various|several|other|another|further|cosmetic|last|final|quick"
+    r"|for|it|this|that|and|try|to|again|previous|commit|review|comments?|feedback|nits?)\b\W*)+$",
+    re.IGNORECASE,
+)
+_OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]+", re.IGNORECASE)  # of a command line: a name, whatever its words
 _STRONG = re.compile(
     r"\b(?:fix(?:e[sd]|ing|up)?|hot-?fix(?:e[sd])?|bug-?fix(?:e[sd])?|bugs?|defects?|regressions?|repair(?:s|ed|ing)?"
     r"|crash(?:e[sd]|ing)?|leak(?:s|ed|ing)?|deadlock(?:s|ed)?|data ?race|race condition|seg-?faults?|segv|npe|null ?pointer\w*|use[- ]after[- ]free"
@@ -68,13 +75,24 @@ _BODY = re.compile(
 _ASIDE = re.compile(
     r"\b(?:fix(?:e[sd]|ing|up)?|repair(?:s|ed|ing)?|broken|failing|flaky|wrong|incorrect)\s+(?:\S+\s+){0,3}?(?:unit[- ]?)?(?:tests?|testing|testcases?|test[- ]suite|specs?|builds?|compil\w+(?!-time)|warnings?|"
     r"typos?|mypy|pylint|clippy|rubocop|eslint|jslint|jshint|tslint|pyflakes|errcheck|golint|spacing|naming|names?|examples?|benchmarks?|coverage|release notes|version numbers?|merge|conflicts?|"
-    r"rebase|deprecat\w+|todos?|fixmes?)\b"
+    r"rebase|deprecat\w+|todos?|fixmes?|docs?|documentation|docstrings?|(?:settings|api|configuration|language) references?|offen[cs]es?|line[- ]?lengths?|long lines?|amalgamat\w+)\b"
     r"|\b(?:typos?|doc(?:s|umentation)?|javadocs?|rubocop|checkstyle|eslint|clippy|pep-?8|error-?prone|style|styling|stylistic|format(?:ting)?|white ?spaces?|lint\w*|grammar|comments?|spelling|indent\w*|tests?|builds?|ci|warnings?|audit|pmd|tox|naming|changelog)"
     r"(?:\s+\w+)?\s+(?:bug)?fix(?:es|ed)?\b"
     r"|\b(?:fix(?:e[sd]|ing)?)\s+(?:[\w./'-]+\s+){0,3}?(?:pmd|tox|findbugs|sonar\w*|spotless|indent\w*|styles?|format|capitali[sz]\w+|punctuation|wording|grammatical|headline|emoji|alignment of|"
     r"help texts?|descriptions?|markup|(?:(?:error|exception|log) )?messages?|ugly|fmt errors?|includes|dates?|dependenc(?:y|ies)|gitignore|git ignore|ignoring|artifact\w*|publish\w*|packag(?:e|ing) (?:name|version)\w*|year|logo|css|layout)\b"
-    r"|\bregression[- ]tests?\b"
+    r"|\b(?:docs?|documentation|sphinx)\b(?:\s+[\w.]+){0,3}\s+fix(?:es|ed)?\b"
+    r"|\b(?:cargo fmt|rustfmt|gofmt|clang-format)\b|\bto (?:mention|document|describe|clarify)\b"
+    r"|\bremov\w+\s+(?:an?\s+|the\s+|some\s+)?(?:unnecessary|needless|redundant|unused|superfluous|dead code)\b"
+    r"|\bregression[- ]tests?\b|\btests?[-_/ ]regression\b"
     r"|\b(?:typos?|debug(?:ging)?|bug ?tracker|issue tracker|bug ?reports?)\b",
+    re.IGNORECASE,
+)
+# Titles of commits that take text apart, move it or lay it out: verbs at the front, after an area; words for layout anywhere.
+_REARRANGES = re.compile(
+    r"^(?:[^:]{0,40}:)?\W*(?:mov(?:e[sd]?|ing)|split(?:s|ting)?|extract(?:s|ed|ing)?|separat(?:e[sd]?|ing)|break(?:s|ing)?\b.{0,40}\b(?:out|up|into)|organi[sz]\w+|consolidat\w+|renam\w+|revert\w*)\b"
+    r"|^\W*(?:style|fmt)\b"
+    r"|\b(?:re-?factor\w*|re-?organi[sz]\w*|re-?structur\w*|rustfmt|gofmt|clang-format|prettier|re-?format\w*|formatting|format (?:the |all |source )*(?:code|sources?|files?)|(?:code|coding) style"
+    r"|lint\w*|rubocop|checkstyle|pep-?8|white ?spaces?|re-?indent\w*|indentation|clean(?:ed|ing|s)?[- ]?ups?|tid(?:y|ied|ying))\b",
     re.IGNORECASE,
 )
 
@@ -85,14 +103,15 @@ def fix_evidence(message: str) -> tuple[Evidence, ...]:
 
     Stricter than `is_fix`, for labels: a type in front of the title (`fix:`, `docs:`) decides alone, weak words
     ("correct", "fails") do not count, and the text below the title counts only where it names what is repaired
-    ("fixes #12", "this avoids a crash"). Repairs of tests, builds, style and prose are set aside.
+    ("fixes #12", "this avoids a crash"). Repairs of tests, builds, style and prose are set aside, and so are "minor fixes". A revert is a fix where it
+    says why: read by eye, those that give no reason were right in 8 of 32 readings (docs/label-audit.md).
     Source: Sliwerski et al. 2005, MSR, section 2 (keywords and bug numbers); the word lists are chosen, docs/labels.md holds what they are worth.
     """
     lines = message[:4000].splitlines()
     first = next((place for place, line in enumerate(lines) if line.strip()), 0)
     head, body = (lines[first] if lines else ""), lines[first + 1 :]
     if REVERT.match(head):
-        return () if _AGAIN.match(head) or _is_aside(_REVERTED.sub("", head)) else (Evidence("message", first + 1, head.strip()[:80]),)
+        return (Evidence("message", first + 1, head.strip()[:80]),) if _says_why("\n".join(lines[first:])) else ()
     if _PROSE.search(head) or _TESTS.match(head) or _is_typed(head, _OTHER_TYPES):
         return ()
     kind = _TYPE.match(head)
@@ -102,7 +121,7 @@ def fix_evidence(message: str) -> tuple[Evidence, ...]:
         return ()
     if kind and typed:
         return (Evidence("message", first + 1, kind[0].strip()), *_found(first + 1, rest))
-    found = _found(first + 1, head)
+    found = () if _BARE.match(head) else _found(first + 1, head)
     found += tuple(
         Evidence("message", first + 2 + place, match[0])
         for place, line in enumerate(body)
@@ -115,9 +134,15 @@ def fix_evidence(message: str) -> tuple[Evidence, ...]:
     return found
 
 
-def _is_aside(reverted: str) -> bool:
-    """Whether the title of a reverted commit says that it was about tests, builds, style or prose."""
-    return _is_typed(reverted, _ASIDE_TYPES) or bool(_REVERTED_ASIDE.search(reverted) or _PROSE.search(reverted))
+def rearranges(message: str) -> bool:
+    """Whether the title says that the commit moved, split, renamed or laid out what was there, or put it back: the faults of its lines are likely older."""
+    return bool(_REARRANGES.search(title(message)))
+
+
+def _says_why(message: str) -> bool:
+    """Whether a revert says more than what it reverts: a repair, a key, what went wrong."""
+    said = _OPTION.sub(" ", _REPEATED.sub(" ", message))
+    return any(pattern.search(said) for pattern in (_STRONG, _REPAIRS_KEY, _WHY))
 
 
 def _is_typed(head: str, types: Set[str]) -> bool:
@@ -127,7 +152,7 @@ def _is_typed(head: str, types: Set[str]) -> bool:
 
 
 def _found(number: int, text: str) -> tuple[Evidence, ...]:
-    clean = HARMLESS.sub(" ", _ASIDE.sub(" ", text))
+    clean = HARMLESS.sub(" ", _ASIDE.sub(" ", _OPTION.sub(" ", text)))
     return tuple(Evidence("message", number, match[0]) for pattern in (_STRONG, _REPAIRS_KEY, _BUG_NUMBER) for match in pattern.finditer(clean))
 
 

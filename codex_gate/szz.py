@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from codex_gate.blame import Blamed, blame
 from codex_gate.comments import code_lines
 from codex_gate.errors import GitError, UsageError
-from codex_gate.fixes import fix_evidence
+from codex_gate.fixes import fix_evidence, rearranges
 from codex_gate.git import CommitMeta, Repository
 from codex_gate.origin import Origin, Tokens, taken
 from codex_gate.paths import language, role
@@ -33,8 +33,11 @@ Progress = Callable[[str], None]
 MAX_FILES = 100  # code files; a larger commit is neither a change nor a repair that anybody reviews (McIntosh & Kamei 2018, TSE 44(5))
 MAX_LINES = 10_000  # changed lines of code; the same source
 SURE_LINES = 30  # changed lines of code of a fix; of a larger one nobody can tell which lines were the repair (docs/labels.md)
+SURE_FILES = (
+    1  # code files of a fix; read by eye, accusations of fixes over several were right in 34 of 56 readings, the others in 246 of 312 (docs/label-audit.md)
+)
 SURE_DAYS = 730  # between an accused commit and its fix; what fails later was often right when it was written
-LABELLER = 3  # raise it whenever labels change: tables made by another are mined again
+LABELLER = 4  # raise it whenever labels change: tables made by another are mined again
 _QUICK_FROM = 200  # fixes from which writing a commit-graph pays (measured: for 300 it saves a quarter of the time in 11,000 commits, a tenth in 5,500)
 _INDENTED = ("python", "haskell")
 _WORD = re.compile(rb"\w")  # a line of brackets alone has been brought by whoever closed a block there last
@@ -228,23 +231,25 @@ def _size(files: Sequence[FileChange]) -> tuple[int, int]:
 class Trace:
     """What tracing a fix gave; `unread` counts files that git could not blame (an object is missing).
 
-    `doubt` says why the accusation rests on little, None where it does not: the fix is `large` (more than SURE_LINES lines of code),
-    its lines come from `several` commits, it only adds `beside` them, the accused commit is `old` (SURE_DAYS) or only `edited` lines whose fault was there before.
+    `doubt` says why the accusation rests on little, None where it does not: the fix is `large` (more than SURE_LINES lines of code or SURE_FILES files),
+    its lines come from `several` commits (`others` are those that are not accused), it only adds `beside` them, the accused commit is `old` (SURE_DAYS),
+    says that it `moved` text, or only `edited` lines whose fault was there before.
     """
 
     fix: str
     induced: tuple[Induced, ...]
     unread: int = 0
     doubt: str | None = None
+    others: tuple[str, ...] = ()
 
     def plain(self) -> list[Any]:
         """The same in JSON's types; `of` turns it back."""
-        return [self.fix, self.unread, self.doubt, [[i.inducing, i.path, i.line, i.n_lines, i.deleted] for i in self.induced]]
+        return [self.fix, self.unread, self.doubt, list(self.others), [[i.inducing, i.path, i.line, i.n_lines, i.deleted] for i in self.induced]]
 
     @classmethod
     def of(cls, plain: Sequence[Any]) -> Trace:
-        fix, unread, doubt, induced = plain
-        return cls(fix, tuple(Induced(fix, *fields) for fields in induced), unread, doubt)
+        fix, unread, doubt, others, induced = plain
+        return cls(fix, tuple(Induced(fix, *fields) for fields in induced), unread, doubt, tuple(others))
 
 
 def trace(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Variant) -> Iterator[Trace]:
@@ -269,7 +274,8 @@ def _trace_chunk(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Va
     large: set[str] = set()
     for (sha, parent), files in zip(pairs, repo.diffs(pairs), strict=True):
         asked += [(sha, parent, target) for target in targets(repo, files, variant)]
-        if _size(files)[1] > SURE_LINES:
+        n_files, n_lines = _size(files)
+        if n_files > SURE_FILES or n_lines > SURE_LINES:
             large.add(sha)
     answers = list(pool.map(lambda ask: _blame(repo, ask[1], ask[2], variant), asked))
     known = facts(repo, {run.sha for runs in answers for run in runs or ()}) if variant.meta or variant.size or variant.pick == "recent" else {}
@@ -283,7 +289,9 @@ def _trace_chunk(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Va
     accused = {sha: _accuse(sha, when, [(t, run) for t, runs in by_fix[sha] for run in runs or ()], variant, known) for sha, when in fixes}
     doubts = _doubts(repo, fixes, accused, by_fix, large, known) if variant.doubt else {}
     for sha, _ in fixes:
-        yield Trace(sha, accused[sha], sum(runs is None for _, runs in by_fix[sha]), doubts.get(sha))
+        doubt = doubts.get(sha)
+        others = {run.sha for _, runs in by_fix[sha] for run in runs or ()} - {i.inducing for i in accused[sha]} if doubt == "several" else set()
+        yield Trace(sha, accused[sha], sum(runs is None for _, runs in by_fix[sha]), doubt, tuple(sorted(others)))
 
 
 _Answers = Sequence[tuple[Target, list[Blamed] | None]]
@@ -314,7 +322,9 @@ def _doubts(
             found[fix] = "old"
         else:
             left.append((fix, one))
-    parents = {meta.sha: meta.parents[0] if meta.parents else None for meta in repo.metas(sorted({one for _, one in left}))}
+    metas = repo.metas(sorted({one for _, one in left}))
+    parents = {meta.sha: meta.parents[0] if meta.parents else None for meta in metas if not rearranges(meta.message)}
+    found |= {fix: "moved" for fix, one in left if one not in parents}
     asked: dict[str, list[str]] = defaultdict(list)
     for fix, one in left:
         asked[one].append(fix)
@@ -398,8 +408,8 @@ def label(
 ) -> dict[str, Label]:
     """Labels of the commits in `metas` that change program text.
 
-    Merges, roots, commits without a line of code (by `paths.role`), those above MAX_FILES or MAX_LINES and those that only
-    doubtful fixes accuse get none: neither "buggy" nor "clean" could be said of them. A fix may itself be labelled. Fixes count up to the last of `metas`.
+    Merges, roots, commits without a line of code (by `paths.role`), those above MAX_FILES or MAX_LINES and those whose lines
+    doubtful fixes alone repaired get none: neither "buggy" nor "clean" could be said of them. A fix may itself be labelled. Fixes count up to the last of `metas`.
 
     Args:
         metas: a history, parents before children.
@@ -440,11 +450,12 @@ def _labels(repo: Repository, metas: Sequence[CommitMeta], fixes: Sequence[Fix],
     doubtful: set[str] = set()
     for fix in sorted(fixes, key=lambda f: (f.time, f.sha)):
         trace = traces[fix.sha]
-        for sha in {i.inducing for i in trace.induced}:
-            if trace.doubt is None:
+        accused = {i.inducing for i in trace.induced}
+        if trace.doubt is None:
+            for sha in accused:
                 by_commit[sha].append(fix.sha)
-            else:
-                doubtful.add(sha)
+        else:
+            doubtful |= accused.union(trace.others)
     times = {fix.sha: fix.time for fix in fixes}
     known = facts(repo, [meta.sha for meta in metas if len(meta.parents) == 1])
     doubtful -= by_commit.keys()

@@ -82,12 +82,12 @@ def test_the_sheet_shows_both_commits_and_not_the_key(repo: Repo, tmp_path: Path
 
 
 def test_a_long_diff_is_cut_to_the_hunks_that_the_other_commit_shares() -> None:
-    far = [["-- a.py @@ -1", *(f"+filler {i} {j}" for j in range(30))] for i in range(3)]
+    far = [["-- a.py @@ -1", *(f"+filler {i} {j}" for j in range(30))] for i in range(5)]
     near = ["-- a.py @@ -900", "+the shared line"]
     lines = audit._nearest([*far, near], [["-- a.py @@ -5", "-the shared line"]])
     assert "+the shared line" in lines
     assert len(lines) == audit.LINES + 1
-    assert lines[-1] == f"-- {3 * 31 + 2 - audit.LINES} lines more"
+    assert lines[-1] == f"-- {5 * 31 + 2 - audit.LINES} lines more"
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_the_picture_of_the_comment_was_drawn_from_it_and_is_light() -> None:
     page = Page(pictures.page_of(kept))
     assert page.problems == []
     assert {"script", "img", "iframe"}.isdisjoint(tag for tag, _ in page.tags)
-    for words in ("11 % risk – high", "Look at first", "This was not useful", "Levels here"):
+    for words in (f"{100 * KEPT['risk']:.0f} % risk – {KEPT['level']}", "Look at first", "This was not useful", "Levels here"):
         assert words in page.text
     assert ("input", {"type": "checkbox", "disabled": None}) in page.tags
 

@@ -6,13 +6,15 @@ import time
 
 import pytest
 
-from codex_gate.fixes import fix_evidence
+from codex_gate.fixes import fix_evidence, rearranges
 
 
 @pytest.mark.parametrize(
     ("message", "evidence"),
     [
-        ("fix", ["fix"]),
+        ("fix a crash", ["fix", "crash"]),
+        ("fix\n\nThis avoids a crash.", ["avoids a crash"]),
+        ("fixed a bug", ["fixed", "bug"]),
         ("Fix #12: crash on start", ["Fix", "crash", "Fix #12"]),
         ("fix(parser): off by one", ["fix(parser):", "off by one"]),
         ("[FIX] off by one", ["[FIX]", "off by one"]),
@@ -23,7 +25,11 @@ from codex_gate.fixes import fix_evidence
         ("Bug 1234: totals", ["Bug", "Bug 1234"]),
         ("memory leak in the pool, closes #3", ["leak"]),
         ("BUG/MINOR: quic: be quiet", ["BUG"]),
-        ('Revert "Add a thing"', ['Revert "Add a thing"']),
+        ('Revert "Add a thing"\n\nThis reverts commit abc. It broke the list.', ['Revert "Add a thing"']),
+        ('Revert "Add a thing"\n\nFixes #12', ['Revert "Add a thing"']),
+        ("revert a change. fix a leak", ["revert a change. fix a leak"]),
+        ("Fix a reference count", ["Fix"]),
+        ("Remove a lock that is never released: fixes a deadlock", ["fixes", "deadlock"]),
         ("Add a check that was wrong", ["wrong"]),
         ("CVE-2021-44228", ["CVE-2021-44228"]),
         ("document: fix a bad comparison", ["fix"]),
@@ -59,6 +65,24 @@ def test_a_fix_comes_with_what_says_so(message: str, evidence: list[str]) -> Non
         "the request fails behind a proxy",
         "correct the wording",
         'Revert "Revert "Add a thing""',
+        'Revert "Add a thing"\n\nThis reverts commit abc.',
+        'Revert "fix a crash"',
+        "revert",
+        "fix",
+        "Minor fixes",
+        "some more small fixes",
+        "Fix offenses",
+        "Fix line length",
+        "Fix broken docs",
+        "fix up docs for the list",
+        "fix the settings reference",
+        "Sphinx docs sys.path config fix.",
+        "fix: Remove unnecessary collection into a vec.",
+        "fix: run cargo fmt",
+        "Fix the message to mention the list",
+        "Update dependencies, fix the types",
+        "Improve --fixed-strings, closes #627",
+        "Use another map in test-regression",
         "Handle it\n\nSigned-off-by: Fix It <fix@example.org>",
         "Use another pool\n\nThe old one had bugs.",
         "Add debugging output",
@@ -90,6 +114,31 @@ def test_what_labels_do_not_take_for_a_fix(message: str) -> None:
     assert fix_evidence(message) == ()
 
 
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("Refactor the reader", True),
+        ("net: split up loop.c", True),
+        ("Break main into separate modules", True),
+        ("Move the pool to a file of its own", True),
+        ("rubocop: fix code style", True),
+        ("style: rustfmt everything", True),
+        ("Format the source code", True),
+        ("Organize the files a bit better", True),
+        ('Revert "Remove the old path"', True),
+        ("clean-up", True),
+        ("", False),
+        ("Add the move command", False),
+        ("Print dates in the JSON format", False),
+        ("Rewrite the scanner", False),
+        ("Let the cursor move by words", False),
+        ("Add a list\n\nAlso a refactoring.", False),
+    ],
+)
+def test_which_titles_say_that_text_was_only_rearranged(message: str, expected: bool) -> None:
+    assert rearranges(message) is expected
+
+
 def test_evidence_names_its_line() -> None:
     found = fix_evidence("\n\nHandle it\n\ntext\nfixes #9 and fixes #10\n")
     assert [(one.line, one.text) for one in found] == [(6, "fixes #9"), (6, "fixes #10")]
@@ -97,7 +146,21 @@ def test_evidence_names_its_line() -> None:
 
 def test_evidence_of_a_hostile_message_takes_linear_time() -> None:
     start = time.process_time()
-    for text in ("fix " * 2000, "fix (" * 2000, "a" * 100_000, "fix the " + "a/" * 5000, "https://" * 1000, "[" * 5000, "fix\n" * 3000, "prevents " * 2000):
+    for text in (
+        "fix " * 2000,
+        "fix (" * 2000,
+        "a" * 100_000,
+        "fix the " + "a/" * 5000,
+        "https://" * 1000,
+        "[" * 5000,
+        "fix\n" * 3000,
+        "prevents " * 2000,
+        "break " * 2000,
+        "update " * 2000,
+        "docs " * 2000,
+    ):
         fix_evidence(text)
         fix_evidence("title\n\n" + text)
+        fix_evidence('Revert "' + text)
+        rearranges(text)
     assert time.process_time() - start < 2

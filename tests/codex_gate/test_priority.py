@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from itertools import pairwise
 
 import pytest
@@ -169,10 +170,5 @@ def test_scores_stay_in_their_range_and_order() -> None:
 
 def test_the_weights_are_the_documented_ones_and_so_is_the_default() -> None:
     assert math.fsum(WEIGHTS.values()) == 1.0
-    options = parser(
-        dict.fromkeys(
-            ("screen", "backtest", "monitor", "priority", "explain", "init", "uninstall", "doctor", "hook", "config", "action", "feedback", "schema"),
-            lambda _: 0,
-        )
-    ).parse_args(["priority"])
+    options = parser(defaultdict(lambda: lambda _: 0)).parse_args(["priority"])
     assert options.half_life == HALF_LIFE

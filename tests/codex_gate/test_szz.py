@@ -125,7 +125,12 @@ def test_neither_a_first_commit_nor_a_bulk_change_is_accused(repo: Repo) -> None
     many = {f"src/f{n}.c": "bad();\n" for n in range(szz.MAX_FILES + 1)}
     first, bulk = repo.build([node({"a.c": "bad();\n"}), node(many, (0,), day=1)])
     fixes = repo.build(
-        [node({"a.c": "bad();\n"}), node(many, (0,), day=1), node({"a.c": "good();\n"}, (1,), "fix", 2), node({"src/f1.c": "good();\n"}, (2,), "fix", 3)]
+        [
+            node({"a.c": "bad();\n"}),
+            node(many, (0,), day=1),
+            node({"a.c": "good();\n"}, (1,), "fix a crash", 2),
+            node({"src/f1.c": "good();\n"}, (2,), "fix a crash", 3),
+        ]
     )
     assert (blamed(repo, fixes[2]), blamed(repo, fixes[3])) == (set(), set())
     assert (blamed(repo, fixes[2], "b"), blamed(repo, fixes[3], "b")) == ({first}, {bulk})
@@ -140,7 +145,7 @@ def test_a_fix_too_large_for_a_review_accuses_nobody(repo: Repo) -> None:
 
 
 def test_a_commit_later_than_the_fix_by_its_clock_is_not_accused(repo: Repo) -> None:
-    shas = repo.build([node({"a.c": LINES}), node({"a.c": LINES + "bad();\n"}, (0,), day=9), node({"a.c": LINES + "good();\n"}, (1,), "fix", 5)])
+    shas = repo.build([node({"a.c": LINES}), node({"a.c": LINES + "bad();\n"}, (0,), day=9), node({"a.c": LINES + "good();\n"}, (1,), "fix a crash", 5)])
     assert blamed(repo, shas[2], "ma") == set()
 
 
@@ -151,7 +156,7 @@ def test_lines_resolved_in_a_merge_accuse_no_merge(repo: Repo) -> None:
             node({"a.c": LINES + "left();\n"}, (0,), day=1),
             node({"a.c": LINES + "right();\n"}, (0,), day=2),
             node({"a.c": LINES + "both();\n"}, (1, 2), "merge", 3),
-            node({"a.c": LINES + "good();\n"}, (3,), "fix", 4),
+            node({"a.c": LINES + "good();\n"}, (3,), "fix a crash", 4),
         ]
     )
     assert blamed(repo, shas[4], "b") == {shas[3]}
@@ -209,6 +214,19 @@ def test_so_is_the_commit_behind_a_large_fix(repo: Repo) -> None:
     assert doubt(repo, shas[2]) == "large"
 
 
+def test_so_is_one_of_a_fix_over_several_files(repo: Repo) -> None:
+    both = ({"a.c": LINES + one, "b.c": LINES + one} for one in ("", "bad(x, y);\n", "good(x, y);\n"))
+    shas = repo.build(line_of(list(both)))
+    assert blamed(repo, shas[2]) == {shas[1]}
+    assert doubt(repo, shas[2]) == "large"
+
+
+def test_so_is_one_that_says_that_it_moved_text(repo: Repo) -> None:
+    for title, expected in (("split the module", "moved"), ("read the list", None)):
+        shas = repo.build([node({"a.c": LINES}), node({"a.c": LINES + "bad(x, y);\n"}, (0,), title, 1), node({"a.c": LINES}, (1,), "fix a crash", 2)])
+        assert doubt(repo, shas[2]) == expected
+
+
 def test_so_is_a_commit_of_years_before(repo: Repo) -> None:
     nodes = [{"a.c": LINES}, {"a.c": LINES + "bad(x, y);\n"}, {"a.c": LINES}]
     for days, expected in ((szz.SURE_DAYS, None), (szz.SURE_DAYS + 1, "old")):
@@ -227,8 +245,8 @@ def test_what_only_doubtful_fixes_accuse_gets_no_label(repo: Repo) -> None:
         ]
     )
     found = labelled(repo)
-    assert shas[2] not in found
-    assert found[shas[1]] == szz.Label(False)
+    assert not found.keys() & {shas[1], shas[2]}  # the accused and the other whose lines the fix took out
+    assert found[shas[3]] == szz.Label(False)
     assert found[shas[5]] == szz.Label(True, START + 6 * DAY, (shas[6],))
 
 
@@ -263,7 +281,7 @@ def test_roots_merges_documents_tests_and_bulk_changes_get_no_label(repo: Repo) 
             node({"README.md": "x\n", "tests/a.c": "x\n"}, (1, 2), "merge", 2),
             node({f"f{n}.c": "x\n" for n in range(szz.MAX_FILES + 1)}, (3,), day=3),
             node({"b.c": ("R", "a.c")}, (4,), day=4),
-            node({"b.c": LINES + "x\n"}, (5,), "fix", 5),
+            node({"b.c": LINES + "x\n"}, (5,), "fix a crash", 5),
         ]
     )
     assert set(labelled(repo)) == {shas[6]}
@@ -271,7 +289,7 @@ def test_roots_merges_documents_tests_and_bulk_changes_get_no_label(repo: Repo) 
 
 def test_labels_are_those_of_the_head_that_is_given(repo: Repo) -> None:
     shas = repo.build(
-        [*line_of([{"a.c": LINES}, {"a.c": LINES + "bad();\n"}, {"a.c": LINES + "right();\n"}]), node({"a.c": LINES + "fine();\n"}, (2,), "fix it", 3)]
+        [*line_of([{"a.c": LINES}, {"a.c": LINES + "bad();\n"}, {"a.c": LINES + "right();\n"}]), node({"a.c": LINES + "fine();\n"}, (2,), "fix a leak", 3)]
     )
     assert labelled(repo)[shas[2]].buggy
     assert not labelled(repo, shas[2])[shas[2]].buggy
@@ -316,8 +334,9 @@ def test_a_file_whose_objects_are_missing_is_skipped_and_counted(repo: Repo) -> 
     repo.write("a.c", LINES + "late();\n")
     repo.commit()
     repo.write("a.c", LINES + "good();\n")
+    repo.commit("fix a crash")
     repo.write("b.c", LINES + "good();\n")
-    fix = repo.commit("fix both")
+    fix = repo.commit("fix a leak")
     lost.unlink()
     said: list[str] = []
     gate = repo.open()
