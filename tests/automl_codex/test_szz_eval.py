@@ -54,8 +54,8 @@ def package(make_repo, tmp_path: Path) -> tuple[Path, list[str]]:
         [
             Node({"a.c": LINES}, time=START),
             Node({"a.c": LINES + "bad();\n"}, (0,), time=START + DAY),
-            Node({"a.c": LINES + "good();\n"}, (1,), time=START + 2 * DAY, message="fix"),
-            Node({"a.c": LINES + "best();\n"}, (2,), time=START + 3 * DAY, message="fix"),
+            Node({"a.c": LINES + "good();\n"}, (1,), time=START + 2 * DAY, message="fix a crash"),
+            Node({"a.c": LINES + "best();\n"}, (2,), time=START + 3 * DAY, message="fix a crash"),
         ]
     )
     repo.git("checkout", "-q", "-f", "main")
