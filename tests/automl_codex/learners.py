@@ -9,7 +9,8 @@ from random import Random
 
 import numpy as np
 
-from automl_codex.examples import Example, part_of
+from automl_codex.examples import Example
+from automl_codex.split import part_of
 from automl_codex.types import BUGGY, CORRECT
 from codex_gate.student import LABELS
 from codex_gate.tokenise import Vocabulary

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from statistics import median
 
 import pytest
 
@@ -129,13 +130,36 @@ def test_funnel_names_labels_and_survivors_by_operator(augmented: Path, capsys: 
     counts = Counter(v.label for v in rows(augmented) if v.kind == "mutation")
     for label in (BUGGY, EQUIVALENT_UNKNOWN):
         assert any(line.split() == ["mutation:", label, str(counts[label])] for line in out.splitlines()), out
-    assert "mutation AOR: buggy" in out
+    by_label = Counter(v.label for v in rows(augmented) if v.operator == "AOR")
+    told = next(line.split() for line in out.splitlines() if line.split()[:1] == ["AOR"])
+    assert told[1:3] == [str(by_label[BUGGY]), str(by_label[EQUIVALENT_UNKNOWN])] and told[3] == f"{100 * by_label[EQUIVALENT_UNKNOWN] / by_label.total():.0f}"
+
+
+def test_funnel_has_the_quality_of_each_augmenter_beside_the_specified_band(augmented: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("stats", augmented) == 0
+    told = [line.split() for line in capsys.readouterr().out.splitlines()]
+    for kind, band in (("eda", ".85–.95"), ("template", ".90–.98"), ("mutation", ".70–.85")):
+        qualities = sorted(v.quality for v in rows(augmented) if v.kind == kind)
+        tenth = len(qualities) // 10
+        assert [kind, f"{median(qualities):.2f}", f"{qualities[tenth]:.2f}–{qualities[-1 - tenth]:.2f}", band] in told
+    assert not any(line[:1] == ["smote"] for line in told)  # only what is there
+
+
+def test_a_damaged_partition_is_named_by_its_quality(augmented: Path, tmp_path: Path) -> None:
+    part = tmp_path / "part-00000.parquet"
+    whole = next(augmented.glob("part-*")).read_bytes()
+    part.write_bytes(whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :])
+    with pytest.raises(UsageError, match=r"part-00000\.parquet is damaged"):
+        list(stages.columns(part, ("kind", "quality")))
 
 
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--strategy", "eda+smote"], "no augmentation strategy smote; there are eda, template, mutation, joined by +"),
+        (["--strategy", "eda+smot"], "no augmentation strategy smot; there are eda, template, mutation, smote, joined by +"),
+        (["--strategy", "eda+mixup"], "mixup blends vectors and their labels in a training fold and makes no text"),
+        (["--strategy", "eda+mutation+smote", "--smote-k", "0"], "smote-k must be >= 1, got 0"),
+        (["--smote-k", "5"], "smote-k is 5, and strategy eda+mutation holds no smote; leave it out or add +smote"),
         (["--strategy", ""], "no augmentation strategy (empty)"),
         (["--strategy", "eda+eda"], "names one twice"),
         (["--eda-factor", "11"], "eda-factor must be from 1 to 10 (max_augmentation_factor), got 11"),

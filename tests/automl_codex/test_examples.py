@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from automl_codex import examples, stages
-from automl_codex.examples import TEST, TRAIN, VALIDATION, Example, as_change, of_row, part_of
+from automl_codex.examples import Example, as_change, of_row
+from automl_codex.split import TEST, TRAIN, VALIDATION, part_of
 from automl_codex.types import LabelledTuple
 from codex_gate.errors import UsageError
 from codex_gate.student import LABELS, possible

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from automl_codex import judging
-from automl_codex.examples import TRAIN, Example
+from automl_codex.examples import Example
+from automl_codex.split import TRAIN
 from automl_codex.types import BUGGY, CORRECT
 from codex_gate.student import LABELS
 from tests.automl_codex.learners import Oracle, examples

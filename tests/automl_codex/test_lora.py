@@ -16,8 +16,9 @@ torch.set_num_threads(1)  # the bits of a sum depend on how it is shared out
 transformers = pytest.importorskip("transformers", reason="transformers is of the extra [train]")
 
 from automl_codex import cli, fitting, lora, stages  # noqa: E402 - it imports torch
-from automl_codex.examples import TRAIN, of_part  # noqa: E402
+from automl_codex.examples import of_part  # noqa: E402
 from automl_codex.lora import Recipe  # noqa: E402
+from automl_codex.split import TRAIN  # noqa: E402
 from codex_gate.errors import UsageError  # noqa: E402
 from tests.automl_codex.learners import examples  # noqa: E402
 from tests.automl_codex.test_examples import ORIGINAL, PLUS, ROW, Given  # noqa: E402

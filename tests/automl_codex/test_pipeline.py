@@ -165,7 +165,7 @@ def test_an_empty_file_has_the_defaults_of_the_stages() -> None:
 def test_all_that_is_missing_is_said_before_the_start(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run"]) == 2
     said = capsys.readouterr().err
-    for part in ("augmentation.strategies: smote", "transpilation.transpiler: depyler", "training.models: random_forest, gradient_boosting, lora",
+    for part in ("transpilation.transpiler: depyler", "training.models: random_forest, gradient_boosting, lora",
                  "training.models.lora.base_model: microsoft/codebert-base", "or take --fallback"):  # fmt: skip
         assert part in said
     assert not Path("data").exists()
@@ -184,12 +184,16 @@ def test_without_rustc_nothing_can_stand_in(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.usefixtures("_no_depyler")
 def test_fallback_takes_the_default_and_says_so() -> None:
     plan = planned(PRINTED)
-    assert plan.augment.strategies == ("eda",) and plan.transpile.transpiler == "py2many" and plan.parallel["transpile"] == 8
+    assert (
+        plan.augment.strategies == ("eda", "smote") and plan.augment.smote_k == 5 and plan.transpile.transpiler == "py2many" and plan.parallel["transpile"] == 8
+    )
     said = "\n".join(plan.told)
-    assert "smote: this version has eda, template, mutation; it is left out" in said and "depyler: it is not on PATH; py2many" in said
+    assert (
+        "smote balances the categories of mutants, and without mutation there are none: it adds nothing here" in said
+        and "depyler: it is not on PATH; py2many" in said
+    )
     assert "random_forest, gradient_boosting, lora: a run trains no model on verified rows yet" in said
     assert "distillation: " in said and "monitoring, stage 6: " in said
-    assert planned("augmentation:\n  strategies:\n    - smote\n").augment.strategies == ("eda", "mutation")
 
 
 @needs_rustc
@@ -199,6 +203,17 @@ def test_the_probabilities_of_eda_reach_the_stage_and_its_key() -> None:
     usual = planned("augmentation:\n  strategies:\n    - eda:\n        factor: 3\n")
     work = stages.Work(0, {})
     assert plan.augment.stage(Path(), 1).key(work) != usual.augment.stage(Path(), 1).key(work)
+
+
+@needs_rustc
+def test_the_neighbours_of_smote_reach_the_stage_and_its_key() -> None:
+    text = "augmentation:\n  strategies:\n    - mutation\n    - smote:\n        k_neighbors: 3\n"
+    plan, other, flagged = planned(text), planned(text.replace("3", "4")), planned(text, smote_k=4)
+    keys = [made.augment.stage(Path(), 1).key(stages.Work(0, {})) for made in (plan, other, flagged)]
+    assert plan.augment.smote_k == 3 and keys[0] != keys[1] == keys[2]
+    assert not any("smote" in line for line in plan.told)  # with mutants there is nothing to warn of
+    with pytest.raises(UsageError, match="smote-k is 4, and strategy eda"):
+        planned("augmentation:\n  strategies:\n    - eda\n", smote_k=4)
 
 
 @needs_rustc
@@ -262,7 +277,7 @@ def test_each_stage_runs_alone_where_nothing_but_its_input_folder_is(tmp_path: P
     whole = {name: made_of(Path("data", name)) for name in pipeline.FOLDERS.values()}
     options = {
         "generate": [*SMALL[:4], "--strategy", "coverage", "--seed", "42"],
-        "augment": ["--strategy", "eda", "--eda-factor", "1"],
+        "augment": ["--strategy", "eda+smote", "--eda-factor", "1"],
         "transpile": [],
         "verify": ["--oracle", "io+ast"],
     }

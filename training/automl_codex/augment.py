@@ -1,4 +1,5 @@
-"""Stage 2: variants of programs. Augmenters that keep the meaning (EDA), that write another program (template) and that plant a fault (mutation).
+"""Stage 2: variants of programs. Augmenters that keep the meaning (EDA), that write another program (template) and that plant a fault (mutation);
+and what balances the categories that mutation gave (smote), which needs the mutants of many programs and so is no augmenter of one.
 
 Whatever an augmenter promises, a run decides: the variant and its parent are run on the same inputs. One that was to keep the meaning and
 does not is rejected; one that was to break it and does not is `equivalent_unknown`, in neither class.
@@ -16,6 +17,7 @@ from typing import Protocol
 from automl_codex import eda, inputs, mutate, stages, template
 from automl_codex.quality import diversity_score, quality_score
 from automl_codex.sandbox import Job, Sandbox
+from automl_codex.smote import DefectSmote
 from automl_codex.types import BUGGY, CORRECT, EQUIVALENT_UNKNOWN, Program, Variant
 from codex_gate.errors import UsageError
 
@@ -106,6 +108,9 @@ class MutationAugmenter(_Scores):
 
 
 AUGMENTERS: Mapping[str, Callable[[], SyntheticGenerator]] = {"eda": EdaAugmenter, "template": TemplateAugmenter, "mutation": MutationAugmenter}
+SMOTE = "smote"
+STRATEGIES = (*AUGMENTERS, SMOTE)
+K_NEIGHBORS = DefectSmote().k_neighbors
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +118,44 @@ class Options:
     """What is to be made of each program.
 
     Raises:
-        UsageError: an unknown strategy, a factor outside 1 to MAX_FACTOR, a threshold outside MIN_THRESHOLD to 1.
+        UsageError: an unknown strategy, a factor outside 1 to MAX_FACTOR, a threshold outside MIN_THRESHOLD to 1, a `smote_k` below 1 or without smote.
     """
 
     strategies: tuple[str, ...] = ("eda", "mutation")
     factor: int = 5
     quality_threshold: float = MIN_THRESHOLD
     probabilities: eda.Probabilities = field(default_factory=eda.Probabilities)
+    smote_k: int = K_NEIGHBORS
 
     @classmethod
-    def of(cls, strategy: str, factor: int, quality_threshold: float) -> Options:
+    def of(cls, strategy: str, factor: int, quality_threshold: float, smote_k: int | None = None) -> Options:
         names = tuple(strategy.split("+"))
         for name in names:
-            if name not in AUGMENTERS:
-                raise UsageError(f"no augmentation strategy {name or '(empty)'}; there are {', '.join(AUGMENTERS)}, joined by +")
+            if name == "mixup":
+                raise UsageError(
+                    "mixup blends vectors and their labels in a training fold and makes no text, so augment has nothing to do for it; leave it out"
+                )
+            if name not in STRATEGIES:
+                raise UsageError(f"no augmentation strategy {name or '(empty)'}; there are {', '.join(STRATEGIES)}, joined by +")
         if len(set(names)) < len(names):
             raise UsageError(f"strategy {strategy} names one twice; name each once")
         if not 1 <= factor <= MAX_FACTOR:
             raise UsageError(f"eda-factor must be from 1 to {MAX_FACTOR} (max_augmentation_factor), got {factor}")
         if not MIN_THRESHOLD <= quality_threshold <= 1:
             raise UsageError(f"quality-threshold must be from {MIN_THRESHOLD} to 1, got {quality_threshold}")
-        return cls(names, factor, quality_threshold)
+        if smote_k is not None and SMOTE not in names:
+            raise UsageError(f"smote-k is {smote_k}, and strategy {strategy} holds no smote; leave it out or add +smote")
+        if smote_k is not None and smote_k < 1:
+            raise UsageError(f"smote-k must be >= 1, got {smote_k}")
+        return cls(names, factor, quality_threshold, smote_k=K_NEIGHBORS if smote_k is None else smote_k)
+
+    def told(self) -> Iterator[str]:
+        """What to say before the start."""
+        if SMOTE in self.strategies and "mutation" not in self.strategies:
+            yield (
+                "smote balances the categories of mutants, and without mutation there are none: it adds nothing here; "
+                f"take --strategy {'+'.join(name for name in self.strategies if name != SMOTE) or 'eda'}+mutation+smote"
+            )
 
     def works(self, source: Path) -> list[stages.Work]:
         """One partition for each of the input's.
@@ -147,6 +169,8 @@ class Options:
         told = {"strategies": list(self.strategies), "factor": self.factor, "quality_threshold": self.quality_threshold}
         if self.probabilities != eda.Probabilities():  # the usual ones are not told, so that folders made before there were others stay as they are
             told["probabilities"] = asdict(self.probabilities)
+        if SMOTE in self.strategies:
+            told["smote_k"] = self.smote_k
         return stages.Stage("augment", folder, seed, told)
 
 
@@ -169,7 +193,11 @@ class Maker:
                 rows.append(original(program))
                 counts["original"] += 1
                 for name in self.options.strategies:
-                    rows += self.variants(name, program, rng, pool, sandbox, counts, rejects)
+                    if name in AUGMENTERS:
+                        rows += self.variants(name, program, rng, pool, sandbox, counts, rejects)
+            if SMOTE in self.options.strategies:  # last, whatever its place among the strategies: it needs their mutants
+                balanced = DefectSmote(self.options.smote_k, self.options.factor, self.options.quality_threshold)
+                rows += balanced.balance(rows, Random(f"{self.seed}/smote/{work.number}"), sandbox, counts, rejects)
         return stages.Made(rows, dict(counts), dict(rejects))
 
     def variants(

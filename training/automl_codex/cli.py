@@ -68,8 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     generate.set_defaults(run=_generate)
     augment = commands.add_parser("augment", help="stage 2: variants and mutants of the programs, judged by running them")
     augment.add_argument("--input", type=Path, required=True, help="output of generate")
-    augment.add_argument("--strategy", default="eda+mutation", help="eda, template, mutation, joined by + (default: eda+mutation)")
+    augment.add_argument("--strategy", default="eda+mutation", help="eda, template, mutation, smote, joined by + (default: eda+mutation)")
     augment.add_argument("--eda-factor", type=int, default=5, help="variants of each program by each strategy, 1 to 10 (default: 5)")
+    augment.add_argument(
+        "--smote-k", type=int, metavar="K", help="with smote: neighbours of a mutant of a rare category, one of which gives it a subtree (default: 5)"
+    )
     augment.add_argument("--quality-threshold", type=float, default=0.75, help="lowest quality of a variant that is kept, .75 to 1 (default: .75)")
     augment.add_argument("--seed", type=int, help="refuse input of another seed (default: that of the input)")
     _stage_options(augment)
@@ -102,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", type=int, help="seed of all stages")
     run.add_argument("--augmentation", metavar="STRATEGIES", help="strategies of augment, joined by +")
     run.add_argument("--eda-factor", type=int, help="variants of each program by each strategy")
+    run.add_argument("--smote-k", type=int, metavar="K", help="neighbours of a mutant, for the strategy smote")
     run.add_argument("--quality-threshold", type=float, help="lowest quality of a variant that is kept")
     run.add_argument("--transpiler", help="py2many or depyler")
     run.add_argument("--oracle", help="oracles of verify, joined by +")
@@ -361,9 +365,11 @@ def _augment(options: argparse.Namespace) -> int:
     from automl_codex import augment, gating, stages
     from codex_gate import gates
 
-    wanted = augment.Options.of(options.strategy, options.eda_factor, options.quality_threshold)
+    wanted = augment.Options.of(options.strategy, options.eda_factor, options.quality_threshold, options.smote_k)
     gating.check_options(gates.find(Path(), options.gates), wanted.factor, wanted.quality_threshold)
     seed = int(stages.manifest_of(options.input, "generate", options.seed)["seed"])
+    for line in wanted.told():
+        _say(line)
     maker = augment.Maker(wanted, options.input, seed)
     with _engine(options) as engine:
         return _run_stage(wanted.stage(options.output, seed), wanted.works(options.input), maker, engine, options)

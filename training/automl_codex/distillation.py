@@ -21,9 +21,10 @@ from torch import Tensor
 
 from automl_codex import fitting, judging, logits, student, vocabulary
 from automl_codex.distill import DistillationLoss, EnsembleDistiller, binary
-from automl_codex.examples import TEST, TRAIN, VALIDATION, Example, counts, of_part
+from automl_codex.examples import Example, counts, of_part
 from automl_codex.files import whole
 from automl_codex.judging import Judged
+from automl_codex.split import TEST, TRAIN, VALIDATION
 from codex_gate import text
 from codex_gate.errors import UsageError
 from codex_gate.model import STUDENT_MANIFEST, open_session

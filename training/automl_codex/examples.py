@@ -13,7 +13,6 @@ A category of low confidence is not learned from. All changes of one seed progra
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from difflib import unified_diff
 from pathlib import Path
 
 from automl_codex import labels, stages
+from automl_codex.split import TEST, TRAIN, VALIDATION, part_of
 from automl_codex.types import BUGGY, CORRECT, LabelledTuple
 from codex_gate import text
 from codex_gate.errors import UsageError
@@ -28,8 +28,6 @@ from codex_gate.student import possible
 from codex_gate.text import HunkText
 from codex_gate.types import FileChange
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
-TRAIN_SHARE, VALIDATION_SHARE = 70, 15  # percent; the specification, §7.2
 _ORACLES = ("rustc", "runtime", "transpiler")
 _MODE, _ID = 0o100644, "0" * 40
 
@@ -62,12 +60,6 @@ class Example:
     def possible(self) -> tuple[bool, ...]:
         """Which of the 18 can occur in the change's language."""
         return possible(self.hunk.language)
-
-
-def part_of(lineage: str) -> str:
-    """The part of the split that a lineage belongs to, by its hash: the same in every data set and every run."""
-    place = int(hashlib.sha256(lineage.encode()).hexdigest()[:8], 16) % 100
-    return TRAIN if place < TRAIN_SHARE else VALIDATION if place < TRAIN_SHARE + VALIDATION_SHARE else TEST
 
 
 def read(folder: Path) -> list[Example]:

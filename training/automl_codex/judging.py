@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from automl_codex import metrics
-from automl_codex.examples import TRAIN, VALIDATION, Example, of_part
+from automl_codex.examples import Example, of_part
+from automl_codex.split import TRAIN, VALIDATION
 from automl_codex.types import BUGGY
 from codex_gate.intervals import Interval
 from codex_gate.student import LABELS, probabilities

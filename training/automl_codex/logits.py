@@ -23,8 +23,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from automl_codex.examples import TEST, TRAIN, VALIDATION, Example
+from automl_codex.examples import Example
 from automl_codex.files import whole
+from automl_codex.split import TEST, TRAIN, VALIDATION
 from automl_codex.types import BUGGY, CORRECT
 from codex_gate.errors import UsageError
 from codex_gate.student import LABELS

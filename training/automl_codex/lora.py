@@ -26,8 +26,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from automl_codex import distill, fitting
-from automl_codex.examples import TRAIN, Example, of_part
+from automl_codex.examples import Example, of_part
 from automl_codex.judging import masks, truth
+from automl_codex.split import TRAIN
 from codex_gate import text
 from codex_gate.errors import UsageError
 from codex_gate.student import BATCH, LABELS

@@ -407,7 +407,7 @@ def mutants(source: str, operators: Mapping[str, Operator] = OPERATORS) -> Itera
         SyntaxError: the program is none.
     """
     tree = ast.parse(source)
-    text = _Text(source)
+    text = Text(source)
     original = ast.dump(tree)
     by_type: dict[type[ast.AST], list[Operator]] = {}
     for node, around in _places(tree):
@@ -419,7 +419,7 @@ def mutants(source: str, operators: Mapping[str, Operator] = OPERATORS) -> Itera
                 changed = text.replaced(node, replacement, around.parent)
                 if changed is not None and _differs(changed, original):
                     depth = sum(isinstance(above, ast.expr) for above in around.above)
-                    yield Mutant(changed, operator.name, operator.category, f"{_line(node)}:{_column(node)}", depth)
+                    yield Mutant(changed, operator.name, operator.category, site(node), depth)
 
 
 def _differs(changed: str, original: str) -> bool:
@@ -471,15 +471,12 @@ def _type_of(value: ast.expr | None, names: Mapping[str, str]) -> str:
     return "list[int]" if isinstance(value, ast.List) and value.elts and all(_type_of(e, names) == "int" for e in value.elts) else ""
 
 
-def _line(node: ast.AST) -> int:
-    return int(getattr(node, "lineno", 0))
+def site(node: ast.AST) -> str:
+    """Where a node begins: line from 1, column from 0."""
+    return f"{getattr(node, 'lineno', 0)}:{getattr(node, 'col_offset', 0)}"
 
 
-def _column(node: ast.AST) -> int:
-    return int(getattr(node, "col_offset", 0))
-
-
-class _Text:
+class Text:
     """The program as bytes, since Python counts columns in bytes of UTF-8."""
 
     def __init__(self, source: str) -> None:
@@ -488,18 +485,21 @@ class _Text:
         for line in self._data.splitlines(keepends=True):
             self._starts.append(self._starts[-1] + len(line))
 
+    def span(self, node: Any) -> tuple[int, int]:
+        """Where a node's text begins and ends, in bytes."""
+        return self._starts[node.lineno - 1] + node.col_offset, self._starts[node.end_lineno - 1] + node.end_col_offset
+
     def replaced(self, node: Any, replacement: Replacement, parent: ast.AST) -> str | None:
         """The program with the node's text replaced; None where the place holds no such thing."""
         if isinstance(node, ast.ExceptHandler):
             node = node.type
-        start = self._starts[node.lineno - 1] + node.col_offset
-        end = self._starts[node.end_lineno - 1] + node.end_col_offset
+        start, end = self.span(node)
         if isinstance(replacement, ast.expr):
             text = ast.unparse(ast.fix_missing_locations(replacement))
             if (
                 isinstance(parent, ast.expr)
                 and not isinstance(parent, ast.Call | ast.List | ast.Tuple | ast.Set | ast.Dict | ast.Subscript)
-                and _compound(replacement)
+                and compound(replacement)
             ):
                 text = f"({text})"
         elif isinstance(node, ast.stmt):
@@ -513,5 +513,6 @@ class _Text:
         return (self._data[:start] + text.encode() + self._data[end:]).decode()
 
 
-def _compound(node: ast.expr) -> bool:
+def compound(node: ast.expr) -> bool:
+    """Whether an expression needs parentheses to stand inside another."""
     return isinstance(node, ast.BinOp | ast.BoolOp | ast.UnaryOp | ast.Compare | ast.IfExp | ast.Lambda | ast.NamedExpr | ast.Await)

@@ -82,7 +82,7 @@ def with_flags(config: Config, flags: Mapping[str, Any]) -> Config:
     def over(section: Mapping[str, Any], **keys: str) -> dict[str, Any]:
         return {**section, **{key: given[flag] for key, flag in keys.items() if flag in given}}
 
-    augmentation = over(config.augmentation, quality_threshold="quality_threshold", factor="eda_factor")
+    augmentation = over(config.augmentation, quality_threshold="quality_threshold", factor="eda_factor", smote_k="smote_k")
     if "augmentation" in given:
         named = augment.Options.of(given["augmentation"], 1, augment.MIN_THRESHOLD).strategies
         known = config.augmentation.get("strategies", {})
@@ -113,41 +113,33 @@ def plan(config: Config, folder: Path, gates: Gates, fallback: bool = False, par
     gating.check_options(gates, augmented.factor, augmented.quality_threshold)
     oracles = tuple(config.verification.get("oracle", verify.Options().oracles))
     judged = verify.Options(oracles, config.verification.get("timeout_ms", verify.TIMEOUT_MS))
-    missing = [*_missing_augmentation(config), *_missing_tools(config), *_missing_models(config)]
+    missing = [*_missing_tools(config), *_missing_models(config)]
     if any(part.instead is None or not fallback for part in missing):
         raise UsageError(_refusal(config.name, missing, fallback))
     told = [f"{part.key}: {part.value}: {part.matter}; {part.instead}" for part in missing]
     name, limit = config.transpilation.get("transpiler", transpile.DEFAULT), config.transpilation.get("timeout_ms", transpile.TIMEOUT_MS)
     translated = transpile.Options.of(name, limit, fallback)
     processes = dict.fromkeys(FOLDERS, parallel or 1) | {"transpile": parallel or config.transpilation.get("parallel", 1)}
-    return Plan(made, augmented, translated, judged, processes, folder, (*told, *_left_out(config)))
+    return Plan(made, augmented, translated, judged, processes, folder, (*told, *augmented.told(), *_left_out(config)))
 
 
 def _augmentation(config: Config) -> augment.Options:
-    """The options of stage 2, without the strategies that this version lacks.
+    """The options of stage 2.
 
     Raises:
         UsageError: a value that the stage refuses, or factors that differ.
     """
     keys = config.augmentation
-    asked = keys.get("strategies", {name: {} for name in augment.Options().strategies})
-    strategies = {name: below for name, below in asked.items() if name in augment.AUGMENTERS}
+    strategies = keys.get("strategies", {name: {} for name in augment.Options().strategies})
     factors = {"factor": keys["factor"]} if "factor" in keys else {name: below["factor"] for name, below in strategies.items() if "factor" in below}
     if len(set(factors.values())) > 1:
         shown = ", ".join(f"{name} {factor}" for name, factor in factors.items())
         raise UsageError(f"{config.name}: augmentation has the factors {shown}; every strategy makes as many variants, so give one factor")
     factor = next(iter(factors.values()), augment.Options().factor)
-    found = augment.Options.of("+".join(strategies or augment.Options().strategies), factor, keys.get("quality_threshold", augment.MIN_THRESHOLD))
+    neighbours = keys.get("smote_k", strategies.get(augment.SMOTE, {}).get("k_neighbors"))
+    found = augment.Options.of("+".join(strategies), factor, keys.get("quality_threshold", augment.MIN_THRESHOLD), neighbours)
     below = strategies.get("eda", {})
     return replace(found, probabilities=eda.Probabilities(**{key.removesuffix("_prob"): value for key, value in below.items() if key.endswith("_prob")}))
-
-
-def _missing_augmentation(config: Config) -> Iterator[Missing]:
-    asked = config.augmentation.get("strategies", {})
-    lacking = [name for name in asked if name not in augment.AUGMENTERS]
-    instead = "it is left out" if len(lacking) < len(asked) else f"{'+'.join(augment.Options().strategies)} is taken"
-    for name in lacking:
-        yield Missing("augmentation.strategies", name, f"this version has {', '.join(augment.AUGMENTERS)}", instead)
 
 
 def _missing_tools(config: Config) -> Iterator[Missing]:

@@ -362,6 +362,19 @@ def read(path: Path, kind: type[Any], only: Sequence[int] | None = None) -> Iter
         yield kind(**{name: tuple(item) if name in lists else item for name, item in row.items()})
 
 
+def columns(path: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The values of some columns of a partition, row by row.
+
+    Raises:
+        UsageError: as `read`.
+    """
+    try:
+        table = pq.read_table(path, columns=list(names))
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UsageError(f"{path} is damaged ({str(error).splitlines()[0]}); remove it and run its stage again") from error
+    yield from zip(*(table[name].to_pylist() for name in names), strict=True)
+
+
 def categories(path: Path) -> list[str] | None:
     """The categories of a Parquet file's rows: what an oracle judged, else what a mutation planted; rows without one left out, None when there is no such column.
 
