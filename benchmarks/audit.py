@@ -311,7 +311,7 @@ A decoy is a random earlier commit that touched the accused file, not the accuse
 _LIMITS: Final = f"""## How far to trust it
 
 - The first reader of the second and of the third audit had also written the rules of doubt, and is more lenient than the others. The readers of this one were given the guide and the sheets alone; a full reading was
-  shared by two, a half each. All readers are language models and worked on one machine: that none could reach the key or another's verdicts is not established, so their agreement may be too high.
+  shared by two, a half each. All readers are language models and worked on one machine: that none could reach the key or another's verdicts is not established. Where they agree more than the readers of earlier audits did, the readings are too alike to count for more than one.
 - A reader saw the message and at most {LINES} lines of each diff, those nearest to the other commit; not the issue, not the whole file.
   Each pair was read once and quickly, sheet after sheet; no verdict was changed after the key was opened. Whether a fault was `older` was judged by the accused diff alone, not looked up in the history.
 - The guide asks for the cause. Blame that ends at a commit which carried the fault on (`moved`, `older`) is wrong by it, though a reader of the code might be content with it; the table gives that share apart.
