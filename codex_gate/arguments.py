@@ -56,9 +56,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
         description="Replays the past changes on HEAD's first-parent line: each is screened with only what was known before it, and later fixes tell which flags were right.",
         epilog="exit codes: 0 done, 2 wrong use or too little history, 3 internal error, 5 flags are counted but nothing tells which were right",
     )
-    which = backtest.add_mutually_exclusive_group()
-    which.add_argument("--last", type=int, default=1000, metavar="N", help="the last N changes (default: 1000)")
-    which.add_argument("--since", metavar="DATE", help="the changes since this day, YYYY-MM-DD")
+    _add_reach(backtest)
     backtest.add_argument("--noise-budget", default="10", metavar="PERCENT", help="share of changes that may be flagged (default: 10, one in ten)")
     backtest.add_argument("--format", choices=("terminal", "json", "html"), default="terminal", help="terminal (default), json, html (one self-contained page)")
     backtest.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
@@ -110,9 +108,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
         description="Looks back at the past changes on HEAD's first-parent line by month, quarter or year. Nothing is kept between runs.",
         epilog="exit codes: 0 done, 2 wrong use or no history, 3 internal error",
     )
-    reach = trend.add_mutually_exclusive_group()
-    reach.add_argument("--last", type=int, default=1000, metavar="N", help="the last N changes (default: 1000)")
-    reach.add_argument("--since", metavar="DATE", help="the changes since this day, YYYY-MM-DD")
+    _add_reach(trend)
     trend.add_argument("--by", choices=("month", "quarter", "year"), help="the periods (default: by age and number of these changes)")
     trend.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained page with plots there too")
     trend.add_argument("--format", choices=("terminal", "json"), default="terminal", help="terminal (default) or json")
@@ -212,6 +208,13 @@ def _days(text: str) -> float:
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-C", "--repository", type=Path, default=Path("."), metavar="DIR", help="the repository (default: the current directory)")
+
+
+def _add_reach(command: argparse.ArgumentParser) -> None:
+    """How far back a look at past changes goes."""
+    reach = command.add_mutually_exclusive_group()
+    reach.add_argument("--last", type=int, default=1000, metavar="N", help="the last N changes (default: 1000)")
+    reach.add_argument("--since", metavar="DATE", help="the changes since this day, YYYY-MM-DD")
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:

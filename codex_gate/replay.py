@@ -197,7 +197,7 @@ def _start(line: Sequence[int], last: int, since: date | None, least: int) -> in
 
 
 class Repairs(NamedTuple):
-    """The first repair (commit, change that brought it) of each change by its place on the line; the changes that are accused, but
+    """The first repair (commit, change that brought it) of each change by its place on the line; the changes whose lines were repaired, but
     only in doubt (`szz.Trace.doubt`); how many files of fixes could not be read.
     """
 
@@ -229,7 +229,7 @@ def repairs(repo: Repository, metas: Sequence[CommitMeta], line: Sequence[str], 
         for done, trace in enumerate(szz.trace(quicker, fixes, variant), 1):
             unread += trace.unread
             place = owner[trace.fix]
-            for blamed in {owner[i.inducing] for i in trace.induced}:
+            for blamed in {owner[sha] for sha in trace.touched}:
                 if start <= blamed < place and trace.doubt:
                     doubtful.add(blamed)
                 elif start <= blamed < place and (blamed not in found or place < owner[found[blamed][1]]):

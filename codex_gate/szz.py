@@ -242,6 +242,11 @@ class Trace:
     doubt: str | None = None
     others: tuple[str, ...] = ()
 
+    @property
+    def touched(self) -> set[str]:
+        """Whose lines the fix repaired: the accused, and the others where several are blamed."""
+        return {i.inducing for i in self.induced}.union(self.others)
+
     def plain(self) -> list[Any]:
         """The same in JSON's types; `of` turns it back."""
         return [self.fix, self.unread, self.doubt, list(self.others), [[i.inducing, i.path, i.line, i.n_lines, i.deleted] for i in self.induced]]
@@ -450,12 +455,11 @@ def _labels(repo: Repository, metas: Sequence[CommitMeta], fixes: Sequence[Fix],
     doubtful: set[str] = set()
     for fix in sorted(fixes, key=lambda f: (f.time, f.sha)):
         trace = traces[fix.sha]
-        accused = {i.inducing for i in trace.induced}
         if trace.doubt is None:
-            for sha in accused:
+            for sha in trace.touched:
                 by_commit[sha].append(fix.sha)
         else:
-            doubtful |= accused.union(trace.others)
+            doubtful |= trace.touched
     times = {fix.sha: fix.time for fix in fixes}
     known = facts(repo, [meta.sha for meta in metas if len(meta.parents) == 1])
     doubtful -= by_commit.keys()

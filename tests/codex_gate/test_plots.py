@@ -153,4 +153,5 @@ def test_strips_leave_gaps_and_mark_what_is_above_the_limit() -> None:
     assert boxes[1][0] - boxes[0][0] == pytest.approx(2 * (boxes[0][1] + 1), abs=0.2)  # the gap in the middle is as wide as a cell
     axis = plots.place_axis("", plots.every_period(["2019-Q3", "2026-Q3"]))
     crowded = plots.strips("t", ["a long name of a row"], axis, [[None] * 29])
-    assert 1 < len(re.findall(r'class="mid faint"', crowded)) < len(axis.ticks)  # the long name leaves less room for them
+    shown = len(re.findall(r'class="mid faint"', crowded))
+    assert shown > 1 and shown < len(axis.ticks)  # the long name leaves less room for them, so some are left out
