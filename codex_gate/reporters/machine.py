@@ -57,10 +57,10 @@ def report_object(report: Report) -> Object:
         "notices": _notices(wording.notices(report)),
         "thresholds": {
             "n_changes": report.thresholds.n_changes,
-            "base_rate": _number(report.thresholds.base_rate),
-            "at": {level.value: _number(at) for level, at in sorted(report.thresholds.at.items(), key=lambda item: item[0].rank)},
+            "base_rate": number(report.thresholds.base_rate),
+            "at": {level.value: number(at) for level, at in sorted(report.thresholds.at.items(), key=lambda item: item[0].rank)},
         },
-        "seconds": _number(report.seconds, 3),
+        "seconds": number(report.seconds, 3),
         "change": change,
         "commits": [row(finding, report.tier, report.model_version) for finding in report.commits],
     }
@@ -71,11 +71,11 @@ def row(finding: Finding, tier: int, model_version: str) -> Object:
     top = finding.top
     found = {
         "sha": finding.sha,
-        "risk": _number(finding.risk),
+        "risk": number(finding.risk),
         "level": finding.level.value,
-        "percentile": _number(finding.percentile, 2),
+        "percentile": number(finding.percentile, 2),
         "category": wording.UNCLASSIFIED if top.category is None else str(top.category),
-        "confidence": _number(top.confidence) or 0.0,
+        "confidence": number(top.confidence) or 0.0,
         "features": _measures(finding.features.values),
         "tier": tier,
         "model_version": writable(model_version),
@@ -83,13 +83,13 @@ def row(finding: Finding, tier: int, model_version: str) -> Object:
         "title": writable(finding.title),
         "categories": [_classification(c) for c in finding.classifications],
         "reasons": [
-            {"feature": r.feature, "value": measure(r.value), "contribution": _number(r.contribution) or 0.0, "text": writable(r.text)} for r in finding.reasons
+            {"feature": r.feature, "value": measure(r.value), "contribution": number(r.contribution) or 0.0, "text": writable(r.text)} for r in finding.reasons
         ],
-        "files": [{"path": writable(f.path), "line": f.line or None, "score": _number(f.score) or 0.0, "why": writable(f.why)} for f in finding.files],
+        "files": [{"path": writable(f.path), "line": f.line or None, "score": number(f.score) or 0.0, "why": writable(f.why)} for f in finding.files],
         **({"ignored": [{"path": writable(e.where), "line": e.line, "reason": writable(e.text)} for e in finding.ignored]} if finding.ignored else {}),
     }
     if finding.relief:
-        found["lower"] = [{"path": writable(r.path), "risk": _number(r.risk)} for r in finding.relief]
+        found["lower"] = [{"path": writable(r.path), "risk": number(r.risk)} for r in finding.relief]
     if finding.lines is not None:
         found["lines"] = [line_object(line) for line in finding.lines]
     return found
@@ -97,7 +97,7 @@ def row(finding: Finding, tier: int, model_version: str) -> Object:
 
 def line_object(line: LineScore) -> Object:
     """One changed line, `line` of the schema."""
-    return {"path": writable(line.path), "side": "added" if line.added else "deleted", "line": line.line, "score": _number(line.score) or 0.0}
+    return {"path": writable(line.path), "side": "added" if line.added else "deleted", "line": line.line, "score": number(line.score) or 0.0}
 
 
 def encoded(value: Object) -> str:
@@ -108,7 +108,7 @@ def encoded(value: Object) -> str:
 def _classification(found: Classification) -> Object:
     return {
         "category": wording.UNCLASSIFIED if found.category is None else str(found.category),
-        "confidence": _number(found.confidence) or 0.0,
+        "confidence": number(found.confidence) or 0.0,
         "source": found.source,
         "evidence": [{"where": writable(e.where), "line": e.line or None, "text": writable(e.text)} for e in found.evidence],
     }
@@ -118,7 +118,8 @@ def _notices(notices: list[Notice]) -> list[Object]:
     return [{"code": notice.code, "text": writable(notice.text)} for notice in notices]
 
 
-def _number(value: float | None, digits: int = _PRECISION) -> float | None:
+def number(value: float | None, digits: int = _PRECISION) -> float | None:
+    """A rounded number; None for what is unknown or infinite."""
     # + 0.0 turns -0.0 into 0.0
     return round(float(value), digits) + 0.0 if value is not None and math.isfinite(value) else None
 

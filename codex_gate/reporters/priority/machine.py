@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 from typing import Any, Final
 
 from codex_gate import __version__
 from codex_gate.priority import HotFile, Priorities, Row
 from codex_gate.reporters.backtest.words import day
 from codex_gate.reporters.hostile import writable
+from codex_gate.reporters.machine import encoded, number
 from codex_gate.taxonomy import HARMS
 
 SCHEMA_VERSION: Final = 1
@@ -18,8 +17,7 @@ Object = dict[str, Any]
 
 
 def render(found: Priorities) -> str:
-    # `##[` commands a workflow runner wherever it stands in a line of the log; JSON can spell it otherwise.
-    return json.dumps(as_object(found), allow_nan=False, indent=2).replace("##", "#\\u0023") + "\n"
+    return encoded(as_object(found))
 
 
 def as_object(found: Priorities) -> Object:
@@ -45,16 +43,12 @@ def as_object(found: Priorities) -> Object:
 
 
 def _row(row: Row) -> Object:
-    share = {name: _number(value) for name, value in zip(("value", "low", "high"), row.share, strict=True)}
+    share = {name: number(value) for name, value in zip(("value", "low", "high"), row.share, strict=True)}
     grades = {"frequency": row.frequency.value, "severity": row.severity.value, "why": HARMS[row.category].why, "priority": row.priority.value}
     return {"category": row.category.value, "fixes": row.n, "share": share, **grades}
 
 
 def _file(file: HotFile) -> Object:
-    parts = {name: _number(part) for name, part in file.parts.items()}
-    facts = {"complexity": _number(file.complexity), "commits": file.commits, "fixes": file.fixes, "authors": file.authors, "owner": _number(file.owner)}
-    return {"path": writable(file.path), "score": _number(file.score, 2), "parts": parts, **facts}
-
-
-def _number(value: float, digits: int = 4) -> float | None:
-    return round(value, digits) + 0.0 if math.isfinite(value) else None
+    parts = {name: number(part) for name, part in file.parts.items()}
+    facts = {"complexity": number(file.complexity), "commits": file.commits, "fixes": file.fixes, "authors": file.authors, "owner": number(file.owner)}
+    return {"path": writable(file.path), "score": number(file.score, 2), "parts": parts, **facts}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from codex_gate.intervals import Interval
 from codex_gate.periods import Period, Trend
 from codex_gate.reporters.backtest.words import day
 from codex_gate.reporters.hostile import writable
+from codex_gate.reporters.machine import encoded, number
 from codex_gate.watch import DriftReport
 
 SCHEMA_VERSION: Final = 1
@@ -20,8 +20,7 @@ Object = dict[str, Any]
 
 
 def render(found: Trend) -> str:
-    # `##[` commands a workflow runner wherever it stands in a line of the log; JSON can spell it otherwise.
-    return json.dumps(as_object(found), allow_nan=False, indent=2).replace("##", "#\\u0023") + "\n"
+    return encoded(as_object(found))
 
 
 def as_object(found: Trend) -> Object:
@@ -41,12 +40,12 @@ def as_object(found: Trend) -> Object:
         "n_judged": len(past.judged),
         "n_needed_a_fix": past.n_fixed,
         "n_learned_from": past.seen,
-        "predicted": _number(predicted),
-        "needed_a_fix": _number(observed),
-        "ripening_days": _number(past.ripening / DAY, 2),
+        "predicted": number(predicted),
+        "needed_a_fix": number(observed),
+        "ripening_days": number(past.ripening / DAY, 2),
         "periods": [_period(p) for p in found.periods],
         "notices": [{"code": n.code, "text": writable(n.text)} for n in past.notices],
-        "seconds": _number(past.seconds, 3),
+        "seconds": number(past.seconds, 3),
     }
 
 
@@ -56,12 +55,12 @@ def _period(period: Period) -> Object:
         "name": period.name,
         "n": period.n,
         "too_few": period.is_small,
-        "mean_risk": _number(period.mean_risk),
-        "risk_90th_percentile": _number(period.high_risk),
+        "mean_risk": number(period.mean_risk),
+        "risk_90th_percentile": number(period.high_risk),
         "fixes": {"n": period.n_fixes, "share": _interval(period.fixes), "categories": categories},
         "calibration": {
             "judged": period.judged,
-            "predicted": _number(period.predicted),
+            "predicted": number(period.predicted),
             "needed_a_fix": _interval(period.observed),
             "in_equal_time": _interval(period.soon),
             "fits": period.fits,
@@ -71,13 +70,9 @@ def _period(period: Period) -> Object:
 
 
 def _drift(report: DriftReport) -> Object:
-    streams = [{"name": s.name, "psi": _number(s.divergence, 6), "threshold": _number(s.threshold, 6), "drift": s.drifted} for s in report.shifts]
+    streams = [{"name": s.name, "psi": number(s.divergence, 6), "threshold": number(s.threshold, 6), "drift": s.drifted} for s in report.shifts]
     return {"drift": report.drift, "n": report.n_window, "n_before": report.n_baseline, "since": day(report.periods[1][0]), "streams": streams}
 
 
 def _interval(found: Interval) -> Object | None:
-    return None if math.isnan(found.value) else {"value": _number(found.value), "low": _number(found.low), "high": _number(found.high)}
-
-
-def _number(value: float, digits: int = 4) -> float | None:
-    return round(value, digits) + 0.0 if math.isfinite(value) else None
+    return None if math.isnan(found.value) else {"value": number(found.value), "low": number(found.low), "high": number(found.high)}
