@@ -26,6 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 from automl_codex.mine import refuse_off_limits  # noqa: E402
 from benchmarks.measure import machine  # noqa: E402
 from codex_gate import intervals, szz  # noqa: E402
+from codex_gate.errors import GateError, UsageError  # noqa: E402
 from codex_gate.git import CommitMeta, Repository, count_lines  # noqa: E402
 from codex_gate.policy import Policy  # noqa: E402
 from codex_gate.priority import WEIGHTS, Priorities  # noqa: E402
@@ -128,11 +129,28 @@ def main(argv: Sequence[str] | None = None, say: Callable[[str], None] = print) 
     parser.add_argument("--only", default="", help="names of clones, separated by commas (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="of the resampling (default: 0)")
     options = parser.parse_args(argv)
-    chosen = [path for path in sorted(options.clones.iterdir()) if path.is_dir() and (not options.only or path.name in options.only.split(","))]
+    try:
+        return run(options, say)
+    except (GateError, OSError) as error:
+        print(f"priority: {error}", file=sys.stderr)
+        return 2
+
+
+def run(options: argparse.Namespace, say: Callable[[str], None]) -> int:
+    """Measure and print.
+
+    Raises:
+        UsageError: no clone is there, or off-limits.txt names one.
+        GitError: what is named as a clone is none.
+    """
+    named = [path for path in sorted(options.clones.iterdir()) if path.is_dir() and "+" in path.name]
+    chosen = [path for path in named if not options.only or path.name in options.only.split(",")]
+    if not chosen:
+        raise UsageError(f"none of the {len(named)} clones in {options.clones} is asked for; expected folders named OWNER+NAME")
+    refuse_off_limits([path.name.replace("+", "/") for path in chosen], ROOT / "training" / "off-limits.txt")
     say(f"{machine()}\n\n| project | commits | fixes | files | seconds |\n| --- | ---: | ---: | ---: | ---: |")
     projects: dict[str, list[Year]] = {}
     for path in chosen:
-        refuse_off_limits([path.name.replace("+", "/")], ROOT / "training" / "off-limits.txt")
         repo = Repository.discover(path / "repo" if (path / "repo").is_dir() else path, os.environ)
         found, seconds = timed(repo)
         n_all = len(repo.rev_list("HEAD"))

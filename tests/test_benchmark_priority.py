@@ -9,7 +9,6 @@ from random import Random
 import pytest
 
 from benchmarks import priority as bench
-from codex_gate.errors import UsageError
 from codex_gate.priority import WEIGHTS
 from tests.conftest import ADA, BOB, DAY, START, Node, Repo
 
@@ -59,10 +58,20 @@ def test_the_tables_say_how_well_the_next_fixes_are_told(clones: Path) -> None:
     assert sum(line.startswith("| score without ") for line in said) == len(WEIGHTS)
 
 
-def test_what_is_off_limits_is_not_looked_at(clones: Path) -> None:
-    (clones / "owner+project").rename(clones / "pallets+flask")
-    with pytest.raises(UsageError, match="pallets/flask is off limits"):
-        bench.main(["--clones", str(clones)], lambda _: None)
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("pallets+flask", "pallets/flask is off limits"),
+        ("no+clone", "no+clone is not inside a git repository"),
+        ("hidden", "none of the 0 clones in"),
+    ],
+)
+def test_what_cannot_be_measured_is_a_sentence(tmp_path: Path, name: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / name).mkdir()
+    assert bench.main(["--clones", str(tmp_path)], lambda _: None) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("priority: ") and sentence in said
+    assert bench.main(["--clones", str(tmp_path / "none")], lambda _: None) == 2
 
 
 def test_the_interval_is_over_projects() -> None:
