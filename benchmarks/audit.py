@@ -20,16 +20,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
 from automl_codex import mine  # noqa: E402
+from benchmarks import reading  # noqa: E402
 from codex_gate import szz  # noqa: E402
 from codex_gate.errors import GateError, GitError, UsageError  # noqa: E402
 from codex_gate.git import CommitMeta, Repository  # noqa: E402
-from codex_gate.intervals import wilson  # noqa: E402
 from codex_gate.paths import language, role  # noqa: E402
 
 FOLDER: Final = ROOT / "training" / "audit"
@@ -251,7 +251,7 @@ def write_pairs(pairs: Iterable[Pair], path: Path) -> None:
 
 def read_pairs(path: Path) -> dict[int, Pair]:
     """The key by number."""
-    return {int(row["number"]): Pair(**{**row, "number": int(row["number"])}) for row in _rows(path, [f.name for f in fields(Pair)])}  # type: ignore[arg-type]
+    return {int(row["number"]): Pair(**{**row, "number": int(row["number"])}) for row in reading.rows(path, [f.name for f in fields(Pair)])}  # type: ignore[arg-type]
 
 
 def read_verdicts(path: Path, pairs: Mapping[int, Pair]) -> list[Verdict]:
@@ -261,7 +261,7 @@ def read_verdicts(path: Path, pairs: Mapping[int, Pair]) -> list[Verdict]:
         UsageError: a number that was not drawn or is judged twice, a verdict or class that the guide does not know, a reason that is missing or long.
     """
     found: dict[int, Verdict] = {}
-    for line, row in enumerate(_rows(path, ["number", "verdict", "class", "reason"]), 2):
+    for line, row in enumerate(reading.rows(path, ["number", "verdict", "class", "reason"]), 2):
         where, number = f"{path}, line {line}", int(row["number"]) if row["number"].isdecimal() else -1
         if number not in pairs or number in found:
             raise UsageError(f"{where}: number {row['number']!r} {'is judged twice' if number in found else 'was not drawn'}; expected each drawn number once")
@@ -275,16 +275,6 @@ def read_verdicts(path: Path, pairs: Mapping[int, Pair]) -> list[Verdict]:
     if not found:
         raise UsageError(f"{path} holds no verdicts; read the sheet first")
     return list(found.values())
-
-
-def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    if not path.exists():
-        raise UsageError(f"{path} does not exist; make it first (see benchmarks/README.md)")
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
-        if list(reader.fieldnames or ()) != list(columns):
-            raise UsageError(f"{path} has columns {', '.join(reader.fieldnames or ()) or 'none'}; expected {', '.join(columns)}")
-        return list(reader)
 
 
 # -- the document ------------------------------------------------------------------------------------------
@@ -323,7 +313,7 @@ _LIMITS: Final = f"""## How far to trust it
 
 
 def _headline(
-    pairs: Mapping[int, Pair], real: Sequence[tuple[Pair, Verdict]], decoys: Sequence[tuple[Pair, Verdict]], others: Sequence[Compared], day: date
+    pairs: Mapping[int, Pair], real: Sequence[tuple[Pair, Verdict]], decoys: Sequence[tuple[Pair, Verdict]], others: Sequence[reading.Compared], day: date
 ) -> str:
     right = sum(v.verdict == "right" for _, v in real)
     sure = sum(v.verdict != "unsure" for _, v in real)
@@ -334,15 +324,18 @@ def _headline(
         share = min(share, sum(c.right for c in others) / n)
     met = "the aim is met" if share >= AIM else "the must is met, the aim is not" if share >= MUST else "the must is not met"
     rows = [
-        ("**pairs that are right** (unsure counts as wrong)", _share(right, len(real))),
-        ("of the pairs that the reader was sure of", _share(right, sure)),
-        ("of the pairs whose fix is one", _share(right, fixes)),
-        ("right, `older` or `moved`: blame found the lines, if not the cause", _share(right + sum(v.cls in ("older", "moved") for _, v in real), len(real))),
-        ("**decoys caught** (not called right)", _share(caught, len(decoys))),
+        ("**pairs that are right** (unsure counts as wrong)", reading.share(right, len(real))),
+        ("of the pairs that the reader was sure of", reading.share(right, sure)),
+        ("of the pairs whose fix is one", reading.share(right, fixes)),
+        (
+            "right, `older` or `moved`: blame found the lines, if not the cause",
+            reading.share(right + sum(v.cls in ("older", "moved") for _, v in real), len(real)),
+        ),
+        ("**decoys caught** (not called right)", reading.share(caught, len(decoys))),
     ]
     said = f"{day}, seed {SEED}: {len(real) + len(decoys)} of {len(pairs)} drawn were judged, {len(real)} pairs and {len(decoys)} decoys. Must {MUST:.0%}, aim {AIM:.0%}: {met}."
     said += " A goal counts as met only where the further readers together reach it too." if others else ""
-    return said + " In square brackets: 95 % intervals (Wilson).\n\n" + _table(("what", "share", "n"), rows)
+    return said + " In square brackets: 95 % intervals (Wilson).\n\n" + reading.table(("what", "share", "n"), rows)
 
 
 def _before() -> str:
@@ -351,7 +344,7 @@ def _before() -> str:
     for name, drawn_from in EARLIER.items():
         pairs, verdicts, _ = opinions(FOLDER / name / "pairs.csv", FOLDER / name / "verdicts.csv")
         real = [v for v in verdicts if pairs[v.number].kind == "pair"]
-        lines.append(f"- {name}: {_share(sum(v.verdict == 'right' for v in real), len(real)).replace(' | ', ', ')} pairs right; drawn from {drawn_from}")
+        lines.append(f"- {name}: {reading.share(sum(v.verdict == 'right' for v in real), len(real)).replace(' | ', ', ')} pairs right; drawn from {drawn_from}")
     return "Earlier audits, by the same guide and their first reader:\n\n" + "\n".join(lines) + "\n"
 
 
@@ -361,61 +354,25 @@ def opinions(key: Path, first: Path) -> tuple[dict[int, Pair], list[Verdict], di
     return pairs, read_verdicts(first, pairs), {path.stem: read_verdicts(path, pairs) for path in sorted(first.parent.glob("reader-*.csv"))}
 
 
-class Compared(NamedTuple):
-    """A further reader beside the first one, on the numbers that both judged.
-
-    `numbers` judged by both, pairs and decoys, the `same` of them by both (right or not), `kappa` that agreement beyond chance (Cohen);
-    of the `pairs` among them the `right` ones by this reader, `first` by the first; `decoys` among them, `caught` by this reader.
-    """
-
-    numbers: int
-    same: int
-    kappa: float
-    pairs: int
-    right: int
-    first: int
-    decoys: int
-    caught: int
-
-
-def compared(pairs: Mapping[int, Pair], one: Sequence[Verdict], other: Sequence[Verdict]) -> Compared:
+def compared(pairs: Mapping[int, Pair], one: Sequence[Verdict], other: Sequence[Verdict]) -> reading.Compared:
     """Two readers' verdicts side by side."""
-    first = {v.number: v.verdict == "right" for v in one}
-    both = [(pairs[v.number].kind == "pair", first[v.number], v.verdict == "right") for v in other if v.number in first]
-    n, same = len(both), sum(a == b for _, a, b in both)
-    p, q = (sum(row[k] for row in both) / n if n else 0.0 for k in (1, 2))
-    chance = p * q + (1 - p) * (1 - q)
-    real, decoys = ([(a, b) for is_pair, a, b in both if is_pair == wanted] for wanted in (True, False))
-    return Compared(
-        n,
-        same,
-        (same / n - chance) / (1 - chance) if n and chance < 1 else 1.0,
-        len(real),
-        sum(b for _, b in real),
-        sum(a for a, _ in real),
-        len(decoys),
-        sum(not b for _, b in decoys),
-    )
+    first, second = ({v.number: v.verdict == "right" for v in said} for said in (one, other))
+    return reading.compared({number: pair.kind == "pair" for number, pair in pairs.items()}, first, second)
 
 
-def _readers(found: Mapping[str, Compared]) -> str:
+def _readers(found: Mapping[str, reading.Compared]) -> str:
     """Every further reader, of this audit and of the earlier ones."""
     rows = [_reader("this", name, compared) for name, compared in found.items()]
     for audit in EARLIER:
         pairs, first, others = opinions(FOLDER / audit / "pairs.csv", FOLDER / audit / "verdicts.csv")
         rows += [_reader(audit, name, compared(pairs, first, other)) for name, other in others.items()]
     said = "## Further readers\n\nThey knew the guide and the sheets, not the rules. *Same*: right or not, as the first reader said, decoys included.\n\n"
-    return said + _table(("audit", "reader", "pairs right", "n", "the first said", "same", "kappa", "decoys caught"), rows)
+    return said + reading.table(("audit", "reader", "pairs right", "n", "the first said", "same", "kappa", "decoys caught"), rows)
 
 
-def _reader(audit: str, name: str, c: Compared) -> tuple[str, ...]:
+def _reader(audit: str, name: str, c: reading.Compared) -> tuple[str, ...]:
     same = f"{c.same} of {c.numbers} ({c.same / c.numbers:.0%})" if c.numbers else "–"
-    return audit, name.removeprefix("reader-"), _share(c.right, c.pairs), str(c.first), same, f"{c.kappa:.2f}", f"{c.caught} of {c.decoys}"
-
-
-def _share(hits: int, n: int) -> str:
-    found = wilson(hits, n)
-    return f"{found.value:.0%} [{found.low:.0%}, {found.high:.0%}] | {hits} of {n}" if n else "– | 0 of 0"
+    return audit, name.removeprefix("reader-"), reading.share(c.right, c.pairs), str(c.first), same, f"{c.kappa:.2f}", f"{c.caught} of {c.decoys}"
 
 
 def _by(real: Sequence[tuple[Pair, Verdict]], key: Callable[[Pair], str], name: str) -> str:
@@ -423,8 +380,8 @@ def _by(real: Sequence[tuple[Pair, Verdict]], key: Callable[[Pair], str], name: 
     for group in sorted({key(p) for p, _ in real}):
         own = [v.verdict for p, v in real if key(p) == group]
         projects = ", ".join(sorted({p.project for p, _ in real if key(p) == group}))
-        rows.append((group, projects, _share(own.count("right"), len(own)), str(own.count("unsure"))))
-    return _table((name, "projects", "right", "n", "unsure"), rows)
+        rows.append((group, projects, reading.share(own.count("right"), len(own)), str(own.count("unsure"))))
+    return reading.table((name, "projects", "right", "n", "unsure"), rows)
 
 
 def _classes() -> str:
@@ -433,12 +390,8 @@ def _classes() -> str:
 
 def _errors(real: Sequence[tuple[Pair, Verdict]], decoys: Sequence[tuple[Pair, Verdict]]) -> str:
     ours, theirs = (Counter(v.cls for _, v in judged if v.cls) for judged in (real, decoys))
-    rows = [(f"`{name}`", _share(ours[name], len(real)), str(theirs[name])) for name in sorted(CLASSES, key=lambda name: (-ours[name], name))]
-    return _table(("class", "share of pairs", "pairs", "decoys"), rows)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)) + "\n"
+    rows = [(f"`{name}`", reading.share(ours[name], len(real)), str(theirs[name])) for name in sorted(CLASSES, key=lambda name: (-ours[name], name))]
+    return reading.table(("class", "share of pairs", "pairs", "decoys"), rows)
 
 
 # -- commands ----------------------------------------------------------------------------------------------

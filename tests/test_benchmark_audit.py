@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from automl_codex import mine
-from benchmarks import audit
+from benchmarks import audit, reading
 from codex_gate.errors import UsageError
 from tests.conftest import START, Node, Repo
 
@@ -157,7 +157,7 @@ def test_agreement_of_two_readers_is_that_of_a_table_by_hand() -> None:
 
     key = {n: audit.Pair(n, "pair" if n < 9 else "decoy", "go", "p", "o/p", "deleted", "a" * 40, "b" * 40) for n in range(1, 11)}
     found = audit.compared(key, said("rrrrrwwwww"), said("rrrrwrrwww"))
-    assert found == audit.Compared(numbers=10, same=7, kappa=pytest.approx(0.4), pairs=8, right=6, first=5, decoys=2, caught=2)  # type: ignore[arg-type]
+    assert found == reading.Compared(numbers=10, same=7, kappa=pytest.approx(0.4), pairs=8, right=6, first=5, decoys=2, caught=2)  # type: ignore[arg-type]
     assert audit.compared(key, said("r"), []).numbers == 0
 
 
