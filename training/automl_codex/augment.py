@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -96,15 +97,24 @@ class MutationAugmenter(_Scores):
     keeps_meaning: bool = False
 
     def generate(self, seed: Program, count: int, rng: Random) -> Iterator[Candidate]:
-        by_operator: dict[str, list[mutate.Mutant]] = {}
-        for mutant in mutate.mutants(seed.source):
-            by_operator.setdefault(mutant.operator, []).append(mutant)
+        by_operator: dict[str, list[mutate.Proposal]] = {}
+        for proposal in mutate.proposals(seed.source):
+            by_operator.setdefault(proposal.operator.name, []).append(proposal)
         names = sorted(by_operator)
         rng.shuffle(names)
-        for name in names[:count]:
-            places = by_operator[name]
-            (chosen,) = rng.choices(places, [SHALLOW**mutant.depth for mutant in places])
-            yield Candidate(chosen.source, chosen.operator, chosen.site, chosen.category)
+        text = mutate.Text(seed.source)
+        found = (_one(text, by_operator[name], rng) for name in names)
+        yield from islice((Candidate(m.source, m.operator, m.site, m.category) for m in found if m is not None), count)
+
+
+def _one(text: mutate.Text, proposals: list[mutate.Proposal], rng: Random) -> mutate.Mutant | None:
+    """A mutant drawn from proposals; those drawn before it that are none are taken out. To look at all of them would cost twenty times as much."""
+    while proposals:
+        (place,) = rng.choices(range(len(proposals)), [SHALLOW**proposal.depth for proposal in proposals])
+        mutant = mutate.mutant(text, proposals.pop(place))
+        if mutant is not None:
+            return mutant
+    return None
 
 
 AUGMENTERS: Mapping[str, Callable[[], SyntheticGenerator]] = {"eda": EdaAugmenter, "template": TemplateAugmenter, "mutation": MutationAugmenter}
@@ -204,33 +214,32 @@ class Maker:
         self, name: str, program: Program, rng: Random, pool: inputs.InputPool, sandbox: Sandbox, counts: Counter[str], rejects: Counter[str]
     ) -> list[Variant]:
         augmenter = EdaAugmenter(self.options.probabilities) if name == "eda" else AUGMENTERS[name]()
-        candidates = list(augmenter.generate(program, self.options.factor, rng))
+        candidates = augmenter.generate(program, self.options.factor, rng)
         further, values = pool.draw(program.parameters, JUDGING_INPUTS - len(program.inputs)) if name == "mutation" else ((), [])
         literals = (*program.inputs, *further)
         arguments = [*map(inputs.parse, program.inputs), *values]
-        jobs = [Job(text, program.entry, arguments) for text in (program.source, *(c.source for c in candidates))]
-        expected, *found = sandbox.run(jobs)
+        (expected,) = sandbox.run([Job(program.source, program.entry, arguments)])
         kept: list[Variant] = []
-        for candidate, actual in zip(candidates, found, strict=True):
-            if len(kept) == self.options.factor:
-                break
-            quality = augmenter.quality_score(candidate.source, program.source)
-            variant = replace(
-                _variant(program, name, candidate),
-                variant_id=f"{program.program_id}-{name}-{len(kept)}",
-                quality=quality,
-                outcomes=tuple(actual[: len(program.inputs)]),
-            )
-            judged = _judge(variant, augmenter, name, literals, expected, actual, self.options.quality_threshold)
-            if isinstance(judged, str):
-                rejects[f"{name}: {judged}"] += 1
-                continue
-            counts[f"{name}: {judged.label}"] += 1
-            if name == "mutation":
-                counts[f"mutation {candidate.operator}: {judged.label}"] += 1
-            kept.append(judged)
+        judged = 0
+        while len(kept) < self.options.factor and (batch := list(islice(candidates, self.options.factor - len(kept)))):
+            judged += len(batch)
+            for candidate, actual in zip(batch, sandbox.run([Job(c.source, program.entry, arguments) for c in batch]), strict=True):
+                variant = replace(
+                    _variant(program, name, candidate),
+                    variant_id=f"{program.program_id}-{name}-{len(kept)}",
+                    quality=augmenter.quality_score(candidate.source, program.source),
+                    outcomes=tuple(actual[: len(program.inputs)]),
+                )
+                found = _judge(variant, augmenter, name, literals, expected, actual, self.options.quality_threshold)
+                if isinstance(found, str):
+                    rejects[f"{name}: {found}"] += 1
+                    continue
+                counts[f"{name}: {found.label}"] += 1
+                if name == "mutation":
+                    counts[f"mutation {candidate.operator}: {found.label}"] += 1
+                kept.append(found)
         if len(kept) < self.options.factor:
-            reason = "the others were rejected" if len(candidates) > len(kept) else "no further ones exist"
+            reason = "the others were rejected" if judged > len(kept) else "no further ones exist"
             counts[f"{name}: programs with fewer, {reason}"] += 1
         return kept
 

@@ -13,6 +13,7 @@ import ast
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from codex_gate.taxonomy import DefectCategory
@@ -400,26 +401,52 @@ def _looser(inner: ast.operator, outer: ast.operator) -> bool:
 # -- places and texts ----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What an operator would put in a node's place, before there is a text; `depth` as in `Mutant`."""
+
+    operator: Operator
+    node: ast.AST
+    replacement: Replacement
+    parent: ast.AST
+    depth: int
+
+
 def mutants(source: str, operators: Mapping[str, Operator] = OPERATORS) -> Iterator[Mutant]:
     """Every mutant of a program, in the order of its text; each parses and differs from the program in its tree.
 
     Raises:
         SyntaxError: the program is none.
     """
-    tree = ast.parse(source)
     text = Text(source)
-    original = ast.dump(tree)
+    for proposal in proposals(source, operators):
+        made = mutant(text, proposal)
+        if made is not None:
+            yield made
+
+
+def proposals(source: str, operators: Mapping[str, Operator] = OPERATORS) -> Iterator[Proposal]:
+    """What could be a mutant: cheap to list, so that whoever wants a few of many looks at the texts of those alone.
+
+    Raises:
+        SyntaxError: the program is none.
+    """
     by_type: dict[type[ast.AST], list[Operator]] = {}
-    for node, around in _places(tree):
+    for node, around in _places(ast.parse(source)):
         found = by_type.get(type(node))
         if found is None:
             found = by_type[type(node)] = [operator for operator in operators.values() if isinstance(node, operator.nodes)]
         for operator in found:
             for replacement in operator.make(node, around):
-                changed = text.replaced(node, replacement, around.parent)
-                if changed is not None and _differs(changed, original):
-                    depth = sum(isinstance(above, ast.expr) for above in around.above)
-                    yield Mutant(changed, operator.name, operator.category, site(node), depth)
+                yield Proposal(operator, node, replacement, around.parent, sum(isinstance(above, ast.expr) for above in around.above))
+
+
+def mutant(text: Text, proposal: Proposal) -> Mutant | None:
+    """The mutant of a proposal for this text; None where the place holds no such thing, or nothing but the same."""
+    changed = text.replaced(proposal.node, proposal.replacement, proposal.parent)
+    if changed is None or not _differs(changed, text.shape):
+        return None
+    return Mutant(changed, proposal.operator.name, proposal.operator.category, site(proposal.node), proposal.depth)
 
 
 def _differs(changed: str, original: str) -> bool:
@@ -484,6 +511,11 @@ class Text:
         self._starts = [0]
         for line in self._data.splitlines(keepends=True):
             self._starts.append(self._starts[-1] + len(line))
+
+    @cached_property
+    def shape(self) -> str:
+        """The tree, to tell whether another text has it too."""
+        return ast.dump(ast.parse(self._data))
 
     def span(self, node: Any) -> tuple[int, int]:
         """Where a node's text begins and ends, in bytes."""

@@ -6,6 +6,7 @@ import ast
 import io
 import tokenize
 from collections.abc import Sequence
+from functools import lru_cache
 
 from automl_codex import paths
 
@@ -27,7 +28,8 @@ def quality_score(generated: str, seed: str) -> float:
     return len(wanted & found) / len(wanted)
 
 
-def normal_tokens(source: str) -> set[str]:
+@lru_cache(256)  # a seed is compared with all of its variants
+def normal_tokens(source: str) -> frozenset[str]:
     """The different tokens of a program with its own names numbered in order of appearance.
 
     Raises:
@@ -35,7 +37,7 @@ def normal_tokens(source: str) -> set[str]:
     """
     names = {name: f"v{place}" for place, name in enumerate(dict.fromkeys(name for name, _ in paths.bound_names(ast.parse(source))))}
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {names.get(token.string, token.string) for token in tokens if token.type not in _LAYOUT}
+    return frozenset(names.get(token.string, token.string) for token in tokens if token.type not in _LAYOUT)
 
 
 def diversity_score(batch: Sequence[str]) -> float:
