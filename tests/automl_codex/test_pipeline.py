@@ -293,6 +293,32 @@ def test_each_stage_runs_alone_where_nothing_but_its_input_folder_is(tmp_path: P
         assert made_of(carried) == whole[name]
 
 
+@needs_rustc
+@pytest.mark.usefixtures("_no_depyler")
+def test_two_shards_of_a_run_make_in_turns_what_one_run_makes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(stages, "PARTITION", 4)
+    command = ["run", "--fallback", *SMALL, "--parallel", "1"]
+    assert cli.main([*command, "--output", "whole"]) == 0
+    capsys.readouterr()
+    codes = [cli.main([*command, "--shard", f"{shard}/2"]) for shard in (1, 2, 1, 2, 1)]
+    assert codes == [5, 5, 5, 0, 0]  # each finds one stage more whole: 2 makes its share of generate, then of augment, which waits for 1
+    assert "shard 1/2 of generate is done, 1 of 2 partitions are other shards'; not run: augment, transpile, verify" in capsys.readouterr().err
+    for name in pipeline.FOLDERS.values():
+        assert made_of(Path("data", name)) == made_of(Path("whole", name)) and len(made_of(Path("data", name))) == 2
+
+
+@needs_rustc
+@pytest.mark.usefixtures("_no_depyler")
+def test_a_budget_of_a_run_is_that_of_verify_and_later_runs_finish_it(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["run", "--fallback", "--grammar", "python-core", *SMALL, "--parallel", "1"]
+    assert cli.main([*command, "--output", "whole"]) == 0
+    assert cli.main([*command, "--budget", "3"]) == 0
+    assert "3 pairs run" in capsys.readouterr().err
+    assert stages.manifest_of(Path("data/verified"))["counts"]["unverified"] > 0
+    assert cli.main([*command, "--budget", "500"]) == 0
+    assert made_of(Path("data/verified")) == made_of(Path("whole/verified"))
+
+
 def made_of(folder: Path) -> list[str]:
     """The hashes of a stage's partitions."""
     return [part["sha256"] for part in json.loads((folder / stages.MANIFEST).read_text())["partitions"]]
@@ -316,3 +342,7 @@ def test_wrong_use_of_run_is_one_sentence(capsys: pytest.CaptureFixture[str]) ->
     assert "none.yaml cannot be read: No such file or directory; give the path" in capsys.readouterr().err
     assert cli.main(["run", "--parallel", "0"]) == 2
     assert "parallel must be >= 1, got 0" in capsys.readouterr().err
+    assert cli.main(["run", "--shard", "3/2"]) == 2
+    assert "shard must be I/N with 1 <= I <= N, got 3/2" in capsys.readouterr().err
+    assert cli.main(["run", "--budget", "0"]) == 2
+    assert "budget must be >= 1 pair, got 0" in capsys.readouterr().err

@@ -71,8 +71,7 @@ class Run:
     shard: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
-        if self.budget < 1:
-            raise UsageError(f"budget must be >= 1 pair, got {self.budget}")
+        check(self.budget)
 
     def __call__(self, say: Callable[[str], None], surveyed: Progress, verified: Progress) -> tuple[dict[str, Any], Done]:
         """Verify what the budget allows; the manifest as it is then, and how it went. Progress is called as `stages.run` does, with partitions and with pairs.
@@ -181,6 +180,16 @@ class Run:
         for path in self._journal():
             path.unlink()
         touched.clear()
+
+
+def check(budget: int) -> None:
+    """Nothing for a budget that can be meant.
+
+    Raises:
+        UsageError: it is below 1.
+    """
+    if budget < 1:
+        raise UsageError(f"budget must be >= 1 pair, got {budget}")
 
 
 def _size(budget: int, waiting: int) -> int:

@@ -19,6 +19,7 @@ from codex_gate.errors import GateError, UsageError
 if TYPE_CHECKING:
     from automl_codex.stages import Engine, Maker, Stage, Work
     from automl_codex.tune import AutoMLConfig
+    from automl_codex.verify import Maker as VerifyMaker
     from codex_gate.andon import Andon
     from codex_gate.gates import Gates
 
@@ -113,7 +114,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--output", type=Path, default=Path("data"), help="folder for those of the stages: raw, augmented, transpiled, verified (default: data)")
     _engine_options(run, "processes of every stage (default: the file's for transpile, 1 for the others)")
     _gate_options(run)
-    run.set_defaults(run=_run, shard="1/1", export_py=None)
+    run.add_argument(
+        "--shard",
+        default="1/1",
+        metavar="I/N",
+        help="make every N-th partition of each stage from the I-th on, and stop with 5 where the next stage waits for other shards",
+    )
+    run.add_argument("--budget", type=int, metavar="N", help="pairs that verify runs at most, as for verify (default: all of them)")
+    run.set_defaults(run=_run, export_py=None)
     vocabulary = commands.add_parser("vocabulary", help="the student's vocabulary, counted in program text")
     vocabulary.add_argument("repositories", nargs="*", type=Path, metavar="REPO", help="clones whose newest commit is counted, up to 8 MB of each")
     vocabulary.add_argument("--input", type=Path, action="append", default=[], metavar="DIR", help="a stage's folder to count too; may be repeated")
@@ -387,32 +395,42 @@ def _transpile(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from automl_codex import budget, progress, stages, verify
-    from codex_gate import gates
+    from automl_codex import stages, verify
 
     wanted = verify.Options.of(options.oracle, options.timeout_ms)
     seed = int(stages.manifest_of(options.input, "transpile", options.seed)["seed"])
     stage, works = wanted.stage(options.output, seed), wanted.works(options.input)
+    make = verify.Maker(wanted, options.input, stage)
     with _engine(options) as engine:
-        if options.budget is None:
-            return _run_stage(stage, works, verify.Maker(wanted, options.input, stage), engine, options)
-        asked = gates.find(Path(), options.gates)
-        run = budget.Run(stage, works, wanted, options.input, options.budget, engine, stages.shard_of(options.shard))
-        engine.share(options.input / stages.MANIFEST)
-        manifest, done = run(_say, progress.Bar("survey"), progress.Bar("verify", unit="pairs"))
-        code = _settled(stage, manifest, asked, options)
-        for line in done.lines():
-            _say(line)
-        return code
+        if options.budget is not None:
+            return _run_budget(stage, works, make, engine, options)
+        return _run_stage(stage, works, make, engine, options)
+
+
+def _run_budget(stage: Stage, works: Sequence[Work], make: VerifyMaker, engine: Engine, options: argparse.Namespace) -> int:
+    from automl_codex import budget, progress, stages
+    from codex_gate import gates
+
+    asked = gates.find(Path(), options.gates)
+    run = budget.Run(stage, works, make.options, make.source, options.budget, engine, stages.shard_of(options.shard))
+    engine.share(make.source / stages.MANIFEST)
+    manifest, done = run(_say, progress.Bar("survey"), progress.Bar("verify", unit="pairs"))
+    code = _settled(stage, manifest, asked, options)
+    for line in done.lines():
+        _say(line)
+    return code
 
 
 def _run(options: argparse.Namespace) -> int:
-    from automl_codex import pipeline, pipeline_config, stages
+    from automl_codex import budget, pipeline, pipeline_config, stages, verify
     from codex_gate import gates
     from codex_gate.errors import HaltedError
 
     if options.parallel is not None:
-        stages.Local(options.parallel)  # refuses what cannot be meant before anything is read
+        stages.Local(options.parallel)  # refuses what cannot be meant before anything is read, as the next lines do
+    stages.shard_of(options.shard)
+    if options.budget is not None:
+        budget.check(options.budget)
     config = pipeline.with_flags(pipeline_config.load(options.config), vars(options))
     plan = pipeline.plan(config, options.output, gates.find(Path(), options.gates), options.fallback, options.parallel)
     for line in plan.told:
@@ -421,12 +439,21 @@ def _run(options: argparse.Namespace) -> int:
         behind = ", ".join(plan.after(step.stage.name)) or "nothing"
         try:
             with _engine(options, step.parallel) as engine:
-                code = _run_stage(step.stage, step.works, step.make, engine, options)
+                if options.budget is not None and isinstance(step.make, verify.Maker):
+                    code = _run_budget(step.stage, step.works, step.make, engine, options)
+                else:
+                    code = _run_stage(step.stage, step.works, step.make, engine, options)
         except HaltedError as error:
             raise HaltedError(f"{error}; not run after {step.stage.name}: {behind}") from error
         if code:
             _say(f"automl-codex: stopped after {step.stage.name} by its gate, not run: {behind}; the same command goes on from there")
             return code
+        if plan.after(step.stage.name) and (missing := stages.missing(step.stage, step.works)):
+            _say(
+                f"automl-codex: shard {options.shard} of {step.stage.name} is done, {missing} of {len(step.works)} partitions are other shards'; not run: {behind}"
+            )
+            _say("the same command goes on once they are made")
+            return 5
     return 0
 
 

@@ -239,6 +239,11 @@ def left_of(stage: Stage, work: Work) -> int | None:
     return int(left or 0) if key == stage.key(work) else None
 
 
+def missing(stage: Stage, works: Sequence[Work]) -> int:
+    """How many partitions are not there, or not whole."""
+    return sum(left_of(stage, work) != 0 for work in works)
+
+
 def _manifest(stage: Stage, works: Sequence[Work], present: Sequence[Work]) -> dict[str, Any]:
     partitions = [_describe(stage, work) for work in present]
     counts, rejects = Counter[str](), Counter[str]()
