@@ -23,7 +23,10 @@ def pair(number: int) -> TranspiledPair:
     source = "def f(a):\n    while a:\n        a -= 1\n    return a\n" if number % 5 == 1 else "def f(a):\n    return a\n"
     values: dict[str, Any] = {field.name: () if str(field.type).startswith("tuple") else "" for field in fields(TranspiledPair)}
     values |= {"variant_id": f"v{number:03}", "source": source, "kind": "original", "label": "correct", "category": None, "quality": 1.0}
-    values["status"] = "compile_error" if number % 10 == 0 else "compiles"
+    if number % 10 == 0:
+        values |= {"status": "compile_error", "codes": ("E0308",), "place": "0:0"}
+    else:
+        values["status"] = "compiles"
     return TranspiledPair(**values)
 
 
@@ -50,9 +53,9 @@ class Judge:
                     raise KeyboardInterrupt
                 self.runs.append(given.variant_id)
             verdict = "compile_error" if given.status == "compile_error" else "io_mismatch" if "while" in given.source else "pass"
-            told = {"python": "3", "verdict": verdict, "defect": "correct" if verdict == "pass" else "buggy", "defect_category": None, "label_source": "runtime",
-                    "confidence": "", "evidence": "", "structure": None, "flow": None}  # fmt: skip
-            found.append(LabelledTuple(**asdict(given), **told))  # type: ignore[arg-type]
+            told = {"python": "3", "verdict": verdict, "defect": "", "defect_category": None, "label_source": "", "confidence": "", "evidence": "",
+                    "structure": None, "flow": None}  # fmt: skip
+            found.append(verify.labelled(LabelledTuple(**asdict(given), **told)))  # type: ignore[arg-type]
         return found
 
 

@@ -67,3 +67,31 @@ def test_the_table_is_whole() -> None:
 def test_columns_are_counted_in_bytes() -> None:
     found = [m.source for m in mutate.mutants('x = "é" + f(a, b)\n', {"swapped_arguments": mutate.OPERATORS["swapped_arguments"]})]
     assert found == ['x = "é" + f(b, a)\n']
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "actual", "category"),
+    [
+        ("max(a, b)", "min(a, b)", "3", "LogicErrors"),
+        ("c.keys()", "c.values()", "3", "LogicErrors"),
+        ("abs(a)", "float(a)", "3.0", "TypeErrors"),
+        ("abs(a)", "float(a)", "!TypeError", "TypeErrors"),
+        ("sum(c)", "len(c)", "3", "LogicErrors"),
+        ("sum(d for d in c)", "len((d for d in c))", "!TypeError", "ApiMisuse"),
+        ("c.append(a)", "c.extend(a)", "!TypeError", "ApiMisuse"),
+        ("c.insert(0, a)", "c.index(0, a)", "!ValueError", "ApiMisuse"),
+    ],
+)
+def test_a_wrong_function_is_misuse_where_its_contract_is_broken_and_a_wrong_type_where_it_gives_one(
+    before: str, after: str, actual: str, category: str
+) -> None:
+    operator = {"wrong_function": mutate.OPERATORS["wrong_function"]}
+    (mutant,) = mutate.mutants(f"def f(a, b, c):\n    return len(str({before}))\n", operator)
+    assert mutant.source == f"def f(a, b, c):\n    return len(str({after}))\n"
+    assert mutate.category_of(mutant.operator, mutant.source, mutant.site, actual) == category
+
+
+def test_a_mutants_category_is_its_operators_and_nothing_else_has_one() -> None:
+    assert mutate.category_of("swapped_arguments", "", "1:0", "3") == "ApiMisuse"
+    assert mutate.category_of("precedence", "", "1:0", None) == "OperatorPrecedence"
+    assert mutate.category_of("graft", "", "1:0", None) is None is mutate.category_of("SR+SI", "", "", None)

@@ -265,7 +265,8 @@ def judge(variant: Variant, literals: Sequence[str], expected: Sequence[str], ac
     """A mutant is buggy with an input that tells it from its parent, which is stored; else nobody knows, and it is in neither class."""
     for literal, right, wrong in zip(literals, expected, actual, strict=True):
         if right != wrong and not right.startswith("?"):
-            return replace(variant, label=BUGGY, witness=literal, expected=right, actual=wrong)
+            category = mutate.category_of(variant.operator, variant.source, variant.site, wrong)
+            return replace(variant, label=BUGGY, category=category, witness=literal, expected=right, actual=wrong)
     return replace(variant, label=EQUIVALENT_UNKNOWN)
 
 

@@ -80,6 +80,7 @@ class Run:
             UsageError: as `stages.run`.
         """
         stages.begin(self.stage, self.works, self.engine, begun=True)
+        stages.renew(self.stage, stages.share_of(self.works, self.shard), self._make, self.engine)
         beliefs = prioritise.load(self._order, say)
         touched = self._catch_up(beliefs)
         waiting = self._survey(surveyed)

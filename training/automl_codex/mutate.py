@@ -369,7 +369,7 @@ OPERATORS: Mapping[str, Operator] = {
         Operator("not_precedence", (ast.UnaryOp,), not_precedence, _C.OperatorPrecedence, "parentheses left out behind not"),
         Operator("missing_none_check", (ast.If, ast.IfExp), missing_none_check, _C.TypeErrors, "None is not looked for"),
         Operator("dropped_base_case", (ast.If,), dropped_base_case, _C.LogicErrors, "a recursion without its end"),
-        Operator("wrong_function", (ast.Call,), wrong_function, _C.ApiMisuse, "the neighbour of the right function"),
+        Operator("wrong_function", (ast.Call,), wrong_function, _C.LogicErrors, "the neighbour of the right function"),
         Operator("dropped_conversion", (ast.Call,), dropped_conversion, _C.TypeErrors, "a value of another type than was meant"),
         Operator("iterator_chain", (ast.Call,), iterator_chain, _C.IteratorChain, "an adapter left out or in the wrong order"),
         Operator("missing_copy", (ast.Call,), missing_copy, _C.LogicErrors, "the same object instead of a copy"),
@@ -379,6 +379,31 @@ OPERATORS: Mapping[str, Operator] = {
         Operator("dropped_else", (ast.If,), dropped_else, _C.LogicErrors, "the other case forgotten"),
     )
 }
+
+
+_TAKES_OTHER, _REFUSES = (
+    ("extend", "index"),
+    ("len", "int"),
+)  # instead of append and insert, whatever the argument; instead of sum and round, where it stops there
+
+
+def category_of(operator: str, source: str, place: str, actual: str | None) -> DefectCategory | None:
+    """The category of a mutant, from what is stored of it; None where no operator made it.
+
+    It is the operator's, but for a wrong function: that one is LogicErrors as long as it takes what it is given, TypeErrors where it gives a value of another type, ApiMisuse where it
+    is given what its contract does not allow.
+
+    Args:
+        source, place: the mutant's text, and where it was changed. actual: what it gave on its witness.
+    """
+    made = OPERATORS.get(operator)
+    if made is None or operator != "wrong_function":
+        return made.category if made else None
+    calls = {_callee(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and site(node) == place}
+    if "float" in calls:
+        return _C.TypeErrors
+    refused = actual == "!TypeError" and not calls.isdisjoint(_REFUSES)
+    return _C.ApiMisuse if refused or not calls.isdisjoint(_TAKES_OTHER) else made.category
 
 
 def _callee(node: ast.Call) -> str:

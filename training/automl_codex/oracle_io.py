@@ -15,10 +15,12 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+LONG = 200  # characters of a part of the evidence
 CLOSE = 1e-9  # relative difference of floats that is a matter of form
 _SEQUENCES = {"list": list, "tuple": tuple}
 _SETS = ("set", "frozenset")
 SEPARATOR = " | "
+AS_WITH, UNTRIED = f"{SEPARATOR}as with ", f"{SEPARATOR}untried "  # what `causes` notes behind the evidence
 
 
 class Seen(StrEnum):
@@ -47,16 +49,41 @@ _PANICS = (
 
 
 class Judged(NamedTuple):
-    """The gravest thing seen, the input that showed it, and both outcomes there."""
+    """The gravest thing seen, the input that showed it, both outcomes there, and what further runs say to it (`causes`)."""
 
     seen: Seen
     literal: str
     python: str
     rust: str
+    note: str = ""
 
     @property
     def evidence(self) -> str:
-        return f"{self.literal}: Python {self.python[:200]}{SEPARATOR}Rust {self.rust[:200]}" if self.literal else ""
+        return f"{self.literal[:LONG]}: Python {self.python[:LONG]}{SEPARATOR}Rust {self.rust[:LONG]}{self.note[:LONG]}" if self.literal else ""
+
+
+class Told(NamedTuple):
+    """What an evidence holds: both outcomes, the gaps that explain the Rust's, an input that was not tried and would matter."""
+
+    python: str
+    rust: str
+    causes: tuple[str, ...]
+    untried: str
+
+
+_EVIDENCE = re.compile(r".*?: Python (.*?) \| Rust (.*?)(?: \| as with ([\w, ]+)| \| untried (.*))?", re.DOTALL)
+
+
+def told(evidence: str) -> Told:
+    """The evidence of a run read back; nothing where it is that of something else."""
+    found = _EVIDENCE.fullmatch(evidence)
+    python, rust, causes, untried = found.groups(default="") if found else ("",) * 4
+    return Told(python, rust, tuple(causes.split(", ")) if causes else (), untried)
+
+
+def plain(evidence: str) -> str:
+    """The evidence without what `causes` noted: what the run itself showed."""
+    return evidence.partition(AS_WITH)[0].partition(UNTRIED)[0]
 
 
 def judge(literals: Sequence[str], python: Sequence[str], rust: Sequence[str | None]) -> Judged:
@@ -129,6 +156,20 @@ def _member(item: ast.expr) -> Any:
     if not (isinstance(item, ast.Constant) and isinstance(item.value, str)):
         raise ValueError("a set whose members are not written as texts")
     return value(item.value)
+
+
+def kinds(found: Any) -> tuple[str, ...]:
+    """The names of the types of all values in a value, in order."""
+    members = (
+        found.values()
+        if isinstance(found, dict)
+        else found
+        if isinstance(found, list | tuple)
+        else sorted(found, key=repr)
+        if isinstance(found, frozenset)
+        else None
+    )
+    return (type(found).__name__,) if members is None else tuple(kind for member in members for kind in kinds(member))
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -13,11 +13,11 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import joblib
 import pyarrow as pa
@@ -71,6 +71,14 @@ class Maker(Protocol):
     def __call__(self, work: Work) -> Made: ...
 
 
+@runtime_checkable
+class Renewer(Protocol):
+    """A maker of rows with columns that what is told `beside` decides and no key: they are worked out anew from the row itself."""
+
+    def renewed(self, rows: Sequence[Any], left: int) -> Made:
+        """A partition of these rows, with `left` still to be made, and with those columns as they are today."""
+
+
 class Engine(Protocol):
     """Where partitions are made: in this process, in others of this machine, on other machines. Which one it is decides no byte of them."""
 
@@ -114,12 +122,16 @@ HERE = Local()
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stage with the options that decide its content, in a folder."""
+    """A stage with the options that decide its content, in a folder.
+
+    `beside` is told in the footer of each partition and is no part of its key: a partition with another is kept and renewed (`Renewer`).
+    """
 
     name: str
     folder: Path
     seed: int
     options: Mapping[str, Any]
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     def key(self, work: Work) -> str:
         """sha256 over all that decides a partition's content."""
@@ -157,6 +169,7 @@ def run(
     """
     there = {partition["name"] for partition in begin(stage, works, engine)["partitions"]}
     mine = share_of(works, shard)
+    renew(stage, mine, make, engine)
     todo = [work for work in mine if work.name not in there]
     done = kept = len(mine) - len(todo)
     progress(done, len(mine), kept)
@@ -188,9 +201,29 @@ def share_of(works: Sequence[Work], shard: tuple[int, int]) -> list[Work]:
 
 def make_one(stage: Stage, make: Maker, work: Work) -> None:
     """Make a partition and write its file."""
-    made = make(work)
+    _write_partition(stage, work, make(work))
+
+
+def renew(stage: Stage, works: Sequence[Work], make: Maker, engine: Engine) -> None:
+    """Bring the partitions that lie there, begun ones too, to what is told beside them today."""
+    if isinstance(make, Renewer):
+        old = [work for work in works if left_of(stage, work) is not None and not _is_of_today(stage, work)]
+        for _ in engine.run(partial(_renew_one, stage, make), old):
+            pass
+
+
+def _is_of_today(stage: Stage, work: Work) -> bool:
+    return dict(stage.beside).items() <= (told(stage.folder / work.name) or {}).items()
+
+
+def _renew_one(stage: Stage, make: Renewer, work: Work) -> None:
+    rows = list(read(stage.folder / work.name, ROWS[stage.name]))
+    _write_partition(stage, work, make.renewed(rows, left_of(stage, work) or 0))
+
+
+def _write_partition(stage: Stage, work: Work, made: Made) -> None:
     key = stage.key(work) + (f"{BEGUN}{made.left}" if made.left else "")
-    told = {"stage": stage.name, "key": key, "seed": str(stage.seed), "counts": json.dumps(made.counts), "rejects": json.dumps(made.rejects)}
+    told = {"stage": stage.name, "key": key, "seed": str(stage.seed), "counts": json.dumps(made.counts), "rejects": json.dumps(made.rejects), **stage.beside}
     write(stage.folder / work.name, made.rows, ROWS[stage.name], told)
 
 

@@ -1,7 +1,8 @@
 """Stage 4: pairs to labelled tuples. The oracles `io`, `ast` and `dataflow`, joined by +, say what they see; one verdict and one label come of it.
 
 io decides; where it sees no difference, a difference of shape that ast or dataflow sees is a verdict of its own without a category, until an input confirms it.
-A fault that mutation planted keeps its category where the Rust does what the Python does.
+A fault that mutation planted keeps its category where the Rust does what the Python does. The label is worked out from the row as it is stored (`labelled`), so that a change of the
+rules labels rows anew that lie there, and runs nothing.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from automl_codex import inputs, labels, oracle_io, oracle_shape, rust, stages, waves
+from automl_codex import causes, gaps, inputs, labels, mutate, oracle_io, oracle_shape, rust, stages, waves
 from automl_codex.labels import Label, Verdict
 from automl_codex.oracle_io import Judged, Seen
 from automl_codex.oracle_shape import Compared
@@ -76,8 +77,14 @@ class Options:
         return stages.parts(source, "transpile")
 
     def stage(self, folder: Path, seed: int) -> stages.Stage:
-        told = {"oracles": list(self.oracles), "timeout_ms": self.timeout_ms, "rustc": rust.compiler().version, "prelude": rust.PRELUDE_VERSION}
-        return stages.Stage("verify", folder, seed, told)
+        told = {
+            "oracles": list(self.oracles),
+            "timeout_ms": self.timeout_ms,
+            "rustc": rust.compiler().version,
+            "prelude": rust.PRELUDE_VERSION,
+            "gaps": gaps.VERSION,
+        }
+        return stages.Stage("verify", folder, seed, told, {"labels": labels.VERSION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +106,11 @@ class Maker:
         todo = [pair for pair in pairs if pair.variant_id not in known and (self.rest or not is_run(pair))]
         known |= {row.variant_id: row for row in self.judge(todo)}
         rows = [known[pair.variant_id] for pair in pairs if pair.variant_id in known]
-        left = len(pairs) - len(rows)
-        return stages.Made(rows, _counts(rows) | ({UNVERIFIED: left} if left else {}), {}, left)
+        return _made(rows, len(pairs) - len(rows))
+
+    def renewed(self, rows: Sequence[LabelledTuple], left: int) -> stages.Made:
+        """A partition that lies there with the labels of today's rules."""
+        return _made([labelled(row) for row in rows], left)
 
     def pairs(self, work: stages.Work, places: Sequence[int] | None = None) -> list[TranspiledPair]:
         """The pairs of a partition; with `places`, those there."""
@@ -111,13 +121,13 @@ class Maker:
         if self.stage is None:
             return {}
         begun = stages.read(self.stage.folder / work.name, LabelledTuple) if stages.left_of(self.stage, work) is not None else ()
-        return {row.variant_id: row for row in (*begun, *waves.of(self.stage, work))}
+        return {row.variant_id: labelled(row) for row in (*begun, *waves.of(self.stage, work))}
 
     def judge(self, pairs: Sequence[TranspiledPair]) -> list[LabelledTuple]:
         """The label of each pair, in order; none depends on the others."""
         rustc = rust.compiler()
         seen = self._run([pair for pair in pairs if is_run(pair)], rustc)
-        return [self._label(pair, seen.get(pair.variant_id), rustc) for pair in pairs]
+        return [labelled(self._row(pair, seen.get(pair.variant_id))) for pair in pairs]
 
     # -- the oracle that runs ----------------------------------------------------------------------
 
@@ -131,6 +141,7 @@ class Maker:
 
     def _run_batch(self, pairs: Sequence[TranspiledPair], sandbox: Sandbox, rustc: rust.Compiler) -> dict[str, Judged | Verdict]:
         found: dict[str, Judged | Verdict] = {}
+        judged: list[tuple[TranspiledPair, Judged]] = []
         cases = [list(_cases(pair)) for pair in pairs]
         arguments = [[inputs.parse(case.literal) for case in several] for several in cases]
         python = list(sandbox.run([Job(pair.source, pair.entry, given) for pair, given in zip(pairs, arguments, strict=True)]))
@@ -147,29 +158,57 @@ class Maker:
                 found[pair.variant_id] = Verdict.UNSTABLE
             else:
                 literals = [case.literal for case in several]
-                found[pair.variant_id] = oracle_io.judge(literals, _filled(now, len(several)), [outcomes.get((number, c)) for c in range(len(several))])
-        return found
+                judged.append((pair, oracle_io.judge(literals, _filled(now, len(several)), [outcomes.get((number, c)) for c in range(len(several))])))
+        told = zip(judged, causes.noted(judged, sandbox), strict=True)
+        return found | {pair.variant_id: judged for (pair, _), judged in told}
 
-    # -- the label ---------------------------------------------------------------------------------
-
-    def _label(self, pair: TranspiledPair, seen: Judged | Verdict | None, rustc: rust.Compiler) -> LabelledTuple:
+    def _row(self, pair: TranspiledPair, seen: Judged | Verdict | None) -> LabelledTuple:
+        """The pair with what the oracles saw, before anybody says what that means."""
         shapes = {name: compare(pair.source, pair.rust) for name, compare in ORACLES.items() if compare and name in self.options.oracles and pair.rust}
         verdict, evidence = _verdict(pair, seen, shapes)
-        label = _category(pair, verdict, seen, shapes)
-        defect = labels.defect(verdict, pair.label)
-        if defect == BUGGY and verdict in (Verdict.PASS, Verdict.BOTH_FAIL):
-            evidence = f"{pair.witness}: right {pair.expected}{oracle_io.SEPARATOR}wrong {pair.actual}"
         values = {field.name: getattr(pair, field.name) for field in fields(TranspiledPair)}
         structure, flow = shapes.get("ast"), shapes.get("dataflow")
         return LabelledTuple(
-            **values, python=_python_version(), verdict=verdict, defect=defect, defect_category=label.category, label_source=label.source, confidence=label.confidence,
+            **values, python=_python_version(), verdict=verdict, defect="", defect_category=None, label_source="", confidence="",
             evidence=evidence[:1000], structure=structure.share if structure else None, flow=flow.share if flow else None,
         )  # fmt: skip
+
+
+def labelled(row: LabelledTuple) -> LabelledTuple:
+    """The row with the labels that `labels` and the mutation operators give it today, from what it stores and no run."""
+    row = replace(row, category=mutate.category_of(row.operator, row.source, row.site, row.actual))
+    told = oracle_io.told(row.evidence)
+    defect, label = labels.defect(Verdict(row.verdict), row.label, told.untried), _label(row, told)
+    evidence = row.evidence
+    if defect == BUGGY and row.verdict in _AS_GOOD:
+        evidence = f"{row.witness}: right {row.expected}{oracle_io.SEPARATOR}wrong {row.actual}"[:1000]
+    return replace(row, defect=defect, defect_category=label.category, label_source=label.source, confidence=label.confidence, evidence=evidence)
+
+
+_AS_GOOD = (Verdict.PASS, Verdict.BOTH_FAIL)
+
+
+def _label(row: LabelledTuple, told: oracle_io.Told) -> Label:
+    verdict = Verdict(row.verdict)
+    if verdict == Verdict.TRANSPILE_CRASH:
+        return Label(DefectCategory.ASTTransform, "transpiler", labels.MEDIUM)
+    if verdict == Verdict.COMPILE_ERROR:
+        line, column = map(int, row.place.split(":"))
+        return labels.of_compile_error(row.codes, row.message, (row.rust.splitlines() or [""])[min(line, row.rust.count("\n") - 1)], column)
+    if verdict in _AS_GOOD and row.label == BUGGY and row.category:
+        return Label(DefectCategory(row.category), "mutation", labels.HIGH)
+    if verdict in _AS_GOOD or verdict in labels.SILENT:
+        return Label(None, "", "")
+    return labels.of_run(verdict, row.source, told)
 
 
 def is_run(pair: TranspiledPair) -> bool:
     """Whether stage 4 has to run the pair; of the others stage 3 has said what there is to say."""
     return pair.status == "compiles"
+
+
+def _made(rows: Sequence[LabelledTuple], left: int) -> stages.Made:
+    return stages.Made(rows, _counts(rows) | ({UNVERIFIED: left} if left else {}), {}, left)
 
 
 def _counts(rows: Sequence[LabelledTuple]) -> dict[str, int]:
@@ -217,20 +256,6 @@ def _verdict(pair: TranspiledPair, seen: Judged | Verdict | None, shapes: Mappin
             if name in shapes and shapes[name].share < ENOUGH:
                 return mismatch, "; ".join(shapes[name].differing)
     return verdict, seen.evidence
-
-
-def _category(pair: TranspiledPair, verdict: Verdict, seen: Judged | Verdict | None, shapes: Mapping[str, Compared]) -> Label:
-    if verdict == Verdict.TRANSPILE_CRASH:
-        return Label(DefectCategory.ASTTransform, "transpiler", labels.MEDIUM)
-    if verdict == Verdict.COMPILE_ERROR:
-        line, column = map(int, pair.place.split(":"))
-        return labels.of_compile_error(pair.codes, pair.message, (pair.rust.splitlines() or [""])[min(line, pair.rust.count("\n") - 1)], column)
-    if verdict in (Verdict.PASS, Verdict.BOTH_FAIL) and pair.label == BUGGY and pair.category:
-        return Label(DefectCategory(pair.category), "mutation", labels.HIGH)
-    if verdict in (Verdict.PASS, Verdict.BOTH_FAIL) or verdict in labels.SILENT:
-        return Label(None, "", "")
-    assert isinstance(seen, Judged)
-    return labels.of_run(verdict, pair.source, seen.rust, shapes["ast"].differing if "ast" in shapes else ())
 
 
 def _python_version() -> str:

@@ -1,0 +1,108 @@
+"""Known gaps of a transpiler: each as a rewriting of the Python, and what two sides that differ are told by them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from automl_codex import causes, gaps
+from automl_codex.oracle_io import Judged, Seen
+from automl_codex.sandbox import Job, Sandbox
+from automl_codex.types import TranspiledPair
+
+
+def run(source: str, names: Sequence[str], *inputs: tuple[Any, ...]) -> list[str]:
+    """What a program with these gaps gives for each input, as the sandbox writes it."""
+    with Sandbox() as sandbox:
+        (found,) = sandbox.run([Job(gaps.rewritten(source, names), "f", inputs)])
+    return found
+
+
+@pytest.mark.parametrize(("a", "b", "quotient", "remainder"), [(7, 2, 3, 1), (-7, 2, -3, -1), (7, -2, -3, 1), (-7, -2, 3, -1), (6, 3, 2, 0), (-6, 3, -2, 0)])
+def test_division_cuts_off_towards_zero(a: int, b: int, quotient: int, remainder: int) -> None:
+    assert run("def f(a, b):\n    return a // b, a % b\n", ["division"], (a, b)) == [str((quotient, remainder))]
+    assert run("def f(a, b):\n    c = [a]\n    c[0] //= b\n    a %= b\n    return c[0], a\n", ["division"], (a, b)) == [str((quotient, remainder))]
+
+
+def test_division_of_floats_is_rusts_and_a_text_is_left_alone() -> None:
+    assert run("def f(a):\n    return a // 2, a % 2\n", ["division"], (-7.0,)) == ["(-3.5, -1.0)"]
+    assert run("def f(a):\n    return 'n%s' % a\n", ["division"], (5,)) == ["'n5'"]
+
+
+GROUPED = [("(a or b) and c", "a or b and c"), ("a and (b or c)", "a and b or c"), ("(a or b) and (c or d)", "a or b and c or d"), ("(a or (b and c)) and d", "a or b and c and d"),
+           ("a and (b or c) and d", "a and b or c and d"), ("a or (b or c) and d", "a or b or c and d")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("meant", "read"), GROUPED)
+def test_grouping_is_what_is_read_without_the_parentheses(meant: str, read: str) -> None:
+    source = f"def f(a, b, c, d):\n    return bool({meant})\n"
+    assert gaps.found(source) == ("grouping",)
+    values = list(itertools.product((False, True), repeat=4))
+    assert run(source, ["grouping"], *values) == run(source.replace(meant, read), [], *values)
+
+
+def test_a_chain_ends_early_an_else_runs_always_and_an_integer_is_held() -> None:
+    assert run("def f(a):\n    return 0 < a < 5\n", ["chain"], (9,)) == ["True"]
+    assert run("def f(a):\n    for b in [1]:\n        break\n    else:\n        a += 1\n    return a\n", ["loop_else"], (1,)) == ["2"]
+    held = "def f(a):\n    return int(a)\n"
+    assert run(held, ["narrowed"], (1e300,), (-1e300,), (float("nan"),), (2.9,), ("7",)) == ["2147483647", "-2147483648", "0", "2", "7"]
+
+
+@pytest.mark.parametrize("text", ["a < 5", "a or b and c", "not (a or b) and c", "a / b + a * b", "float(a)", "int('7', base=8)"])
+def test_a_program_without_a_gap_has_none(text: str) -> None:
+    assert gaps.found(f"def f(a, b, c):\n    for d in [a]:\n        b += d\n    return {text}\n") == ()
+
+
+def test_every_gap_says_what_it_is() -> None:
+    assert all(gap.about for gap in gaps.GAPS.values())
+
+
+# -- causes ------------------------------------------------------------------------------------------------
+
+
+def pair(body: str, name: str = "p") -> TranspiledPair:
+    values: dict[str, Any] = {field.name: () if str(field.type).startswith("tuple") else "" for field in fields(TranspiledPair)}
+    return TranspiledPair(
+        **values | {"variant_id": name, "source": f"def f(a: int) -> int:\n    return {body}\n", "entry": "f", "parameters": ("int",), "quality": 1.0}
+    )
+
+
+def note(body: str, seen: Seen, literal: str, python: str, rust: str) -> str:
+    with Sandbox() as sandbox:
+        (found,) = causes.noted([(pair(body), Judged(seen, literal, python, rust))], sandbox)
+    return found.note
+
+
+def test_the_gap_that_gives_what_the_rust_gave_is_the_cause_and_another_that_lies_there_is_not() -> None:
+    both = "(a // 2 if 0 < a < 5 else a % 3)"
+    assert note(both, Seen.DIFFERENT, "(-7,)", "2", "=-1") == " | as with division"
+    assert note(both, Seen.DIFFERENT, "(9,)", "0", "=4") == " | as with chain"
+    assert note(both, Seen.DIFFERENT, "(9,)", "0", "=77") == ""
+
+
+def test_gaps_that_each_explain_are_all_named() -> None:
+    assert note("(-1) % 2 if not 0 < a < 5 else -1", Seen.DIFFERENT, "(9,)", "1", "=-1") == " | as with division, chain"
+
+
+def test_a_panic_is_explained_by_an_exception_and_a_lost_exception_by_a_value() -> None:
+    assert note("7 // (a % 3 + 1)", Seen.PANIC, "(-7,)", "2", "!attempt to divide by zero") == " | as with division"
+    assert note("[1, 2, 3][a % 3]", Seen.INDEX, "(-7,)", "3", "!index out of bounds") == ""  # Python takes -1
+    assert note("7 // (a % 3 - 1)", Seen.RETURNED, "(-5,)", "!ZeroDivisionError", "=-2") == " | as with division"
+
+
+def test_a_pass_is_noted_where_an_input_that_the_rust_can_be_given_would_tell() -> None:
+    told = note("a // 2", Seen.EQUAL, "(4,)", "2", "=2")
+    assert told.startswith(" | untried (-")
+    assert note("abs(a) // 2", Seen.EQUAL, "(4,)", "2", "=2") == "" == note("a + 2", Seen.EQUAL, "(4,)", "6", "=6")
+    assert note("int(float(a))", Seen.EQUAL, "(4,)", "4", "=4") == ""  # it would differ beyond 32 bits alone
+
+
+def test_what_was_noted_does_not_depend_on_the_other_pairs() -> None:
+    several = [(pair("a // 2", f"p{n}"), Judged(Seen.EQUAL, "(4,)", "2", "=2")) for n in range(4)]
+    with Sandbox() as sandbox:
+        assert causes.noted(several, sandbox)[3] == causes.noted(several[3:], sandbox)[0]
+        assert causes.noted([(pair("a // 2"), Judged(Seen.SKIPPED, "", "", ""))], sandbox)[0].note == ""
