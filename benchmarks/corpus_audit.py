@@ -3,7 +3,7 @@
 python benchmarks/corpus_audit.py sample --input NAME=DIR --sheet DIR   # draws training/corpus-audit/rows.csv, the key, a guide and sheets that do not hold it
 python benchmarks/corpus_audit.py tally --day DATE                      # training/corpus-audit/verdicts.csv, reader-*.csv → docs/corpus-audit.md
 
-DIR is the output of `automl-codex verify`; NAME says in the key which corpus it is. A reader writes verdicts.csv (number, verdict, category, reason) from guide and sheets alone,
+DIR is the output of `automl-codex verify`; NAME says in the key which corpus it is. Drawn are labels that are learned from, of programs that no earlier audit (training/corpus-audit/first/) has drawn. A reader writes verdicts.csv (number, verdict, category, reason) from guide and sheets alone,
 further ones reader-2.csv and so on beside it, for as many numbers as they read.
 """
 
@@ -24,14 +24,15 @@ from typing import Final, NamedTuple
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-from automl_codex import labels, stages  # noqa: E402
+from automl_codex import labels, oracle_io, stages  # noqa: E402
 from automl_codex.types import BUGGY, CORRECT, LabelledTuple  # noqa: E402
 from benchmarks import reading  # noqa: E402
 from codex_gate.errors import GateError, UsageError  # noqa: E402
 from codex_gate.taxonomy import DEFINITIONS, DefectCategory  # noqa: E402
 
 FOLDER: Final = ROOT / "training" / "corpus-audit"
-SEED: Final = 4
+FIRST: Final = FOLDER / "first"
+SEED: Final = 5
 ROWS: Final = 240
 DECOYS: Final = 0.15  # share of the sheets
 PART: Final = 25  # numbers of a sheet file
@@ -122,29 +123,34 @@ class Corpus:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self._places: dict[str, tuple[Path, int]] = {}
+        self.seeds: dict[str, str] = {}
         self._claims: list[Claim] = []
         for part in stages.manifest_of(folder, "verify")["partitions"]:
             for place, row in enumerate(stages.columns(folder / part["name"], self._COLUMNS)):
                 values = dict(zip(self._COLUMNS, row, strict=True))
                 self._places[values["variant_id"]] = folder / part["name"], place
+                self.seeds[values["variant_id"]] = values["seed_id"]
                 self._claims += self._of(values)
 
     def _of(self, row: Mapping[str, str]) -> Iterator[Claim]:
-        """The labels of a row, as `examples.of_row` learns from them, those of low confidence too."""
+        """The labels of a row that `examples.of_row` learns from."""
         parent = row["parents"][0] if row["parents"] else ""
         known = self.name, row["variant_id"], row["seed_id"], parent
         if parent and row["label"] == BUGGY and row["category"]:
             yield Claim(*known, "graft" if row["kind"] == "smote" else "mutation", row["category"], labels.HIGH)
         if parent and row["kind"] == "eda" and row["label"] == CORRECT:
             yield Claim(*known, "eda", SOUND, labels.HIGH)
-        if row["defect"] == BUGGY and row["label_source"] in ("rustc", "runtime", "transpiler") and row["defect_category"]:
+        judged = row["defect"] == BUGGY and row["label_source"] in ("rustc", "runtime", "transpiler")
+        if judged and row["defect_category"] and row["confidence"] != labels.LOW:
             yield Claim(*known, row["label_source"], row["defect_category"], row["confidence"])
         if row["defect"] == CORRECT and row["verdict"] == labels.Verdict.PASS:
             yield Claim(*known, "io", SOUND, labels.HIGH)
 
-    def claims(self) -> list[Claim]:
-        """All labels; those of a change of Python only where the program before it stands there too."""
-        return [claim for claim in self._claims if claim.source not in PYTHON or claim.parent in self._places]
+    def claims(self, known: Iterable[Row] = ()) -> list[Claim]:
+        """The labels of programs that no `known` row is of; those of a change of Python only where the program before it stands there too."""
+        read = {self.seeds.get(row.row) for row in known if row.corpus == self.name}
+        fresh = [claim for claim in self._claims if claim.seed not in read]
+        return [claim for claim in fresh if claim.source not in PYTHON or claim.parent in self._places]
 
     def read(self, row: str) -> LabelledTuple:
         """A row by its name."""
@@ -254,7 +260,7 @@ def _translation(row: LabelledTuple) -> Iterator[str]:
         yield "The compiler takes it. The Python gave what follows, and the Rust the same wherever the input fits its types:"
         yield from (f"{row.entry}{literal} gave {outcome}" for literal, outcome in zip(row.inputs, row.outcomes, strict=True))
     else:
-        yield f"The compiler takes it. On the input {row.evidence} (= is a result, ! an exception or a panic, ? ended by force)"
+        yield f"The compiler takes it. On the input {oracle_io.plain(row.evidence)} (= is a result, ! an exception or a panic, ? ended by force)"
 
 
 def _numbered(text: str, marked: int = -1, column: int = 0) -> Iterator[str]:
@@ -338,14 +344,14 @@ def read_verdicts(path: Path, key: Mapping[int, Row]) -> list[Verdict]:
 Judged = Sequence[tuple[Row, Verdict]]
 
 
-def document(key: Mapping[int, Row], verdicts: Sequence[Verdict], others: Mapping[str, Sequence[Verdict]], day: date) -> str:
-    """docs/corpus-audit.md, from the key and the verdicts alone; `others` are those of further readers, by name."""
+def document(key: Mapping[int, Row], verdicts: Sequence[Verdict], others: Mapping[str, Sequence[Verdict]], first: Judged, day: date) -> str:
+    """docs/corpus-audit.md, from keys and verdicts alone; `others` are those of further readers, by name, `first` the audit that the rules were chosen on."""
     judged = [(key[v.number], v) for v in verdicts]
     rows = [(row, v) for row, v in judged if row.kind == "row" and row.category != SOUND]
     sound = [(row, v) for row, v in judged if row.kind == "row" and row.category == SOUND]
     decoys = [(row, v) for row, v in judged if row.kind == "decoy"]
     found = {name: compared(key, verdicts, other) for name, other in others.items()}
-    parts = [_HEAD, _headline(key, rows, sound, decoys, list(found.values()), day), _further(found)]
+    parts = [_HEAD, _headline(key, rows, sound, decoys, list(found.values()), day), _before(first), _further(found)]
     parts += ["## By source\n", _by([*rows, *sound], lambda row: row.source, ("source",)), _sources()]
     parts += ["## By category and source\n", _by([*rows, *sound], lambda row: f"{row.category} | {row.source}", ("category", "source"))]
     parts += [
@@ -360,14 +366,15 @@ def document(key: Mapping[int, Row], verdicts: Sequence[Verdict], others: Mappin
 
 _HEAD: Final = """# Labels of the synthetic corpus, read by eye
 
-Written by `python benchmarks/corpus_audit.py tally` from `training/corpus-audit/rows.csv` (the key) and `training/corpus-audit/verdicts.csv`; no figure is typed by hand. Verified rows, drawn evenly by category and by
-who gave the label, were **judged by language models, blind**: the sheet shows code, evidence and one proposed label, which for a decoy is a wrong one; the key was not opened before the last verdict.
+Written by `python benchmarks/corpus_audit.py tally` from `training/corpus-audit/rows.csv` (the key) and `training/corpus-audit/verdicts.csv`; no figure is typed by hand. Verified rows with a label that is learned from, drawn evenly by
+category and by who gave the label, were **judged by language models, blind**: the sheet shows code, evidence and one proposed label, which for a decoy is a wrong one; the key was not opened before the last verdict.
 The categories are those of `codex_gate/taxonomy.py`.
 """
 _LIMITS: Final = """## How far to trust it
 
 - The readers are language models and had the guide, the definitions and the sheets alone. That they judge alike may come of being alike.
 - The draw gives each pair of category and source the same weight, so that rare ones are seen; the line *weighted* says what share of the corpora's labels is right if each pair is as right as its sample.
+- Labels of low confidence, and rows whose category nobody can tell, are not drawn and not learned from. What `causes.py` noted of a run is not on the sheet: a reader sees the two outcomes alone.
 - A decoy shows a category that the same source gives to other rows. It may by chance fit as well as the true one, so not every decoy called right is a slip.
 - A label is judged, not the row's worth: that faults are planted, small and in generated programs is not in these figures.
 """
@@ -375,7 +382,6 @@ _LIMITS: Final = """## How far to trust it
 
 def _headline(key: Mapping[int, Row], rows: Judged, sound: Judged, decoys: Judged, others: Sequence[reading.Compared], day: date) -> str:
     right, sure = _right(rows), [(row, v) for row, v in rows if v.verdict != "unsure"]
-    learned = [(row, v) for row, v in rows if row.confidence != labels.LOW]
     caught = [(row, v) for row, v in decoys if v.verdict != "right"]
     value = right / len(rows) if rows else 0.0
     if n := sum(c.pairs for c in others):
@@ -384,7 +390,6 @@ def _headline(key: Mapping[int, Row], rows: Judged, sound: Judged, decoys: Judge
     lines = [
         ("**labels that are right** (unsure counts as wrong)", reading.share(right, len(rows))),
         ("of those that the reader was sure of", reading.share(_right(sure), len(sure))),
-        ("of those that are learned from (confidence not low)", reading.share(_right(learned), len(learned))),
         ("weighted by the rows of each category and source", _weighted(rows)),
         (f"`{SOUND}` that is right", reading.share(_right(sound), len(sound))),
         ("**decoys caught** (not called right)", reading.share(len(caught), len(decoys))),
@@ -393,6 +398,17 @@ def _headline(key: Mapping[int, Row], rows: Judged, sound: Judged, decoys: Judge
     said = f"{day}, seed {SEED}: {len(rows) + len(sound) + len(decoys)} of {len(key)} drawn were judged: {len(rows)} with a category, {len(sound)} without defect, {len(decoys)} decoys."
     said += f" Must {MUST:.0%}, aim {AIM:.0%}: {met}." + (" A goal counts as met only where the further readers together reach it too." if others else "")
     return said + " In square brackets: 95 % intervals (Wilson).\n\n" + reading.table(("what", "share", "n"), lines)
+
+
+def _before(first: Judged) -> str:
+    """What the first audit gave, and what came of it."""
+    rows = [(row, v) for row, v in first if row.kind == "row" and row.category != SOUND]
+    decoys = [(row, v) for row, v in first if row.kind == "decoy"]
+    right, caught = reading.share(_right(rows), len(rows)), reading.share(len(decoys) - _right(decoys), len(decoys))
+    return (
+        f"The rules that give the labels (`labels.py`, `mutate.py`, `gaps.py`) **were chosen on a first audit** (`training/corpus-audit/first/`, labels of low confidence among them), so its share says nothing about them: "
+        f"{right.replace(' | ', ', ')} labels right, {caught.replace(' | ', ', ')} decoys caught. No program of its was drawn again.\n"
+    )
 
 
 def _right(judged: Judged) -> int:
@@ -448,7 +464,8 @@ def _sources() -> str:
 def sample(options: argparse.Namespace) -> None:
     """Draw; write the key, the guide, and the sheets in parts."""
     corpora = {name: Corpus(name, folder) for name, folder in options.input}
-    claims = [claim for corpus in corpora.values() for claim in corpus.claims()]
+    known = read_key(options.first / "rows.csv").values()
+    claims = [claim for corpus in corpora.values() for claim in corpus.claims(known)]
     parents = {(claim.corpus, claim.row): claim.parent for claim in claims}
     rows = drawn(claims, options.rows, random.Random(SEED))
     write_key(rows, options.key)
@@ -467,7 +484,9 @@ def tally(options: argparse.Namespace) -> None:
     """Write the document."""
     key = read_key(options.key)
     others = {path.stem: read_verdicts(path, key) for path in sorted(options.verdicts.parent.glob("reader-*.csv"))}
-    options.output.write_text(document(key, read_verdicts(options.verdicts, key), others, options.day), "utf-8")
+    known = read_key(options.first / "rows.csv")
+    first = [(known[v.number], v) for v in read_verdicts(options.first / "verdicts.csv", known)]
+    options.output.write_text(document(key, read_verdicts(options.verdicts, key), others, first, options.day), "utf-8")
 
 
 def _named(text: str) -> tuple[str, Path]:
@@ -484,6 +503,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     one, two = commands.add_parser("sample", help="draw rows and decoys"), commands.add_parser("tally", help="write the document")
     for command in (one, two):
         command.add_argument("--key", type=Path, default=FOLDER / "rows.csv")
+        command.add_argument("--first", type=Path, default=FIRST, metavar="DIR", help="key and verdicts of the audit that the rules were chosen on")
     one.add_argument("--input", type=_named, action="append", required=True, metavar="NAME=DIR", help="output of automl-codex verify; may be repeated")
     one.add_argument("--sheet", type=Path, required=True, metavar="DIR", help="where guide and sheets for reading go; not to be committed")
     one.add_argument("--rows", type=int, default=ROWS, metavar="N", help=f"labels to draw, decoys on top of them (default: {ROWS})")

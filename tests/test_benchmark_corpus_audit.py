@@ -33,8 +33,8 @@ BROKEN = replace(
     defect_category="TypeErrors", label_source="rustc", confidence="high", evidence="E0308 at 1:12: mismatched types",
 )  # fmt: skip
 WRONG = replace(
-    ORIGINAL, verdict="overflow_panic", defect="buggy", defect_category="ASTTransform", label_source="runtime", confidence="low",
-    evidence="(1,): Python 3 | Rust !attempt to add with overflow",
+    ORIGINAL, verdict="overflow_panic", defect="buggy", defect_category="ASTTransform", label_source="runtime", confidence="medium",
+    evidence="(1,): Python 3 | Rust !attempt to add with overflow | as with chain",
 )  # fmt: skip
 
 
@@ -102,6 +102,11 @@ def test_a_decoy_is_near_where_its_source_gives_several_categories(tmp_path: Pat
     }
 
 
+def test_a_program_that_an_earlier_audit_has_drawn_is_not_drawn_again(made: audit.Corpus) -> None:
+    known = [row(1, row="o3m"), row(2, row="o4b"), row(3, corpus="another", row="o5")]
+    assert {claim.seed for claim in made.claims(known)} == {f"o{number}" for number in range(60)} - {"o3", "o4"}
+
+
 def test_a_seed_repeats_its_draw_and_another_does_not(made: audit.Corpus) -> None:
     one, same, other = (audit.drawn(made.claims(), 20, random.Random(seed)) for seed in (1, 1, 2))
     assert one == same != other
@@ -128,12 +133,13 @@ def test_where_all_have_one_category_there_is_no_wrong_one_to_show(tmp_path: Pat
         audit.drawn(corpus(tmp_path / "v", rows).claims(), 17, random.Random(1))
 
 
-def test_a_mutant_without_its_program_and_rows_that_nobody_labelled_are_not_drawn(tmp_path: Path) -> None:
+def test_a_mutant_without_its_program_and_rows_that_nobody_learns_from_are_not_drawn(tmp_path: Path) -> None:
     unknown = replace(MUTANT, variant_id="u", label="equivalent_unknown", category=None, defect="unknown", defect_category=None, label_source="")
     without = replace(BROKEN, variant_id="n", defect_category=None)
+    unsure = replace(BROKEN, variant_id="l", confidence="low")
     orphan = replace(MUTANT, variant_id="x", parents=("gone",))
     graft = replace(MUTANT, variant_id="g", kind="smote")
-    found = corpus(tmp_path / "v", [ORIGINAL, unknown, without, orphan, graft]).claims()
+    found = corpus(tmp_path / "v", [ORIGINAL, unknown, without, unsure, orphan, graft]).claims()
     assert {(claim.row, claim.source, claim.category) for claim in found} == {("o", "io", audit.SOUND), ("g", "graft", "LogicErrors")}
 
 
@@ -156,7 +162,7 @@ def test_the_sheet_of_a_translation_marks_the_error_and_tells_what_the_compiler_
 
 
 def test_the_sheet_of_a_run_tells_both_outcomes_and_one_of_a_crash_what_broke() -> None:
-    assert "On the input (1,): Python 3 | Rust !attempt to add with overflow" in audit.sheet(7, "TypeErrors", "runtime", WRONG, None)
+    assert "On the input (1,): Python 3 | Rust !attempt to add with overflow (= is" in audit.sheet(7, "TypeErrors", "runtime", WRONG, None)
     assert "wherever the input fits its types:\nf(1,) gave 3\nf(2,) gave 5\n" in audit.sheet(7, audit.SOUND, "io", ORIGINAL, None)
     crashed = replace(BROKEN, rust="", place="", codes=(), message="no such node", verdict="transpile_crash", label_source="transpiler")
     assert "The transpiler broke: no such node" in audit.sheet(7, "ASTTransform", "transpiler", crashed, None)
@@ -173,11 +179,14 @@ def test_the_sheet_of_a_decoy_differs_in_its_last_line_alone(row: LabelledTuple,
 
 def test_sample_writes_key_guide_and_sheets(made: audit.Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = made._places["o0"][0].parent
+    first = row(1, row="o7m")
+    audit.write_key([first], tmp_path / "first" / "rows.csv")
     arguments = ["sample", "--input", f"made={folder}", "--sheet", str(tmp_path / "s"), "--key", str(tmp_path / "k.csv"), "--rows", "34"]
+    arguments += ["--first", str(tmp_path / "first")]
     assert audit.main(arguments) == 0
     assert capsys.readouterr().out == f"40 drawn, 6 of them decoys; read {tmp_path / 's'} and leave {tmp_path / 'k.csv'} closed\n"
     key = audit.read_key(tmp_path / "k.csv")
-    assert list(key.values()) == audit.drawn(made.claims(), 34, random.Random(audit.SEED))
+    assert list(key.values()) == audit.drawn(made.claims([first]), 34, random.Random(audit.SEED))
     texts = [(tmp_path / "s" / f"sheet-{part:02}.txt").read_text() for part in (1, 2)]
     assert [text.count("PROPOSED LABEL: ") for text in texts] == [25, 15]
     assert f"=== {26}\n" in texts[1] and f"PROPOSED LABEL: {key[26].shown}\n" in texts[1]
@@ -221,12 +230,15 @@ KEY = [
 def judged(tmp_path: Path) -> Callable[..., list[str]]:
     """The command run on verdicts given as text, further readers by name; the lines of the document."""
     audit.write_key(KEY, tmp_path / "rows.csv")
+    audit.write_key(KEY, tmp_path / "first" / "rows.csv")
+    (tmp_path / "first" / "verdicts.csv").write_text("number,verdict,category,reason\n" + MIXED)
 
     def run(text: str, **others: str) -> list[str]:
         for name, said in {"verdicts": text, **{f"reader-{number[1:]}": said for number, said in others.items()}}.items():
             (tmp_path / f"{name}.csv").write_text("number,verdict,category,reason\n" + said)
         key, verdicts, output = tmp_path / "rows.csv", tmp_path / "verdicts.csv", tmp_path / "audit.md"
-        assert audit.main(["tally", "--key", str(key), "--verdicts", str(verdicts), "--output", str(output), "--day", "2026-01-02"]) == 0
+        options = ["--key", str(key), "--verdicts", str(verdicts), "--first", str(tmp_path / "first"), "--output", str(output), "--day", "2026-01-02"]
+        assert audit.main(["tally", *options]) == 0
         return output.read_text().splitlines()
 
     return run
@@ -243,7 +255,6 @@ def test_unsure_counts_as_wrong_and_decoys_are_counted_apart(judged: Callable[..
     lines = judged(MIXED)
     assert "| **labels that are right** (unsure counts as wrong) | 67% [30%, 90%] | 4 of 6 |" in lines
     assert "| of those that the reader was sure of | 80% [38%, 96%] | 4 of 5 |" in lines
-    assert "| of those that are learned from (confidence not low) | 75% [30%, 95%] | 3 of 4 |" in lines
     assert "| weighted by the rows of each category and source | 56% | of 400 labels |" in lines  # (100 · 3/4 + 300 · 1/2) / 400
     assert "| `no defect` that is right | 100% [21%, 100%] | 1 of 1 |" in lines
     assert "| **decoys caught** (not called right) | 67% [21%, 94%] | 2 of 3 |" in lines
@@ -251,6 +262,11 @@ def test_unsure_counts_as_wrong_and_decoys_are_counted_apart(judged: Callable[..
     assert "| TypeErrors | rustc | 50% [9%, 91%] | 1 of 2 | 0 | ASTTransform 1 |" in lines
     assert "| LogicErrors | mutation | 75% [30%, 95%] | 3 of 4 | 1 | – |" in lines
     assert any(line.endswith("Must 90%, aim 97%: the must is not met. In square brackets: 95 % intervals (Wilson).") for line in lines)
+
+
+def test_the_document_says_that_the_rules_were_chosen_on_the_first_audit(judged: Callable[..., list[str]]) -> None:
+    (said_of_it,) = [line for line in judged(RIGHT) if "**were chosen on a first audit**" in line]
+    assert "67% [30%, 90%], 4 of 6 labels right, 67% [21%, 94%], 2 of 3 decoys caught" in said_of_it
 
 
 RIGHT = said(*["right,"] * 7, *["wrong,unclear"] * 3)
@@ -316,8 +332,9 @@ def test_a_key_that_sample_would_not_write_is_refused(tmp_path: Path, old: str, 
         audit.read_key(tmp_path / "rows.csv")
 
 
-def test_the_committed_key_is_one_that_the_tally_reads() -> None:
-    key = audit.read_key(audit.FOLDER / "rows.csv")
+@pytest.mark.parametrize("folder", [audit.FOLDER, audit.FIRST])
+def test_the_committed_key_is_one_that_the_tally_reads(folder: Path) -> None:
+    key = audit.read_key(folder / "rows.csv")
     labelled = [row for row in key.values() if row.kind == "row" and row.category != audit.SOUND]
     assert len(labelled) >= 200
     assert sum(row.kind == "decoy" for row in key.values()) / len(key) == pytest.approx(audit.DECOYS, abs=0.01)
