@@ -31,6 +31,7 @@ needs_rustc = pytest.mark.skipif(not _works(), reason="there is no rustc on PATH
 PROGRAMS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "alike": ("def f(a: int, b: int) -> int:\n    c = a * 2\n    if c > b:\n        c += b\n    return c\n", ("int", "int"), ("(1, 2,)", "(9, 4,)")),
     "list": ("def f(items: list[int]) -> int:\n    total = 0\n    for item in items:\n        total += item\n    return total\n", ("ints",), ("([1, 2, 3],)", "([],)")),
+    "bounded": ("def f(a: int) -> int:\n    return (a & 255) * 2\n", ("int",), ("(1,)", "(-9,)")),
     "floor": ("def f(a: int) -> int:\n    return a // 2\n", ("int",), ("(4,)", "(-7,)")),
     "chained": ("def f(a: int) -> int:\n    if 0 < a < 5:\n        return 1\n    return 0\n", ("int",), ("(3,)", "(9,)")),
     "lost_but_unseen": ("def f(a: int) -> int:\n    if 0 < a < 5:\n        return 1\n    return 0\n", ("int",), ("(3,)", "(-9,)")),

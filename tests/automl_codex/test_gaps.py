@@ -52,9 +52,31 @@ def test_a_chain_ends_early_an_else_runs_always_and_an_integer_is_held() -> None
     assert run(held, ["narrowed"], (1e300,), (-1e300,), (float("nan"),), (2.9,), ("7",)) == ["2147483647", "-2147483648", "0", "2", "7"]
 
 
-@pytest.mark.parametrize("text", ["a < 5", "a or b and c", "not (a or b) and c", "a / b + a * b", "float(a)", "int('7', base=8)"])
+def test_integers_are_divided_whole_and_floats_are_not() -> None:
+    assert run("def f(a, b):\n    return a / b\n", ["whole"], (7, 2), (-7, 2), (7.0, 2), (7, 0)) == ["3.0", "-3.0", "3.5", "!ZeroDivisionError"]
+
+
+EDGE = 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    ("body", "fits", "leaves"),
+    [("a + 1", EDGE - 1, EDGE), ("a - 1", -EDGE, -EDGE - 1), ("a * 2", 2**30 - 1, 2**30), ("a << 1", 2**30 - 1, 2**30), ("a ** 2", 46340, 46341), ("-a", -EDGE, -EDGE - 1),
+     ("abs(a)", -EDGE, -EDGE - 1), ("sum([a, 1])", EDGE - 1, EDGE), ("pow(a, 2)", 46340, 46341)],
+)  # fmt: skip
+def test_arithmetic_stops_where_it_leaves_32_bits(body: str, fits: int, leaves: int) -> None:
+    source = f"def f(a):\n    return {body}\n"
+    held = run(source, ["overflow"], (fits,), (leaves,))
+    assert held == [run(source, [], (fits,))[0], "!OverflowError"]
+
+
+def test_a_float_a_text_and_an_assignment_are_held_too_or_left_alone() -> None:
+    assert run("def f(a):\n    b = a\n    b += a\n    return b\n", ["overflow"], (EDGE,), (3e9,), ("x",)) == ["!OverflowError", "6000000000.0", "'xx'"]
+
+
+@pytest.mark.parametrize("text", ["a < 5", "a or b and c", "not (a or b) and c", "a & b ^ a", "float(a)", "int('7', base=8)", "len(a)"])
 def test_a_program_without_a_gap_has_none(text: str) -> None:
-    assert gaps.found(f"def f(a, b, c):\n    for d in [a]:\n        b += d\n    return {text}\n") == ()
+    assert gaps.found(f"def f(a, b, c):\n    for d in [a]:\n        b = d\n    return {text}\n") == ()
 
 
 def test_every_gap_says_what_it_is() -> None:
@@ -91,14 +113,28 @@ def test_gaps_that_each_explain_are_all_named() -> None:
 def test_a_panic_is_explained_by_an_exception_and_a_lost_exception_by_a_value() -> None:
     assert note("7 // (a % 3 + 1)", Seen.PANIC, "(-7,)", "2", "!attempt to divide by zero") == " | as with division"
     assert note("[1, 2, 3][a % 3]", Seen.INDEX, "(-7,)", "3", "!index out of bounds") == ""  # Python takes -1
+    assert note("[1, 2][a + 2]", Seen.INDEX, f"({-2},)", "1", "!index out of bounds") == ""
     assert note("7 // (a % 3 - 1)", Seen.RETURNED, "(-5,)", "!ZeroDivisionError", "=-2") == " | as with division"
 
 
 def test_a_pass_is_noted_where_an_input_that_the_rust_can_be_given_would_tell() -> None:
     told = note("a // 2", Seen.EQUAL, "(4,)", "2", "=2")
     assert told.startswith(" | untried (-")
-    assert note("abs(a) // 2", Seen.EQUAL, "(4,)", "2", "=2") == "" == note("a + 2", Seen.EQUAL, "(4,)", "6", "=6")
+    assert note("(a & 255) // 2", Seen.EQUAL, "(4,)", "2", "=2") == "" == note("(a & 255) + 2", Seen.EQUAL, "(4,)", "6", "=6")
     assert note("int(float(a))", Seen.EQUAL, "(4,)", "4", "=4") == ""  # it would differ beyond 32 bits alone
+
+
+@pytest.mark.parametrize("body", ["a + 1", "a - 1", "3 * a", "-a", "abs(a)"])
+def test_a_pass_is_noted_where_arithmetic_leaves_32_bits_at_an_edge_whatever_was_drawn(body: str) -> None:
+    with Sandbox() as sandbox:
+        judged = Judged(Seen.EQUAL, "(4,)", "", "")
+        found = causes.noted([(pair(body, f"p{n}"), judged) for n in range(8)], sandbox)
+    assert all(one.note in (f" | untried ({2**31 - 1},)", f" | untried ({-(2**31)},)") for one in found)
+
+
+def test_what_explains_nothing_is_not_asked_of_a_difference() -> None:
+    assert note("a / 2 * 1.0", Seen.DIFFERENT, "(7,)", "3.5", "=3.0") == ""
+    assert note("7 // (a - 1)", Seen.PANIC, f"({-(2**31)},)", "-1", "!attempt to subtract with overflow") == ""
 
 
 def test_what_was_noted_does_not_depend_on_the_other_pairs() -> None:

@@ -17,7 +17,7 @@ from automl_codex.types import TranspiledPair
 
 EXPLAINED = (Seen.DIFFERENT, Seen.TIMEOUT, Seen.RETURNED, Seen.INDEX, Seen.PANIC)
 _AGREES = (Seen.EQUAL, Seen.FORMAT, Seen.BOTH_FAIL)
-UNTRIED = 40  # inputs that a pair that passes is asked about, as many as a mutant is judged on
+UNTRIED = 40  # inputs that a pair that passes is asked about beside the edges, as many as a mutant is judged on
 _LIMIT = 2**31  # of an integer in py2many's Rust
 
 
@@ -33,13 +33,25 @@ def noted(seen: Sequence[tuple[TranspiledPair, Judged]], sandbox: Sandbox) -> li
 def _asked(pair: TranspiledPair, judged: Judged) -> Iterator[tuple[str, Job]]:
     """What is to be run for a pair, by the gap in it."""
     if judged.seen in EXPLAINED:
-        for name in gaps.found(pair.source):
+        for name in filter(_explains, gaps.found(pair.source)):
             yield name, Job(gaps.rewritten(pair.source, (name,)), pair.entry, [inputs.parse(judged.literal)])
     elif judged.seen is Seen.EQUAL and (names := gaps.found(pair.source)):
-        drawn = inputs.InputPool(Random(pair.variant_id)).draw(pair.parameters, UNTRIED)[1]
-        arguments = [given for given in drawn if _fits(given)]
+        arguments = [given for given in _untried(pair) if _fits(given)]
         yield "", Job(pair.source, pair.entry, arguments)
         yield "with gaps", Job(gaps.rewritten(pair.source, names), pair.entry, arguments)
+
+
+def _explains(name: str) -> bool:
+    return gaps.GAPS[name].explains
+
+
+def _untried(pair: TranspiledPair) -> Iterator[tuple[Any, ...]]:
+    """Ordinary inputs, and each edge of each parameter among ordinary others."""
+    drawn = inputs.InputPool(Random(pair.variant_id)).draw(pair.parameters, UNTRIED)[1]
+    yield from drawn
+    for place, kind in enumerate(pair.parameters):
+        for edge, given in zip(inputs.EDGES[kind], drawn, strict=False):
+            yield *given[:place], edge, *given[place + 1 :]
 
 
 def _note(judged: Judged, ran: Sequence[tuple[str, list[str], Job]]) -> str:

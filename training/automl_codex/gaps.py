@@ -1,7 +1,8 @@
 """What a transpiler is known to do otherwise than Python, written as Python: the program with one such gap, to see whether it then gives what the Rust gave.
 
 A difference that two sides show has a cause that nobody reads off their texts: most programs divide, and many of those that lose a comparison as well differ by the division alone.
-Each gap is a rewriting of the tree and a line in `GAPS`; which category it is stands in `labels`. Those here are py2many's. The text of this file is part of the key of every
+Each gap is a rewriting of the tree and a line in `GAPS`; which category it is stands in `labels`. Those here are py2many's. Some explain nothing and are asked of a pair that passes
+alone: whether an input that was not tried would end that. The text of this file is part of the key of every
 partition that is made with it.
 """
 
@@ -37,33 +38,81 @@ def _gap_narrowed(a, *more):
     if more or not isinstance(a, float):
         return int(a, *more)
     return 0 if a != a else int(min(max(a, -(2.0**31)), 2.0**31 - 1))
+
+
+def _gap_whole(a, b):
+    return float(_gap_quotient(a, b)) if isinstance(a, int) and isinstance(b, int) else a / b
+
+
+def _gap_held(a):
+    if isinstance(a, int) and not -(2**31) <= a < 2**31:
+        raise OverflowError
+    return a
 """
 
 
 class Gap(NamedTuple):
-    """Which nodes have it, a rewriting, made anew for each program, and what the Rust has there."""
+    """Which nodes have it, a rewriting, made anew for each program, what the Rust has there, and whether it is the cause of a difference that comes of it.
+
+    It is not where the run says so itself, or where two readers did not agree on the category.
+    """
 
     has: Callable[[ast.AST], bool]
     make: Callable[[], ast.NodeTransformer]
     about: str
+    explains: bool = True
 
 
-class _Division(ast.NodeTransformer):
-    NAMES: Mapping[type[ast.operator], str] = {ast.FloorDiv: "_gap_quotient", ast.Mod: "_gap_remainder"}
+class _Operation(ast.NodeTransformer):
+    """Binary operations in both forms, as calls."""
+
+    def call(self, op: ast.operator, left: ast.expr, right: ast.expr) -> ast.expr | None:
+        """What stands for an operation; None where it stays."""
+        raise NotImplementedError
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
-        name = self.NAMES.get(type(node.op))
-        return ast.Call(ast.Name(name, ast.Load()), [node.left, node.right], []) if name else node
+        return self.call(node.op, node.left, node.right) or node
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
         self.generic_visit(node)
-        name = self.NAMES.get(type(node.op))
-        if name is None:
-            return node
         read = copy.deepcopy(node.target)
         read.ctx = ast.Load()
-        return ast.Assign([node.target], ast.Call(ast.Name(name, ast.Load()), [read, node.value], []), lineno=node.lineno)
+        found = self.call(node.op, read, node.value)
+        return ast.Assign([node.target], found, lineno=node.lineno) if found else node
+
+
+class _Division(_Operation):
+    NAMES: Mapping[type[ast.operator], str] = {ast.FloorDiv: "_gap_quotient", ast.Mod: "_gap_remainder"}
+
+    def call(self, op: ast.operator, left: ast.expr, right: ast.expr) -> ast.expr | None:
+        name = self.NAMES.get(type(op))
+        return _calling(name, left, right) if name else None
+
+
+class _Whole(_Operation):
+    def call(self, op: ast.operator, left: ast.expr, right: ast.expr) -> ast.expr | None:
+        return _calling("_gap_whole", left, right) if isinstance(op, ast.Div) else None
+
+
+class _Held(_Operation):
+    GROWS = (ast.Add, ast.Sub, ast.Mult, ast.Pow, ast.LShift)
+    CALLS = ("abs", "sum", "pow")
+
+    def call(self, op: ast.operator, left: ast.expr, right: ast.expr) -> ast.expr | None:
+        return _calling("_gap_held", ast.BinOp(left, op, right)) if isinstance(op, self.GROWS) else None
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        self.generic_visit(node)
+        return _calling("_gap_held", node) if isinstance(node.op, ast.USub) else node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        return _calling("_gap_held", node) if isinstance(node.func, ast.Name) and node.func.id in self.CALLS else node
+
+
+def _calling(name: str, *arguments: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
 
 class _Chain(ast.NodeTransformer):
@@ -107,7 +156,7 @@ class _LoopElse(ast.NodeTransformer):
 class _Narrowed(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
-        return ast.Call(ast.Name("_gap_narrowed", ast.Load()), node.args, []) if _is_int(node) else node
+        return _calling("_gap_narrowed", *node.args) if _is_int(node) else node
 
 
 def _is_int(node: ast.AST) -> bool:
@@ -122,6 +171,10 @@ def _groups(node: ast.AST) -> bool:
     )
 
 
+def _grows(node: ast.AST) -> bool:
+    return isinstance(node, (*_Held.GROWS, ast.USub)) or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _Held.CALLS)
+
+
 GAPS: Mapping[str, Gap] = {
     "division": Gap(
         lambda node: isinstance(node, ast.FloorDiv | ast.Mod),
@@ -132,6 +185,8 @@ GAPS: Mapping[str, Gap] = {
     "grouping": Gap(_groups, _Grouping, "the parentheses around `or` inside `and` left out"),
     "loop_else": Gap(lambda node: isinstance(node, ast.For | ast.While) and bool(node.orelse), _LoopElse, "`else` of a loop that runs behind a `break` too"),
     "narrowed": Gap(_is_int, _Narrowed, "`int()` of a float held to 32 bits"),
+    "whole": Gap(lambda node: isinstance(node, ast.Div), _Whole, "`/` of two integers cut off towards zero", explains=False),
+    "overflow": Gap(_grows, _Held, "integers of 32 bits: arithmetic that leaves them stops the program", explains=False),
 }
 
 

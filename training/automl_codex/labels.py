@@ -179,7 +179,7 @@ def defect(verdict: Verdict, lineage: str, untried: str = "") -> str:
     """`correct`, `buggy` or `unknown`, from the verdict on the pair and what stage 2 knows of its Python.
 
     A pair that passes is as right as its Python; one that nobody could compare, or whose only witness is its shape, is unknown, and so is one that passes while a gap of the
-    transpiler lies in it that shows on an `untried` input.
+    transpiler lies in it that shows on an `untried` input: the same text would be buggy if that input had been among those it was run on.
     """
     if verdict in SILENT or (untried and verdict == Verdict.PASS and lineage == CORRECT):
         return UNKNOWN
