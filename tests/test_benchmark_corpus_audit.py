@@ -46,6 +46,10 @@ class Given:
         return stages.Made(list(self.rows[work.number :: 2]), {}, {})
 
 
+def plain(rows: int) -> audit.Plan:
+    return audit.PLAIN._replace(rows=rows)
+
+
 def corpus(folder: Path, rows: Sequence[LabelledTuple], name: str = "made") -> audit.Corpus:
     """The rows as an output of verify in two partitions."""
     stages.run(stages.Stage("verify", folder, 7, {}), [stages.Work(0, {}), stages.Work(1, {})], Given(tuple(rows)))
@@ -72,7 +76,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> audit.Corpus:
 
 
 def test_the_draw_is_even_over_sources_and_categories_and_never_twice_of_a_seed(made: audit.Corpus) -> None:
-    rows = audit.drawn(made.claims(), 34, random.Random(1))
+    rows = audit.drawn(made.claims(), plain(34), random.Random(1))
     assert [row.number for row in rows] == list(range(1, 41))
     assert Counter(row.kind for row in rows) == {"row": 34, "decoy": 6}
     strata = Counter((row.source, row.category) for row in rows)
@@ -85,7 +89,7 @@ def test_the_draw_is_even_over_sources_and_categories_and_never_twice_of_a_seed(
 
 
 def test_a_decoy_shows_a_category_of_its_own_form_of_sheet_and_a_row_its_own(made: audit.Corpus) -> None:
-    rows = [row for seed in range(20) for row in audit.drawn(made.claims(), 34, random.Random(seed))]
+    rows = [row for seed in range(20) for row in audit.drawn(made.claims(), plain(34), random.Random(seed))]
     assert all((row.shown == row.category) == (row.kind == "row") for row in rows)
     shown = {form: {r.shown for r in rows if r.kind == "decoy" and (r.source in audit.PYTHON) == form} for form in (True, False)}
     assert shown == {True: {"LogicErrors", "ApiMisuse"}, False: {"TypeErrors", "ASTTransform"}}
@@ -95,11 +99,62 @@ def test_a_decoy_is_near_where_its_source_gives_several_categories(tmp_path: Pat
     rows = [row for number in range(60) for row in family(number)]
     rows += [replace(BROKEN, variant_id=f"t{n}", seed_id=f"t{n}", defect_category="TraitBounds") for n in range(60)]
     claims = corpus(tmp_path / "v", rows).claims()
-    drawn = [row for seed in range(20) for row in audit.drawn(claims, 34, random.Random(seed))]
+    drawn = [row for seed in range(20) for row in audit.drawn(claims, plain(34), random.Random(seed))]
     assert {(row.category, row.shown) for row in drawn if row.kind == "decoy" and row.source == "rustc"} == {
         ("TypeErrors", "TraitBounds"),
         ("TraitBounds", "TypeErrors"),
     }
+
+
+DOUBTFUL = replace(ORIGINAL, defect="unknown", evidence="(1,): Python 3 | Rust =3 | untried (2147483647,)")
+
+
+@pytest.fixture(scope="module")
+def doubted(tmp_path_factory: pytest.TempPathFactory) -> list[audit.Claim]:
+    """Claims of families, and of programs that pass and are not learned from."""
+    rows = [row for number in range(60) for row in family(number)]
+    rows += [replace(DOUBTFUL, variant_id=f"d{n}", seed_id=f"d{n}") for n in range(20)]
+    rows += [replace(DOUBTFUL, variant_id=f"n{n}", seed_id=f"n{n}", evidence="(1,): Python 3 | Rust =3") for n in range(20)]  # unknown for another reason
+    return corpus(tmp_path_factory.mktemp("doubted") / "v", rows).claims(doubtful=True)
+
+
+NEAR = {"TypeErrors": frozenset(["TraitBounds", "ASTTransform"]), "LogicErrors": frozenset(["ASTTransform"])}
+
+
+def test_in_a_hard_draw_each_second_sheet_is_a_decoy_and_what_passes_is_asked_both_ways(doubted: Sequence[audit.Claim]) -> None:
+    rows = [row for seed in range(10) for row in audit.drawn(doubted, audit.HARD._replace(rows=20), random.Random(seed), NEAR)]
+    assert Counter(row.kind for row in rows) == {"row": 200, "decoy": 200}
+    assert {(row.kind, row.shown) for row in rows if row.category == audit.UNCLEAR} == {("decoy", audit.SOUND)}
+    assert {row.row[0] for row in rows if row.category == audit.UNCLEAR} == {"d"}
+    assert {row.kind for row in rows if row.category == audit.SOUND} == {"row"}
+    passes, others = (Counter((row.source, row.category) for row in rows if (row.source == "io") == wanted) for wanted in (True, False))
+    assert min(passes.values()) > 2 * max(others.values())
+
+
+def test_a_near_category_is_shown_where_the_form_has_it_and_else_another(doubted: Sequence[audit.Claim]) -> None:
+    rows = [row for seed in range(10) for row in audit.drawn(doubted, audit.HARD._replace(rows=20), random.Random(seed), NEAR)]
+    shown = {category: {row.shown for row in rows if row.kind == "decoy" and row.category == category} for category in ("TypeErrors", "LogicErrors")}
+    assert shown == {"TypeErrors": {"ASTTransform"}, "LogicErrors": {"ApiMisuse"}}  # no change of Python is ASTTransform
+
+
+def test_near_is_what_a_definition_names_or_a_reader_said_instead_both_ways() -> None:
+    near = audit.neighbours([(row(1, category="ApiMisuse"), audit.Verdict(1, "wrong", "TraitBounds", "r")), (row(2), audit.Verdict(2, "right", "", "r")),
+                             (row(3), audit.Verdict(3, "wrong", audit.SOUND, "r"))])  # fmt: skip
+    assert {"IteratorChain"} <= near["ComprehensionBugs"] and {"ComprehensionBugs"} <= near["IteratorChain"]
+    assert "ApiMisuse" in near["TraitBounds"] and "TraitBounds" in near["ApiMisuse"]
+    assert "TraitBounds" not in audit.neighbours([])["ApiMisuse"]
+    assert all(category not in others and audit.SOUND not in others for category, others in near.items())
+
+
+def test_a_hard_draw_that_has_too_few_to_show_wrongly_is_refused(doubted: Sequence[audit.Claim]) -> None:
+    passing = [claim for claim in doubted if claim.source == "io" and claim.row == claim.seed]
+    with pytest.raises(UsageError, match=r"0 of 20 labels can be shown wrongly; expected 1: draw fewer"):
+        audit.drawn(
+            [c for c in passing if c.category == audit.UNCLEAR][:9] + [c for c in passing if c.category == audit.SOUND][:11],
+            audit.HARD._replace(rows=10),
+            random.Random(1),
+            NEAR,
+        )
 
 
 def test_a_program_that_an_earlier_audit_has_drawn_is_not_drawn_again(made: audit.Corpus) -> None:
@@ -108,29 +163,29 @@ def test_a_program_that_an_earlier_audit_has_drawn_is_not_drawn_again(made: audi
 
 
 def test_a_seed_repeats_its_draw_and_another_does_not(made: audit.Corpus) -> None:
-    one, same, other = (audit.drawn(made.claims(), 20, random.Random(seed)) for seed in (1, 1, 2))
+    one, same, other = (audit.drawn(made.claims(), plain(20), random.Random(seed)) for seed in (1, 1, 2))
     assert one == same != other
 
 
 def test_a_rare_stratum_is_taken_whole(tmp_path: Path) -> None:
     rows = [row for number in range(20) for row in family(number)]
     lonely = replace(BROKEN, variant_id="t", seed_id="t", defect_category="TraitBounds")
-    found = audit.drawn(corpus(tmp_path / "v", [*rows, lonely]).claims(), 17, random.Random(1))
+    found = audit.drawn(corpus(tmp_path / "v", [*rows, lonely]).claims(), plain(17), random.Random(1))
     assert [row.row for row in found if row.category == "TraitBounds"] == ["t"]
     assert len(found) == 20
 
 
 def test_more_than_there_is_and_less_than_one_are_refused(made: audit.Corpus) -> None:
     with pytest.raises(UsageError, match="the input holds 60 labels of different programs; expected 71: draw fewer"):
-        audit.drawn(made.claims(), 60, random.Random(1))
+        audit.drawn(made.claims(), plain(60), random.Random(1))
     with pytest.raises(UsageError, match="rows must be >= 1, got 0"):
-        audit.drawn(made.claims(), 0, random.Random(1))
+        audit.drawn(made.claims(), plain(0), random.Random(1))
 
 
 def test_where_all_have_one_category_there_is_no_wrong_one_to_show(tmp_path: Path) -> None:
     rows = [replace(BROKEN, variant_id=f"b{n}", seed_id=f"b{n}") for n in range(20)]
     with pytest.raises(UsageError, match="rustc gives no category but TypeErrors"):
-        audit.drawn(corpus(tmp_path / "v", rows).claims(), 17, random.Random(1))
+        audit.drawn(corpus(tmp_path / "v", rows).claims(), plain(17), random.Random(1))
 
 
 def test_a_mutant_without_its_program_and_rows_that_nobody_learns_from_are_not_drawn(tmp_path: Path) -> None:
@@ -177,16 +232,21 @@ def test_the_sheet_of_a_decoy_differs_in_its_last_line_alone(row: LabelledTuple,
     assert not any(str(row.defect_category) in line for line in true[:-1])
 
 
+def first_in(folder: Path, *rows: audit.Row, said: str = "1,right,,because\n") -> None:
+    """A first audit below a folder."""
+    audit.write_key(rows, folder / "first" / "rows.csv")
+    (folder / "first" / "verdicts.csv").write_text("number,verdict,category,reason\n" + said)
+
+
 def test_sample_writes_key_guide_and_sheets(made: audit.Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = made._places["o0"][0].parent
     first = row(1, row="o7m")
-    audit.write_key([first], tmp_path / "first" / "rows.csv")
-    arguments = ["sample", "--input", f"made={folder}", "--sheet", str(tmp_path / "s"), "--key", str(tmp_path / "k.csv"), "--rows", "34"]
-    arguments += ["--first", str(tmp_path / "first")]
+    first_in(tmp_path, first)
+    arguments = ["sample", "--input", f"made={folder}", "--sheet", str(tmp_path / "s"), "--folder", str(tmp_path), "--rows", "34"]
     assert audit.main(arguments) == 0
-    assert capsys.readouterr().out == f"40 drawn, 6 of them decoys; read {tmp_path / 's'} and leave {tmp_path / 'k.csv'} closed\n"
-    key = audit.read_key(tmp_path / "k.csv")
-    assert list(key.values()) == audit.drawn(made.claims([first]), 34, random.Random(audit.SEED))
+    assert capsys.readouterr().out == f"40 drawn, 6 of them decoys; read {tmp_path / 's'} and leave {tmp_path / 'rows.csv'} closed\n"
+    key = audit.read_key(tmp_path / "rows.csv")
+    assert list(key.values()) == audit.drawn(made.claims([first]), plain(34), random.Random(audit.PLAIN.seed))
     texts = [(tmp_path / "s" / f"sheet-{part:02}.txt").read_text() for part in (1, 2)]
     assert [text.count("PROPOSED LABEL: ") for text in texts] == [25, 15]
     assert f"=== {26}\n" in texts[1] and f"PROPOSED LABEL: {key[26].shown}\n" in texts[1]
@@ -194,8 +254,23 @@ def test_sample_writes_key_guide_and_sheets(made: audit.Corpus, tmp_path: Path, 
     assert audit.GUIDE in told and all(definition.text in told for definition in DEFINITIONS.values())
 
 
+def test_a_variant_whose_pass_is_doubted_is_shown_with_the_program_before_it(tmp_path: Path) -> None:
+    """It has two labels: that of a change of Python, which needs its parent, and that of its Rust."""
+    rows = [row for number in range(30) for row in family(number)]
+    rows += [replace(row, variant_id=f"{name}{n}", seed_id=f"d{n}", parents=(f"d{n}",) if name == "v" else ()) for n in range(30)
+             for name, row in (("d", replace(ORIGINAL, defect="unknown")), ("v", replace(DOUBTFUL, kind="eda", source=VARIANT.source)))]  # fmt: skip
+    corpus(tmp_path / "v", rows)
+    first_in(tmp_path, row(1, row="o7m"))
+    audit.write_key([], tmp_path / "rows.csv")
+    assert audit.main(["sample", "--hard", "--input", f"made={tmp_path / 'v'}", "--sheet", str(tmp_path / "s"), "--folder", str(tmp_path), "--rows", "20"]) == 0
+    key = audit.read_key(tmp_path / "hard" / "rows.csv")
+    shown = (tmp_path / "s" / "sheet-01.txt").read_text().split("=== ")
+    assert {"v"} <= {key[int(text.split()[0])].row[0] for text in shown[1:] if "A CHANGE OF PYTHON" in text and text.endswith(f"{audit.SOUND}\n\n")}
+    assert len(key) == 40 and Counter(row.kind for row in key.values()) == {"row": 20, "decoy": 20}
+
+
 def test_what_is_no_output_of_verify_is_refused_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert audit.main(["sample", "--input", f"made={tmp_path}", "--sheet", str(tmp_path / "s"), "--key", str(tmp_path / "k.csv")]) == 2
+    assert audit.main(["sample", "--input", f"made={tmp_path}", "--sheet", str(tmp_path / "s"), "--folder", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith(f"corpus_audit: {tmp_path} holds no stage data")
     with pytest.raises(SystemExit):
         audit.main(["sample", "--input", "made", "--sheet", str(tmp_path)])
@@ -236,9 +311,8 @@ def judged(tmp_path: Path) -> Callable[..., list[str]]:
     def run(text: str, **others: str) -> list[str]:
         for name, said in {"verdicts": text, **{f"reader-{number[1:]}": said for number, said in others.items()}}.items():
             (tmp_path / f"{name}.csv").write_text("number,verdict,category,reason\n" + said)
-        key, verdicts, output = tmp_path / "rows.csv", tmp_path / "verdicts.csv", tmp_path / "audit.md"
-        options = ["--key", str(key), "--verdicts", str(verdicts), "--first", str(tmp_path / "first"), "--output", str(output), "--day", "2026-01-02"]
-        assert audit.main(["tally", *options]) == 0
+        output = tmp_path / "audit.md"
+        assert audit.main(["tally", "--folder", str(tmp_path), "--output", str(output), "--day", "2026-01-02"]) == 0
         return output.read_text().splitlines()
 
     return run
@@ -267,6 +341,53 @@ def test_unsure_counts_as_wrong_and_decoys_are_counted_apart(judged: Callable[..
 def test_the_document_says_that_the_rules_were_chosen_on_the_first_audit(judged: Callable[..., list[str]]) -> None:
     (said_of_it,) = [line for line in judged(RIGHT) if "**were chosen on a first audit**" in line]
     assert "67% [30%, 90%], 4 of 6 labels right, 67% [21%, 94%], 2 of 3 decoys caught" in said_of_it
+
+
+def test_what_could_give_a_decoy_away_is_counted_from_the_key(judged: Callable[..., list[str]]) -> None:
+    lines = judged(RIGHT)
+    assert "| order: how often a decoy stands behind a row | 1.00 (.50 ± 0.41 by chance) |" in lines
+    assert "| decoys whose label no true sheet of their form has | 3 of 3 |" in lines
+    assert "| decoys of a sheet without a fault, where any category is wrong | 0 of 3 |" in lines
+    assert (
+        "| decoys that show a near category (the definitions name it beside the true one, or a reader of the first audit took one for the other) | 0 of 3 |"
+        in lines
+    )
+    assert "| true sheets of the form and label that a decoy hides, beside it: mean, least | 4, 4 |" in lines
+    assert any("A harder draw (`sample --hard`) is not read yet." in line for line in lines)
+
+
+def test_readers_who_always_agree_are_counted_as_one(judged: Callable[..., list[str]]) -> None:
+    assert audit._ALIKE not in judged(RIGHT) and audit._ALIKE not in judged(RIGHT, r2=MIXED)
+    assert audit._ALIKE in judged(RIGHT, r2=RIGHT)
+
+
+HARD = [
+    row(1),
+    row(2, source="rustc", category="TypeErrors", shown="TypeErrors"),
+    row(3, source="io", category=audit.SOUND, shown=audit.SOUND),
+    row(4, source="eda", category=audit.SOUND, shown=audit.SOUND),
+    row(5, kind="decoy", shown="ApiMisuse"),
+    *(row(n, kind="decoy", source="io", category=audit.UNCLEAR, shown=audit.SOUND) for n in (6, 7)),
+]
+
+
+def test_harder_decoys_are_told_apart_by_what_they_are_and_by_reader(judged: Callable[..., list[str]], tmp_path: Path) -> None:
+    audit.write_key(HARD, tmp_path / "hard" / "rows.csv")
+    assert not any("## Harder decoys" in line for line in judged(RIGHT))  # drawn and not read
+    for name, verdicts in (
+        ("verdicts", said("right,", "wrong,ASTTransform", "right,", "right,", "right,", "wrong,LogicErrors", "right,")),
+        ("reader-2", said("right,", "right,", "wrong,TypeErrors", "right,", "wrong,LogicErrors", "unsure,", "right,")),
+    ):
+        (tmp_path / "hard" / f"{name}.csv").write_text("number,verdict,category,reason\n" + verdicts)
+    lines = judged(RIGHT)
+    assert "| what | reader 1 | n | reader 2 | n |" in lines and not any("is not read yet" in line for line in lines)
+    found = {cells[0]: (cells[2], cells[4]) for cells in ([cell.strip("| ") for cell in line.split(" | ")] for line in lines) if len(cells) == 5}
+    assert found["labels that are right"] == ("1 of 2", "2 of 2")
+    assert found["`no defect` of a pair that passes, that is right"] == ("1 of 1", "0 of 1")
+    assert found["`no defect` of a variant, that is right"] == ("1 of 1", "1 of 1")
+    assert found["decoys with a wrong category that were caught"] == ("0 of 1", "1 of 1")
+    assert found["`no defect` of a pair that an untried input would end, caught"] == ("1 of 2", "1 of 2")
+    assert any("Reader 2 says the same of 3 of 5 (kappa" in line for line in lines)
 
 
 RIGHT = said(*["right,"] * 7, *["wrong,unclear"] * 3)
@@ -298,17 +419,7 @@ def test_a_goal_is_met_where_the_further_readers_reach_it_too(judged: Callable[.
 def test_verdicts_that_the_guide_does_not_know_are_refused_in_a_sentence(tmp_path: Path, text: str, found: str, capsys: pytest.CaptureFixture[str]) -> None:
     audit.write_key(KEY, tmp_path / "rows.csv")
     (tmp_path / "verdicts.csv").write_text("number,verdict,category,reason\n" + text)
-    arguments = [
-        "tally",
-        "--key",
-        str(tmp_path / "rows.csv"),
-        "--verdicts",
-        str(tmp_path / "verdicts.csv"),
-        "--output",
-        str(tmp_path / "o.md"),
-        "--day",
-        "2026-01-02",
-    ]
+    arguments = ["tally", "--folder", str(tmp_path), "--output", str(tmp_path / "o.md"), "--day", "2026-01-02"]
     assert audit.main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("corpus_audit: ") and found in error
@@ -332,9 +443,9 @@ def test_a_key_that_sample_would_not_write_is_refused(tmp_path: Path, old: str, 
         audit.read_key(tmp_path / "rows.csv")
 
 
-@pytest.mark.parametrize("folder", [audit.FOLDER, audit.FIRST])
+@pytest.mark.parametrize("folder", [audit.FOLDER, audit.FOLDER / audit.FIRST])
 def test_the_committed_key_is_one_that_the_tally_reads(folder: Path) -> None:
     key = audit.read_key(folder / "rows.csv")
     labelled = [row for row in key.values() if row.kind == "row" and row.category != audit.SOUND]
     assert len(labelled) >= 200
-    assert sum(row.kind == "decoy" for row in key.values()) / len(key) == pytest.approx(audit.DECOYS, abs=0.01)
+    assert sum(row.kind == "decoy" for row in key.values()) / len(key) == pytest.approx(audit.PLAIN.decoys, abs=0.01)
