@@ -659,7 +659,8 @@ def tally(options: argparse.Namespace) -> None:
     options.output.write_text(document(read_audit(options.folder), read_audit(options.folder / FIRST).judged, read, options.day), "utf-8")
 
 
-def _named(text: str) -> tuple[str, Path]:
+def named(text: str) -> tuple[str, Path]:
+    """NAME=DIR as an argument."""
     name, found, folder = text.partition("=")
     if not (name and found and folder):
         raise argparse.ArgumentTypeError(f"expected NAME=DIR, got {text}")
@@ -675,7 +676,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.add_argument(
             "--folder", type=Path, default=FOLDER, metavar="DIR", help="keys and verdicts; those of the first audit and of the hard draw in folders below"
         )
-    one.add_argument("--input", type=_named, action="append", required=True, metavar="NAME=DIR", help="output of automl-codex verify; may be repeated")
+    one.add_argument("--input", type=named, action="append", required=True, metavar="NAME=DIR", help="output of automl-codex verify; may be repeated")
     one.add_argument("--sheet", type=Path, required=True, metavar="DIR", help="where guide and sheets for reading go; not to be committed")
     one.add_argument("--hard", action="store_true", help="fewer rows, each second sheet a decoy with a near category")
     one.add_argument("--rows", type=int, metavar="N", help=f"labels to draw, decoys on top of them (default: {PLAIN.rows}, with --hard {HARD.rows})")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -211,3 +212,14 @@ def test_output_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no stage data, nor does a folder in it"):
         stats.of(tmp_path)
     assert contents(tmp_path) == {"notes.txt": hashlib.sha256(b"mine").hexdigest()}
+
+
+def test_a_dense_folder_holds_the_same_rows_in_fewer_bytes(tmp_path: Path) -> None:
+    wanted = options()
+    stage = wanted.stage(tmp_path / "plain")
+    for one in (stage, replace(stage, folder=tmp_path / "dense", dense=True)):
+        stages.run(one, wanted.works(), generate.Maker(wanted))
+    plain, dense = (sorted((tmp_path / name).glob("part-*")) for name in ("plain", "dense"))
+    assert [list(stages.read(path, Program)) for path in plain] == [list(stages.read(path, Program)) for path in dense]
+    assert sum(path.stat().st_size for path in dense) < 0.8 * sum(path.stat().st_size for path in plain)
+    assert stages.manifest_of(tmp_path / "dense")["rows"] == 70

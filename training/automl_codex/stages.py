@@ -124,7 +124,7 @@ HERE = Local()
 class Stage:
     """A stage with the options that decide its content, in a folder.
 
-    `beside` is told in the footer of each partition and is no part of its key: a partition with another is kept and renewed (`Renewer`).
+    `beside` is told in the footer of each partition and is no part of its key: a partition with another is kept and renewed (`Renewer`). A `dense` one is packed for a repository.
     """
 
     name: str
@@ -132,6 +132,7 @@ class Stage:
     seed: int
     options: Mapping[str, Any]
     beside: Mapping[str, str] = field(default_factory=dict)
+    dense: bool = False
 
     def key(self, work: Work) -> str:
         """sha256 over all that decides a partition's content."""
@@ -224,16 +225,25 @@ def _renew_one(stage: Stage, make: Renewer, work: Work) -> None:
 def _write_partition(stage: Stage, work: Work, made: Made) -> None:
     key = stage.key(work) + (f"{BEGUN}{made.left}" if made.left else "")
     told = {"stage": stage.name, "key": key, "seed": str(stage.seed), "counts": json.dumps(made.counts), "rejects": json.dumps(made.rejects), **stage.beside}
-    write(stage.folder / work.name, made.rows, ROWS[stage.name], told)
+    write(stage.folder / work.name, made.rows, ROWS[stage.name], told, stage.dense)
 
 
-def write(path: Path, rows: Sequence[Any], kind: type[Any], told: Mapping[str, str]) -> None:
-    """Write rows of `kind` as one file, with what is told beside them."""
+_TEXTS = ("source", "rust", "inputs", "outcomes", "evidence", "message", "witness", "expected", "actual", "variant_id", "seed_id", "parents")
+
+
+def write(path: Path, rows: Sequence[Any], kind: type[Any], told: Mapping[str, str], dense: bool = False) -> None:
+    """Write rows of `kind` as one file, with what is told beside them; `dense` takes half the bytes and twenty times the time."""
     schema = pa.schema([(field.name, _KINDS[str(field.type)]) for field in fields(kind)], dict(told))
     columns = [[getattr(row, field.name) for row in rows] for field in fields(kind)]
     table = pa.table([pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema)
     with whole(path) as partial_file:
-        pq.write_table(table, partial_file, compression="zstd")
+        pq.write_table(table, partial_file, compression="zstd", **(_packed(table) if dense else {}))
+
+
+def _packed(table: pa.Table) -> dict[str, Any]:
+    """One page for each column, so that a text is told by one far before it."""
+    words = [name for name in table.column_names if name not in _TEXTS]
+    return {"compression_level": 19, "use_dictionary": words, "row_group_size": max(1, table.num_rows), "data_page_size": 1 << 28, "write_statistics": False}
 
 
 def _remove_surplus(stage: Stage, works: Sequence[Work]) -> None:

@@ -208,20 +208,21 @@ def is_run(pair: TranspiledPair) -> bool:
 
 
 def _made(rows: Sequence[LabelledTuple], left: int) -> stages.Made:
-    return stages.Made(rows, _counts(rows) | ({UNVERIFIED: left} if left else {}), {}, left)
+    return stages.Made(rows, counts(rows) | ({UNVERIFIED: left} if left else {}), {}, left)
 
 
-def _counts(rows: Sequence[LabelledTuple]) -> dict[str, int]:
-    counts: Counter[str] = Counter()
+def counts(rows: Sequence[LabelledTuple]) -> dict[str, int]:
+    """What a partition's footer counts: verdicts, labels, categories, and which operators' mutants were caught."""
+    found: Counter[str] = Counter()
     for row in rows:
-        counts[f"verdict {row.verdict}"] += 1
-        counts[f"defect {row.defect}"] += 1
+        found[f"verdict {row.verdict}"] += 1
+        found[f"defect {row.defect}"] += 1
         if row.defect == BUGGY:
-            counts[f"category {row.defect_category}" if row.defect_category else "buggy without a category"] += 1
-            counts[f"label by {row.label_source}"] += 1
+            found[f"category {row.defect_category}" if row.defect_category else "buggy without a category"] += 1
+            found[f"label by {row.label_source}"] += 1
         if row.kind == "mutation":
-            counts[f"survivor of {row.operator}" if row.label != BUGGY else f"caught of {row.operator}"] += 1
-    return dict(counts)
+            found[f"survivor of {row.operator}" if row.label != BUGGY else f"caught of {row.operator}"] += 1
+    return dict(found)
 
 
 def _cases(pair: TranspiledPair) -> Iterator[Case]:
