@@ -116,6 +116,22 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     _add_common(trend)
     trend.set_defaults(run=run["trend"])
 
+    similar = commands.add_parser(
+        "similar",
+        help="how alike two files are as programs, whatever their names, comments and layout; more files are ranked",
+        description="Compares the structure and the data flow of files, in any language, without a model and without a repository. A consistently renamed copy is 100 % alike.",
+        epilog="exit codes: 0 done, 2 a file that is missing, unreadable, binary or larger than 16 MiB, 3 internal error",
+    )
+    similar.add_argument("file", type=Path, metavar="FILE_A", help="the file that the others are compared with")
+    similar.add_argument(
+        "others", type=Path, nargs="+", metavar="FILE_B", help="one file for a comparison in detail, several to be ranked by likeness to the first"
+    )
+    similar.add_argument(
+        "--format", choices=("terminal", "json"), default="terminal", help="terminal (default) or json, which also holds a vector of each file"
+    )
+    similar.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    similar.set_defaults(run=run["similar"])
+
     explain = commands.add_parser(
         "explain",
         help="why a commit got its risk: measures, hunks and lines",
@@ -174,9 +190,9 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     schema.add_argument(
         "of",
         nargs="?",
-        choices=("report", "backtest", "drift", "priority", "trend", "config"),
+        choices=("report", "backtest", "drift", "priority", "trend", "similar", "config"),
         default="report",
-        help="report: of screen, json and jsonl (default); backtest; drift; priority; trend; config",
+        help="report: of screen, json and jsonl (default); backtest; drift; priority; trend; similar; config",
     )
     schema.set_defaults(run=run["schema"])
     return whole

@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
             "monitor": _monitor,
             "priority": _priority,
             "trend": _trend,
+            "similar": _similar,
             "explain": _explain,
             "init": _init,
             "uninstall": _uninstall,
@@ -454,6 +455,18 @@ def _priority(options: argparse.Namespace) -> int:
     if text := tripped(found, settings.sources.get("fail-on-score", "")):
         _say(text)
         return 1
+    return 0
+
+
+def _similar(options: argparse.Namespace) -> int:
+    from codex_gate import similar
+    from codex_gate.reporters.similar import render
+    from codex_gate.streams import look
+
+    first, *others = map(similar.read, (options.file, *options.others))
+    if not first.lines:
+        raise UsageError(f"{options.file} holds no program text, blanks and comments at most; name a file to compare the others with")
+    _write(options, render(options.format, [similar.compare(first, other) for other in others], **look(options.output, os.environ)))
     return 0
 
 

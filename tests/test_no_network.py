@@ -34,6 +34,7 @@ COMMANDS = [
     ["explain", "HEAD"],
     ["backtest", "--last", "55"],
     ["trend", "--last", "55"],
+    ["similar", "src/app.py", "src/other.py"],
     ["hook"],
     ["hook", "--push"],
     ["doctor"],
