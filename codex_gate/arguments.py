@@ -43,6 +43,12 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     screen.add_argument(
         "--lines", type=_line_count, metavar="N|all", help="with json and jsonl: the N riskiest changed lines, or every one in the order of the diff"
     )
+    screen.add_argument(
+        "--tier",
+        choices=("1", "2", "3", "auto"),
+        default="auto",
+        help="who tells kinds of defects: 1 rules and words, 2 the student, 3 all (default: auto, the highest that can run; 1 for many commits)",
+    )
     screen.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
     screen.add_argument("--fail-on", choices=(*LEVELS, "never"), help="exit 1 when a change reaches this level (default: never)")
     screen.add_argument("--noise-budget", metavar="PERCENT", help="share of recent changes that may stand out at all (default: 30)")

@@ -73,9 +73,9 @@ def can_help() -> bool:
 
 
 def named(look: str) -> Callable[[Commit], Any]:
-    """The function that a "module:name" means: a process cannot be handed one. It gives plain values, as `marshal` takes them."""
-    module, _, name = look.partition(":")
-    found: Callable[[Commit], Any] = getattr(import_module(module), name)
+    """The function that "module:name:text" means, name(text): a process cannot be handed one. It gives plain values, as `marshal` takes them."""
+    module, name, text = look.split(":", 2)
+    found: Callable[[Commit], Any] = getattr(import_module(module), name)(text)
     return found
 
 

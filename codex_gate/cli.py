@@ -163,7 +163,8 @@ def _screener(options: argparse.Namespace, repo: Repository, base: str | None, *
     from codex_gate.screen import Screener
 
     with _in_force(options, repo, base) as (model, policy):
-        yield Screener(repo, model, thorough=thorough, lines=lines, policy=policy, with_diff=getattr(options, "format", None) == "html")
+        tier = None if getattr(options, "tier", "auto") == "auto" else int(options.tier)
+        yield Screener(repo, model, thorough=thorough, lines=lines, policy=policy, with_diff=getattr(options, "format", None) == "html", tier=tier)
 
 
 @contextmanager
@@ -254,7 +255,9 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
         return _stream(options, findings, screener)
     rows = tuple(findings)
     limits = Thresholds(0, screener.model.base_rate)
-    report = Report(scope, None, rows, limits, (), screener.model.version, time.perf_counter() - screener.started, str(repo.top or repo.git_dir))
+    report = Report(
+        scope, None, rows, limits, (), screener.model.version, time.perf_counter() - screener.started, str(repo.top or repo.git_dir), screener.tier or 1
+    )
     _write(options, _render(options, report))
     return _gate(screener.policy, rows)
 
@@ -266,7 +269,7 @@ def _stream(options: argparse.Namespace, findings: Iterator[Finding], screener: 
     over: list[Finding] = []
     with sink(options.output) as out:
         for finding in findings:
-            out.write(jsonl_row(finding, 1, screener.model.version) + "\n")
+            out.write(jsonl_row(finding, screener.tier or 1, screener.model.version) + "\n")
             if not over and screener.policy.limits(finding.paths).fails(finding.level):
                 over = [finding]
     return _gate(screener.policy, over)

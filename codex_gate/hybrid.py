@@ -1,107 +1,217 @@
-"""Which categories a change speaks for: the student's where it is sure, the rules' elsewhere, nothing where neither speaks.
+"""Which kind of defect a change is about: by models that share one output space, the rules where they are not sure, nothing where neither speaks.
 
-The student reads blocks of program text outside tests. Its confidence in a category is P(defect) · P(category) of the block that it is surest of, and
-it decides only strictly above the threshold, which was chosen on validation data for a stated precision. The evidence names who decided: the block, or
-the words that made a rule speak.
-Source: specification, §6.3.
+    tier 1   the rules and the linear model (`linear.py`), of message and lines; silent where no rule and no word of repair speaks; no library is needed
+    tier 2   the student (`student.py`), which reads the change as a text with its message
+    tier 3   all of them, weighted
+
+Each member gives P(kind) over the 18 categories and none; a member that has nothing to say, or cannot run, is left out and the weights of the others are
+made one again. A category is said strictly above the tier's threshold, which was chosen on validation data; below it the rules alone may speak, from LOUD on.
+The evidence names the words and lines that speak for it. Source: specification, §6.3 and §7.1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from heapq import nlargest
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from codex_gate import paths, rules
+from codex_gate import paths, rules, terms
 from codex_gate.errors import ConfigError
+from codex_gate.messages import is_fix
 from codex_gate.model import STUDENT_MANIFEST
-from codex_gate.taxonomy import DefectCategory
+from codex_gate.taxonomy import KINDS, NONE, DefectCategory, applies
 from codex_gate.types import Classification, Commit, Evidence
 
 if TYPE_CHECKING:
+    from codex_gate.linear import Linear
+    from codex_gate.rule_table import Rule
     from codex_gate.student import Answer
     from codex_gate.text import HunkText
 
-MAX_HUNKS: Final = 256  # blocks of a change that the student reads, the first ones; half a second of one core (chosen)
+LOUD: Final = 0.6  # confidence of the rules from which they speak alone: on commits that were read 44 of 58 such were right (chosen)
+RUNNER_UP: Final = 0.1  # P(kind) from which a second category is named beside one that is said: most repairs have a second one that can be defended (chosen)
+MAX_EVIDENCE: Final = 5
+MAX_WORDS: Final = 2  # of the terms that speak most for a category
 MAX_SHOWN: Final = 80  # characters of a line in the evidence
-SOURCE: Final = "student"
+RULES, LINEAR, STUDENT = "rules", "linear", "student"
+TIERS: Final[Mapping[int, tuple[str, ...]]] = {1: (RULES, LINEAR), 2: (STUDENT,), 3: (RULES, LINEAR, STUDENT)}
+WEIGHTS: Final[Mapping[str, float]] = {RULES: 0.3, LINEAR: 0.3, STUDENT: 0.4}  # where a directory gives none (specification, §7.1)
+_NONE: Final = KINDS.index(NONE)
+
+_Fired = Sequence[tuple["Rule", Evidence]]
+Shares = Sequence[float]
 
 
 class Answering(Protocol):
-    """Who answers on blocks; `Student` does."""
+    """Who answers on texts; `Student` does."""
 
     def answer(self, hunks: Sequence[HunkText], message: str | None = None) -> list[Answer]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class HybridClassifier:
-    """Rules alone, or a model above a threshold with the rules below.
+    """Rules alone, or members of one output space above a threshold with the rules below.
 
     Attributes:
-        model: None for rules alone. threshold: confidence in [0, 1] that the model must exceed. missing: why a model that is there is not used.
+        linear, student: None where there is none. tier: whose members decide. weights: of the members by name, of those that answer made one.
+        threshold: confidence in [0, 1] that must be exceeded. missing: why a tier that was asked for, or a model that is there, is not used.
     Raises:
-        ConfigError: a threshold outside [0, 1].
+        ConfigError: a threshold outside [0, 1], or a tier that is none.
     """
 
-    model: Answering | None = None
+    linear: Linear | None = None
+    student: Answering | None = None
+    tier: int = 1
+    weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     threshold: float = 1.0
     missing: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
             raise ConfigError(f"the threshold of a hybrid classifier must be in [0, 1], got {self.threshold}")
+        if self.tier not in TIERS:
+            raise ConfigError(f"tier must be one of {', '.join(map(str, TIERS))}, got {self.tier}")
 
     @classmethod
-    def of(cls, directory: Path) -> HybridClassifier:
-        """The student of a model directory with its own threshold; rules alone where the directory holds none, or nothing can run it.
+    def of(cls, directory: Path, tier: int | None = None) -> HybridClassifier:
+        """The models of a directory at a tier, the highest that can run for None; a tier that cannot run falls to the next below, and `missing` says why.
 
         Raises:
-            ModelError: the student cannot be used.
+            ModelError: a model that is there cannot be used.
         """
-        if not (directory / STUDENT_MANIFEST).is_file():
-            return cls()
-        if find_spec("onnxruntime") is None:
-            return cls(
-                missing="the model directory holds a student, but onnxruntime is not installed: categories come from the rules alone; install codex-gate[onnx]"
-            )
+        from codex_gate.linear import Linear, Tier, tiers
+
+        linear = Linear.load(directory)
+        there, runs = (directory / STUDENT_MANIFEST).is_file(), find_spec("onnxruntime") is not None
+        missing = ""
+        if (tier or 3) > 1 and there and not runs:
+            missing = "the model directory holds a student, but onnxruntime is not installed: kinds of defects come from tier 1; install codex-gate[onnx]"
+        elif (tier or 1) > 1 and not there:
+            missing = f"tier {tier} was asked for, and the model directory holds no student: kinds of defects come from tier 1"
+        if tier == 1 or not there or not runs:
+            first = tiers(directory).get(1, Tier(WEIGHTS, 1.0))
+            return cls(linear, None, 1, first.weights, first.threshold, missing)
         from codex_gate.student import Student  # with its tokeniser, for those who have one
 
         student = Student.load(directory)
-        return cls(student, student.threshold)
+        chosen = tier or (3 if linear else 2)
+        tuned = tiers(directory, student.version).get(chosen, Tier(WEIGHTS, student.threshold))
+        return cls(linear, student, chosen, tuned.weights, tuned.threshold, missing)
 
     def classify(self, commit: Commit) -> tuple[Classification, ...]:
         """The categories that the change speaks for, best first; empty where nobody speaks."""
-        return self.of_model(commit) or rules.classify(commit)
+        fired = rules.fired(commit)
+        if self.tier == 1 and not fired and not is_fix(commit.message or ""):
+            return ()  # two of three commits: nobody would say more of them than of any other
+        heard = rules.weighed(fired, commit)
+        return self.of_models(commit, fired, heard) or tuple(found for found in heard if found.confidence >= LOUD or self._is_alone)
 
-    def of_model(self, commit: Commit) -> tuple[Classification, ...]:
-        """What the model says strictly above the threshold, each category once, the surest first; empty without a model."""
-        if self.model is None:
+    @property
+    def _is_alone(self) -> bool:
+        """Whether there are only rules."""
+        return self.linear is None and self.student is None
+
+    def of_models(self, commit: Commit, fired: _Fired, heard: Sequence[Classification]) -> tuple[Classification, ...]:
+        """What the members say strictly above the threshold, the surest first, and the runner-up where it is not negligible; empty without a model."""
+        if self._is_alone:
             return ()
-        hunks = list(islice(_blocks(commit), MAX_HUNKS))
-        best: dict[DefectCategory, Classification] = {}
-        for hunk, answer in zip(hunks, self.model.answer(hunks), strict=True):
-            category, share = max(zip(DefectCategory, answer.categories, strict=True), key=lambda pair: pair[1])
-            confidence = answer.defect * share
-            if confidence > self.threshold and (category not in best or confidence > best[category].confidence):
-                best[category] = Classification(category.value, confidence, (_evidence(hunk),), SOURCE)
-        return tuple(sorted(best.values(), key=lambda found: -found.confidence))
+        told = terms.of(commit, dict.fromkeys(rule.name for rule, _ in fired))
+        shares, members = self._shares(commit, told, heard)
+        ranked = sorted(((share, kind) for kind, share in enumerate(shares[:_NONE])), key=lambda pair: (-pair[0], pair[1]))
+        found = [(share, kind) for place, (share, kind) in enumerate(ranked) if share > self.threshold or (place == 1 and share >= RUNNER_UP)]
+        if ranked[0][0] <= self.threshold:
+            return ()
+        source = "+".join(members)
+        by_rules = {one.category: one.evidence for one in heard}
+        return tuple(
+            Classification(KINDS[kind], round(share, 4), self._evidence(commit, told, kind, by_rules.get(KINDS[kind], ())), source) for share, kind in found
+        )
+
+    def _shares(self, commit: Commit, told: Sequence[str], heard: Sequence[Classification]) -> tuple[Shares, list[str]]:
+        """The weighted mean of P(kind) over the members that answer, and their names."""
+        answers = {name: shares for name in TIERS[self.tier] if (shares := self._of_member(name, commit, told, heard)) is not None}
+        weights = {name: self.weights.get(name, 0.0) for name in answers}
+        total = sum(weights.values())
+        if not total:
+            return (0.0,) * len(KINDS), []
+        return tuple(sum(weights[name] * shares[kind] for name, shares in answers.items()) / total for kind in range(len(KINDS))), list(answers)
+
+    def _of_member(self, name: str, commit: Commit, told: Sequence[str], heard: Sequence[Classification]) -> Shares | None:
+        if name == RULES:
+            return of_rules(heard)
+        if name == LINEAR:
+            return None if self.linear is None else self.linear.probabilities(told, possible(commit))
+        return self._of_student(commit)
+
+    def _of_student(self, commit: Commit) -> Shares | None:
+        if self.student is None:
+            return None
+        from codex_gate import text
+
+        hunk = text.of_all(commit.files)
+        return None if hunk is None else self.student.answer([hunk], commit.message)[0].kinds
+
+    def _evidence(self, commit: Commit, told: Sequence[str], kind: int, by_rules: Sequence[Evidence]) -> tuple[Evidence, ...]:
+        """What the rules go by for a category, then the words and lines that speak most for it; the first changed line where there is neither."""
+        found = list(by_rules)[:MAX_EVIDENCE]
+        if self.linear is not None:
+            weight = self.linear.weight
+            spoken = [term for term in nlargest(MAX_WORDS, told, key=lambda term: weight(term, kind)) if weight(term, kind) > 0]
+            found += [place for term in spoken if (place := _place(commit, term)) is not None]
+        found = list(dict.fromkeys(found))[:MAX_EVIDENCE]
+        return tuple(found) if found else tuple(_first_line(commit))
 
 
-def _blocks(commit: Commit) -> Iterator[HunkText]:
-    from codex_gate import text
+def of_rules(heard: Sequence[Classification]) -> Shares:
+    """P(kind) of what the rules say: confidences as shares, made smaller where they add up to more than 1, and none for what is left."""
+    total = max(1.0, sum(one.confidence for one in heard))
+    shares = [0.0] * len(KINDS)
+    for one in heard:
+        shares[KINDS.index(one.category or NONE)] = one.confidence / total
+    shares[_NONE] = max(0.0, 1.0 - sum(shares[:_NONE]))
+    return shares
 
+
+def possible(commit: Commit) -> tuple[bool, ...]:
+    """Which of KINDS can occur in a change: those of any language of its program text outside tests, of any language where it has none."""
+    languages = {language for change in commit.files if paths.role(change.path) == "code" and (language := paths.language(change.path))}
+    return _possible(frozenset(languages))
+
+
+@lru_cache(maxsize=4096)
+def _possible(languages: frozenset[str]) -> tuple[bool, ...]:
+    return (*(applies(category, languages) for category in DefectCategory), True)
+
+
+def _place(commit: Commit, term: str) -> Evidence | None:
+    """Where a term stands: its word in the message, or the first changed line of program text that holds it; None for terms that are no text."""
+    sign, word = (term[0], term[1:]) if term[:1] in "+-" else (term[:1], term[2:])
+    if sign in ("t", "m"):
+        return Evidence("message", 1 + _line_of(commit.message or "", word), word)
+    if sign not in "c+-":
+        return None
     for change in commit.files:
         if paths.role(change.path) == "code":
-            yield from text.of_change(change)
+            for hunk in change.hunks():
+                for start, lines in ((hunk.new_start, hunk.added), (hunk.old_start, hunk.deleted)):
+                    for number, line in enumerate(lines, start):
+                        if word.encode() in line.lower():
+                            return Evidence(change.path, number, line.decode("utf-8", "replace").strip()[:MAX_SHOWN])
+    return None
 
 
-def _evidence(hunk: HunkText) -> Evidence:
-    """The first line that the block changed, with its place in the new file; in the old block's text where it only deleted."""
-    before, after = hunk.before.split("\n"), hunk.after.split("\n")
-    place = next((place for place, line in enumerate(after) if place >= len(before) or line != before[place]), None)
-    if place is None:
-        return Evidence(hunk.path, hunk.line, before[len(after)].strip()[:MAX_SHOWN])
-    return Evidence(hunk.path, hunk.line + place if hunk.line else place + 1, after[place].strip()[:MAX_SHOWN])
+def _line_of(message: str, word: str) -> int:
+    return next((number for number, line in enumerate(message.splitlines()) if word.split(" ")[0] in line.lower()), 0)
+
+
+def _first_line(commit: Commit) -> Iterator[Evidence]:
+    for change in commit.files:
+        if paths.role(change.path) == "code":
+            for hunk in change.hunks():
+                lines, start = (hunk.added, hunk.new_start) if hunk.added else (hunk.deleted, hunk.old_start)
+                yield Evidence(change.path, start, lines[0].decode("utf-8", "replace").strip()[:MAX_SHOWN])
+                return

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from codex_gate.globs import Filter, compiled
@@ -149,15 +150,16 @@ Heard = tuple[tuple[tuple[str, float, tuple[tuple[str, int, str], ...], str], ..
 """Categories with confidence, evidence and source, and marked lines with the reason: what is left of a diff, in plain values that fit through a pipe."""
 
 
-def heard(commit: Commit) -> Heard:
-    """What the rules see in a change, without what its author marked to be ignored, and the marked lines."""
-    from codex_gate import rules  # 30 ms of patterns, for whoever asks about paths alone
+def listener(directory: str) -> Callable[[Commit], Heard]:
+    """What hears at tier 1 what changes speak for, by the models of a directory: `aside.named` hands it to a process of its own."""
+    from codex_gate.hybrid import HybridClassifier  # 30 ms of patterns, for whoever asks about paths alone
 
-    return said(commit, rules.classify(commit))
+    classifier = HybridClassifier.of(Path(directory), 1)
+    return lambda commit: said(commit, classifier.classify(commit))
 
 
 def said(commit: Commit, found: tuple[Classification, ...]) -> Heard:
-    """The same of what a classifier found in the change."""
+    """What a classifier found in a change, without what its author marked to be ignored, and the marked lines."""
     marks = dict[tuple[str, int], str]()
     if any(b"codex-gate:" in f.patch for f in commit.files):  # hardly ever
         marks = marked([(f.path, _added(f)) for f in commit.files])

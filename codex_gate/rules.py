@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -99,11 +99,12 @@ def classify(commit: Commit) -> tuple[Classification, ...]:
     Confidence is in [FLOOR, MAX_CONFIDENCE] and no probability: it says how loud the evidence is. Ties keep
     the order of the specification. Each category brings at most MAX_EVIDENCE pieces, the weightiest first.
     """
-    speaking = [change for change in commit.files if _speaks(change.path)]
-    if commit.files and not speaking:
-        return ()
-    found = list(_fired(commit, speaking))
-    return _combine(found, speaking) if found else ()
+    return weighed(fired(commit), commit)
+
+
+def weighed(found: Sequence[_Fired], commit: Commit) -> tuple[Classification, ...]:
+    """The same from what `fired` found in the change."""
+    return _combine(found, [change for change in commit.files if _speaks(change.path)]) if found else ()
 
 
 def fired(commit: Commit) -> tuple[tuple[Rule, Evidence], ...]:
@@ -129,7 +130,7 @@ def _fired(commit: Commit, speaking: list[FileChange]) -> Iterator[_Fired]:
             yield from (hit for hit in _in_patch(change.path, patch, dialect) if hit[0].category in open_to)
 
 
-def _combine(found: list[_Fired], speaking: list[FileChange]) -> tuple[Classification, ...]:
+def _combine(found: Sequence[_Fired], speaking: list[FileChange]) -> tuple[Classification, ...]:
     lines = sum((change.added or 0) + (change.deleted or 0) for change in speaking)
     voice = 1.0 if lines <= WIDE / 3 else max(0.5, 1.0 - (lines - WIDE / 3) / (WIDE * 4 / 3))
     share = Counter(rule.name for rule, _ in found if rule.where == PATH)

@@ -51,7 +51,7 @@ _MIN_RELIEF = 0.02  # what taking a file out must lower the risk by to be worth 
 _OUTSIDE = -1.0  # in the index, in place of the risk of a change of which the configuration's paths keep no file
 _BATCH = 256  # changes that are scored at once: git works ahead meanwhile, as far as its pipe reaches
 
-_LOOK = "codex_gate.policy:heard"  # by name: a long walk has another process look
+_LOOK = "codex_gate.policy:listener:{}"  # by name and directory of models: a long walk has another process look
 
 ALL_LINES = -1
 PastOf = Callable[[Commit], ChangePast | None]
@@ -87,11 +87,20 @@ class Screener:
     """
 
     def __init__(
-        self, repo: Repository, model: Model, *, thorough: bool = True, lines: int | None = None, policy: Policy | None = None, with_diff: bool = False
+        self,
+        repo: Repository,
+        model: Model,
+        *,
+        thorough: bool = True,
+        lines: int | None = None,
+        policy: Policy | None = None,
+        with_diff: bool = False,
+        tier: int | None = None,
     ) -> None:
         self.thorough = thorough
         self.lines = lines
         self.with_diff = with_diff
+        self.tier = tier
         self.repo = repo
         self.model = model
         self.policy = policy or Policy()
@@ -221,10 +230,11 @@ class Screener:
         noted = self._noted(needed - asked)
         line = iter([meta for meta in metas if meta.sha in needed])
         windows = _Windows(metas, needed)
-        reads = self.lines is not None or self._classifier.model is not None  # the student runs in this process
-        look = _LOOK if self._classifier.model is None else None
+        classifier = HybridClassifier.of(self.model.directory, self.tier or 1)
+        reads = self.lines is not None or classifier.student is not None  # the student runs in this process
+        look = _LOOK.format(self.model.directory) if classifier.student is None else None
         walked = walk(self.repo, metas, needed - noted.keys(), keep=self.policy.keep, patches=reads, look=look, looked_at=asked)
-        rows = self._classified(walked, asked)
+        rows = self._classified(walked, asked, classifier)
         scored: dict[str, float] = {}
         while batch := list(islice(rows, _BATCH)):
             risks = self.model.risks([features for _, features, *_ in batch], len(needed) - len(noted))
@@ -248,12 +258,14 @@ class Screener:
             progress(len(scored), len(needed) - len(noted))
         self._note(scored)
 
-    def _classified(self, rows: Iterator[Row], asked: Collection[str]) -> Iterator[tuple[Commit, CommitFeatures, _Seen, _Ranked | None]]:
+    def _classified(
+        self, rows: Iterator[Row], asked: Collection[str], classifier: HybridClassifier
+    ) -> Iterator[tuple[Commit, CommitFeatures, _Seen, _Ranked | None]]:
         """The measured rows with what was seen in place of their diffs, which are let go."""
         for commit, features, found in rows:
             wanted = commit.sha in asked
             # Nobody looked where it was not asked for, or where its diff is not known.
-            seen = self._spoken(commit, found) if found is not None else self._seen(commit) if wanted else _Seen(_paths(commit))
+            seen = self._spoken(commit, found) if found is not None else self._seen(commit, classifier) if wanted else _Seen(_paths(commit))
             lines = self._rank(commit, self.lines) if wanted else None
             yield Commit(commit.sha, commit.parents, commit.author, commit.time, commit.utc_offset, commit.message), features, seen, lines
 
@@ -407,9 +419,9 @@ class Screener:
             return math.nan
         return complexity.delta(chosen, self.repo.blobs({i for f in chosen for i in (f.old_id, f.new_id)}, complexity.MAX_BYTES))
 
-    def _seen(self, commit: Commit) -> _Seen:
+    def _seen(self, commit: Commit, classifier: HybridClassifier | None = None) -> _Seen:
         """What the classifier sees and nobody ignores."""
-        return self._spoken(commit, said(commit, self._classifier.classify(commit)))
+        return self._spoken(commit, said(commit, (classifier or self._classifier).classify(commit)))
 
     def _spoken(self, commit: Commit, told: Heard) -> _Seen:
         """The same from what was heard in its diff."""
@@ -470,7 +482,8 @@ class Screener:
 
     @cached_property
     def _classifier(self) -> HybridClassifier:
-        return HybridClassifier.of(self.model.directory)
+        """Of one change, and of its commits: the highest tier that can run where none was asked for; many commits have tier 1 then (`many`)."""
+        return HybridClassifier.of(self.model.directory, self.tier)
 
     @cached_property
     def _ranker(self) -> localise.LineRanker | None:
@@ -496,9 +509,9 @@ class Screener:
             text = f"{explain.count(limits.n_changes, 'earlier change')} on this branch: fewer than {levels.MIN_CHANGES} cannot be compared with, so no level is given"
             notices = [*notices, Notice("little-history", text)]
         if self._classifier.missing:
-            notices = [*notices, Notice("student-not-used", self._classifier.missing)]
-        where = str(self.repo.top or self.repo.git_dir)
-        return Report(scope, change, commits, limits, tuple(notices), self.model.version, time.perf_counter() - self.started, where)
+            notices = [*notices, Notice("lower-tier", self._classifier.missing)]
+        where, tier = str(self.repo.top or self.repo.git_dir), self._classifier.tier
+        return Report(scope, change, commits, limits, tuple(notices), self.model.version, time.perf_counter() - self.started, where, tier)
 
 
 def _with_lines(finding: Finding, ranked: _Ranked | None) -> Finding:

@@ -1,4 +1,4 @@
-"""The student behind its manifest: of each block of a change, which category it would be and how likely a defect.
+"""The student behind its manifest: of a change or a block of it, which kind of defect it is about, if any, and how likely it brings one.
 
 `student.json` names the network, the vocabulary and their hashes; a vocabulary of another hash is refused, for its numbers would mean other tokens.
 """
@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from codex_gate import text
 from codex_gate.errors import ModelError
 from codex_gate.model import STUDENT_MANIFEST, check_file, check_keys, json_object, open_session
-from codex_gate.taxonomy import DefectCategory, applies
+from codex_gate.taxonomy import KINDS, DefectCategory, applies
 from codex_gate.text import HunkText
 from codex_gate.tokenise import Vocabulary
 
 if TYPE_CHECKING:
     import numpy as np
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 NETWORK: Final = "student.onnx"
 VOCABULARY: Final = "vocabulary.json"
-LABELS: Final = (*(category.value for category in DefectCategory), "defect")
-"""What logits stand for, in order: the 18 categories, then whether the change is a defect at all."""
+LABELS: Final = (*KINDS, "defect")
+"""What logits stand for, in order: the 19 kinds, then whether the change brings a defect."""
 BATCH: Final = 32  # blocks that are answered at once
 
 
 class Answer(NamedTuple):
-    """Of a block: P(defect), and P(category) in the order of DefectCategory, 0 for what cannot occur in its language; all in [0, 1]."""
+    """Of a change or a block: P(it brings a defect), and P(kind) in the order of KINDS, 0 for what cannot occur in its language; all in [0, 1]."""
 
     defect: float
-    categories: tuple[float, ...]
+    kinds: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class Student:
         return cls(str(manifest["version"]), manifest["limit"], float(manifest["threshold"]), vocabulary, manifest, session)
 
     def run(self, ids: np.ndarray) -> np.ndarray:
-        """Logits (n, 19) of token numbers (n, tokens), 0 where there is none."""
+        """Logits (n, 20) of token numbers (n, tokens), 0 where there is none."""
         (logits,) = self._session.run(["logits"], {"ids": ids})
         return logits  # type: ignore[no-any-return]
 
@@ -86,12 +86,12 @@ class Student:
 
 
 def possible(language: str | None) -> tuple[bool, ...]:
-    """Which of the 18 can occur in program text of a language; of an unknown one, those of any language."""
-    return tuple(applies(category, {language} if language else set()) for category in DefectCategory)
+    """Which of KINDS can occur in program text of a language; of an unknown one, those of any language."""
+    return (*(applies(category, {language} if language else set()) for category in DefectCategory), True)
 
 
 def probabilities(logits: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-    """(n, 19): softmax over the 18 categories – those that `mask` (n, 18) leaves, 0 elsewhere – and the sigmoid of the defect's logit."""
+    """(n, 20): softmax over the 19 kinds – those that `mask` (n, 19) leaves, 0 elsewhere – and the sigmoid of the defect's logit."""
     import numpy as np
 
     scores = logits[:, :-1].astype(np.float64)

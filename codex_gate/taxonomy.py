@@ -32,6 +32,11 @@ class DefectCategory(StrEnum):
     LogicErrors = "LogicErrors"
 
 
+NONE = "none"
+KINDS = (*(category.value for category in DefectCategory), NONE)
+"""What a change is about, one of 19: a defect of a category, brought or repaired, or none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Definition:
     """Two sentences: `is_a` says what it is, `is_not` how it differs from its neighbour.

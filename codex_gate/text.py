@@ -1,4 +1,4 @@
-"""A change as what the student and its teachers read: one text for each block of a diff, before and after, with the message where one is wanted.
+"""A change as what the student and its teachers read: one text for each block of a diff, or one for all of it, before and after, with the message where one is wanted.
 
 What no one can read – binary content, whatever the name says; minified code; an empty block – has no text, and so gets no category.
 """
@@ -19,7 +19,7 @@ MAX_BLOCK: Final = 64 << 10  # bytes of a block that are read; the student sees 
 MAX_CONTROL: Final = 0.02  # share of control characters above which bytes are no text (chosen)
 MAX_TOKENS: Final = 2048  # of a side; what differs behind them is not seen
 CONTEXT: Final = 8  # tokens of a common beginning that stay before the first difference (chosen)
-MESSAGE_SHARE: Final = 4  # a message takes at most 1 / MESSAGE_SHARE of the tokens
+MESSAGE_SHARE: Final = 2  # a message takes at most 1 / MESSAGE_SHARE of the tokens
 
 _HEADER = re.compile(rb"^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@[^\n]*\n?", re.MULTILINE)
 _CONTROL = bytes(byte for byte in range(32) if byte not in b"\t\n\r\f\x1b")
@@ -47,6 +47,26 @@ def of_change(change: FileChange) -> Iterator[HunkText]:
         before, after = _side(lines, b"-"), _side(lines, b"+")
         if before != after and _readable(before) and _readable(after):
             yield HunkText(change.path, int(mark[1]), before.decode("utf-8", "replace"), after.decode("utf-8", "replace"))
+
+
+def of_all(files: Sequence[FileChange]) -> HunkText | None:
+    """The changed lines of all readable program text outside tests as one text, without context, named by the file that holds most of it; None where there is none."""
+    before: list[str] = []
+    after: list[str] = []
+    most, path, left = 0, "", MAX_BLOCK
+    for change in files:
+        if left <= 0 or paths.role(change.path) != "code":
+            continue
+        lines = change.patch[:left].split(b"\n")
+        old, new = (b"\n".join(line[1:] for line in lines if line[:1] == sign) for sign in (b"-", b"+"))
+        if not (old or new) or not (_readable(old) and _readable(new)):
+            continue
+        left -= len(old) + len(new)
+        before += [old.decode("utf-8", "replace")] * bool(old)
+        after += [new.decode("utf-8", "replace")] * bool(new)
+        if len(old) + len(new) > most:
+            most, path = len(old) + len(new), change.path
+    return HunkText(path, 0, "\n".join(before), "\n".join(after)) if path else None
 
 
 def _side(lines: list[bytes], sign: bytes) -> bytes:

@@ -85,7 +85,7 @@ def test_each_library_has_one_home(library: str, homes: set[str]) -> None:
 @pytest.mark.parametrize(
     ("library", "homes"),
     [
-        ("pyarrow", {"training/automl_codex/logits.py", "training/automl_codex/stages.py", "training/automl_codex/tables.py"}),
+        ("pyarrow", {f"training/automl_codex/{name}.py" for name in ("examples", "logits", "stages", "tables")}),
         ("joblib", {"training/automl_codex/stages.py", "training/automl_codex/workers.py"}),
         ("marshal", {"training/automl_codex/sandbox.py", "training/automl_codex/sandbox_worker.py", "training/automl_codex/py2many_worker.py"}),
         ("py2many", {"training/automl_codex/py2many_adapter.py"}),

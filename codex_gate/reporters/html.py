@@ -166,7 +166,7 @@ def _seen(change: Finding) -> list[Html]:
         for c in wording.categories(change)
         for e in c.evidence[:5]
     ]
-    return [page.heading("What the rules see"), page.table(("category", "confidence", "where", "text"), rows, "", (0, 2, 3))] if rows else []
+    return [page.heading("What kind of defect"), page.table(("category", "confidence", "where", "text"), rows, "", (0, 2, 3))] if rows else []
 
 
 # -- the lines -----------------------------------------------------------------------------------------

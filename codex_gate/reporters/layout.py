@@ -189,7 +189,7 @@ def _seen(finding: Finding, width: int) -> list[Line]:
     seen = wording.categories(finding)
     if not seen:
         return []
-    lines: list[Line] = [(Span("What the rules see", "heading"),)]
+    lines: list[Line] = [(Span("What kind of defect", "heading"),)]
     names = [f"{visible(str(c.category))} {wording.percent(c.confidence)}" for c in seen[: wording.MAX_CATEGORIES]]
     room = max(map(cells, names))
     for name, found in zip(names, seen, strict=False):

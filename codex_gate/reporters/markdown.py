@@ -120,7 +120,7 @@ def _seen(change: Finding | None) -> Section:
     seen = wording.categories(change) if change is not None else []
     if not seen:
         return []
-    return ["**What the rules see**", "", *map(_category, seen[: wording.MAX_CATEGORIES])]
+    return ["**What kind of defect**", "", *map(_category, seen[: wording.MAX_CATEGORIES])]
 
 
 def _category(found: Classification) -> str:

@@ -1,4 +1,4 @@
-"""SARIF 2.1.0 for code scanning: the risk of the change at the place to look first, and what the rules see.
+"""SARIF 2.1.0 for code scanning: the risk of the change at the place to look first, and what kind of defect it speaks of.
 
 A result needs a place, or GitHub refuses the whole file; what has none (a change of deleted files, notices)
 goes into the run's notifications. `primaryLocationLineHash` is left to the uploader, which has the sources.
@@ -106,7 +106,7 @@ def _risk_text(report: Report, finding: Finding, n: int) -> str:
 def _category_text(found: Classification, evidence: Evidence) -> str:
     text = shown(wording.matched(evidence), 120)
     matched = f' at "{text}"' if text else " in the name of the file"
-    return f"The rules see {visible(str(found.category))} ({wording.percent(found.confidence)}){matched}."
+    return f"It speaks of {visible(str(found.category))} ({wording.percent(found.confidence)}){matched}."
 
 
 def _notification(code: str, text: str) -> Object:

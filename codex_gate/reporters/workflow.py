@@ -26,7 +26,7 @@ class Annotation(NamedTuple):
 
 
 def points(change: Finding, limit: int) -> list[Annotation]:
-    """At most `limit` of them, riskiest first: the places to look first, then what the rules see, no place twice."""
+    """At most `limit` of them, riskiest first: the places to look first, then what speaks for a kind of defect, no place twice."""
     kind = "warning" if change.level.rank >= Level.HIGH.rank else "notice"
     found: dict[tuple[str, int], Annotation] = {}
     for path, line, text in _places(change):

@@ -13,25 +13,29 @@ from automl_codex.examples import Example
 from automl_codex.split import part_of
 from automl_codex.types import BUGGY, CORRECT
 from codex_gate.student import LABELS
+from codex_gate.taxonomy import NONE
 from codex_gate.tokenise import Vocabulary
 
 
 def examples(n: int = 40, seed: int = 5) -> list[Example]:
-    """Changes of one operator in a line: `+` to `-` is LogicErrors, `f(x)` to `f(x, x)` ApiMisuse, both back no defect."""
+    """Changes of one operator in a line: `+` to `-` is LogicErrors, `f(x)` to `f(x, x)` ApiMisuse, both back a repair; a comment that goes and comes is no defect's."""
     rng = Random(seed)
     found = []
     names = [rng.choice(["total", "price", "depth", "index"]) for _ in range(n)]
     for number in range(n):
         name, value = names[number // 2], number // 2  # two rows are a change and its way back
+        words, bare = f"{name} = {value}  # {name}", f"{name} = {value}"
         plus, minus = f"{name} = {name} + {value}", f"{name} = {name} - {value}"
         one, two = f"{name} = f({value})", f"{name} = f({value}, {value})"
         before, after, defect, category = (
             (plus, minus, BUGGY, "LogicErrors"),
-            (minus, plus, CORRECT, None),
+            (minus, plus, CORRECT, "LogicErrors"),
             (one, two, BUGGY, "ApiMisuse"),
-            (two, one, CORRECT, None),
-        )[number % 4]
-        lineage = f"seed-{number // 4}"
+            (two, one, CORRECT, "ApiMisuse"),
+            (words, bare, CORRECT, NONE),
+            (bare, words, CORRECT, NONE),
+        )[number % 6]
+        lineage = f"seed-{number // 6}"
         found.append(Example(f"row-{number}", lineage, part_of(lineage), "a.py", before, after, "", defect, category))
     return found
 
@@ -65,7 +69,7 @@ class Oracle:
         self.asked.append(len(batch))
         found = np.zeros((len(batch), len(LABELS)), np.float32)
         for row, example in zip(found, batch, strict=True):
-            row[-1] = self.sharpness if example.defect == BUGGY else -self.sharpness
+            row[-1] = {BUGGY: self.sharpness, CORRECT: -self.sharpness}.get(example.defect, 0.0)
             if example.category:
                 row[LABELS.index(example.category)] = self.sharpness
         return found

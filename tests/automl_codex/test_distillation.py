@@ -19,6 +19,7 @@ from automl_codex.distillation import Recipe, threshold_for  # noqa: E402
 from automl_codex.types import BUGGY, CORRECT  # noqa: E402
 from codex_gate.errors import UsageError  # noqa: E402
 from codex_gate.student import LABELS, Student  # noqa: E402
+from codex_gate.taxonomy import KINDS, NONE  # noqa: E402
 from tests.automl_codex.learners import Oracle, examples  # noqa: E402
 
 ROWS = examples(240)
@@ -69,9 +70,9 @@ def test_the_runtime_loads_the_directory_and_says_the_same(made: tuple[Path, dis
     student = Student.load(folder)
     held = [row for row in ROWS if row.part == "test"]
     said = student.answer([row.hunk for row in held])
-    known = [(answer, row) for answer, row in zip(said, held, strict=True) if row.category]
-    right = sum(LABELS[int(np.argmax(answer.categories))] == row.category for answer, row in known)
-    assert right / len(known) == pytest.approx(found.judged["student, int8"].accuracy.value)
+    about = [(answer, row) for answer, row in zip(said, held, strict=True) if row.category != NONE]
+    right = sum(KINDS[int(np.argmax(answer.kinds))] == row.category for answer, row in about)
+    assert right / len(about) == pytest.approx(found.judged["student, int8"].accuracy.value)
     assert student.threshold == found.report["threshold"] < 1
 
 
@@ -112,10 +113,68 @@ def test_labels_alone_and_teachers_alone_are_the_ends_of_alpha(answers: Path, tm
         assert low <= found.judged["student, fp32"].auc.value <= high
 
 
+def test_rows_that_nobody_labelled_are_learned_from_teachers_but_not_which_way_they_go(answers: Path, tmp_path: Path) -> None:
+    read = logits.read(answers)
+    unread = [place for place, row in enumerate(read.examples) if row.part == "train" and place % 2]
+    rows = tuple(replace(row, defect="unknown", category=None) if place in set(unread) else row for place, row in enumerate(read.examples))
+    turned, silent = read.logits["one"].copy(), read.logits["one"].copy()
+    turned[unread, -1] *= -1
+    silent[unread, :-1] = 0.0
+    given = {"asked": read.logits["one"], "turned": turned, "silent": silent}
+    for name, array in given.items():
+        distillation.run(logits.Answers(rows, {"one": array}), None, replace(FAST, epochs=1), tmp_path / name, TODAY, beside_tfidf=False)
+    made = {name: (tmp_path / name / "student.onnx").read_bytes() for name in given}
+    assert made["asked"] == made["turned"] != made["silent"]
+
+
+def test_a_student_of_teachers_alone_knows_the_kinds(answers: Path, tmp_path: Path) -> None:
+    read = logits.read(answers)
+    rows = tuple(replace(row, defect="unknown", category=None) if row.part == "train" else row for row in read.examples)
+    found = distillation.run(logits.Answers(rows, read.logits), None, replace(FAST, epochs=20), tmp_path / "s", TODAY, beside_tfidf=False)
+    assert found.judged["student, fp32"].accuracy.value > 0.9 and found.judged["student, fp32"].none_said.value < 0.2  # one of six
+    assert found.judged["majority"].accuracy.value == 0.0  # nothing was labelled that it could count
+    assert "TF-IDF + logistic regression" not in found.judged
+
+
+def test_a_label_that_cannot_occur_in_the_language_does_not_stop_the_training(answers: Path, tmp_path: Path) -> None:
+    read = logits.read(answers)
+    rows = tuple(replace(row, category="OwnershipBorrow") if row.category == "ApiMisuse" else row for row in read.examples)  # of Python
+    found = distillation.run(logits.Answers(rows, read.logits), None, replace(FAST, epochs=20), tmp_path / "s", TODAY, beside_tfidf=False)
+    about = sum(row.part == "test" and row.category == "LogicErrors" for row in rows)
+    assert found.judged["student, fp32"].categorised == about and found.judged["student, fp32"].accuracy.value > 0.9
+
+
+def test_filling_in_comes_first_and_goes_on_where_it_was_cut_off(answers: Path, tmp_path: Path) -> None:
+    read, recipe = logits.read(answers), Recipe(layers=1, limit=32, epochs=1, fill_epochs=2)
+    batches = -(-sum(row.part == "train" for row in read.examples) // recipe.batch_size)
+    told: list[tuple[int, int]] = []
+
+    def cut(step: int, of: int, kept: int, loss: float) -> None:
+        told.append((step, of))
+        if len(told) == 2 * batches + 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        distillation.run(read, None, recipe, tmp_path / "cut", TODAY, cut, beside_tfidf=False)
+    assert told == [*((step + 1, 2 * batches) for step in range(2 * batches)), (1, batches)]
+    assert not (tmp_path / "cut" / "student.json").exists()
+    again: list[tuple[int, int]] = []
+    distillation.run(read, None, recipe, tmp_path / "cut", TODAY, lambda step, of, *_: again.append((step, of)), beside_tfidf=False)
+    assert again == [(step + 1, batches) for step in range(batches)]  # not filled in again
+    for name, other in (("straight", recipe), ("unfilled", replace(recipe, fill_epochs=0))):
+        distillation.run(read, None, other, tmp_path / name, TODAY, beside_tfidf=False)
+    made = {name: (tmp_path / name / "student.onnx").read_bytes() for name in ("cut", "straight", "unfilled")}
+    assert made["cut"] == made["straight"] != made["unfilled"]
+
+
 def test_a_recipe_is_refused_before_the_work() -> None:
     for changes, said in (({"epochs": 0}, "epochs must be >= 1"), ({"batch_size": 0}, "batch-size must be >= 1"), ({"learning_rate": -1.0}, "learning-rate")):
         with pytest.raises(UsageError, match=said):
             Recipe(**changes)
+    for kind, epochs in (("transformer", -1), ("bag", 1)):
+        with pytest.raises(UsageError, match=f"fill-epochs must be >= 0, and 0 for a student of kind {kind} that knows no order, got {epochs}"):
+            Recipe(kind=kind, fill_epochs=epochs)
+    assert Recipe(kind="bag", fill_epochs=0).fill_epochs == 0
 
 
 def test_weights_are_one_for_each_teacher() -> None:
@@ -139,18 +198,18 @@ def test_a_split_without_a_part_and_a_folder_of_other_things_are_refused(answers
 
 
 def shares(rows: list[tuple[float, float]]) -> np.ndarray:
-    """(P(LogicErrors), P(defect)) as (n, 19); the rest of the probability is ApiMisuse's."""
-    found = np.zeros((len(rows), 19))
+    """(P(LogicErrors), P(defect)) as (n, 20); the rest of the probability is that of no defect."""
+    found = np.zeros((len(rows), 20))
     for place, (category, defect) in enumerate(rows):
-        found[place, LABELS.index("LogicErrors")], found[place, LABELS.index("ApiMisuse")], found[place, -1] = category, 1 - category, defect
+        found[place, LABELS.index("LogicErrors")], found[place, LABELS.index(NONE)], found[place, -1] = category, 1 - category, defect
     return found
 
 
 def test_the_threshold_is_the_lowest_that_keeps_the_precision() -> None:
     row = ROWS[0]
-    right, wrong = replace(row, defect=BUGGY, category="LogicErrors"), replace(row, defect=CORRECT, category=None)
+    right, wrong = replace(row, defect=BUGGY, category="LogicErrors"), replace(row, defect=CORRECT, category=NONE)
     rows = [right] * 24 + [wrong] * 6 + [right] * 10
-    confidences = [(1.0, 0.9)] * 24 + [(1.0, 0.8)] * 6 + [(1.0, 0.5)] * 10
+    confidences = [(0.9, 1.0)] * 24 + [(0.8, 1.0)] * 6 + [(0.5, 1.0)] * 10
     assert threshold_for(rows, shares(confidences), 0.8) == 0.0  # 24 of 30, then 34 of 40
     assert threshold_for(rows, shares(confidences), 0.9) == 0.8  # above .8 stand the 24
     assert threshold_for(rows[24:], shares(confidences[24:]), 0.9) == 1.0
@@ -159,9 +218,23 @@ def test_the_threshold_is_the_lowest_that_keeps_the_precision() -> None:
 
 def test_rows_of_equal_confidence_are_said_together_and_unknown_categories_not_counted() -> None:
     row = ROWS[0]
-    right, wrong, unknown = (replace(row, defect=d, category=c) for d, c in ((BUGGY, "LogicErrors"), (CORRECT, None), (BUGGY, None)))
-    assert threshold_for([right] * 20 + [wrong] * 20, shares([(1.0, 0.9)] * 40), 0.6) == 1.0
-    assert threshold_for([right] * 20 + [unknown] * 200, shares([(1.0, 0.9)] * 20 + [(1.0, 0.95)] * 200), 0.9) == 0.0
+    right, wrong, unknown = (replace(row, defect=d, category=c) for d, c in ((BUGGY, "LogicErrors"), (CORRECT, NONE), (BUGGY, None)))
+    assert threshold_for([right] * 20 + [wrong] * 20, shares([(0.9, 1.0)] * 40), 0.6) == 1.0
+    assert threshold_for([right] * 20 + [unknown] * 200, shares([(0.9, 1.0)] * 20 + [(0.95, 1.0)] * 200), 0.9) == 0.0
+
+
+def test_a_repair_has_a_category_and_whether_a_change_brings_a_defect_plays_no_part() -> None:
+    repair = replace(ROWS[0], defect=CORRECT, category="LogicErrors")
+    other = replace(repair, category="ApiMisuse")
+    rows, said = [repair] * 30 + [other] * 10, [0.9] * 30 + [0.6] * 10
+    for defect in (0.0, 0.5, 1.0):
+        assert threshold_for(rows, shares([(share, defect) for share in said]), 0.8) == 0.6
+    assert threshold_for([replace(row, defect="unknown") for row in rows], shares([(share, 0.0) for share in said]), 0.8) == 0.6
+
+
+def test_a_category_that_cannot_occur_is_not_counted_against_the_student() -> None:
+    right, odd = replace(ROWS[0], category="LogicErrors"), replace(ROWS[0], category="OwnershipBorrow")  # of Python
+    assert threshold_for([right] * 20 + [odd] * 200, shares([(0.9, 1.0)] * 20 + [(0.95, 1.0)] * 200), 0.9) == 0.0
 
 
 # -- the command ---------------------------------------------------------------------------------------
@@ -177,6 +250,8 @@ def test_rows_of_equal_confidence_are_said_together_and_unknown_categories_not_c
         (["--kind", "lstm"], "no student lstm"),
         (["--layers", "9"], "layers must be 1 to 6, got 9"),
         (["--epochs", "0"], "epochs must be >= 1, got 0"),
+        (["--fill-epochs", "-1"], "fill-epochs must be >= 0"),
+        (["--fill-epochs", "1", "--kind", "bag"], "fill-epochs must be >= 0, and 0 for a student of kind bag that knows no order, got 1"),
         (["--threads", "0"], "threads must be >= 1, got 0"),
     ],
 )

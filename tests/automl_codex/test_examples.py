@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from automl_codex import examples, stages
@@ -13,7 +16,7 @@ from automl_codex.split import TEST, TRAIN, VALIDATION, part_of
 from automl_codex.types import LabelledTuple
 from codex_gate.errors import UsageError
 from codex_gate.student import LABELS, possible
-from codex_gate.taxonomy import DefectCategory
+from codex_gate.taxonomy import KINDS
 
 PLUS = "def f(a: int) -> int:\n    b = a * 2\n    c = b + 1\n    return c\n"
 MINUS = PLUS.replace("+ 1", "- 1")
@@ -31,7 +34,7 @@ def told(row: LabelledTuple, parent: str | None) -> list[tuple[str, str, str | N
 
 
 def test_a_mutant_is_a_defect_and_its_way_back_is_none() -> None:
-    assert told(ROW, PLUS) == [("m:python", "buggy", "LogicErrors"), ("m:back", "correct", None)]
+    assert told(ROW, PLUS) == [("m:python", "buggy", "LogicErrors"), ("m:back", "correct", "LogicErrors")]  # a repair of that kind brings none
     there, back = of_row(ROW, PLUS)
     assert (there.before, there.after) == ("    b = a * 2\n    c = b + 1\n    return c", "    b = a * 2\n    c = b - 1\n    return c")
     assert (back.before, back.after) == (there.after, there.before)
@@ -39,14 +42,15 @@ def test_a_mutant_is_a_defect_and_its_way_back_is_none() -> None:
 
 
 def test_a_variant_is_no_defect_and_nobody_knows_an_unjudged_mutant() -> None:
-    assert told(replace(ROW, kind="eda", label="correct", category=None, defect="unknown"), PLUS) == [("m:python", "correct", None)]
+    assert told(replace(ROW, kind="eda", label="correct", category=None, defect="unknown"), PLUS) == [("m:python", "correct", "none")]
+    assert told(replace(ROW, kind="eda", label="correct", category="LogicErrors", defect="unknown"), PLUS) == [("m:python", "correct", "none")]
     assert told(replace(ROW, label="equivalent_unknown", defect="unknown"), PLUS) == []
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, [("o:rust", "correct", None)]),
+        ({}, [("o:rust", "correct", "none")]),
         ({"defect": "buggy", "label_source": "rustc", "confidence": "high", "defect_category": "TypeErrors"}, [("o:rust", "buggy", "TypeErrors")]),
         ({"defect": "buggy", "label_source": "runtime", "confidence": "low", "defect_category": "LogicErrors"}, [("o:rust", "buggy", None)]),
         ({"defect": "buggy", "label_source": "runtime", "confidence": "low", "defect_category": None}, [("o:rust", "buggy", None)]),
@@ -92,11 +96,12 @@ def test_a_lineage_is_in_one_part_and_parts_have_their_shares() -> None:
 
 
 def test_categories_are_ruled_out_by_language() -> None:
-    names = lambda language: {c.value for c, can in zip(DefectCategory, possible(language), strict=True) if can}  # noqa: E731
+    names = lambda language: {kind for kind, can in zip(KINDS, possible(language), strict=True) if can}  # noqa: E731
     assert "OwnershipBorrow" in names("rust") and "OwnershipBorrow" not in names("python")
     assert "ComprehensionBugs" in names("python") and "ComprehensionBugs" not in names("rust")
     assert names(None) == names("cobol") < names("python")
-    assert (*(category.value for category in DefectCategory), "defect") == LABELS
+    assert "none" in names(None)
+    assert (*KINDS, "defect") == LABELS
 
 
 class Given:
@@ -112,7 +117,7 @@ def test_a_stage_is_read_with_parents_from_any_partition(tmp_path: Path) -> None
     stages.run(stages.Stage("verify", tmp_path / "verified", 7, {}), [stages.Work(0, {}), stages.Work(1, {})], Given(rows))
     found = examples.read(tmp_path / "verified")
     assert [row.row_id for row in found] == ["m:python", "m:back", "o:rust"]
-    assert examples.counts(found)[part_of("seed")] == {"rows": 3, "buggy": 1, "correct": 2, "LogicErrors": 1}
+    assert examples.counts(found)[part_of("seed")] == {"rows": 3, "buggy": 1, "correct": 2, "LogicErrors": 2, "none": 1}
     assert examples.of_part(found, part_of("seed")) == [0, 1, 2]
 
 
@@ -122,3 +127,64 @@ def test_a_stage_without_a_labelled_change_is_refused(tmp_path: Path) -> None:
         examples.read(tmp_path / "verified")
     with pytest.raises(UsageError, match="holds no stage data"):
         examples.read(tmp_path / "none")
+
+
+# -- on disk -------------------------------------------------------------------------------------------
+
+KEPT = [example("1", "a", "buggy", "LogicErrors"), example("2", "na\u00efve \U0001f600", "unknown", "none"), example("3", "", "correct")]
+
+
+def test_rows_come_back_as_they_went_and_a_folder_of_them_is_read(tmp_path: Path) -> None:
+    examples.write_rows(tmp_path / "new" / "rows" / examples.ROWS, KEPT)
+    assert examples.read_rows(tmp_path / "new" / "rows" / examples.ROWS) == examples.read(tmp_path / "new" / "rows") == KEPT
+    assert [path.name for path in (tmp_path / "new" / "rows").iterdir()] == [examples.ROWS]
+
+
+def test_the_hash_knows_every_value_and_the_order() -> None:
+    assert examples.hash_of(KEPT) == examples.hash_of(list(KEPT))
+    changes = [{"row_id": "x"}, {"lineage": "x"}, {"part": TEST}, {"path": "b.py"}, {"before": "x"}, {"after": "x"}, {"message": "x"}, {"defect": "unknown"}, {"category": None}]  # fmt: skip
+    others = [[replace(KEPT[0], **change), *KEPT[1:]] for change in changes]
+    found = {examples.hash_of(rows) for rows in (KEPT, KEPT[::-1], KEPT[:2], *others)}
+    assert len(found) == 3 + len(changes)
+
+
+def altered(table: pa.Table, name: str, values: list[str]) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, pa.array(values, pa.string()))
+
+
+def told_as(table: pa.Table, **changes: str) -> pa.Table:
+    return table.replace_schema_metadata({**{key.decode(): value.decode() for key, value in table.schema.metadata.items()}, **changes})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda table: told_as(table, format="1"), r"does not hold the rows of this version \(format 2\)"),
+        (lambda table: table.replace_schema_metadata(None), "does not hold the rows of this version"),
+        (lambda table: table.drop_columns(["defect"]), "does not hold the rows of this version"),
+        (lambda table: altered(table, "category", ["ApiMisuse", "none", "none"]), "was altered: its rows are not those of its footer"),
+        (lambda table: table.take([1, 0, 2]), "was altered"),
+        (lambda table: table.slice(0, 0), "was altered"),
+    ],
+)
+def test_rows_that_are_not_what_was_written_are_refused(tmp_path: Path, change: Callable[[pa.Table], pa.Table], said: str) -> None:
+    path = tmp_path / examples.ROWS
+    examples.write_rows(path, KEPT)
+    pq.write_table(change(pq.read_table(path)), path)
+    with pytest.raises(UsageError, match=f"{examples.ROWS} {said}"):
+        examples.read(tmp_path)
+
+
+def test_a_torn_file_of_rows_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / examples.ROWS
+    examples.write_rows(path, KEPT)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UsageError, match=r"cannot be read as Parquet \(.*\); make the folder anew"):
+        examples.read(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "value"), [("defect", "perhaps"), ("part", "all"), ("category", "Others"), ("category", "")])
+def test_rows_with_labels_that_are_none_are_refused(tmp_path: Path, name: str, value: str) -> None:
+    examples.write_rows(tmp_path / examples.ROWS, [KEPT[0], replace(KEPT[1], **{name: value})])
+    with pytest.raises(UsageError, match=f"row 2 has .*{name} {value}"):
+        examples.read(tmp_path)

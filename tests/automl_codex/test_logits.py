@@ -43,11 +43,19 @@ def test_the_columns_are_those_that_others_rely_on(folder: Path) -> None:
     table = pq.read_table(folder / "one.parquet")
     assert table.column_names == ["row_id", "teacher", "logits"]
     assert table.schema.field("logits").type.value_type == pa.float32()
-    assert set(table["teacher"].to_pylist()) == {Oracle("one").id} and len(table["logits"][0]) == 19
+    assert set(table["teacher"].to_pylist()) == {Oracle("one").id} and len(table["logits"][0]) == 20
     manifest = json.loads((folder / "_manifest.json").read_text())
     assert manifest["labels"] == list(LABELS)
     assert manifest["teachers"]["two"]["tokeniser"] == "0" * 64 and manifest["teachers"]["two"]["file"] == "two.parquet"
     assert sorted(path.name for path in folder.iterdir()) == ["_manifest.json", "_rows.parquet", "one.parquet", "two.parquet"]
+
+
+def test_rows_that_nobody_labelled_are_answered_too(tmp_path: Path) -> None:
+    rows = [replace(ROWS[0], defect="unknown", category=None), replace(ROWS[1], defect="unknown", category="none")]
+    logits.write(tmp_path / "l", rows, Oracle())
+    found = logits.read(tmp_path / "l")
+    assert list(found.examples) == rows
+    assert found.logits["oracle"][:, -1].tolist() == [0.0, 0.0] and np.flatnonzero(found.logits["oracle"]).tolist() == [20 + LABELS.index("none")]
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -87,7 +95,7 @@ def test_a_name_that_is_no_files_is_refused(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda found: found[:, :-1], r"gave logits of shape \(8, 18\) for 8 rows, expected \(8, 19\)"),
+        (lambda found: found[:, :-1], r"gave logits of shape \(8, 19\) for 8 rows, expected \(8, 20\)"),
         (lambda found: found * np.nan, "gave logits that are no finite numbers"),
         (lambda found: found + np.inf, "gave logits that are no finite numbers"),
     ],
@@ -124,16 +132,16 @@ SWAPPED = json.dumps([LABELS[1], LABELS[0], *LABELS[2:]])
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda t: footer(t, labels=SWAPPED), "another label order (OwnershipBorrow where ASTTransform stands here); expected the 19 labels"),
-        (lambda t: footer(t, labels=json.dumps(LABELS[:-1])), "another label order (18 labels)"),
+        (lambda t: footer(t, labels=SWAPPED), "another label order (OwnershipBorrow where ASTTransform stands here); expected the 20 labels"),
+        (lambda t: footer(t, labels=json.dumps(LABELS[:-1])), "another label order (19 labels)"),
         (lambda t: t.replace_schema_metadata(None), "another label order"),
         (lambda t: footer(t, rows="0" * 64), "answers on other rows"),
         (lambda t: t.slice(0, 39), "holds 39 answers on other rows than the 40"),
         (lambda t: column(t, "row_id", t["row_id"].to_pylist()[::-1]), "answers on other rows"),
-        (lambda t: with_logits(t, lambda rows: [row[:-1] for row in rows]), "has rows of 18 logits, expected 19"),
-        (lambda t: with_logits(t, lambda rows: [rows[0][:3], *rows[1:]]), "has rows of 3, 19 logits, expected 19"),
-        (lambda t: with_logits(t, lambda rows: [None, *rows[1:]]), "has rows of 0, 19 logits"),
-        (lambda t: with_logits(t, lambda rows: [rows[0], [float("nan")] * 19, *rows[2:]]), "no finite numbers in 1 rows, the first is row-1"),
+        (lambda t: with_logits(t, lambda rows: [row[:-1] for row in rows]), "has rows of 19 logits, expected 20"),
+        (lambda t: with_logits(t, lambda rows: [rows[0][:3], *rows[1:]]), "has rows of 3, 20 logits, expected 20"),
+        (lambda t: with_logits(t, lambda rows: [None, *rows[1:]]), "has rows of 0, 20 logits"),
+        (lambda t: with_logits(t, lambda rows: [rows[0], [float("nan")] * 20, *rows[2:]]), "no finite numbers in 1 rows, the first is row-1"),
         (lambda t: with_logits(t, lambda rows: [[float("inf"), *row[1:]] for row in rows]), "no finite numbers in 40 rows"),
     ],
 )

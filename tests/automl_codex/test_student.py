@@ -9,9 +9,10 @@ torch = pytest.importorskip("torch", reason="torch is of the extra [train]")
 torch.set_num_threads(1)
 
 from automl_codex import student  # noqa: E402 - it imports torch
-from automl_codex.student import NEW_ID, PAD_ID, Shape, padded  # noqa: E402
+from automl_codex.student import NEW_ID, OLD_ID, PAD_ID, UNKNOWN_ID, Shape, padded  # noqa: E402
 from codex_gate.errors import InternalError, UsageError  # noqa: E402
 from codex_gate.student import LABELS  # noqa: E402
+from codex_gate.tokenise import SPECIALS  # noqa: E402
 from tests.automl_codex.sessions import session  # noqa: E402
 
 KINDS = pytest.mark.parametrize("kind", sorted(student.KINDS))
@@ -38,7 +39,7 @@ def test_the_specifications_size_is_kept_at_a_full_vocabulary(kind: str) -> None
 def test_the_parameters_are_those_worked_out_by_hand() -> None:
     d, f = 256, 512
     block = 2 * 2 * d + (d * 3 * d + 3 * d) + (d * d + d) + (d * f + f) + (f * d + d)
-    heads = d * 19 + 19
+    heads = d * 20 + 20
     assert student.parameters(student.make(Shape(1500), 1)) == 1500 * d + 128 * d + 2 * d + 2 * block + 2 * d + (d + 1) + heads
 
 
@@ -49,7 +50,7 @@ def test_the_parameters_are_those_worked_out_by_hand() -> None:
         ({"layers": 0}, "layers must be 1 to 6, got 0"),
         ({"layers": 7}, "layers must be 1 to 6"),
         ({"limit": 8}, "limit must be 16 to 512, got 8"),
-        ({"vocabulary": 40_000}, "has 11,333,140 parameters, at most 10,000,000"),
+        ({"vocabulary": 40_000}, "has 11,333,397 parameters, at most 10,000,000"),
     ],
 )
 def test_a_shape_outside_its_range_is_refused(values: dict[str, object], said: str) -> None:
@@ -87,6 +88,21 @@ def test_a_bag_does_not_see_order_and_a_transformer_does() -> None:
 
 
 @KINDS
+def test_a_message_is_not_what_stood_there_before(kind: str) -> None:
+    rows = [[2, 3, 100, 101, OLD_ID, 102, NEW_ID, 103], [2, 3, 102, OLD_ID, 100, 101, NEW_ID, 103], [2, OLD_ID, 102, NEW_ID, 103]]
+    with torch.no_grad():
+        said, swapped, silent = made(kind)(padded(rows))
+    for one, other in ((said, swapped), (said, silent), (swapped, silent)):
+        assert float((one - other).abs().max()) > 1e-3
+
+
+def test_a_bag_sees_no_order_in_a_message_either() -> None:
+    with torch.no_grad():
+        one, other = made("bag")(padded([[2, 3, 100, 101, OLD_ID, 102, NEW_ID, 103], [2, 3, 101, 100, OLD_ID, 102, NEW_ID, 103]]))
+    assert float((one - other).abs().max()) < 1e-5
+
+
+@KINDS
 def test_the_same_seed_gives_the_same_weights(kind: str) -> None:
     states = [student.make(Shape(1500, kind), seed).state_dict() for seed in (1, 1, 2)]
     assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
@@ -101,7 +117,7 @@ def test_onnx_gives_what_pytorch_gives_at_any_size_and_int8_nearly(kind: str) ->
     assert 0 < near < 0.05
     assert len(small) < 0.4 * len(plain)
     for tokens in (1, 7, 128):
-        assert session(small)(np.full((3, tokens), 95, np.int64)).shape == (3, 19)
+        assert session(small)(np.full((3, tokens), 95, np.int64)).shape == (3, 20)
 
 
 def test_a_form_that_differs_is_not_let_through() -> None:
@@ -112,3 +128,57 @@ def test_a_form_that_differs_is_not_let_through() -> None:
 
 def test_rows_are_padded_behind() -> None:
     assert padded([[5, 6], [7]]).tolist() == [[5, 6], [7, PAD_ID]]
+
+
+# -- filling in ----------------------------------------------------------------------------------------
+
+
+class Watched(torch.nn.Module):
+    """A transformer whose states are what it was asked, so that the loss can be worked out by hand."""
+
+    def __init__(self, vocabulary: int) -> None:
+        super().__init__()
+        self.tokens = torch.nn.Embedding(vocabulary, vocabulary)
+        with torch.no_grad():
+            self.tokens.weight.copy_(torch.eye(vocabulary))
+        self.asked: list[torch.Tensor] = []
+
+    def states(self, ids: torch.Tensor) -> torch.Tensor:
+        self.asked.append(ids)
+        return self.tokens(ids)
+
+
+def test_filling_hides_a_share_of_the_tokens_that_say_something() -> None:
+    torch.manual_seed(1)
+    watched, ids = Watched(200), torch.randint(len(SPECIALS), 200, (40, 100))
+    ids[:, :3], ids[:, 50], ids[:, 90:] = torch.tensor([2, 3, 4]), NEW_ID, PAD_ID
+    loss = student.Filling(watched)(ids)
+    (asked,) = watched.asked
+    hidden = asked != ids
+    assert (asked[hidden] == UNKNOWN_ID).all() and not hidden[ids < len(SPECIALS)].any()
+    assert float(hidden[ids >= len(SPECIALS)].float().mean()) == pytest.approx(0.15, abs=0.02)  # 3,440 tokens: three standard deviations are .018
+    # the states speak for UNKNOWN by 1, for any other token by 0: of 200 tokens the one that was taken away has exp(0) of the sum
+    assert loss.item() == pytest.approx(np.log(199 + np.e), abs=1e-4)
+
+
+def test_a_loss_of_nothing_taken_away_is_a_zero_that_can_be_learned_from() -> None:
+    model = student.make(Shape(1500), 1)
+    loss = student.Filling(model)(padded([[2, 4, NEW_ID], [2, PAD_ID]]))
+    loss.backward()
+    assert loss.item() == 0.0 and all(parameter.grad is None or float(parameter.grad.abs().max()) == 0.0 for parameter in model.parameters())
+
+
+def test_filling_teaches_which_tokens_go_together() -> None:
+    torch.manual_seed(2)
+    rows = padded([[2, 4, *[100 + number % 7] * 9, NEW_ID, *[100 + number % 7] * 9] for number in range(35)])  # each row says one thing over and over
+    filling = student.Filling(student.make(Shape(1500, layers=1), 1))
+    steps = torch.optim.AdamW(filling.parameters(), 1e-3)
+    losses = []
+    for _ in range(40):
+        steps.zero_grad()
+        loss = filling(rows)
+        loss.backward()
+        steps.step()
+        losses.append(loss.item())
+    assert losses[0] == pytest.approx(np.log(1500), abs=0.5)  # at first any token is as likely
+    assert np.mean(losses[-5:]) < np.log(7) / 2  # less than to know the seven and not which

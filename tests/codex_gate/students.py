@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from codex_gate.student import LABELS
+from codex_gate.student import FORMAT, LABELS
 from codex_gate.tokenise import FIXED, Vocabulary
 
 WORDS = ("good", "bad", "slow")
@@ -27,7 +27,7 @@ def network() -> bytes:
     constants = [numpy_helper.from_array(table, "table"), numpy_helper.from_array(np.array([1], np.int64), "axis")]
     ids, logits = (
         helper.make_tensor_value_info("ids", TensorProto.INT64, ["n", "tokens"]),
-        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 19]),
+        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(LABELS)]),
     )
     model = helper.make_model(helper.make_graph(nodes, "student", [ids], [logits], constants), opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 8
@@ -40,7 +40,7 @@ def write(folder: Path, threshold: float = 0.5, **changes: object) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     VOCABULARY.write(folder / "vocabulary.json")
     (folder / "student.onnx").write_bytes(network())
-    manifest = {"format": 1, "version": "student-1-test", "labels": list(LABELS), "limit": 32, "threshold": threshold, "vocabulary": VOCABULARY.sha256}
+    manifest = {"format": FORMAT, "version": "student-1-test", "labels": list(LABELS), "limit": 32, "threshold": threshold, "vocabulary": VOCABULARY.sha256}
     put(folder, manifest | changes)
     return folder
 

@@ -69,7 +69,7 @@ def refuse(*_: object) -> Iterator[Any]:
 def test_both_processes_give_equal_rows(repo: Repo, helped: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch, settings: Settings | None) -> None:
     shas = repo.build(nodes())
     gate = repo.open()
-    asked: dict[str, Any] = {"keep": Policy(settings).keep, "look": "codex_gate.policy:heard", "looked_at": shas[:60]}
+    asked: dict[str, Any] = {"keep": Policy(settings).keep, "look": f"codex_gate.policy:listener:{default_directory()}", "looked_at": shas[:60]}
     with monkeypatch.context() as alone:
         alone.setattr(aside, "can_help", lambda: False)
         expected = rows(gate, **asked)

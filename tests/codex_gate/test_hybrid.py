@@ -1,4 +1,4 @@
-"""Who decides on a category: the student strictly above its threshold, the rules below, nobody where neither speaks."""
+"""Who says which kind of defect a change is about: the members of a tier strictly above its threshold, loud rules below, nobody where neither speaks."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from codex_gate import hybrid, rules
+from codex_gate import hybrid, linear, rules
 from codex_gate.errors import ConfigError, ModelError
-from codex_gate.hybrid import HybridClassifier
+from codex_gate.hybrid import LINEAR, RULES, STUDENT, TIERS, HybridClassifier, of_rules, possible
+from codex_gate.linear import ROW, ZERO, Linear
 from codex_gate.model import Model, default_directory
 from codex_gate.screen import Screener
 from codex_gate.student import Answer
-from codex_gate.taxonomy import DefectCategory
+from codex_gate.taxonomy import KINDS, NONE
 from codex_gate.text import HunkText
-from codex_gate.types import Commit, FileChange
+from codex_gate.types import Classification, Commit, FileChange
 from tests.codex_gate import students
 
 SILENT = b"@@ -1 +1 @@\n-x = 1\n+x = 2"
 LOUD = b"@@ -1 +1 @@\n-h = yaml.safe_load(text)\n+h = yaml.load(text)"
+LEAK = "Fix memory leak in the pool"
 
 
 def commit(*patches: bytes, path: str = "src/a.py", message: str | None = None) -> Commit:
@@ -28,97 +30,155 @@ def commit(*patches: bytes, path: str = "src/a.py", message: str | None = None) 
     return Commit("3" * 40, (), "a@example.org", 0, 0, message, files)
 
 
-def answer(defect: float, **shares: float) -> Answer:
-    return Answer(defect, tuple(shares.get(category.value, 0.0) for category in DefectCategory))
+def shares(**known: float) -> tuple[float, ...]:
+    return tuple(known.get(name, 0.0) for name in KINDS)
 
 
 class Fixed:
-    """Gives the same answers to whatever it is asked, and keeps what that was."""
+    """Gives the same answer to whatever it is asked, and keeps what that was."""
 
-    def __init__(self, *answers: Answer) -> None:
-        self.answers, self.asked = answers, list[HunkText]()
+    def __init__(self, **known: float) -> None:
+        self.kinds, self.asked = shares(**known), list[tuple[HunkText, str | None]]()
 
     def answer(self, hunks: Sequence[HunkText], message: str | None = None) -> list[Answer]:
-        self.asked += hunks
-        return [self.answers[place % len(self.answers)] for place in range(len(hunks))]
+        self.asked += [(hunk, message) for hunk in hunks]
+        return [Answer(0.5, self.kinds)] * len(hunks)
 
 
-def test_the_cases_are_what_they_claim_to_be() -> None:
-    assert rules.classify(commit(SILENT)) == ()
-    assert rules.classify(commit(LOUD))[0].source == "rules"
+def words(**bias: float) -> Linear:
+    """A linear model without a weight: its probabilities are the softmax of `bias` alone."""
+    return Linear("kinds-test", tuple(bias.get(name, -50.0) for name in KINDS), (1.0,) * len(KINDS), 1, bytes([ZERO] * (ROW - 1) + [0]))
 
 
 def test_rules_alone_are_the_rules() -> None:
-    assert HybridClassifier().classify(commit(LOUD)) == rules.classify(commit(LOUD))
+    assert rules.classify(commit(SILENT)) == ()
+    assert HybridClassifier().classify(commit(LOUD)) == rules.classify(commit(LOUD)) != ()
     assert HybridClassifier().classify(commit(SILENT)) == ()
 
 
+def test_rules_give_shares_that_add_up_to_one() -> None:
+    assert of_rules(()) == list(shares(none=1.0))
+    quiet = of_rules([Classification("LogicErrors", 0.3), Classification("ApiMisuse", 0.2)])
+    assert quiet == pytest.approx(shares(LogicErrors=0.3, ApiMisuse=0.2, none=0.5))
+    loud = of_rules([Classification("LogicErrors", 0.9), Classification("ApiMisuse", 0.6)])
+    assert loud == pytest.approx(shares(LogicErrors=0.6, ApiMisuse=0.4))
+
+
 def test_above_the_threshold_the_model_decides_and_is_named() -> None:
-    sure = Fixed(answer(0.9, LogicErrors=0.8, ApiMisuse=0.2))
-    (found,) = HybridClassifier(sure, 0.7).classify(commit(LOUD))
-    assert (found.category, found.source) == ("LogicErrors", "student")
-    assert found.confidence == pytest.approx(0.72)
-    assert found.evidence == (("src/a.py", 1, "h = yaml.load(text)"),)
+    sure = Fixed(LogicErrors=0.7, none=0.3)
+    (found,) = HybridClassifier(None, sure, 2, {STUDENT: 1.0}, 0.6).classify(commit(SILENT, message="x"))
+    assert (found.category, found.source, found.confidence) == ("LogicErrors", "student", 0.7)
+    assert found.evidence == (("src/a.py", 1, "x = 2"),)
+    assert sure.asked == [(HunkText("src/a.py", 0, "x = 1", "x = 2"), "x")]
 
 
-@pytest.mark.parametrize(("threshold", "source"), [(0.4999, "student"), (0.5, "rules"), (0.6, "rules")])
-def test_the_threshold_must_be_exceeded(threshold: float, source: str) -> None:
-    assert HybridClassifier(Fixed(answer(1.0, LogicErrors=0.5)), threshold).classify(commit(LOUD))[0].source == source
+@pytest.mark.parametrize(("threshold", "says"), [(0.4999, True), (0.5, False), (0.6, False)])
+def test_the_threshold_must_be_exceeded(threshold: float, says: bool) -> None:
+    assert bool(HybridClassifier(None, Fixed(LogicErrors=0.5, none=0.5), 2, {STUDENT: 1.0}, threshold).classify(commit(SILENT))) is says
 
 
-def test_where_neither_speaks_the_change_is_unclassified() -> None:
-    assert HybridClassifier(Fixed(answer(0.1, LogicErrors=1.0)), 0.5).classify(commit(SILENT)) == ()
+def test_a_second_category_is_named_beside_one_that_is_said() -> None:
+    model = Fixed(ApiMisuse=0.5, LogicErrors=0.2, TypeErrors=0.19, none=0.11)
+    found = HybridClassifier(None, model, 2, {STUDENT: 1.0}, 0.4).classify(commit(SILENT))
+    assert [(one.category, one.confidence) for one in found] == [("ApiMisuse", 0.5), ("LogicErrors", 0.2)]
+    few = Fixed(ApiMisuse=0.91, LogicErrors=0.09)
+    assert len(HybridClassifier(None, few, 2, {STUDENT: 1.0}, 0.4).classify(commit(SILENT))) == 1
 
 
-def test_each_category_stands_once_with_its_surest_block() -> None:
-    two = b"@@ -1 +1 @@\n-x = 1\n+x = 2\n@@ -9 +9 @@\n-y = 1\n+y = 2\n@@ -19 +19 @@\n-z = 1\n+z = 2"
-    model = Fixed(answer(0.8, LogicErrors=0.9), answer(1.0, LogicErrors=0.9), answer(1.0, ApiMisuse=0.99))
-    found = HybridClassifier(model, 0.5).classify(commit(two))
-    assert [(one.category, round(one.confidence, 3), one.evidence[0].line) for one in found] == [("ApiMisuse", 0.99, 19), ("LogicErrors", 0.9, 9)]
+def test_below_the_threshold_loud_rules_speak_and_quiet_ones_do_not() -> None:
+    unsure = words(LogicErrors=0.0, none=0.0)
+    loud, quiet = commit(SILENT, message=LEAK), commit(SILENT, message="Fix wrong width")
+    assert rules.classify(loud)[0].confidence >= hybrid.LOUD > rules.classify(quiet)[0].confidence
+    classifier = HybridClassifier(unsure, None, 1, {RULES: 0.0, LINEAR: 1.0}, 0.9)
+    assert [(one.category, one.source) for one in classifier.classify(loud)] == [("ResourceLeaks", "rules")]
+    assert classifier.classify(quiet) == ()
+
+
+def test_tier_1_is_silent_where_no_rule_and_no_word_of_repair_speaks() -> None:
+    classifier = HybridClassifier(words(LogicErrors=5.0, none=0.0), None, 1, {RULES: 0.0, LINEAR: 1.0}, 0.5)
+    assert classifier.classify(commit(SILENT, message="Add an option")) == classifier.classify(commit(SILENT)) == ()
+    assert [one.category for one in classifier.classify(commit(SILENT, message="Fix the option"))] == ["LogicErrors"]
+
+
+def test_members_are_weighed_and_one_that_cannot_answer_is_left_out() -> None:
+    member, weights = words(LogicErrors=0.0, none=0.0), {RULES: 0.0, LINEAR: 0.25, STUDENT: 0.75}
+    both = HybridClassifier(member, Fixed(ApiMisuse=1.0), 3, weights, 0.1).classify(commit(SILENT))
+    assert [(one.category, one.confidence, one.source) for one in both] == [
+        ("ApiMisuse", 0.75, "rules+linear+student"),
+        ("LogicErrors", 0.125, "rules+linear+student"),
+    ]
+    without_text = HybridClassifier(member, Fixed(ApiMisuse=1.0), 3, weights, 0.1).classify(commit(SILENT, path="README.md"))
+    assert [(one.category, one.confidence, one.source) for one in without_text] == [("LogicErrors", 0.5, "rules+linear")]
+    alone = HybridClassifier(None, Fixed(ApiMisuse=1.0), 3, {RULES: 0.5, LINEAR: 0.25, STUDENT: 0.25}, 0.1)
+    assert alone.classify(commit(SILENT))[0].confidence == pytest.approx(0.25 / 0.75, abs=1e-4)
+    assert HybridClassifier(None, Fixed(ApiMisuse=1.0), 2, {LINEAR: 1.0}, 0.1).classify(commit(SILENT)) == ()
 
 
 @pytest.mark.parametrize("path", ["tests/test_a.py", "README.md", "data.json", "logo.png"])
-def test_only_program_text_outside_tests_is_read(path: str) -> None:
-    model = Fixed(answer(1.0, LogicErrors=1.0))
-    assert HybridClassifier(model, 0.5).classify(commit(SILENT, path=path)) == () and model.asked == []
+def test_the_student_reads_program_text_outside_tests_alone(path: str) -> None:
+    model = Fixed(LogicErrors=1.0)
+    assert HybridClassifier(None, model, 2, {STUDENT: 1.0}, 0.5).classify(commit(SILENT, path=path)) == () and model.asked == []
 
 
-def test_a_change_without_text_and_one_of_many_blocks_are_bounded() -> None:
-    model = Fixed(answer(0.0))
-    assert HybridClassifier(model, 0.5).of_model(commit()) == ()
-    assert HybridClassifier(model, 0.5).of_model(commit(b"")) == ()
-    many = b"\n".join(b"@@ -%d +%d @@\n-a\n+b" % (n, n) for n in range(1, 2000, 5))
-    HybridClassifier(model, 0.5).of_model(commit(many))
-    assert len(model.asked) == hybrid.MAX_HUNKS
+def test_kinds_are_possible_in_any_language_of_the_change() -> None:
+    can = dict(zip(KINDS, possible(commit(SILENT, path="a.rs")), strict=True))
+    assert can["OwnershipBorrow"] and can["MemorySafety"] and not can["ComprehensionBugs"] and can[NONE]
+    assert not dict(zip(KINDS, possible(commit(SILENT, path="README.md")), strict=True))["OwnershipBorrow"]
 
 
-@pytest.mark.parametrize(
-    ("patch", "line", "shown"),
-    [
-        (b"@@ -4,3 +4,4 @@\n a\n+b\n c\n d", 5, "b"),
-        (b"@@ -4,3 +4,2 @@\n a\n-b\n c", 5, "c"),
-        (b"@@ -4,2 +4 @@\n a\n-b", 4, "b"),
-        (b"@@ -1 +0,0 @@\n-b", 1, ""),
-        (b"@@ -0,0 +1 @@\n+" + b"x" * 200, 1, "x" * 80),
-    ],
-)
-def test_the_evidence_is_the_first_changed_line(patch: bytes, line: int, shown: str) -> None:
-    (found,) = HybridClassifier(Fixed(answer(1.0, LogicErrors=1.0)), 0.5).classify(commit(patch))
-    assert found.evidence == (("src/a.py", line, shown),)
+def test_the_evidence_is_what_the_rules_go_by_then_words_and_lines() -> None:
+    table = bytearray(([ZERO] * (ROW - 1) + [1]) * 1009)
+    for term in ("t:leak", "c:free"):
+        table[linear.crc32(term.encode()) % 1009 * ROW + KINDS.index("ResourceLeaks")] = ZERO + 100
+    model = Linear("kinds-test", (0.0,) * 19, (1.0,) * 19, 1009, bytes(table))
+    patch = b"@@ -7,2 +7,2 @@\n a\n-keep(p)\n+free(p)"
+    (found, *_) = HybridClassifier(model, None, 1, {RULES: 0.5, LINEAR: 0.5}, 0.1).classify(commit(patch, path="a.c", message=f"Tidy\n\n{LEAK}"))
+    assert found.category == "ResourceLeaks" and found.source == "rules+linear"
+    assert ("message", 3, "memory leak") in found.evidence or ("message", 3, "leak") in found.evidence
+    assert ("a.c", 8, "free(p)") in found.evidence
+    assert len(found.evidence) <= hybrid.MAX_EVIDENCE
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
 def test_a_threshold_outside_its_range_is_refused(threshold: float) -> None:
     with pytest.raises(ConfigError, match=r"must be in \[0, 1\]"):
-        HybridClassifier(None, threshold)
+        HybridClassifier(threshold=threshold)
+
+
+def test_a_tier_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigError, match="tier must be one of 1, 2, 3, got 4"):
+        HybridClassifier(tier=4)
+    assert TIERS[3] == (RULES, LINEAR, STUDENT)
+
+
+def test_hostile_changes_are_answered_within_bounds() -> None:
+    classifier = HybridClassifier.of(default_directory(), 1)
+    for patch, path, message in (
+        (b"@@ -1 +1 @@\n-" + b"x" * 5_000_000 + b"\n+" + b"y(" * 2_000_000, "a.js", "fix \udcff" * 1000),
+        (b"@@ -0,0 +1 @@\n+\0\1\2" + bytes(range(256)).replace(b"\n", b""), "a.py", None),
+        (b"", "a.xyz", ""),
+    ):
+        for found in classifier.classify(commit(patch, path=path, message=message)):
+            assert found.category in KINDS[:-1] and 0 <= found.confidence <= 1 and all(len(e.text) <= 200 for e in found.evidence)
+
+
+# -- directories ---------------------------------------------------------------------------------------
 
 
 def test_a_directory_with_a_student_brings_it_and_one_without_brings_the_rules(tmp_path: Path) -> None:
     found = HybridClassifier.of(students.write(tmp_path / "with", threshold=0.25))
-    assert found.threshold == 0.25 and found.model is not None
-    (said,) = found.classify(commit(b"@@ -1 +1 @@\n-good\n+bad"))
-    assert said.source == "student" and said.category == "LogicErrors"
+    assert (found.threshold, found.tier) == (0.25, 2) and found.student is not None
+    (said, *_) = found.classify(commit(b"@@ -1 +1 @@\n-good\n+bad"))
+    assert said.category == "LogicErrors"
     assert HybridClassifier.of(tmp_path) == HybridClassifier()
+
+
+def test_tier_1_of_what_ships_needs_no_library_and_falls_short_of_nothing() -> None:
+    found = HybridClassifier.of(default_directory(), 1)
+    assert found.linear is not None and found.student is None and not found.missing and set(found.weights) == {RULES, LINEAR}
+    assert found.classify(commit(SILENT, message="Add an option to the parser")) == ()
+    (said, *_) = found.classify(commit(SILENT, message=LEAK))
+    assert said.category == "ResourceLeaks" and said.confidence > found.threshold
 
 
 def test_a_student_that_was_altered_is_refused_and_not_passed_over(tmp_path: Path) -> None:
@@ -128,22 +188,33 @@ def test_a_student_that_was_altered_is_refused_and_not_passed_over(tmp_path: Pat
         HybridClassifier.of(folder)
 
 
-def test_a_student_that_nothing_can_run_leaves_the_rules_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_student_that_nothing_can_run_leaves_tier_1_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hybrid, "find_spec", lambda name: None)
     found = HybridClassifier.of(students.write(tmp_path / "s"))
-    assert found.model is None and "install codex-gate[onnx]" in found.missing
+    assert found.student is None and found.tier == 1 and "install codex-gate[onnx]" in found.missing
     assert found.classify(commit(LOUD)) == rules.classify(commit(LOUD))
 
 
+def test_a_tier_without_its_student_falls_to_the_first_and_says_why(tmp_path: Path) -> None:
+    found = HybridClassifier.of(tmp_path, 3)
+    assert found.tier == 1 and found.missing == "tier 3 was asked for, and the model directory holds no student: kinds of defects come from tier 1"
+
+
 def test_a_screen_takes_the_student_of_its_model_directory(make_repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = students.write(Path(shutil.copytree(default_directory(), tmp_path / "models")))
+    folder = tmp_path / "models"
+    shutil.copytree(default_directory(), folder, ignore=shutil.ignore_patterns("kinds*", "student*", "vocabulary*"))
+    students.write(folder)
     repo = make_repo()
     repo.write("src/a.py", "x = 1\n")
     first = repo.commit("one")
     repo.write("src/a.py", "bad = 1\n")
     second = repo.commit("two")
-    (found,) = Screener(repo.open(), Model.load(folder)).range(first, second, "x").change.classifications
-    assert (found.category, found.source) == ("LogicErrors", "student") and found.evidence[0] == ("src/a.py", 1, "bad = 1")
+    report = Screener(repo.open(), Model.load(folder)).range(first, second, "x")
+    (found, *_) = report.change.classifications
+    assert (found.category, report.tier) == ("LogicErrors", 2) and found.evidence[0] == ("src/a.py", 1, "bad = 1")
+    assert [one.classifications for one in Screener(repo.open(), Model.load(folder)).many([second])] == [()]
+    (row,) = Screener(repo.open(), Model.load(folder), tier=2).many([second])
+    assert row.classifications[0].category == "LogicErrors"
     monkeypatch.setattr(hybrid, "find_spec", lambda name: None)
     report = Screener(repo.open(), Model.load(folder)).range(first, second, "x")
-    assert report.change.classifications == () and "student-not-used" in {notice.code for notice in report.notices}
+    assert report.change.classifications == () and report.tier == 1 and "lower-tier" in {notice.code for notice in report.notices}

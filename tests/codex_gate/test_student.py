@@ -10,7 +10,7 @@ import pytest
 
 from codex_gate.errors import ModelError
 from codex_gate.student import LABELS, Student, possible, probabilities
-from codex_gate.taxonomy import DefectCategory
+from codex_gate.taxonomy import KINDS
 from codex_gate.text import HunkText
 from codex_gate.tokenise import FIXED, Vocabulary
 from tests.codex_gate import students
@@ -26,38 +26,53 @@ def test_each_block_is_answered_in_its_place(tmp_path: Path) -> None:
     answers = student.answer([hunk(text) for text in texts])
     assert len(answers) == 50
     assert [round(answer.defect) for answer in answers[:5]] == [1, 0, 1, 0, 1] and answers[3].defect == 0.5
-    said = [LABELS[int(np.argmax(answer.categories))] for answer in answers[:5]]
+    said = [KINDS[int(np.argmax(answer.kinds))] for answer in answers[:5]]
     assert (said[0], said[2], said[4]) == ("LogicErrors", "PerformanceIssues", "LogicErrors")
     assert answers[:5] == answers[5:10] == [student.answer([hunk(text)])[0] for text in texts[:5]]
-    assert all(abs(sum(answer.categories) - 1) < 1e-9 for answer in answers)
+    assert all(len(answer.kinds) == 19 and abs(sum(answer.kinds) - 1) < 1e-9 for answer in answers)
     assert student.answer([]) == []
 
 
 def test_categories_that_cannot_occur_in_the_language_get_nothing(tmp_path: Path) -> None:
     student = Student.load(students.write(tmp_path / "s"))
     python, rust, unknown = student.answer([hunk("bad", "a.py"), hunk("bad", "a.rs"), hunk("bad", "a.cobol")])
-    places = {name: LABELS.index(name) for name in ("OwnershipBorrow", "ComprehensionBugs")}
-    assert python.categories[places["OwnershipBorrow"]] == 0.0 < python.categories[places["ComprehensionBugs"]]
-    assert rust.categories[places["ComprehensionBugs"]] == 0.0 < rust.categories[places["OwnershipBorrow"]]
-    assert unknown.categories[places["OwnershipBorrow"]] == unknown.categories[places["ComprehensionBugs"]] == 0.0
+    borrow, comprehension = KINDS.index("OwnershipBorrow"), KINDS.index("ComprehensionBugs")
+    assert python.kinds[borrow] == 0.0 < python.kinds[comprehension]
+    assert rust.kinds[comprehension] == 0.0 < rust.kinds[borrow]
+    assert unknown.kinds[borrow] == unknown.kinds[comprehension] == 0.0
+    assert min(answer.kinds[-1] for answer in (python, rust, unknown)) > 0.0  # a change in any language may be about no defect
 
 
 def test_the_order_of_labels_is_the_taxonomys_and_the_defect() -> None:
-    assert (*(category.value for category in DefectCategory), "defect") == LABELS
-    assert len(possible("python")) == 18
+    assert (*KINDS, "defect") == LABELS and len(LABELS) == 20
+
+
+@pytest.mark.parametrize(
+    ("language", "never"),
+    [
+        ("rust", {"ComprehensionBugs"}),
+        ("python", {"OwnershipBorrow", "MemorySafety", "TraitBounds"}),
+        ("cobol", {"OwnershipBorrow", "MemorySafety", "TraitBounds", "ComprehensionBugs", "TypeAnnotationGaps", "IteratorChain"}),
+        (None, {"OwnershipBorrow", "MemorySafety", "TraitBounds", "ComprehensionBugs", "TypeAnnotationGaps", "IteratorChain"}),
+    ],
+)
+def test_every_kind_has_its_place_and_none_is_possible_in_any_language(language: str | None, never: set[str]) -> None:
+    found = possible(language)
+    assert len(found) == 19 and found[-1] is True
+    assert {kind for kind, can in zip(KINDS, found, strict=True) if not can} == never
 
 
 def test_probabilities_are_softmax_and_sigmoid_and_hold_at_any_logit() -> None:
-    logits = np.zeros((3, 19), np.float32)
-    logits[0, 0], logits[0, 18] = np.log(3), np.log(4)
+    logits = np.zeros((3, 20), np.float32)
+    logits[0, 18], logits[0, 19] = np.log(3), np.log(4)
     logits[1], logits[2] = 1e30, -1e30
     found = probabilities(logits)
-    assert found[0, 0] == pytest.approx(3 / 20) and found[0, 18] == pytest.approx(0.8)
-    assert found[1:, :18] == pytest.approx(1 / 18) and found[1, 18] == 1.0 and found[2, 18] == 0.0
-    mask = np.ones((3, 18), bool)
-    mask[0, 1:] = False
-    assert probabilities(logits, mask)[0, :3].tolist() == [1.0, 0.0, 0.0]
-    assert probabilities(logits, mask)[:, :18].sum(1) == pytest.approx(1.0)
+    assert found[0, 18] == pytest.approx(3 / 21) and found[0, 0] == pytest.approx(1 / 21) and found[0, 19] == pytest.approx(0.8)
+    assert found[1:, :19] == pytest.approx(1 / 19) and found[1, 19] == 1.0 and found[2, 19] == 0.0
+    mask = np.ones((3, 19), bool)
+    mask[0, :17] = False
+    assert probabilities(logits, mask)[0, 16:19] == pytest.approx([0.0, 1 / 4, 3 / 4])
+    assert probabilities(logits, mask)[:, :19].sum(1) == pytest.approx(1.0)
 
 
 def test_a_vocabulary_of_another_hash_is_refused(tmp_path: Path) -> None:
@@ -73,7 +88,7 @@ def test_a_vocabulary_of_another_hash_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"format": 2}, "is no student of format 1"),
+        ({"format": 1}, "is no student of format 2"),
         ({"labels": list(LABELS[::-1])}, "has other labels, or in another order"),
         ({"files": {}}, "vocabulary.json is not listed"),
         ({"files": []}, "and a list of files; make the student anew"),
@@ -100,8 +115,8 @@ def test_a_manifest_that_is_none_is_refused(tmp_path: Path) -> None:
     for text, said in (
         ("{", "is not valid JSON"),
         ("[]", "holds no JSON object"),
-        ("{}", "is no student of format 1"),
-        ('{"format": 1}', "lacks version, labels, limit, threshold, vocabulary, files"),
+        ("{}", "is no student of format 2"),
+        ('{"format": 2}', "lacks version, labels, limit, threshold, vocabulary, files"),
     ):
         (folder / "student.json").write_text(text)
         with pytest.raises(ModelError, match=said):

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from codex_gate.paths import LANGUAGES
-from codex_gate.taxonomy import DEFINITIONS, HARMS, DefectCategory, Severity, applies
+from codex_gate.taxonomy import DEFINITIONS, HARMS, KINDS, NONE, DefectCategory, Severity, applies
 
 NAMES = """ASTTransform OwnershipBorrow StdlibMapping TypeErrors ConcurrencyBugs SecurityVulnerabilities MemorySafety ComprehensionBugs TraitBounds
 OperatorPrecedence TypeAnnotationGaps IteratorChain ConfigurationErrors IntegrationFailures PerformanceIssues ApiMisuse ResourceLeaks LogicErrors"""
@@ -17,6 +17,11 @@ def test_exactly_the_18_of_the_specification_in_its_order() -> None:
     assert [category.name for category in DefectCategory] == NAMES.split()
     assert all(category.value == category.name for category in DefectCategory)
     assert list(DEFINITIONS) == list(DefectCategory)
+
+
+def test_the_kinds_are_the_categories_in_their_order_and_none_last() -> None:
+    assert (*NAMES.split(), "none") == KINDS and KINDS[-1] == NONE
+    assert NONE not in {category.value for category in DefectCategory}  # the list of categories stays closed
 
 
 @pytest.mark.parametrize("category", DefectCategory)

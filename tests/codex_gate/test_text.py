@@ -7,7 +7,7 @@ import time
 import pytest
 
 from codex_gate import text
-from codex_gate.text import HunkText, encode, fitted, of_change
+from codex_gate.text import HunkText, encode, fitted, of_all, of_change
 from codex_gate.tokenise import FIXED, MESSAGE, NEW, OLD, START, Vocabulary
 from codex_gate.types import FileChange
 
@@ -58,6 +58,41 @@ def test_what_nobody_reads_has_no_text(patch: bytes) -> None:
     assert time.process_time() - began < 1.0
 
 
+def test_all_that_a_change_does_to_program_text_is_one_text_without_context() -> None:
+    files = (
+        change(b"@@ -1,3 +1,3 @@ def x():\n a\n-b\n+c\n d\n@@ -9 +9,2 @@\n e\n+f\n\\ No newline at end of file", "src/a.py"),
+        change(b"@@ -1 +1,2 @@\n-g\n+longest of all\n+h", "src/b.rs"),
+        change(b"@@ -1 +1 @@\n-t\n+u", "tests/test_a.py"),
+        change(b"@@ -1 +1 @@\n-v\n+w", "README.md"),
+    )
+    assert of_all(files) == HunkText("src/b.rs", 0, "b\ng", "c\nf\nlongest of all\nh")
+    assert of_all(files[:1]) == HunkText("src/a.py", 0, "b", "c\nf")
+    assert of_all(files[2:]) is None and of_all(()) is None
+
+
+def test_a_side_that_has_no_line_is_empty() -> None:
+    added, deleted = change(b"@@ -0,0 +1 @@\n+a", "a.py"), change(b"@@ -1 +0,0 @@\n-b", "b.py")
+    assert of_all((added,)) == HunkText("a.py", 0, "", "a")
+    assert of_all((added, deleted)) == HunkText("a.py", 0, "b", "a")  # of files with as much the first
+
+
+@pytest.mark.parametrize(
+    "patch", [b"", b"@@ -0,0 +1 @@\n+\0ELF", b"@@ -0,0 +1 @@\n+" + b"a=1;" * 1_300_000, b"@@ -1 +1 @@\n-" + b"x" * 1001 + b"\n+x", b"@@ -1 +1 @@\n+"]
+)
+def test_a_file_that_nobody_reads_is_left_out_of_it(patch: bytes) -> None:
+    began = time.process_time()
+    assert of_all((change(patch, "a.py"),)) is None
+    assert of_all((change(patch, "a.py"), change(b"@@ -1 +1 @@\n-b\n+c", "b.py"))) == HunkText("b.py", 0, "b", "c")
+    assert time.process_time() - began < 1.0
+
+
+def test_all_of_a_large_change_is_read_in_part_and_its_bytes_are_any() -> None:
+    lines = b"@@ -0,0 +1,9000 @@\n" + b"+a\xef\n" * 9000
+    found = of_all([change(lines, f"{name}.py") for name in "abcdefgh"])
+    assert found is not None and found.path == "a.py" and found.after.startswith("a\ufffd\na\ufffd")
+    assert text.MAX_BLOCK // 2 < len(found.after) < text.MAX_BLOCK
+
+
 def test_bytes_that_are_no_utf8_are_read_all_the_same() -> None:
     (hunk,) = of_change(change(b"@@ -0,0 +1 @@\n+na\xefve"))
     assert hunk.after == "na�ve" and hunk.before == ""
@@ -95,8 +130,8 @@ def test_nothing_is_dropped_where_both_sides_fit() -> None:
 
 
 @pytest.mark.parametrize("limit", [8, 33, 128])
-def test_the_limit_holds_and_a_message_takes_a_quarter_at_most(limit: int) -> None:
+def test_the_limit_holds_and_a_message_takes_half_at_most(limit: int) -> None:
     letters = " ".join("abcdefghijklmnop" * 20)
     found = encode(HunkText("a.py", 1, letters, letters), letters, VOCABULARY, limit)
     assert limit - 1 <= len(found) <= limit
-    assert found.index(VOCABULARY.id(OLD)) == 2 + limit // 4
+    assert found.index(VOCABULARY.id(OLD)) == 2 + limit // 2

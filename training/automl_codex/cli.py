@@ -128,19 +128,42 @@ def _parser() -> argparse.ArgumentParser:
     vocabulary.add_argument("--size", type=int, default=24_000, help="tokens at most (default: 24000)")
     vocabulary.add_argument("--output", type=Path, required=True, metavar="FILE", help="the vocabulary, a JSON file")
     vocabulary.set_defaults(run=_vocabulary)
+    rows = commands.add_parser("rows", help="rows to learn kinds of defects from: verified pairs, commits that were read, and unread ones")
+    rows.add_argument("--input", type=Path, action="append", default=[], metavar="DIR", help="output of verify; may be repeated")
+    rows.add_argument("--commits", type=Path, metavar="DIR", help="folder of repositories.csv and commits.csv (see training/categories)")
+    rows.add_argument("--clones", type=Path, metavar="DIR", help="where the clones of those repositories lie, named OWNER+NAME")
+    rows.add_argument(
+        "--unread",
+        type=int,
+        default=0,
+        metavar="N",
+        help="commits at most of each repository that nobody read, for a student to learn a teacher's answers on (default: 0)",
+    )
+    rows.add_argument("--seed", type=int, default=42, help="draws the unread (default: 42)")
+    rows.add_argument("--output", type=Path, required=True, help="folder for the rows, which teach and logits take as --input")
+    rows.set_defaults(run=_rows)
+    kinds = commands.add_parser("kinds", help="the linear model of kinds of defects, from commits that were read, and how each tier weighs its members")
+    kinds.add_argument("--commits", type=Path, required=True, metavar="DIR", help="folder of repositories.csv and commits.csv (see training/categories)")
+    kinds.add_argument("--clones", type=Path, required=True, metavar="DIR", help="where the clones of those repositories lie, named OWNER+NAME")
+    kinds.add_argument("--answers", type=Path, metavar="DIR", help="output of logits on rows of unread commits, to learn from too")
+    kinds.add_argument("--student", type=Path, metavar="DIR", help="output of distill, for tiers 2 and 3; it is put beside the model")
+    kinds.add_argument("--seed", type=int, default=42)
+    kinds.add_argument("--output", type=Path, required=True, help="directory of models")
+    kinds.set_defaults(run=_kinds)
     teach = commands.add_parser("teach", help="train a teacher: a pre-trained encoder, fine-tuned by LoRA on verified rows")
-    teach.add_argument("--input", type=Path, required=True, help="output of verify")
+    teach.add_argument("--input", type=Path, required=True, help="output of rows, or of verify")
     teach.add_argument("--output", type=Path, required=True, help="folder of the teacher, whose name is its own; an interrupted run goes on")
     teach.add_argument("--base-model", default="microsoft/codebert-base", help="name on a hub, directory, or installed package (default: %(default)s)")
     teach.add_argument("--rank", type=int, default=16, help="of LoRA (default: 16)")
     teach.add_argument("--alpha", type=int, default=32, help="of LoRA (default: 32)")
     teach.add_argument("--dropout", type=float, default=0.1, help="of LoRA and of the heads (default: .1)")
+    teach.add_argument("--no-tfidf", action="store_true", help="do not fit TF-IDF with logistic regression to be judged beside the teacher")
     teach.add_argument("--limit", type=int, default=128, help="tokens that it reads of a change, 16 to 512 (default: 128)")
     _fitting_options(teach, epochs=2, batch_size=16)
     teach.set_defaults(run=_teach)
     logits = commands.add_parser("logits", help="let a teacher answer on verified rows, for a student to learn from")
     logits.add_argument("--model", type=Path, required=True, metavar="TEACHER", help="folder of a teacher")
-    logits.add_argument("--input", type=Path, required=True, help="output of verify")
+    logits.add_argument("--input", type=Path, required=True, help="output of rows, or of verify")
     logits.add_argument("--output", type=Path, required=True, help="folder for one file of each teacher; an interrupted run goes on")
     logits.add_argument("--threads", type=int, default=1, help="of the processor (default: 1)")
     logits.set_defaults(run=_logits)
@@ -154,6 +177,14 @@ def _parser() -> argparse.ArgumentParser:
     distill.add_argument("--kind", default="transformer", help="transformer, or bag, which knows no order (default: transformer)")
     distill.add_argument("--layers", type=int, default=2, help="of a transformer, 1 to 6 (default: 2)")
     distill.add_argument("--limit", type=int, default=128, help="tokens that it reads of a change, 16 to 512 (default: 128)")
+    distill.add_argument(
+        "--fill-epochs",
+        type=int,
+        default=0,
+        metavar="N",
+        help="epochs of filling in tokens that were taken away, before the teachers are learned from (default: 0)",
+    )
+    distill.add_argument("--no-tfidf", action="store_true", help="do not fit TF-IDF with logistic regression to be judged beside the student")
     distill.add_argument("--vocabulary", type=Path, metavar="FILE", help="output of vocabulary (default: grown from the rows to train on)")
     _fitting_options(distill, epochs=10, batch_size=32)
     distill.set_defaults(run=_distill)
@@ -494,6 +525,62 @@ def _vocabulary(options: argparse.Namespace) -> int:
     return 0
 
 
+def _rows(options: argparse.Namespace) -> int:
+    from automl_codex import commits, examples
+
+    if not options.input and options.commits is None:
+        raise UsageError("there is nothing to make rows of; give --input, --commits, or both")
+    if options.commits is not None and options.clones is None:
+        raise UsageError("--commits names commits of repositories; give --clones, the folder that holds their clones")
+    if options.unread < 0:
+        raise UsageError(f"unread must be >= 0, got {options.unread}")
+    if options.unread and options.commits is None:
+        raise UsageError("--unread draws from the repositories of --commits; give --commits as well")
+    found = [row for folder in options.input for row in examples.read(folder)]
+    if options.commits is not None:
+        found += commits.read(options.commits, options.clones, options.unread, options.seed, os.environ, options.commits.parent / "off-limits.txt")
+    found = examples.distinct(found)
+    if not found:
+        raise UsageError("no row came of them; name more commits, or give --unread")
+    examples.write_rows(options.output / examples.ROWS, found)
+    parts = ", ".join(f"{part} {counted.get('rows', 0):,}" for part, counted in examples.counts(found).items())
+    _say(f"{len(found):,} rows written to {options.output} ({parts})")
+    return 0
+
+
+def _kinds(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from automl_codex import commits, kinds, progress
+    from automl_codex.split import VALIDATION
+
+    known = commits.sources(options.commits)
+    found = kinds.read(options.commits, options.clones, os.environ, options.commits.parent / "off-limits.txt")
+    student = kinds.opened_student(options.student, options.output) if options.student else None
+    validation = {name for name, source in known.items() if commits.part_of(source) == VALIDATION}
+    bar = progress.Bar("kinds", unit="fits")
+    beside = None
+    if options.answers is not None:
+        from automl_codex import logits
+
+        read = {str(commit.sha) for commit in found.commits}
+        beside = kinds.taught(logits.read(options.answers), read, options.clones, os.environ, options.seed)
+    chosen = kinds.choose(found, beside, student, validation, options.seed, lambda done, of: bar(done, of, 0))
+    if student is not None and len(chosen.tiers) == 1:
+        raise UsageError(f"no repository in {options.commits} is of the validation part, so a student cannot be weighed; add some, or leave --student out")
+    model = kinds.fit(found.buckets, found.kinds, chosen.setting, options.seed, beside)
+    facts = {
+        "date": str(datetime.now(UTC).date()),
+        "seed": options.seed,
+        "commits": len(found.commits),
+        "repositories": len(set(found.repositories)),
+        "taught": len(beside.shas) if beside else 0,
+    }
+    version = kinds.write(options.output, model, chosen, found, beside, student.version if student else None, facts)
+    print(kinds.summary(version, found, chosen, options.output), end="")
+    return 0
+
+
 def _teach(options: argparse.Namespace) -> int:
     _ready(options)
     from automl_codex import examples, judging, lora, progress
@@ -504,7 +591,7 @@ def _teach(options: argparse.Namespace) -> int:
     rows = examples.read(options.input)
     bar = progress.Bar("teach", unit="steps")
     teacher = lora.train(rows, recipe, options.output, options.output.resolve().name, lambda done, of, kept, _: bar(done, of, kept))
-    print(judging.beside(rows, f"teacher {teacher.name}", teacher.logits, options.seed), end="")
+    print(judging.beside(rows, f"teacher {teacher.name}", teacher.logits, options.seed, not options.no_tfidf), end="")
     _say(f"{teacher.name} written to {options.output}")
     return 0
 
@@ -530,12 +617,23 @@ def _distill(options: argparse.Namespace) -> int:
     for told in loss.unusual:
         _say(told)
     recipe = distillation.Recipe(
-        loss, options.kind, options.layers, options.limit, options.epochs, options.batch_size, options.learning_rate, options.seed, tuple(options.weights)
+        loss,
+        options.kind,
+        options.layers,
+        options.limit,
+        options.epochs,
+        options.batch_size,
+        options.learning_rate,
+        options.seed,
+        tuple(options.weights),
+        options.fill_epochs,
     )
     words = Vocabulary.read(options.vocabulary) if options.vocabulary else None
     answers = logits.read(options.input, options.num_teachers)
     bar = progress.Bar("distill", unit="steps")
-    found = distillation.run(answers, words, recipe, options.output, datetime.now(UTC).date(), lambda done, of, kept, _: bar(done, of, kept))
+    found = distillation.run(
+        answers, words, recipe, options.output, datetime.now(UTC).date(), lambda done, of, kept, _: bar(done, of, kept), not options.no_tfidf
+    )
     print(distillation.summary(found, options.output), end="")
     return 0
 

@@ -1,7 +1,7 @@
 """From the answers of teachers to a student's directory: train, export, judge, write.
 
-The student learns the category from rows that are defects, by the teachers' answers where nobody knows the label, and whether a change is a defect
-from all rows. What it is judged on are the lineages of the test part, which neither it nor a teacher that used the same split has seen.
+The student learns the kind of defect from all rows, by the teachers' answers where nobody knows the label, and whether a change brings a defect from
+those of which that is known. What it is judged on are the lineages of the test part, which neither it nor a teacher that used the same split has seen.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from automl_codex import fitting, judging, logits, student, vocabulary
-from automl_codex.distill import DistillationLoss, EnsembleDistiller, binary
+from automl_codex.distill import NO_LABEL, DistillationLoss, EnsembleDistiller, binary
 from automl_codex.examples import Example, counts, of_part
 from automl_codex.files import whole
 from automl_codex.judging import Judged
@@ -32,7 +32,7 @@ from codex_gate.student import BATCH, FORMAT, LABELS, NETWORK, VOCABULARY, proba
 from codex_gate.tokenise import Vocabulary
 
 REPORT: Final = "distillation.json"
-CHECKPOINT: Final = ".checkpoint.safetensors"
+CHECKPOINT, FILLED = ".checkpoint.safetensors", ".filled.safetensors"
 PROBES: Final = 256  # rows on which PyTorch and ONNX are compared
 PRECISION: Final = 0.8  # of the categories that the student is let say on the validation part; the threshold is chosen for it
 MIN_SAID: Final = 20  # rows that a threshold must let through for its precision to mean something
@@ -42,6 +42,8 @@ MIN_SAID: Final = 20  # rows that a threshold must let through for its precision
 class Recipe:
     """How a student is trained.
 
+    Attributes:
+        fill_epochs: epochs over all rows of the training part, labelled or not, in which it learns to fill in tokens before anything else; 0 for none.
     Raises:
         UsageError: a value outside its range.
     """
@@ -55,9 +57,12 @@ class Recipe:
     learning_rate: float = 5e-4
     seed: int = 42
     weights: tuple[float, ...] = ()
+    fill_epochs: int = 0
 
     def __post_init__(self) -> None:
         self.schedule  # noqa: B018 - refuses what is out of range
+        if self.fill_epochs < 0 or (self.fill_epochs and self.kind != "transformer"):
+            raise UsageError(f"fill-epochs must be >= 0, and 0 for a student of kind {self.kind} that knows no order, got {self.fill_epochs}")
 
     @property
     def schedule(self) -> fitting.Schedule:
@@ -89,11 +94,13 @@ def run(
     folder: Path,
     today: date,
     progress: Callable[[int, int, int, float], None] = lambda step, of, kept, loss: None,
+    beside_tfidf: bool = True,
 ) -> Distilled:
     """Distil a student into `folder`; a run that was cut off goes on.
 
     Args:
         words: the vocabulary; None to grow one from the training part.
+        beside_tfidf: whether TF-IDF with logistic regression is fitted to be judged beside it, which takes minutes for 100,000 rows.
     Raises:
         UsageError: no row to learn from or to judge on, weights that do not fit, or a folder of other things.
         TrainingFailure: the loss is no number any more.
@@ -115,14 +122,17 @@ def run(
     combined = ensemble.combine_teachers([torch.from_numpy(array) for array in answers.logits.values()])
     model = student.make(shape, recipe.seed).to(fitting.device())
     train = parts[TRAIN]
+    if recipe.fill_epochs:
+        _fill(model, [encoded[row] for row in train], recipe, folder, _key(recipe, shape, words, train, encoded, combined, examples), progress)
     loss = _loss(model, [encoded[row] for row in train], [examples[row] for row in train], combined[train], recipe.loss)
     checkpoint = fitting.Checkpoint(folder / CHECKPOINT, _key(recipe, shape, words, train, encoded, combined, examples))
     fitting.fit(model, [len(encoded[row]) for row in train], loss, recipe.schedule, checkpoint, progress)
     model.cpu()
     forms = student.exported(model, session, [encoded[row] for row in (*parts[TEST], *parts[VALIDATION])[:PROBES]])
-    said = _said(answers, combined, model, forms[1], encoded, recipe.seed)
-    threshold = threshold_for([examples[row] for row in parts[VALIDATION]], said[_STUDENT][parts[VALIDATION]])
-    judged = {name: judging.judge([examples[row] for row in parts[TEST]], p[parts[TEST]], recipe.seed) for name, p in said.items()}
+    judges, held = [examples[row] for row in parts[TEST]], len(parts[VALIDATION])
+    said = _said(answers, [*parts[VALIDATION], *parts[TEST]], combined, model, forms[1], encoded, recipe.seed, beside_tfidf)
+    threshold = threshold_for([examples[row] for row in parts[VALIDATION]], said[_STUDENT][:held])
+    judged = {name: judging.judge(judges, p[held:], recipe.seed) for name, p in said.items()}
     facts = {
         "date": str(today), "recipe": asdict(recipe), "shape": asdict(shape), "parameters": student.parameters(model), "teachers": dict(zip(answers.logits, ensemble.weights)),
         "rows": {part: dict(found) for part, found in counts(examples).items()}, "bytes": {"fp32": len(forms[0]), "int8": len(forms[1])},
@@ -131,6 +141,18 @@ def run(
     }  # fmt: skip
     write(folder, forms[1], words, recipe.limit, threshold, facts)
     return Distilled(facts, judged)
+
+
+def _fill(model: Any, encoded: Sequence[Sequence[int]], recipe: Recipe, folder: Path, key: str, progress: Callable[[int, int, int, float], None]) -> None:
+    """Let a student fill in tokens that were taken away; kept like the training that follows it."""
+    filling = student.Filling(model).to(fitting.device())
+
+    def loss(rows: list[int]) -> Tensor:
+        found: Tensor = filling(student.padded([encoded[row] for row in rows]).to(filling.bias.device))
+        return found
+
+    schedule = fitting.Schedule(recipe.fill_epochs, recipe.batch_size, recipe.learning_rate, recipe.seed)
+    fitting.fit(filling, list(map(len, encoded)), loss, schedule, fitting.Checkpoint(folder / FILLED, key), progress)
 
 
 _STUDENT: Final = "student, int8"
@@ -145,9 +167,9 @@ def _loss(
 
     def loss(rows: list[int]) -> Tensor:
         found, soft = model(student.padded([encoded[row] for row in rows]).to(where)), teacher[rows]
-        broken = defect[rows] == 1  # what is no defect has no category, and what a teacher says of it means nothing
-        of_category = wanted.forward(found[broken][:, :-1], soft[broken][:, :-1], category[rows][broken], possible[rows][broken])
-        return of_category + wanted.forward(binary(found[:, -1]), binary(soft[:, -1]), defect[rows])
+        known = defect[rows] != NO_LABEL  # no teacher learned of the others which way they go
+        of_kind = wanted.forward(found[:, :-1], soft[:, :-1], category[rows], possible[rows])
+        return of_kind + wanted.forward(binary(found[known, -1]), binary(soft[known, -1]), defect[rows][known])
 
     return loss
 
@@ -173,17 +195,28 @@ def session(data: bytes) -> Callable[[np.ndarray], np.ndarray]:
     return lambda ids: np.asarray(opened.run(["logits"], {"ids": ids})[0])
 
 
-def _said(answers: logits.Answers, combined: Tensor, model: Any, small: bytes, encoded: Sequence[Sequence[int]], seed: int) -> dict[str, np.ndarray]:
-    """Probabilities (n, 19) of all rows by everyone who answers."""
-    examples = answers.examples
-    mask = judging.masks(examples)
-    found = {"majority": judging.majority(examples), "TF-IDF + logistic regression": judging.tfidf(examples, seed)}
-    found |= {f"teacher {name}": probabilities(array, mask) for name, array in answers.logits.items()}
+def _said(
+    answers: logits.Answers,
+    rows: Sequence[int],
+    combined: Tensor,
+    model: Any,
+    small: bytes,
+    encoded: Sequence[Sequence[int]],
+    seed: int,
+    beside_tfidf: bool,
+) -> dict[str, np.ndarray]:
+    """Probabilities (rows, 20) by everyone who answers."""
+    told = [encoded[row] for row in rows]
+    mask = judging.masks([answers.examples[row] for row in rows])
+    found = {"majority": judging.majority(answers.examples)[rows]}
+    if beside_tfidf:
+        found["TF-IDF + logistic regression"] = judging.tfidf(answers.examples, seed)[rows]
+    found |= {f"teacher {name}": probabilities(array[rows], mask) for name, array in answers.logits.items()}
     if len(answers.logits) > 1:
-        found["teachers together"] = probabilities(combined.numpy(), mask)
+        found["teachers together"] = probabilities(combined.numpy()[rows], mask)
     with torch.no_grad():
-        found["student, fp32"] = probabilities(_in_batches(encoded, lambda ids: model(torch.from_numpy(ids)).numpy()), mask)
-    return found | {_STUDENT: probabilities(_in_batches(encoded, session(small)), mask)}
+        found["student, fp32"] = probabilities(_in_batches(told, lambda ids: model(torch.from_numpy(ids)).numpy()), mask)
+    return found | {_STUDENT: probabilities(_in_batches(told, session(small)), mask)}
 
 
 def _in_batches(encoded: Sequence[Sequence[int]], runs: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -196,13 +229,13 @@ def _in_batches(encoded: Sequence[Sequence[int]], runs: Callable[[np.ndarray], n
 def threshold_for(examples: Sequence[Example], shares: np.ndarray, precision: float = PRECISION) -> float:
     """The lowest confidence above which the categories said of `examples` are right with this precision; 1 where none lets MIN_SAID of them through so.
 
-    Confidence is P(defect) · P(category); a category said of what is no defect is wrong. Rows whose category nobody knows are left out.
+    Confidence is P(category); a category said of what is about no defect is wrong. Rows whose kind nobody knows are left out.
     """
-    category, defect = judging.truth(examples)
-    rows = np.flatnonzero((defect == 0) | (category >= 0))
-    best = shares[rows, :-1].argmax(1)
-    confidence = shares[rows, -1] * shares[rows, :-1].max(1)
-    right = (best == category[rows]) & (defect[rows] == 1)
+    kind, _ = judging.truth(examples)
+    rows = np.flatnonzero(kind >= 0)
+    said = shares[rows, : judging.N_CATEGORIES]
+    confidence = said.max(1)
+    right = said.argmax(1) == kind[rows]
     order = np.argsort(-confidence, kind="stable")
     values, hits = confidence[order], np.cumsum(right[order])
     ends = np.flatnonzero(np.append(values[1:] < values[:-1], True))  # rows of equal confidence are said together

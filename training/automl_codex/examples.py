@@ -1,33 +1,43 @@
-"""Rows that a teacher and a student learn from: a change as text, whether it is a defect, and of which category.
+"""Rows that a teacher and a student learn from: a change as text, whether it brings a defect, and which kind of defect it is about.
 
 A verified row tells of up to three changes, each built as a diff and read as at run time (`codex_gate.text`):
 
 - its Python as a change of its parent's: a mutant is a defect of its operator's category, a variant is none;
-- a mutant turned back into its parent, which is no defect. Without it, the size of an edit would tell a mutant from a variant, and the direction
-  of the change – the thing to learn – would tell nothing;
+- a mutant turned back into its parent, which repairs a defect of that category and brings none. Without it, the size of an edit would tell a mutant
+  from a variant, and the direction of the change – the thing to learn – would tell nothing;
 - its Rust as a new file, where the oracles themselves saw the defect, or none. A mutant whose Rust does what its Python does is left out: a new
   file cannot show what was meant.
 
-A category of low confidence is not learned from. All changes of one seed program stay in one part of the split.
+A category of low confidence is not learned from; a variant is about no defect. All changes of one seed program stay in one part of the split.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from difflib import unified_diff
 from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from automl_codex import labels, stages
+from automl_codex.files import whole
 from automl_codex.split import TEST, TRAIN, VALIDATION, part_of
 from automl_codex.types import BUGGY, CORRECT, LabelledTuple
 from codex_gate import text
 from codex_gate.errors import UsageError
 from codex_gate.student import possible
+from codex_gate.taxonomy import KINDS, NONE
 from codex_gate.text import HunkText
 from codex_gate.types import FileChange
 
+ROWS: Final = "_rows.parquet"
+FORMAT: Final = 2
 _ORACLES = ("rustc", "runtime", "transpiler")
 _MODE, _ID = 0o100644, "0" * 40
 
@@ -39,7 +49,7 @@ class Example:
     Attributes:
         row_id: unique in a data set. lineage: the seed program or repository; a split never parts it. part: TRAIN, VALIDATION or TEST.
         path, before, after, message: the change as `codex_gate.text` reads it; message is empty where there is none.
-        defect: BUGGY or CORRECT. category: of a defect, None where it is not known.
+        defect: BUGGY where it brings one, CORRECT where it brings none, UNKNOWN. category: of the defect that it brings or repairs, NONE where it is about none, None where that is not known.
     """
 
     row_id: str
@@ -58,16 +68,18 @@ class Example:
 
     @property
     def possible(self) -> tuple[bool, ...]:
-        """Which of the 18 can occur in the change's language."""
+        """Which of the 19 kinds can occur in the change's language."""
         return possible(self.hunk.language)
 
 
 def read(folder: Path) -> list[Example]:
-    """The examples of a finished `verify` stage, without those whose text stands there twice with different labels.
+    """The examples of a folder of rows, or of a finished `verify` stage without those whose text stands there twice with different labels.
 
     Raises:
-        UsageError: no finished output of verify, or nothing in it to learn from.
+        UsageError: neither of them, or nothing in it to learn from.
     """
+    if (folder / ROWS).is_file():
+        return read_rows(folder / ROWS)
     parts = [folder / part["name"] for part in stages.manifest_of(folder, "verify")["partitions"]]
     wanted = {row.parents[0] for row in _rows(parts) if row.parents}
     sources = {row.variant_id: row.source for row in _rows(parts) if row.variant_id in wanted}
@@ -85,12 +97,12 @@ def _rows(parts: Sequence[Path]) -> Iterator[LabelledTuple]:
 def of_row(row: LabelledTuple, parent: str | None) -> Iterator[Example]:
     """The changes that a row tells of; `parent` is the source of its parent, None where there is none."""
     if parent is not None and row.label in (BUGGY, CORRECT):
-        yield from _example(row, "python", "program.py", parent, row.source, row.label, row.category if row.label == BUGGY else None)
+        yield from _example(row, "python", "program.py", parent, row.source, row.label, row.category if row.label == BUGGY else NONE)
         if row.label == BUGGY:
-            yield from _example(row, "back", "program.py", row.source, parent, CORRECT, None)
+            yield from _example(row, "back", "program.py", row.source, parent, CORRECT, row.category)
     if row.rust and (row.defect == CORRECT or (row.defect == BUGGY and row.label_source in _ORACLES)):
         known = row.defect == BUGGY and row.confidence != labels.LOW
-        yield from _example(row, "rust", "program.rs", "", row.rust, row.defect, row.defect_category if known else None)
+        yield from _example(row, "rust", "program.rs", "", row.rust, row.defect, row.defect_category if known else NONE if row.defect == CORRECT else None)
 
 
 def _example(row: LabelledTuple, name: str, path: str, before: str, after: str, defect: str, category: str | None) -> Iterator[Example]:
@@ -118,6 +130,46 @@ def distinct(examples: Iterable[Example]) -> list[Example]:
         if (first.defect, first.category) != (example.defect, example.category):
             torn.add(key)
     return [example for key, example in seen.items() if key not in torn]
+
+
+# -- on disk -------------------------------------------------------------------------------------------
+
+
+def write_rows(path: Path, examples: Sequence[Example]) -> None:
+    """Rows as one Parquet file; its footer holds their hash."""
+    columns = {field.name: pa.array([getattr(row, field.name) for row in examples], pa.string()) for field in fields(Example)}
+    with whole(path) as partial:
+        pq.write_table(pa.table(columns).replace_schema_metadata({"format": str(FORMAT), "rows": hash_of(examples)}), partial, compression="zstd")
+
+
+def read_rows(path: Path) -> list[Example]:
+    """The rows of a file that `write_rows` wrote.
+
+    Raises:
+        UsageError: unreadable, altered, or of another format.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UsageError(f"{path} cannot be read as Parquet ({str(error).splitlines()[0]}); make the folder anew") from None
+    told = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    if set(table.column_names) != {field.name for field in fields(Example)} or told.get("format") != str(FORMAT):
+        raise UsageError(f"{path} does not hold the rows of this version (format {FORMAT}); make the folder anew")
+    found = [Example(**row) for row in table.to_pylist()]
+    if not found or hash_of(found) != told.get("rows"):
+        raise UsageError(f"{path} was altered: its rows are not those of its footer; make the folder anew")
+    for row in found:
+        if row.defect not in (BUGGY, CORRECT, labels.UNKNOWN) or row.part not in (TRAIN, VALIDATION, TEST) or row.category not in (None, *KINDS):
+            raise UsageError(f"{path}: row {row.row_id} has defect {row.defect}, part {row.part}, category {row.category}; make the folder anew")
+    return found
+
+
+def hash_of(examples: Sequence[Example]) -> str:
+    """The hash of rows in their order."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(json.dumps(list(asdict(example).values())).encode())
+    return digest.hexdigest()
 
 
 def of_part(examples: Sequence[Example], part: str) -> list[int]:

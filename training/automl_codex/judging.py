@@ -12,22 +12,26 @@ import numpy as np
 from automl_codex import metrics
 from automl_codex.examples import Example, of_part
 from automl_codex.split import TRAIN, VALIDATION
-from automl_codex.types import BUGGY
+from automl_codex.types import BUGGY, CORRECT
 from codex_gate.intervals import Interval
 from codex_gate.student import LABELS, probabilities
+from codex_gate.taxonomy import KINDS
 from codex_gate.tokenise import pieces
 
 DRAWS: Final = 500  # of a bootstrap
 STRENGTHS: Final = (1.0, 10.0)  # C of the logistic regressions; the best on the validation part is taken
-N_CATEGORIES: Final = len(LABELS) - 1
+N_KINDS: Final = len(KINDS)
+N_CATEGORIES: Final = N_KINDS - 1
+_DEFECTS: Final = {CORRECT: 0, BUGGY: 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """Figures on some examples, each with its 95 % interval.
 
-    `accuracy`, `top2` and `macro_f1` are over the `categorised` examples whose category is known, macro over the categories that occur there; `auc` of
-    the defect is over all `rows`, NaN where only one class occurs. `pairwise` is the share of changes that are defects with their way back among the
+    `accuracy`, `top2` and `macro_f1` are over the `categorised` examples that are about a defect of a known category, macro over the categories that
+    occur there; to say "none" of one is wrong, for `top2` only the two likeliest categories count. `none_said` is the share of the examples about no
+    defect that are given a category. `auc` of the defect is over all of which it is known, NaN where only one class occurs. `pairwise` is the share of changes that are defects with their way back among the
     rows, in which the change is thought the likelier defect (ties count half); .5 by chance, whatever the size and place of an edit give away.
     """
 
@@ -36,23 +40,25 @@ class Judged:
     accuracy: Interval
     macro_f1: Interval
     top2: Interval
+    none_said: Interval
     auc: Interval
     pairwise: Interval
 
 
 def truth(examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
-    """Category (n,) as its number, −1 where it is not known, and whether a defect (n,) as 0 and 1."""
-    categories = np.array([LABELS.index(example.category) if example.category else -1 for example in examples], np.int64)
-    return categories, np.array([example.defect == BUGGY for example in examples], np.int64)
+    """Kind (n,) as its number in KINDS and whether a defect (n,) as 0 and 1, each −1 where it is not known; a kind that cannot occur in the language is not known."""
+    kinds = np.array([KINDS.index(example.category) if example.category else -1 for example in examples], np.int64)
+    kinds[[kind >= 0 and not example.possible[kind] for example, kind in zip(examples, kinds, strict=True)]] = -1
+    return kinds, np.array([_DEFECTS.get(example.defect, -1) for example in examples], np.int64)
 
 
 def masks(examples: Sequence[Example]) -> np.ndarray:
-    """Which of the 18 can occur (n, 18)."""
+    """Which of the 19 kinds can occur (n, 19)."""
     return np.array([example.possible for example in examples], bool)
 
 
 def judge(examples: Sequence[Example], probabilities: np.ndarray, seed: int) -> Judged:
-    """Probabilities (n, 19) held against the labels; intervals by drawing whole lineages anew."""
+    """Probabilities (n, 20) held against the labels; intervals by drawing whole lineages anew."""
     category, defect = truth(examples)
     lineage = np.unique([example.lineage for example in examples], return_inverse=True)[1]
     measure = _measure(category, defect, probabilities, pairs(examples))
@@ -61,59 +67,72 @@ def judge(examples: Sequence[Example], probabilities: np.ndarray, seed: int) -> 
     n = int(lineage.max()) + 1
     draws = np.array([measure(np.bincount(rng.integers(0, n, n), minlength=n)[lineage].astype(float)) for _ in range(DRAWS)])
     found = [metrics.interval(float(v), column) if np.isfinite(v) else Interval(float("nan"), float("nan"), float("nan")) for v, column in zip(value, draws.T)]
-    return Judged(len(examples), int((category >= 0).sum()), *found)
+    return Judged(len(examples), int(_is_about(category).sum()), *found)
 
 
 def pairs(examples: Sequence[Example]) -> np.ndarray:
     """The numbers of each defect and of the same change backwards that is none, (pairs, 2)."""
-    backwards = {(example.path, example.after, example.before): row for row, example in enumerate(examples) if example.defect != BUGGY}
+    backwards = {(example.path, example.after, example.before): row for row, example in enumerate(examples) if example.defect == CORRECT}
     found = [(row, backwards.get((example.path, example.before, example.after))) for row, example in enumerate(examples) if example.defect == BUGGY]
     return np.array([(row, back) for row, back in found if back is not None], np.int64).reshape(-1, 2)
 
 
-def _measure(
-    category: np.ndarray, defect: np.ndarray, probabilities: np.ndarray, both: np.ndarray
-) -> Callable[[np.ndarray], tuple[float, float, float, float, float]]:
-    """Accuracy, macro-F1, top 2, AUC and pairwise as a function of how often each row counts."""
-    known = np.flatnonzero(category >= 0)
+def _is_about(kinds: np.ndarray) -> np.ndarray:
+    """Which rows are about a defect of a known category."""
+    return (kinds >= 0) & (kinds < N_CATEGORIES)
+
+
+def _measure(category: np.ndarray, defect: np.ndarray, probabilities: np.ndarray, both: np.ndarray) -> Callable[[np.ndarray], tuple[float, ...]]:
+    """Accuracy, macro-F1, top 2, what is said of nothing, AUC and pairwise as a function of how often each row counts."""
+    known, silent, judged = np.flatnonzero(_is_about(category)), np.flatnonzero(category == N_CATEGORIES), np.flatnonzero(defect >= 0)
     order = np.argsort(-probabilities[known, :N_CATEGORIES], axis=1, kind="stable")
-    wanted = category[known]
-    first, second = order[:, 0] == wanted, (order[:, :2] == wanted[:, None]).any(1)
-    cells = wanted * N_CATEGORIES + order[:, 0]
+    wanted, said = category[known], probabilities[known, :N_KINDS].argmax(1)
+    first, second = said == wanted, (order[:, :2] == wanted[:, None]).any(1)
+    cells = wanted * N_KINDS + said
+    loud = probabilities[silent, :N_KINDS].argmax(1) != N_CATEGORIES
     there, back = probabilities[both, -1].T
     above = (there > back) + (there == back) / 2
 
-    def measure(weight: np.ndarray) -> tuple[float, float, float, float, float]:
+    def measure(weight: np.ndarray) -> tuple[float, ...]:
         w = weight[known]
-        total = w.sum()
-        table = np.bincount(cells, w, N_CATEGORIES**2).reshape(N_CATEGORIES, N_CATEGORIES)
+        table = np.bincount(cells, w, N_KINDS**2).reshape(N_KINDS, N_KINDS)
         f1 = [2 * table[c, c] / (table[c].sum() + table[:, c].sum()) for c in range(N_CATEGORIES) if table[c].sum()]
-        shares = [float((hit * w).sum() / total) if total else float("nan") for hit in (first, second)]
-        w = weight[both[:, 0]]
-        pairwise = float((above * w).sum() / w.sum()) if w.sum() else float("nan")
-        return shares[0], float(np.mean(f1)) if f1 else float("nan"), shares[1], metrics.auc(defect, probabilities[:, -1], weight), pairwise
+        auc = metrics.auc(defect[judged], probabilities[judged, -1], weight[judged]) if len(judged) else float("nan")
+        return (
+            _mean(first, w),
+            float(np.mean(f1)) if f1 else float("nan"),
+            _mean(second, w),
+            _mean(loud, weight[silent]),
+            auc,
+            _mean(above, weight[both[:, 0]]),
+        )
 
     return measure
 
 
+def _mean(hits: np.ndarray, weight: np.ndarray) -> float:
+    """The weighted mean; NaN of nothing."""
+    total = weight.sum()
+    return float((hits * weight).sum() / total) if total else float("nan")
+
+
 def table(rows: Mapping[str, Judged]) -> str:
     """The figures as a Markdown table."""
-    head = ["| | category accuracy | macro-F1 | top 2 | defect AUC | pairwise |", "|---|---|---|---|---|---|"]
-    told = [" | ".join(_shown(found) for found in (j.accuracy, j.macro_f1, j.top2, j.auc, j.pairwise)) for j in rows.values()]
+    head = ["| | category accuracy | macro-F1 | top 2 | a category where there is none | defect AUC | pairwise |", "|---|---|---|---|---|---|---|"]
+    told = [" | ".join(_shown(found) for found in (j.accuracy, j.macro_f1, j.top2, j.none_said, j.auc, j.pairwise)) for j in rows.values()]
     return "\n".join([*head, *(f"| {name} | {figures} |" for name, figures in zip(rows, told, strict=True))]) + "\n"
 
 
-def beside(examples: Sequence[Example], name: str, logits: Callable[[Sequence[Example]], np.ndarray], seed: int) -> str:
-    """The figures of someone who answers, on the validation part, beside the majority and TF-IDF."""
+def beside(examples: Sequence[Example], name: str, logits: Callable[[Sequence[Example]], np.ndarray], seed: int, beside_tfidf: bool = True) -> str:
+    """The figures of someone who answers, on the validation part, beside the majority and, where it is asked for, TF-IDF."""
     rows = of_part(examples, VALIDATION)
     chosen = [examples[row] for row in rows]
     if not chosen:
         return "no row falls into the validation part, so nothing was judged\n"
-    said = {
-        "majority": majority(examples)[rows],
-        "TF-IDF + logistic regression": tfidf(examples, seed)[rows],
-        name: probabilities(logits(chosen), masks(chosen)),
-    }
+    said = {"majority": majority(examples)[rows]}
+    if beside_tfidf:
+        said["TF-IDF + logistic regression"] = tfidf(examples, seed)[rows]
+    said[name] = probabilities(logits(chosen), masks(chosen))
     return table({who: judge(chosen, p, seed) for who, p in said.items()})
 
 
@@ -125,14 +144,15 @@ def _shown(found: Interval) -> str:
 
 
 def majority(examples: Sequence[Example]) -> np.ndarray:
-    """Probabilities (n, 19) of the shares in the training part, whatever the text says."""
+    """Probabilities (n, 20) of the shares in the training part, whatever the text says."""
     category, defect = truth([examples[row] for row in of_part(examples, TRAIN)])
-    shares = np.bincount(category[category >= 0], minlength=N_CATEGORIES) / max(1, (category >= 0).sum())
-    return _ruled_out(np.tile([*shares, defect.mean()], (len(examples), 1)), examples)
+    shares = np.bincount(category[category >= 0], minlength=N_KINDS) / max(1, (category >= 0).sum())
+    bring = defect[defect >= 0].mean() if (defect >= 0).any() else 0.5
+    return _ruled_out(np.tile([*shares, bring], (len(examples), 1)), examples)
 
 
 def tfidf(examples: Sequence[Example], seed: int) -> np.ndarray:
-    """Probabilities (n, 19) by TF-IDF over tokens and pairs of tokens of either side, and logistic regression fitted on the training part."""
+    """Probabilities (n, 20) by TF-IDF over tokens and pairs of tokens of either side, and logistic regression fitted on the training part."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     train, validation = of_part(examples, TRAIN), of_part(examples, VALIDATION)
@@ -141,12 +161,15 @@ def tfidf(examples: Sequence[Example], seed: int) -> np.ndarray:
     x = vectoriser.transform(examples)
     category, defect = truth(examples)
     found = np.zeros((len(examples), len(LABELS)))
-    known = [row for row in train if category[row] >= 0], [row for row in validation if category[row] >= 0]
-    classes, p = _regression(x, category, *known, seed)
+    classes, p = _regression(x, category, _known(category, train), _known(category, validation), seed)
     found[:, classes] = p
-    classes, p = _regression(x, defect, train, validation, seed)
+    classes, p = _regression(x, defect, _known(defect, train), _known(defect, validation), seed)
     found[:, -1] = p[:, list(classes).index(1)] if 1 in classes else 0.0
     return _ruled_out(found, examples)
+
+
+def _known(truth: np.ndarray, rows: Sequence[int]) -> list[int]:
+    return [row for row in rows if truth[row] >= 0]
 
 
 def _regression(x: Any, y: np.ndarray, train: Sequence[int], validation: Sequence[int], seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -170,4 +193,4 @@ def _terms(example: Example) -> list[str]:
 
 def _ruled_out(probabilities: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
     """The same with 0 for categories that cannot occur in a change's language."""
-    return np.hstack([np.where(masks(examples), probabilities[:, :N_CATEGORIES], 0.0), probabilities[:, N_CATEGORIES:]])
+    return np.hstack([np.where(masks(examples), probabilities[:, :N_KINDS], 0.0), probabilities[:, N_KINDS:]])

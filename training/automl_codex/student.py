@@ -1,7 +1,7 @@
 """The student: a small network over the own tokeniser, its ONNX, and what int8 makes of it.
 
 Two kinds. `transformer`: a few layers of attention over the tokens. `bag`: no layers, the tokens before and after are each pooled by learned
-weights and compared; it knows nothing of order. Both give 19 logits: the 18 categories and the defect (`codex_gate.student.LABELS`).
+weights and compared; it knows nothing of order. Both give 20 logits: the 19 kinds and the defect (`codex_gate.student.LABELS`).
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from torch.nn import functional
 
 from codex_gate.errors import InternalError, UsageError
 from codex_gate.student import LABELS, probabilities
-from codex_gate.tokenise import FIXED, NEW
+from codex_gate.tokenise import FIXED, NEW, OLD, SPECIALS, UNKNOWN
 
 DIMENSIONS: Final = 256  # specification, §5.4.3
 MAX_PARAMETERS: Final = 10_000_000  # specification, §5.4.5
-PAD_ID, NEW_ID = 0, FIXED.index(NEW)
+PAD_ID, OLD_ID, NEW_ID, UNKNOWN_ID = 0, FIXED.index(OLD), FIXED.index(NEW), FIXED.index(UNKNOWN)
+TAKEN: Final = 0.15  # of the tokens, in Filling (Devlin et al. 2019)
 OPSET: Final = 17
 PARITY: Final = 1e-5  # largest difference of probabilities between PyTorch and the fp32 ONNX that is let through
 QUANTISED: Final = ("MatMul", "Gather")  # the layers, and the tokens' vectors, which are most of the parameters
@@ -102,37 +103,59 @@ class Transformer(nn.Module):
         self.category, self.defect = nn.Linear(shape.dimensions, len(LABELS) - 1), nn.Linear(shape.dimensions, 1)
         _small(self)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Logits (n, 19) of token numbers (n, tokens), PAD_ID where there is none."""
-        kept = ids != PAD_ID
+    def states(self, ids: Tensor) -> Tensor:
+        """What the blocks make of token numbers (n, tokens): (n, tokens, dimensions)."""
         after = ((ids == NEW_ID).long().cumsum(1) > 0).long()
         x = self.dropout(self.tokens(ids) + self.places(torch.arange(ids.shape[1], device=ids.device))[None] + self.sides(after))
-        away = _away(kept)
+        away = _away(ids != PAD_ID)[:, None, None, :]
         for block in self.blocks:
-            x = block(x, away[:, None, None, :])
-        x = self.last(x)
+            x = block(x, away)
+        found: Tensor = self.last(x)
+        return found
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Logits (n, 20) of token numbers (n, tokens), PAD_ID where there is none."""
+        x, away = self.states(ids), _away(ids != PAD_ID)
         pooled = (functional.softmax(self.weight(x).squeeze(-1) + away, 1).unsqueeze(1) @ x).squeeze(1)
         pooled = self.dropout(pooled)
         return torch.cat([self.category(pooled), self.defect(pooled)], 1)
 
 
+class Filling(nn.Module):
+    """A transformer that learns to fill in tokens that were taken away, before it learns anything else; what it fills them in with are its own vectors of tokens.
+
+    Source: Devlin et al. 2019, "BERT", section 3.1 – without the next sentence, and with UNKNOWN in place of a token of its own.
+    """
+
+    def __init__(self, model: Transformer) -> None:
+        super().__init__()
+        self.model = model
+        self.bias = nn.Parameter(torch.zeros(model.tokens.num_embeddings))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """The loss, a scalar, of filling in a share TAKEN of the tokens of (n, tokens)."""
+        taken = (torch.rand(ids.shape, device=ids.device) < TAKEN) & (ids >= len(SPECIALS))
+        states = self.model.states(ids.masked_fill(taken, UNKNOWN_ID))[taken]
+        return functional.cross_entropy(states @ self.model.tokens.weight.T + self.bias, ids[taken]) if len(states) else states.sum()
+
+
 class Bag(nn.Module):
-    """The weighted mean of the tokens before, that of those after, and their difference."""
+    """The weighted means of the tokens of the message, of those before and of those after, and the difference of the last two."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.tokens, self.weights = nn.Embedding(shape.vocabulary, shape.dimensions), nn.Embedding(shape.vocabulary, 1)
-        self.mixed = nn.Linear(3 * shape.dimensions, shape.hidden)
+        self.mixed = nn.Linear(4 * shape.dimensions, shape.hidden)
         self.dropout = nn.Dropout(shape.dropout)
         self.category, self.defect = nn.Linear(shape.hidden, len(LABELS) - 1), nn.Linear(shape.hidden, 1)
         _small(self)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Logits (n, 19) of token numbers (n, tokens), PAD_ID where there is none."""
-        after = (ids == NEW_ID).long().cumsum(1) > 0
+        """Logits (n, 20) of token numbers (n, tokens), PAD_ID where there is none."""
+        before, after = ((ids == mark).long().cumsum(1) > 0 for mark in (OLD_ID, NEW_ID))
         x, weight = self.tokens(ids), self.weights(ids).squeeze(-1)
-        old, new = (self._pooled(x, weight, kept) for kept in ((ids != PAD_ID) & ~after, (ids != PAD_ID) & after))
-        hidden = self.dropout(functional.gelu(self.mixed(self.dropout(torch.cat([old, new, new - old], 1)))))
+        said, old, new = (self._pooled(x, weight, kept) for kept in (~before, before & ~after, (ids != PAD_ID) & after))
+        hidden = self.dropout(functional.gelu(self.mixed(self.dropout(torch.cat([said, old, new, new - old], 1)))))
         return torch.cat([self.category(hidden), self.defect(hidden)], 1)
 
     @staticmethod
@@ -173,7 +196,7 @@ def padded(rows: Sequence[Sequence[int]]) -> Tensor:
 
 
 def to_onnx(model: nn.Module) -> bytes:
-    """The model as ONNX: `ids` (n, tokens) int64 → `logits` (n, 19), both sizes free."""
+    """The model as ONNX: `ids` (n, tokens) int64 → `logits` (n, 20), both sizes free."""
     model.eval()
     example = padded([[2, 4, 30, NEW_ID, 31, 32], [2, 4, NEW_ID, 33]])
     with tempfile.TemporaryDirectory() as folder, _without_notices():

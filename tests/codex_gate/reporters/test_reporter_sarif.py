@@ -58,7 +58,7 @@ def test_the_risk_stands_at_the_place_to_look_first() -> None:
     assert risk["message"]["text"].startswith("41 % risk – high, more than 94 % of this repository's last 1,000 changes.")
     # Three places in files; those in the message have none.
     assert [result["ruleId"] for result in seen] == ["codex-gate/ConcurrencyBugs"] * 2 + ["codex-gate/ConfigurationErrors"]
-    assert seen[2]["message"]["text"] == "The rules see ConfigurationErrors (20 %) in the name of the file."
+    assert seen[2]["message"]["text"] == "It speaks of ConfigurationErrors (20 %) in the name of the file."
 
 
 @pytest.mark.parametrize(("level", "expected"), [(Level.MODERATE, "note"), (Level.HIGH, "warning"), (Level.CRITICAL, "warning")])
