@@ -46,8 +46,8 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     screen.add_argument(
         "--tier",
         choices=("1", "2", "3", "auto"),
-        default="auto",
-        help="who tells kinds of defects: 1 rules and words, 2 the student, 3 all (default: auto, the highest that can run; 1 for many commits)",
+        default="1",
+        help="who tells kinds of defects: 1 rules and words, 2 the student, 3 all, auto the highest that can run, for many commits 1 (default: 1)",
     )
     screen.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
     screen.add_argument("--fail-on", choices=(*LEVELS, "never"), help="exit 1 when a change reaches this level (default: never)")

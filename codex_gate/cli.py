@@ -163,7 +163,7 @@ def _screener(options: argparse.Namespace, repo: Repository, base: str | None, *
     from codex_gate.screen import Screener
 
     with _in_force(options, repo, base) as (model, policy):
-        tier = None if getattr(options, "tier", "auto") == "auto" else int(options.tier)
+        tier = None if getattr(options, "tier", "1") == "auto" else int(getattr(options, "tier", "1"))
         yield Screener(repo, model, thorough=thorough, lines=lines, policy=policy, with_diff=getattr(options, "format", None) == "html", tier=tier)
 
 

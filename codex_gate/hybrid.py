@@ -156,7 +156,7 @@ class HybridClassifier:
         return None if hunk is None else self.student.answer([hunk], commit.message)[0].kinds
 
     def _evidence(self, commit: Commit, told: Sequence[str], kind: int, by_rules: Sequence[Evidence]) -> tuple[Evidence, ...]:
-        """What the rules go by for a category, then the words and lines that speak most for it; the first changed line where there is neither."""
+        """What the rules go by for a category, then the words of the message that speak most for it; the first changed line where there is neither."""
         found = list(by_rules)[:MAX_EVIDENCE]
         if self.linear is not None:
             weight = self.linear.weight
@@ -188,20 +188,10 @@ def _possible(languages: frozenset[str]) -> tuple[bool, ...]:
 
 
 def _place(commit: Commit, term: str) -> Evidence | None:
-    """Where a term stands: its word in the message, or the first changed line of program text that holds it; None for terms that are no text."""
-    sign, word = (term[0], term[1:]) if term[:1] in "+-" else (term[:1], term[2:])
-    if sign in ("t", "m"):
-        return Evidence("message", 1 + _line_of(commit.message or "", word), word)
-    if sign not in "c+-":
+    """Where a word of the message stands; None for terms that are no such word."""
+    if term[:2] not in ("t:", "m:"):
         return None
-    for change in commit.files:
-        if paths.role(change.path) == "code":
-            for hunk in change.hunks():
-                for start, lines in ((hunk.new_start, hunk.added), (hunk.old_start, hunk.deleted)):
-                    for number, line in enumerate(lines, start):
-                        if word.encode() in line.lower():
-                            return Evidence(change.path, number, line.decode("utf-8", "replace").strip()[:MAX_SHOWN])
-    return None
+    return Evidence("message", 1 + _line_of(commit.message or "", term[2:]), term[2:])
 
 
 def _line_of(message: str, word: str) -> int:

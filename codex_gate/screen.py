@@ -95,7 +95,7 @@ class Screener:
         lines: int | None = None,
         policy: Policy | None = None,
         with_diff: bool = False,
-        tier: int | None = None,
+        tier: int | None = 1,
     ) -> None:
         self.thorough = thorough
         self.lines = lines
@@ -482,7 +482,7 @@ class Screener:
 
     @cached_property
     def _classifier(self) -> HybridClassifier:
-        """Of one change, and of its commits: the highest tier that can run where none was asked for; many commits have tier 1 then (`many`)."""
+        """Of one change, and of its commits: at `tier`, the highest that can run for None; many commits have tier 1 then (`many`)."""
         return HybridClassifier.of(self.model.directory, self.tier)
 
     @cached_property

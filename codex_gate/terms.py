@@ -1,15 +1,16 @@
-"""What a change says, as a set of terms, for the linear classifier of categories: words of its message, rules that fired, names and operators that came or went.
+"""What a change says, as a set of terms, for the linear model of kinds: words of its message, rules that fired, paths, languages and sizes.
 
-Work is bounded: at most MAX_MESSAGE characters of message, the paths of MAX_FILES files and MAX_BYTES of the patches of program text are read, MAX_CODE distinct names and operators are kept.
+Names and operators of the changed lines are left to the rules and to the student: as terms they were worth nothing (docs/ablations.md), and cost more than the rest.
+
+Work is bounded: at most MAX_MESSAGE characters of message and the paths of MAX_FILES files are read.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import chain, islice, pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 from codex_gate import paths
@@ -17,14 +18,10 @@ from codex_gate.messages import TRAILER
 from codex_gate.types import Commit, FileChange
 
 MAX_MESSAGE: Final = 2000
-MAX_BYTES: Final = 1 << 14
-MAX_CODE: Final = 400
 MAX_FILES: Final = 200
 MAX_WORD: Final = 24  # characters of a word; what is longer is no word
 
 _WORD = re.compile(r"[a-z][a-z0-9+_'-]*[a-z0-9+]|[a-z]")
-_PART = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[-+*/%&|^=<>!?:.]{1,3}|[()\[\]{};,@#\"'~$\\]")
-_ADDED, _DELETED = (re.compile(b"^" + sign + b"(.*)", re.MULTILINE) for sign in (rb"\+", b"-"))
 _APART = str.maketrans("/_-.", "    ")
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
@@ -46,7 +43,7 @@ def _of_files(files: tuple[FileChange, ...]) -> list[str]:
     code = [change for change in files if paths.role(change.path) == "code"]
     added, deleted = sum(change.added or 0 for change in code), sum(change.deleted or 0 for change in code)
     shape = [f"a:{_bucket(added)}", f"d:{_bucket(deleted)}", f"n:{_bucket(len(code))}"]
-    return [*chain.from_iterable(_of_path(change.path) for change in files[:MAX_FILES]), *shape, *_of_code(code)]
+    return [*chain.from_iterable(_of_path(change.path) for change in files[:MAX_FILES]), *shape]
 
 
 @lru_cache(maxsize=65536)
@@ -59,29 +56,3 @@ def _of_path(path: str) -> tuple[str, ...]:
 
 def _bucket(number: int) -> int:
     return sum(number >= size for size in _SIZES)
-
-
-def _of_code(code: list[FileChange]) -> list[str]:
-    """Names and operators that there are more or fewer of after the change, and all that it touches."""
-    patches, left = [], MAX_BYTES
-    for change in code:
-        patches.append(change.patch[:left])
-        left -= min(left, len(change.patch))
-    whole = b"\n".join(patches)
-    came, gone = (Counter(_PART.findall(b"\n".join(lines.findall(whole)))) for lines in (_ADDED, _DELETED))
-    found: list[str] = []
-    for part in islice(came | gone, MAX_CODE):
-        touched, more, fewer = _as_terms(part)
-        found.append(touched)
-        if (change_of := came[part] - gone[part]) != 0:
-            found.append(more if change_of > 0 else fewer)
-    return [term for term in found if term]
-
-
-@lru_cache(maxsize=65536)
-def _as_terms(part: bytes) -> tuple[str, str, str]:
-    """The terms of a name or an operator, in small letters: that it is touched, that there are more of it, and fewer; "" for one that is too long to be a word."""
-    if len(part) > MAX_WORD:
-        return "", "", ""
-    word = part.decode().lower()
-    return f"c:{word}", f"+{word}", f"-{word}"

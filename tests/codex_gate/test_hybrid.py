@@ -126,17 +126,14 @@ def test_kinds_are_possible_in_any_language_of_the_change() -> None:
     assert not dict(zip(KINDS, possible(commit(SILENT, path="README.md")), strict=True))["OwnershipBorrow"]
 
 
-def test_the_evidence_is_what_the_rules_go_by_then_words_and_lines() -> None:
+def test_the_evidence_is_what_the_rules_go_by_then_words_of_the_message() -> None:
     table = bytearray(([ZERO] * (ROW - 1) + [1]) * 1009)
-    for term in ("t:leak", "c:free"):
-        table[linear.crc32(term.encode()) % 1009 * ROW + KINDS.index("ResourceLeaks")] = ZERO + 100
+    table[linear.crc32(b"m:pool") % 1009 * ROW + KINDS.index("ResourceLeaks")] = ZERO + 100
     model = Linear("kinds-test", (0.0,) * 19, (1.0,) * 19, 1009, bytes(table))
     patch = b"@@ -7,2 +7,2 @@\n a\n-keep(p)\n+free(p)"
     (found, *_) = HybridClassifier(model, None, 1, {RULES: 0.5, LINEAR: 0.5}, 0.1).classify(commit(patch, path="a.c", message=f"Tidy\n\n{LEAK}"))
     assert found.category == "ResourceLeaks" and found.source == "rules+linear"
-    assert ("message", 3, "memory leak") in found.evidence or ("message", 3, "leak") in found.evidence
-    assert ("a.c", 8, "free(p)") in found.evidence
-    assert len(found.evidence) <= hybrid.MAX_EVIDENCE
+    assert {("message", 3, "leak"), ("message", 3, "pool")} <= {tuple(one) for one in found.evidence} and len(found.evidence) <= hybrid.MAX_EVIDENCE
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
@@ -209,12 +206,14 @@ def test_a_screen_takes_the_student_of_its_model_directory(make_repo, tmp_path: 
     first = repo.commit("one")
     repo.write("src/a.py", "bad = 1\n")
     second = repo.commit("two")
-    report = Screener(repo.open(), Model.load(folder)).range(first, second, "x")
+    report = Screener(repo.open(), Model.load(folder), tier=None).range(first, second, "x")
     (found, *_) = report.change.classifications
     assert (found.category, report.tier) == ("LogicErrors", 2) and found.evidence[0] == ("src/a.py", 1, "bad = 1")
-    assert [one.classifications for one in Screener(repo.open(), Model.load(folder)).many([second])] == [()]
+    for tier in (1, None):  # of many commits nobody asks the student unless he is told to
+        assert [one.classifications for one in Screener(repo.open(), Model.load(folder), tier=tier).many([second])] == [()]
+    assert Screener(repo.open(), Model.load(folder)).range(first, second, "x").tier == 1
     (row,) = Screener(repo.open(), Model.load(folder), tier=2).many([second])
     assert row.classifications[0].category == "LogicErrors"
     monkeypatch.setattr(hybrid, "find_spec", lambda name: None)
-    report = Screener(repo.open(), Model.load(folder)).range(first, second, "x")
+    report = Screener(repo.open(), Model.load(folder), tier=None).range(first, second, "x")
     assert report.change.classifications == () and report.tier == 1 and "lower-tier" in {notice.code for notice in report.notices}

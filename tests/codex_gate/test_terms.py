@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from string import ascii_lowercase
 
 import pytest
 
@@ -19,22 +18,16 @@ def told(message: str | None, *files: FileChange, fired: tuple[str, ...] = ()) -
     return terms.of(Commit("0" * 40, ("1" * 40,), "ada", 1, 0, message, files), fired)
 
 
-def words(patch: bytes, prefix: str = "c:") -> list[str]:
-    return [term.removeprefix(prefix) for term in told(None, change(patch=patch)) if term.startswith(prefix)]
-
-
 MESSAGE = "Fix off-by-one in parser's loop\n\nThe index's end was wrong.\nSigned-off-by: A <a@b>"
 PATCH = b"@@ -1,2 +1,2 @@ def f\n-  if i <= len(self.Items):\n+  if i < len(self.Items) and ok:\n x = 3"
 OF_MESSAGE = ["t:fix", "t:off-by-one", "t:in", "t:parser's", "t:loop", "t:fix off-by-one", "t:off-by-one in", "t:in parser's", "t:parser's loop"]
 WORKED_OUT = """m:the m:index's m:end m:was m:wrong r:b r:a
-f:code l:python p:src p:net p:http p:parser p:py f:test p:tests p:test p:a f:doc p:readme p:md a:1 d:1 n:1
-c:if c:i c:<= -<= c:len c:( c:self c:. c:items c:) c:: c:< +< c:and +and c:ok +ok"""
+f:code l:python p:src p:net p:http p:parser p:py f:test p:tests p:test p:a f:doc p:readme p:md a:1 d:1 n:1"""
 
 
-def test_every_term_stands_once_in_the_order_of_message_rules_files_and_code() -> None:
+def test_every_term_stands_once_in_the_order_of_message_rules_and_files() -> None:
     found = told(MESSAGE, change("src/net/http_parser.py", PATCH), change("tests/test_a.py", b"@@\n+unseen"), change("README.md"), fired=("b", "a", "b"))
-    assert found[: len(OF_MESSAGE)] == OF_MESSAGE and len(found) == len(set(found))
-    assert sorted(found[len(OF_MESSAGE) :]) == sorted(WORKED_OUT.split())
+    assert found == OF_MESSAGE + WORKED_OUT.split()
 
 
 def test_a_change_without_message_or_files_says_only_its_size() -> None:
@@ -52,34 +45,16 @@ def test_sizes_are_steps_of_powers_of_two(lines: int | None, step: int) -> None:
     assert [term for term in found if term[:2] in ("a:", "d:", "n:")] == [f"a:{step}", "d:0", "n:1"]  # tests are no program text
 
 
-def test_names_are_taken_apart_and_say_whether_they_came_or_went() -> None:
-    patch = b"@@ -1 +1 @@\n-readHTTPHeader(old_name)\n+readHTTPHeader(newName)\n+more(newName)"
-    assert words(patch) == ["read", "http", "header", "(", "new", "name", ")", "more", "old"]
-    assert words(patch, "+") == ["(", "new", "name", ")", "more"]
-    assert words(patch, "-") == ["old", "name"]  # written in another way it is another name
-
-
-def test_what_came_as_often_as_it_went_only_stands_there() -> None:
-    assert told(None, change(patch=b"@@\n-a == b\n+b == a"))[-3:] == ["c:b", "c:==", "c:a"]
+def test_the_lines_themselves_are_left_to_the_rules() -> None:
+    assert told("fix", change(patch=b"@@\n-a == b\n+b == a")) == told("fix", change(patch=b"@@\n-x()\n+y()"))
 
 
 def test_a_word_that_is_too_long_is_none() -> None:
     long, most = "x" * (terms.MAX_WORD + 1), "y" * terms.MAX_WORD
     assert told(f"one {long} {most}\n{long} two") == ["t:one", f"t:{most}", f"t:one {most}", "m:two", "a:0", "d:0", "n:0"]
-    assert words(f"@@\n+{long} {most}".encode()) == [most]
 
 
 # -- bounds --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "line", [b"aB1=;" * 1_000_000, b"A" * 5_000_000 + b"a", b"=" * 5_000_000, b"\xff" * 5_000_000, b"aA" * 2_500_000, b" " * 5_000_000, b"\0" * 5_000_000]
-)
-def test_of_a_line_of_five_megabytes_little_is_read(line: bytes) -> None:
-    began = time.process_time()
-    found = told("x", change(patch=b"@@ -0,0 +1 @@\n+" + line + b"\n+unread"))
-    assert time.process_time() - began < 0.5
-    assert len(found) < 30 and "c:unread" not in found and max(map(len, found)) <= terms.MAX_WORD + 2
 
 
 @pytest.mark.parametrize("message", ["a'" * 2_500_000, "cc\n" * 1_700_000, "a" + "'" * 5_000_000, "cc" + " " * 5_000_000, "\n" * 5_000_000, "İ" * 2_500_000])
@@ -95,21 +70,12 @@ def test_a_message_is_read_up_to_its_bound() -> None:
     assert "m:end" in told(f"title\n{body}end more") and "m:more" not in told(f"title\n{body}end more")
 
 
-def test_only_so_many_names_of_code_are_kept() -> None:
-    lines = "\n".join(f"+{one}{two}" for one in ascii_lowercase for two in ascii_lowercase)
-    found = words(f"@@\n{lines}".encode())
-    assert len(found) == terms.MAX_CODE == len(words(f"@@\n{lines}".encode(), "+")) and found[:3] == ["aa", "ab", "ac"]
-
-
-def test_patches_are_read_up_to_their_bound_together() -> None:
-    half = b"@@\n" + b"+ab\n" * (terms.MAX_BYTES // 8)
-    files = [change(f"{name}.py", half + b"+" + name.encode() * 9 + b"\n") for name in "abc"]
+def test_of_many_files_the_paths_of_some_are_read() -> None:
+    files = [change(f"src/f{number}x.py") for number in range(3000)]
     found = told(None, *files)
-    assert "c:aaaaaaaaa" in found and "c:ccccccccc" not in found
-    last = terms.MAX_BYTES - len(b"@@\n+cut")
-    assert "c:cut" in told(None, change(patch=b"@@\n+" + b" " * last + b"cut")) and "c:cu" in told(None, change(patch=b"@@\n+" + b" " * (last + 1) + b"cut"))
+    assert f"p:f{terms.MAX_FILES - 1}x" in found and f"p:f{terms.MAX_FILES}x" not in found and found[-1] == "n:9"
 
 
 def test_bytes_and_surrogates_that_are_no_text_are_passed_over() -> None:
     found = told("f\udcff \ud800x", change("src/\udcff\udcfex.py", b"@@\n+\xff\xfename\xe2\x82"))
-    assert found == ["t:f", "t:x", "t:f x", "f:code", "l:python", "p:src", "p:x", "p:py", "a:1", "d:1", "n:1", "c:name", "+name"]
+    assert found == ["t:f", "t:x", "t:f x", "f:code", "l:python", "p:src", "p:x", "p:py", "a:1", "d:1", "n:1"]

@@ -1,0 +1,207 @@
+"""What each source of learning is worth for the linear model of kinds, on commits of repositories that nothing was learned from.
+
+python benchmarks/ablations.py --clones DIR --synthetic DIR... [--answers DIR]      # training/categories → docs/ablations.md
+
+A setting is a fit of `kinds.fit` with the setting that ships; no threshold is involved. Repositories of the test are drawn anew for the intervals, the same
+ones for every setting, so that differences are paired.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "training")]
+
+import numpy as np  # noqa: E402
+
+from automl_codex import commits, examples, kinds, logits, metrics  # noqa: E402
+from automl_codex.examples import Example, as_change  # noqa: E402
+from automl_codex.kinds import NONE_ID, Read, Setting, Taught  # noqa: E402
+from benchmarks.categories import FOLDER, test_commits  # noqa: E402
+from codex_gate import paths, rules, terms  # noqa: E402
+from codex_gate.errors import GateError  # noqa: E402
+from codex_gate.intervals import Interval  # noqa: E402
+from codex_gate.taxonomy import KINDS  # noqa: E402
+from codex_gate.types import Commit  # noqa: E402
+
+SEED, DRAWS = 42, 1000
+SETTING: Final[Setting] = kinds.SETTINGS[0]
+WITH_CODE: Final = "with names and operators of the changed lines"
+_PART = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[-+*/%&|^=<>!?:.]{1,3}|[()\[\]{};,@#\"'~$\\]")
+Rows = tuple[Sequence[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Test:
+    """Commits that are judged: what they are about, their repositories, and P(kind) must be given for them."""
+
+    found: Read
+
+    def figures(self, shares: np.ndarray, weight: np.ndarray) -> tuple[float, ...]:
+        """Accuracy and macro-F1 of the likeliest category of repairs, and the AUC of 1 − P(none) for being one."""
+        about = self.found.kinds != NONE_ID
+        said, true, w = shares[about, :NONE_ID].argmax(1), self.found.kinds[about], weight[about]
+        f1 = []
+        for kind in np.unique(true):
+            total = w[true == kind].sum() + w[said == kind].sum()
+            if w[true == kind].sum():
+                f1.append(2 * w[(true == kind) & (said == kind)].sum() / total)
+        hit = float((w * (said == true)).sum() / w.sum())
+        return hit, float(np.mean(f1)), metrics.auc(about.astype(int), 1 - shares[:, NONE_ID], weight)
+
+
+def buckets(commit: Commit, kept: Callable[[str], bool], with_code: bool = False) -> np.ndarray:
+    """The buckets of those terms of a change that are kept, with those of its code where they are asked for."""
+    told = terms.of(commit, dict.fromkeys(rule.name for rule, _ in rules.fired(commit))) + (code_terms(commit) if with_code else [])
+    return np.array([kinds.crc32(term.encode("utf-8", "surrogatepass")) % kinds.BUCKETS for term in told if kept(term)], np.int64)
+
+
+def code_terms(commit: Commit) -> list[str]:
+    """Names and operators of the changed lines of program text, each with whether there are more or fewer of it: what `terms.of` leaves out."""
+    patches = b"\n".join(change.patch for change in commit.files if paths.role(change.path) == "code")[: 1 << 14]
+    came, gone = (Counter(_PART.findall(b"\n".join(re.findall(b"^" + sign + b"(.*)", patches, re.MULTILINE)))) for sign in (rb"\+", b"-"))
+    found = []
+    for part in list(came | gone)[:400]:
+        word = part.decode().lower()
+        found += [f"c:{word}", *([f"+{word}"] if came[part] > gone[part] else [f"-{word}"] if came[part] < gone[part] else [])]
+    return found
+
+
+def synthetic(folders: Sequence[Path]) -> tuple[list[np.ndarray], np.ndarray, list[str]]:
+    """Changes of generated Python of which it is known what they are about: buckets, kinds, and what made each: mutants both ways, or variants about nothing."""
+    chosen = [row for folder in folders for row in examples.read(folder) if not row.row_id.endswith(":rust") and row.category]
+    rows = [kinds.buckets_of(_commit(row), rules.fired(_commit(row))) for row in chosen]
+    return rows, np.array([KINDS.index(row.category or "") for row in chosen]), ["mutants" if row.category != KINDS[NONE_ID] else "variants" for row in chosen]
+
+
+def _commit(row: Example) -> Commit:
+    return Commit(None, (), "a", 0, 0, None, (as_change(row.path, row.before, row.after),))
+
+
+def copies(found: Read, n: int) -> Rows:
+    """`n` commits drawn again, rare kinds as often as frequent ones."""
+    rng = np.random.default_rng(SEED)
+    share = np.bincount(found.kinds, minlength=len(KINDS))
+    weight = 1.0 / share[found.kinds]
+    again = rng.choice(len(found.kinds), n, p=weight / weight.sum())
+    return [found.buckets[row] for row in again], found.kinds[again]
+
+
+def settings(found: Read, made: tuple[list[np.ndarray], np.ndarray, list[str]], beside: Taught | None) -> dict[str, tuple[Rows, Taught | None]]:
+    """What is learned from, by the name of its row."""
+    base: Rows = (list(found.buckets), found.kinds)
+    rows, about, by = made
+
+    def also(extra: Rows) -> Rows:
+        return [*base[0], *extra[0]], np.concatenate([base[1], extra[1]])
+
+    def part(name: str) -> Rows:
+        places = [place for place, one in enumerate(by) if one == name]
+        return [rows[place] for place in places], about[places]
+
+    told: dict[str, tuple[Rows, Taught | None]] = {"commits that were read": (base, None)}
+    if beside is not None:
+        told["… and unread ones by teachers"] = (base, beside)
+    if rows:
+        told[f"… and {len(rows):,} generated changes"] = (also((rows, about)), None)
+        told[f"… and {by.count('mutants'):,} of them, mutants both ways"] = (also(part("mutants")), None)
+        told[f"… and {by.count('variants'):,} of them, variants (eda, template)"] = (also(part("variants")), None)
+        told[f"… and {len(rows):,} copies at random, kinds alike"] = (also(copies(found, len(rows))), None)
+        told["generated changes alone"] = ((rows, about), None)
+    for n in (4000, 2000, 1000):
+        if n < len(base[0]):
+            chosen = np.random.default_rng(SEED).permutation(len(base[0]))[:n]
+            told[f"{n:,} of the commits"] = (([base[0][row] for row in chosen], found.kinds[chosen]), None)
+    return told
+
+
+WITHOUT: Final[Mapping[str, Callable[[str], bool]]] = {
+    "without the rules": lambda term: term[:2] != "r:",
+    "without the message": lambda term: term[:2] not in ("t:", "m:"),
+    "without paths, languages and sizes": lambda term: term[:2] not in ("p:", "l:", "f:", "a:", "d:", "n:"),
+}
+
+
+def measured(found: Read, judged: Test, made: tuple[list[np.ndarray], np.ndarray, list[str]], beside: Taught | None) -> dict[str, np.ndarray]:
+    """P(kind) of the test's commits by setting."""
+    shares: dict[str, np.ndarray] = {}
+    for name, ((rows, about), taught) in settings(found, made, beside).items():
+        model = kinds.fit(rows, about, SETTING, SEED, taught)
+        shares[name] = kinds.probabilities(model, judged.found.buckets, judged.found.possible)
+        print(name, file=sys.stderr)
+    for name, kept in {**WITHOUT, WITH_CODE: lambda term: True}.items():
+        learned, asked = ([buckets(commit, kept, name == WITH_CODE) for commit in one.commits] for one in (found, judged.found))
+        shares[name] = kinds.probabilities(kinds.fit(learned, found.kinds, SETTING, SEED), asked, judged.found.possible)
+        print(name, file=sys.stderr)
+    return shares
+
+
+def document(judged: Test, shares: Mapping[str, np.ndarray], n: int) -> str:
+    """docs/ablations.md."""
+    groups = np.unique(list(judged.found.repositories), return_inverse=True)[1]
+    many, rng = int(groups.max()) + 1, np.random.default_rng(SEED)
+    weights = [np.bincount(rng.integers(0, many, many), minlength=many)[groups].astype(float) for _ in range(DRAWS)]
+    draws = {name: np.array([judged.figures(one, weight) for weight in weights]) for name, one in shares.items()}
+    values = {name: judged.figures(one, np.ones(len(groups))) for name, one in shares.items()}
+    base = next(iter(shares))
+    lines = [
+        "# What helps to tell kinds of defects",
+        "",
+        "Written by `python benchmarks/ablations.py`; nothing is typed by hand. "
+        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, Python {platform.python_version()}, seed {SEED}.",
+        "",
+        f"The linear model of kinds (`automl-codex kinds`, C {SETTING[0]:g}, balance {SETTING[1]:g}), learned from {n:,} commits that were read, judged on {len(groups)} commits of {many} repositories that nothing was learned "
+        "from ([categories.md](categories.md)). Accuracy and macro-F1 are of the likeliest category of repairs, whatever its probability; the AUC is of 1 − P(none) for being a repair. In brackets 95 % intervals, repositories drawn "
+        "anew; `±` is the difference to the first row, in the same draws.",
+        "",
+        "| learned from | accuracy | ± | macro-F1 | ± | AUC of a repair | ± |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in shares:
+        cells = []
+        for place in range(3):
+            found = metrics.interval(values[name][place], draws[name][:, place])
+            gain = metrics.interval(values[name][place] - values[base][place], draws[name][:, place] - draws[base][:, place])
+            cells += [_shown(found, ""), "–" if name == base else _shown(gain, "+")]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(found: Interval, sign: str) -> str:
+    return f"{found.value:{sign}.3f} ({found.low:{sign}.3f} to {found.high:{sign}.3f})"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the document; 2 when something asked for is not as expected."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--clones", type=Path, required=True, metavar="DIR", help="clones named OWNER+NAME")
+    parser.add_argument("--synthetic", type=Path, nargs="*", default=[], metavar="DIR", help="outputs of automl-codex verify")
+    parser.add_argument("--answers", type=Path, metavar="DIR", help="output of automl-codex logits on rows of unread commits")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "ablations.md")
+    options = parser.parse_args(argv)
+    try:
+        found = kinds.read(FOLDER, options.clones, os.environ, ROOT / "training" / "off-limits.txt")
+        judged = Test(Read.of([(commit, reading.repository, reading.kind) for commit, reading in test_commits(options.clones)]))
+        read = set(commits.readings(FOLDER / commits.COMMITS, commits.sources(FOLDER)))
+        beside = kinds.taught(logits.read(options.answers), read, options.clones, os.environ, SEED) if options.answers else None
+        shares = measured(found, judged, synthetic(options.synthetic), beside)
+        options.output.write_text(document(judged, shares, len(found.kinds)), "utf-8")
+    except GateError as error:
+        print(f"ablations: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
