@@ -256,7 +256,7 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
     rows = tuple(findings)
     limits = Thresholds(0, screener.model.base_rate)
     report = Report(
-        scope, None, rows, limits, (), screener.model.version, time.perf_counter() - screener.started, str(repo.top or repo.git_dir), screener.tier or 1
+        scope, None, rows, limits, (), screener.model.version, time.perf_counter() - screener.started, str(repo.top or repo.git_dir), screener.of_many.tier
     )
     _write(options, _render(options, report))
     return _gate(screener.policy, rows)
@@ -269,7 +269,7 @@ def _stream(options: argparse.Namespace, findings: Iterator[Finding], screener: 
     over: list[Finding] = []
     with sink(options.output) as out:
         for finding in findings:
-            out.write(jsonl_row(finding, screener.tier or 1, screener.model.version) + "\n")
+            out.write(jsonl_row(finding, screener.of_many.tier, screener.model.version) + "\n")
             if not over and screener.policy.limits(finding.paths).fails(finding.level):
                 over = [finding]
     return _gate(screener.policy, over)

@@ -1,6 +1,6 @@
 """Which kind of defect a change is about: by models that share one output space, the rules where they are not sure, nothing where neither speaks.
 
-    tier 1   the rules and the linear model (`linear.py`), of message and lines; silent where no rule and no word of repair speaks; no library is needed
+    tier 1   the rules and the linear model (`linear.py`), of message, lines, paths and sizes; silent where no rule and no word of repair speaks; no library is needed
     tier 2   the student (`student.py`), which reads the change as a text with its message
     tier 3   all of them, weighted
 
@@ -13,18 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from heapq import nlargest
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from codex_gate import paths, rules, terms
+from codex_gate import paths, rules, taxonomy, terms
 from codex_gate.errors import ConfigError
 from codex_gate.messages import is_fix
 from codex_gate.model import STUDENT_MANIFEST
-from codex_gate.taxonomy import KINDS, NONE, DefectCategory, applies
-from codex_gate.types import Classification, Commit, Evidence
+from codex_gate.taxonomy import KINDS, NONE
+from codex_gate.types import Classification, Commit, Evidence, Notice
 
 if TYPE_CHECKING:
     from codex_gate.linear import Linear
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from codex_gate.student import Answer
     from codex_gate.text import HunkText
 
-LOUD: Final = 0.6  # confidence of the rules from which they speak alone: on commits that were read 44 of 58 such were right (chosen)
+LOUD: Final = 0.6  # confidence of the rules from which they speak alone (chosen)
 RUNNER_UP: Final = 0.1  # P(kind) from which a second category is named beside one that is said: most repairs have a second one that can be defended (chosen)
 MAX_EVIDENCE: Final = 5
 MAX_WORDS: Final = 2  # of the terms that speak most for a category
@@ -106,9 +105,14 @@ class HybridClassifier:
         """The categories that the change speaks for, best first; empty where nobody speaks."""
         fired = rules.fired(commit)
         if self.tier == 1 and not fired and not is_fix(commit.message or ""):
-            return ()  # two of three commits: nobody would say more of them than of any other
+            return ()  # most commits of a history: they cost nothing more
         heard = rules.weighed(fired, commit)
         return self.of_models(commit, fired, heard) or tuple(found for found in heard if found.confidence >= LOUD or self._is_alone)
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What the reader must know of the tier."""
+        return (Notice("lower-tier", self.missing),) if self.missing else ()
 
     @property
     def _is_alone(self) -> bool:
@@ -179,12 +183,7 @@ def of_rules(heard: Sequence[Classification]) -> Shares:
 def possible(commit: Commit) -> tuple[bool, ...]:
     """Which of KINDS can occur in a change: those of any language of its program text outside tests, of any language where it has none."""
     languages = {language for change in commit.files if paths.role(change.path) == "code" and (language := paths.language(change.path))}
-    return _possible(frozenset(languages))
-
-
-@lru_cache(maxsize=4096)
-def _possible(languages: frozenset[str]) -> tuple[bool, ...]:
-    return (*(applies(category, languages) for category in DefectCategory), True)
+    return taxonomy.possible(frozenset(languages))
 
 
 def _place(commit: Commit, term: str) -> Evidence | None:

@@ -230,11 +230,11 @@ class Screener:
         noted = self._noted(needed - asked)
         line = iter([meta for meta in metas if meta.sha in needed])
         windows = _Windows(metas, needed)
-        classifier = HybridClassifier.of(self.model.directory, self.tier or 1)
+        classifier = self.of_many
         reads = self.lines is not None or classifier.student is not None  # the student runs in this process
         look = _LOOK.format(self.model.directory) if classifier.student is None else None
         walked = walk(self.repo, metas, needed - noted.keys(), keep=self.policy.keep, patches=reads, look=look, looked_at=asked)
-        rows = self._classified(walked, asked, classifier)
+        rows = self._classified(walked, asked)
         scored: dict[str, float] = {}
         while batch := list(islice(rows, _BATCH)):
             risks = self.model.risks([features for _, features, *_ in batch], len(needed) - len(noted))
@@ -251,21 +251,19 @@ class Screener:
                     recent = recent[bisect_right(recent, _OUTSIDE) :] if self.policy.keep is not None else recent
                     known = None if outside or any(n.code == "shallow-edge" for n in features.notices) else risk
                     found = _with_lines(self._brief(commit, features, seen, known, recent, self._limits(recent)), lines)
-                    found = replace(found, notices=(*found.notices, OUTSIDE)) if outside else found
-                    yield replace(found, notices=(*found.notices, SHALLOW)) if self.repo.is_shallow else found
+                    more = (*(OUTSIDE,) * outside, *classifier.notices, *(SHALLOW,) * self.repo.is_shallow)
+                    yield replace(found, notices=(*found.notices, *more)) if more else found
                 windows.add(commit.sha, commit.parents, risk)
                 scored[commit.sha] = risk
             progress(len(scored), len(needed) - len(noted))
         self._note(scored)
 
-    def _classified(
-        self, rows: Iterator[Row], asked: Collection[str], classifier: HybridClassifier
-    ) -> Iterator[tuple[Commit, CommitFeatures, _Seen, _Ranked | None]]:
+    def _classified(self, rows: Iterator[Row], asked: Collection[str]) -> Iterator[tuple[Commit, CommitFeatures, _Seen, _Ranked | None]]:
         """The measured rows with what was seen in place of their diffs, which are let go."""
         for commit, features, found in rows:
             wanted = commit.sha in asked
             # Nobody looked where it was not asked for, or where its diff is not known.
-            seen = self._spoken(commit, found) if found is not None else self._seen(commit, classifier) if wanted else _Seen(_paths(commit))
+            seen = self._spoken(commit, found) if found is not None else self._seen(commit, self.of_many) if wanted else _Seen(_paths(commit))
             lines = self._rank(commit, self.lines) if wanted else None
             yield Commit(commit.sha, commit.parents, commit.author, commit.time, commit.utc_offset, commit.message), features, seen, lines
 
@@ -486,6 +484,11 @@ class Screener:
         return HybridClassifier.of(self.model.directory, self.tier)
 
     @cached_property
+    def of_many(self) -> HybridClassifier:
+        """The classifier of `many`; its tier is the first where the one that was asked for cannot run."""
+        return HybridClassifier.of(self.model.directory, self.tier or 1)
+
+    @cached_property
     def _ranker(self) -> localise.LineRanker | None:
         return localise.LineRanker.load(self.model.directory, self.model.manifest)
 
@@ -508,8 +511,7 @@ class Screener:
         if change is not None and not limits.at and not self.repo.is_shallow:
             text = f"{explain.count(limits.n_changes, 'earlier change')} on this branch: fewer than {levels.MIN_CHANGES} cannot be compared with, so no level is given"
             notices = [*notices, Notice("little-history", text)]
-        if self._classifier.missing:
-            notices = [*notices, Notice("lower-tier", self._classifier.missing)]
+        notices = [*notices, *self._classifier.notices]
         where, tier = str(self.repo.top or self.repo.git_dir), self._classifier.tier
         return Report(scope, change, commits, limits, tuple(notices), self.model.version, time.perf_counter() - self.started, where, tier)
 

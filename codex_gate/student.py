@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from codex_gate import text
+from codex_gate import taxonomy, text
 from codex_gate.errors import ModelError
 from codex_gate.model import STUDENT_MANIFEST, check_file, check_keys, json_object, open_session
-from codex_gate.taxonomy import KINDS, DefectCategory, applies
+from codex_gate.taxonomy import KINDS
 from codex_gate.text import HunkText
 from codex_gate.tokenise import Vocabulary
 
@@ -87,7 +87,7 @@ class Student:
 
 def possible(language: str | None) -> tuple[bool, ...]:
     """Which of KINDS can occur in program text of a language; of an unknown one, those of any language."""
-    return (*(applies(category, {language} if language else set()) for category in DefectCategory), True)
+    return taxonomy.possible(frozenset({language} if language else ()))
 
 
 def probabilities(logits: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:

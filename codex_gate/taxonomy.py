@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -140,6 +141,12 @@ DEFINITIONS: Mapping[DefectCategory, Definition] = MappingProxyType({
         "It is the last resort: a defect that fits a more specific category belongs there.",
     ),
 })  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def possible(languages: frozenset[str]) -> tuple[bool, ...]:
+    """Which of KINDS can occur in program text of these languages; of none, those of any language."""
+    return (*(applies(category, languages) for category in DefectCategory), True)
 
 
 def applies(category: DefectCategory, languages: set[str] | frozenset[str]) -> bool:

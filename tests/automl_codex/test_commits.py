@@ -123,7 +123,7 @@ def test_the_readings_that_are_kept_here_are_well_formed_and_of_repositories_tha
     known = sources(folder)
     mine.refuse_off_limits(list(known), TRAINING / "off-limits.txt")
     first = readings(folder / "commits.csv", known)
-    further = [readings(path, known, drawn=False) for path in sorted(folder.glob(commits.READERS))]
+    further = [readings(path, known, drawn=False) for path in sorted(folder.glob("reader-*.csv"))]
     assert {reading.kind for reading in first.values()} == set(KINDS)
     assert further and all(
         found and found.keys() <= first.keys() and all(first[sha].repository == one.repository for sha, one in found.items()) for found in further

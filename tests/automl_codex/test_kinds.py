@@ -393,6 +393,11 @@ def test_from_commits_of_repositories_to_what_the_runtime_says(folder: Path, git
         assert int(np.argmax(said)) == kind
 
 
+def test_commits_of_one_kind_alone_are_refused() -> None:
+    with pytest.raises(UsageError, match="all commits that are left to learn from are of one kind"):
+        fit(rows((1,), (2,)), np.array([LEAK, LEAK]), SETTING, 1)
+
+
 @pytest.mark.usefixtures("few_buckets")
 def test_a_word_that_only_teachers_know_is_learned_from_unread_commits() -> None:
     found = corpus(each=2)

@@ -217,3 +217,6 @@ def test_a_screen_takes_the_student_of_its_model_directory(make_repo, tmp_path: 
     monkeypatch.setattr(hybrid, "find_spec", lambda name: None)
     report = Screener(repo.open(), Model.load(folder), tier=None).range(first, second, "x")
     assert report.change.classifications == () and report.tier == 1 and "lower-tier" in {notice.code for notice in report.notices}
+    bulk = Screener(repo.open(), Model.load(folder), tier=3)
+    (row,) = bulk.many([second])
+    assert bulk.of_many.tier == 1 and "lower-tier" in {notice.code for notice in row.notices}

@@ -34,7 +34,7 @@ from codex_gate.git import CommitMeta, Repository, is_sha
 from codex_gate.taxonomy import KINDS, NONE
 from codex_gate.types import Commit, FileChange
 
-REPOSITORIES, COMMITS, READERS = "repositories.csv", "commits.csv", "reader-*.csv"
+REPOSITORIES, COMMITS = "repositories.csv", "commits.csv"
 SURE: Final = ("h", "m", "l")
 MAX_FILES, MAX_LINES = 15, 150  # of a commit that is read: more tells of several things (chosen)
 MAX_MESSAGE, MAX_SIDE = 700, 3000  # characters that are kept; a student sees a few hundred tokens

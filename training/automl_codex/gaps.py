@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import copy
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -63,12 +64,12 @@ class Gap(NamedTuple):
     explains: bool = True
 
 
-class _Operation(ast.NodeTransformer):
+class _Operation(ast.NodeTransformer, ABC):
     """Binary operations in both forms, as calls."""
 
+    @abstractmethod
     def call(self, op: ast.operator, left: ast.expr, right: ast.expr) -> ast.expr | None:
         """What stands for an operation; None where it stays."""
-        raise NotImplementedError
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)

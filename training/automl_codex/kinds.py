@@ -178,7 +178,11 @@ def _sha(example: Example) -> str:
 
 
 def fit(rows: Sequence[np.ndarray], kinds: np.ndarray, setting: Setting, seed: int, beside: Taught | None = None) -> Fitted:
-    """A model of these commits, and of those that teachers answered on; `setting` is (C, balance)."""
+    """A model of these commits, and of those that teachers answered on; `setting` is (C, balance).
+
+    Raises:
+        UsageError: only one kind to learn from.
+    """
     first = _fit(rows, kinds, np.ones(len(rows)), setting, seed)
     if beside is None or not beside.buckets:
         return first
@@ -190,6 +194,8 @@ def fit(rows: Sequence[np.ndarray], kinds: np.ndarray, setting: Setting, seed: i
 
 
 def _fit(rows: Sequence[np.ndarray], kinds: np.ndarray, weights: np.ndarray, setting: Setting, seed: int) -> Fitted:
+    if len(np.unique(kinds)) < 2:
+        raise UsageError("all commits that are left to learn from are of one kind; add repositories with other kinds")
     strength, balance = setting
     seen = np.bincount(np.concatenate([np.unique(row) for row in rows]), minlength=BUCKETS)
     counts = np.where(seen >= MIN_COMMITS, np.log((1 + len(rows)) / (1 + seen)) + 1, 0.0)
