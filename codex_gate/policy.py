@@ -168,6 +168,11 @@ def said(commit: Commit, found: tuple[Classification, ...]) -> Heard:
     return tuple((c.category or "", c.confidence, tuple((*e,) for e in c.evidence), c.source) for c in found), ignored
 
 
+def classifications(told: Heard) -> list[Classification]:
+    """The categories of what was heard."""
+    return [Classification(category, confidence, tuple(Evidence(*e) for e in evidence), source) for category, confidence, evidence, source in told[0]]
+
+
 def _added(change: FileChange) -> Iterator[tuple[int, bytes]]:
     """(line number, text) of the lines that the change adds to a file."""
     for hunk in change.hunks():

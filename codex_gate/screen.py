@@ -24,7 +24,7 @@ from codex_gate.linecounts import LineCounts
 from codex_gate.messages import title
 from codex_gate.model import Model
 from codex_gate.paths import role
-from codex_gate.policy import Heard, Policy, said
+from codex_gate.policy import Heard, Policy, classifications, said
 from codex_gate.types import (
     Classification,
     Commit,
@@ -423,9 +423,7 @@ class Screener:
 
     def _spoken(self, commit: Commit, told: Heard) -> _Seen:
         """The same from what was heard in its diff."""
-        found, ignored = told
-        categories = [Classification(category, confidence, tuple(Evidence(*e) for e in evidence), source) for category, confidence, evidence, source in found]
-        return _Seen(_paths(commit), self.policy.spoken(categories), tuple(Evidence(*mark) for mark in ignored))
+        return _Seen(_paths(commit), self.policy.spoken(classifications(told)), tuple(Evidence(*mark) for mark in told[1]))
 
     def _brief(
         self,

@@ -73,7 +73,11 @@ def test_the_section_is_written_anew_and_the_rest_of_the_page_stays(tmp_path: Pa
         page.write_text(shuffled.with_section(page.read_text(), shuffled.markdown([ROW], [LATER], [LOST], OPTIONS, date(2026, 1, day))))
     text = page.read_text()
     assert text.startswith("# Retraining\n\n| a | b |\n\n## Shuffled labels\n") and text.count("## Shuffled labels") == 1 and "2026-01-02" in text
-    assert "| alpha | 30 | blend | 1 | " in text and "the goal of 0 is reached" in text and "By all rules 0 of 3 challengers from shuffled labels are taken, and 0 of 3" in text
+    assert (
+        "| alpha | 30 | blend | 1 | " in text
+        and "the goal of 0 is reached" in text
+        and "By all rules 0 of 3 challengers from shuffled labels are taken, and 0 of 3" in text
+    )
     assert "| alpha | 30 | blend | 2 | 1 | 2 | 2 | 1 | +0.005 | +20.0 | 0 |" in text  # one of the two has the higher AUC, both the greater Brier score
     assert "| alpha | 31 | 60 | 59 | 58 |" in text and "58 of 59 labels are kept" in text and "1 changes have none any more" in text
     assert retrain.section(page) == text[text.index("\n## Shuffled labels") :]  # what the other command keeps
