@@ -81,7 +81,10 @@ def test_the_page_is_written_from_what_was_kept(repo: Repo, tmp_path: Path, monk
     assert "100 % within 300 (must 90 %, aim 99 %: met, aim too), 90 % within 150 (must 40 %, aim 70 %: met, aim too)" in said
     assert "| that begin, by stable year | 0.25 (1 in 4 years) | ≤ 1 | met |" in said
     assert f"| {bench.PLANTS['new team']} | 0.0 % (0.0–27.8) | ≥ 90 % | **missed** |" in said
-    assert "6.0 s wall and 5.0 s of the processors in the second run (9.0 and 8.0 in the first), 1.0 processes ready to run before it. Must be ≤ 20 s, aim 5 s: met, aim missed." in said
+    assert (
+        "6.0 s wall and 5.0 s of the processors in the second run (9.0 and 8.0 in the first), 1.0 processes ready to run before it. Must be ≤ 20 s, aim 5 s: met, aim missed."
+        in said
+    )
     assert "River was not installed" in said and "la 0.02, exp 2.50." in said
 
 
