@@ -120,6 +120,8 @@ def test_one_class_alone_is_what_is_always_said(tmp_path: Path) -> None:
     fitted = families.FAMILIES["random_forest"](same, ASKED, tmp_path).fit({"n_estimators": 3})
     answers = fitted.answer(same)
     assert (answers[:, -1] == 1).all() and (answers.argmax(1) == families.judging.truth(same)[0][0]).all()
+    nobody = families.FAMILIES["random_forest"]([replace(row, category=None, defect="unknown") for row in same], ASKED, tmp_path).fit({"n_estimators": 3})
+    assert (nobody.answer(same)[:, -1] == 0).all() and (nobody.answer(same).argmax(1) == judging.N_KINDS - 1).all()
     fitted.put(tmp_path / "one")
     assert {path.name for path in (tmp_path / "one").iterdir()} == {"terms.json"}
 

@@ -125,14 +125,15 @@ class Trees:
             x = vectoriser.fit_transform(self.rows)
         except ValueError:  # no term stands in two changes
             raise UsageError(f"the changes to train on, {len(self.rows):,} of them, have no word in common; generate more programs") from None
-        kind, defect = (self._one(x, y, params) for y in judging.truth(self.rows))
+        kind, defect = (self._one(x, y, unknown, params) for y, unknown in zip(judging.truth(self.rows), (judging.N_KINDS - 1, 0), strict=True))
         return TreeModel(vectoriser, kind, defect)
 
-    def _one(self, x: Any, y: np.ndarray, params: Params) -> tuple[Any, np.ndarray]:
+    def _one(self, x: Any, y: np.ndarray, unknown: int, params: Params) -> tuple[Any, np.ndarray]:
+        """A classifier with its classes; None with the only class there is, `unknown` where no row has one."""
         known = np.flatnonzero(y >= 0)
         classes = np.unique(y[known])
         if len(classes) < 2:
-            return None, classes if len(classes) else np.zeros(1, int)
+            return None, classes if len(classes) else np.array([unknown])
         return self.make(**params, random_state=self.seed).fit(x[known], y[known]), classes
 
 
