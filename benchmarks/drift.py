@@ -30,6 +30,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 from benchmarks.measure import machine  # noqa: E402
 from codex_gate import monitor, watch  # noqa: E402
 from codex_gate.drift import LEVEL, RATE, RUN, WINDOW, DriftDetector, Stream, compare  # noqa: E402
+from codex_gate.errors import GateError, UsageError  # noqa: E402
 from codex_gate.git import Repository  # noqa: E402
 from codex_gate.intervals import wilson  # noqa: E402
 from codex_gate.model import Model, default_directory  # noqa: E402
@@ -51,7 +52,6 @@ STEP: Final = 100  # changes between two monitorings of a stable history
 SLIDES: Final = 10  # monitorings, so that one covers 1,000 changes
 TEAM: Final = 8
 ORDERS: Final = 3  # stable histories of one stretch
-SPEED: Final = "## Speed"  # the last section of the page, which --speed writes anew
 PLANTED: Final = 300  # changes since a planted shift when the repository is monitored
 
 
@@ -476,14 +476,19 @@ def _speed_part(kept: Mapping[str, Any]) -> str:
     cold, warm = kept["seconds"]
     how = f"{warm:.1f} s wall and {kept['cpu'][1]:.1f} s of the processors in the second run ({cold:.1f} and {kept['cpu'][0]:.1f} in the first), {kept['load']:.1f} processes ready to run before it"
     return (
-        f"{SPEED}\n\nThe last {WINDOW:,} changes of {kept['name']} ({kept['commits']:,} commits, {kept['changes']:,} changes) against the {monitor.BASELINE * WINDOW:,} before them: "
+        f"## Speed\n\nThe last {WINDOW:,} changes of {kept['name']} ({kept['commits']:,} commits, {kept['changes']:,} changes) against the {monitor.BASELINE * WINDOW:,} before them: "
         f"{how}. Must be ≤ 20 s, aim 5 s: {met(-warm, -20, -5)}."
     )
 
 
-def with_speed(text: str, kept: Mapping[str, Any], where: str) -> str:
-    """The page with its last section measured anew on its own."""
-    return text.partition(f"{SPEED}\n")[0] + _speed_part(kept) + f"\n\nThis section by `python benchmarks/drift.py --speed CLONE`, {where}.\n"
+def renewed(text: str, section: str, how: str) -> str:
+    """The page with this section in place of the one with its heading, and how it was measured below it."""
+    head = section.partition("\n")[0]
+    before, found, rest = text.partition(f"{head}\n")
+    if not found:
+        raise UsageError(f"the page has no section {head}; write it whole with --clones DIR first")
+    _, mark, after = rest.partition("\n## ")
+    return before + section.rstrip("\n") + f"\n\n{how}\n" + (mark + after if mark else "")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -492,6 +497,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--clones", type=Path, metavar="DIR", help="folder with clones, named OWNER+NAME")
     what.add_argument("--speed", type=Path, metavar="CLONE", help="measure the speed on this clone alone, and write that section anew")
+    parser.add_argument("--histories", action="store_true", help="with --clones: what is measured on real histories alone, and write those sections anew")
     parser.add_argument("--seeds", type=int, default=1000, help="drift-free streams (default: 1000)")
     parser.add_argument("--runs", type=int, default=100, help="shifted streams for each cell of the power table (default: 100)")
     parser.add_argument(
@@ -499,10 +505,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "drift.md", metavar="FILE")
     options = parser.parse_args(argv)
+    try:
+        return run(options)
+    except GateError as error:
+        print(f"drift: {error}", file=sys.stderr)
+        return 2
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure and write.
+
+    Raises:
+        UsageError: the page lacks a section that is to be written anew.
+    """
     here, day = machine(), datetime.now(UTC).date().isoformat()
     place = f"{here['cpu']}, {here['cores']} cores, Python {here['python']}, {day}"
     if options.speed:
-        options.output.write_text(with_speed(options.output.read_text("utf-8"), timed(options.speed), place), "utf-8")
+        how = f"This section by `python benchmarks/drift.py --speed CLONE`, {place}."
+        options.output.write_text(renewed(options.output.read_text("utf-8"), _speed_part(timed(options.speed)), how), "utf-8")
         return 0
     kept: dict[str, Any] = json.loads(options.json.read_text("utf-8")) if options.json.is_file() else {}
     found: dict[str, list[Observation]] = {}
@@ -516,16 +536,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(kept), "utf-8")
 
-    part("null", lambda: without_drift(options.seeds))
-    part("rivals", lambda: rivals(options.runs))
-    part("power", lambda: power(options.runs))
-    if not {"natural", "calm", "planted", "growth", "speed"} <= kept.keys():
+    if not options.histories:
+        part("null", lambda: without_drift(options.seeds))
+        part("rivals", lambda: rivals(options.runs))
+        part("power", lambda: power(options.runs))
+    if not {"natural", "calm", "planted", "growth", *(() if options.histories else ("speed",))} <= kept.keys():
         found = histories(options.clones, options.json.with_suffix(""))
         kept["names"] = [name.replace("+", "/", 1) for name in found]
     part("planted", lambda: planted(found))
     part("calm", lambda: calm(found))
     part("natural", lambda: as_they_were(found))
     part("growth", lambda: growth(found))
+    if options.histories:
+        text = options.output.read_text("utf-8")
+        for section in (_natural_part(kept), _growth_part(kept["growth"])):
+            text = renewed(text, section, f"This section by `python benchmarks/drift.py --clones DIR --histories`, {place}.")
+        options.output.write_text(text, "utf-8")
+        return 0
     part("speed", lambda: speed(options.clones, found))
     seconds = sum(kept["cpu_s"].values())
     where = f"{place}; streams 0 to {options.seeds - 1} and {options.runs} for each cell; {seconds:,.0f} CPU seconds"

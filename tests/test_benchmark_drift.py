@@ -96,7 +96,21 @@ def test_the_speed_is_measured_anew_on_its_own_and_the_rest_of_the_page_stays(re
         assert bench.main(["--speed", str(repo.path), "--output", str(page)]) == 0
     text = page.read_text()
     assert text.startswith("# Drift\n\n## Growth\n\ntext\n\n## Speed\n\nThe last 1,000 changes of ") and text.count("## Speed") == 1 and "old" not in text
-    assert "(210 commits, 210 changes)" in text and "met, aim too" in text and text.count("This section by `python benchmarks/drift.py --speed CLONE`") == 1
+    assert "(210 commits, 210 changes)" in text and "Must be ≤ 20 s" in text and text.count("This section by `python benchmarks/drift.py --speed CLONE`") == 1
+
+
+def test_a_section_is_written_anew_between_others() -> None:
+    text = "# Drift\n\n## A\n\none\n\n## B\n\ntwo\n"
+    assert bench.renewed(text, "## A\n\nnew", "how") == "# Drift\n\n## A\n\nnew\n\nhow\n\n## B\n\ntwo\n"
+    assert bench.renewed(text, "## B\n\nnew", "how") == "# Drift\n\n## A\n\none\n\n## B\n\nnew\n\nhow\n"
+
+
+def test_a_page_without_the_section_is_a_sentence(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "drift.md"
+    page.write_text("# Drift\n")
+    monkeypatch.setattr(bench, "timed", lambda _: {"name": "a", "changes": 1, "commits": 1, "seconds": [1.0, 1.0], "cpu": [1.0, 1.0], "load": 0.0})
+    assert bench.main(["--speed", "x", "--output", str(page)]) == 2
+    assert capsys.readouterr().err == "drift: the page has no section ## Speed; write it whole with --clones DIR first\n" and page.read_text() == "# Drift\n"
 
 
 def test_clones_are_observed_once(make_repo: Callable[..., Repo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
