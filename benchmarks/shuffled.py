@@ -251,7 +251,7 @@ def markdown(rows: Sequence[Row], later: Sequence[Row], lost: Sequence[Row], opt
         "",
         f"By all rules {sum(let)} of {total} challengers from shuffled labels are taken, and {own_let} of {total} where own trees alone are asked: the goal of 0 is {'not reached' if sum(let) or own_let else 'reached'}. "
         f"It is the labels that give them away, not what they do on the newest fifth: by the figures alone {got} would be taken ({blends} blends and {got - blends} times the shipped order with another calibration) and {own} of own trees. "
-        "The rule needs a model that was retrained here, with its labels beside it. The first retraining has none: what the figures alone let through then is better than the shipped model for certain, on the changes that judge. "
+        "The rule was set with this question in view; it needs a model that was retrained here, with its labels beside it, and does not notice wrong labels that are only added. The first retraining has none: what the figures alone let through then is better than the shipped model for certain, on the changes that judge. "
         "The intervals treat seeds as independent; they share the history and the changes that judge.",
         "",
         *_later(later, options.later_seeds),
