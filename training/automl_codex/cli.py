@@ -496,7 +496,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _run_models(plan: Plan, config: Config, options: argparse.Namespace) -> int:
     """Stages 5 and 6 of a run, where they are asked for; the first whose gate breaks ends it."""
-    from automl_codex import examples, families, gating, monitor, pipeline
+    from automl_codex import examples, gating, monitor, pipeline, row_models
     from codex_gate import gates
     from codex_gate.errors import HaltedError
     from codex_gate.model import default_directory
@@ -504,8 +504,8 @@ def _run_models(plan: Plan, config: Config, options: argparse.Namespace) -> int:
     asked, verified, folder = gates.find(Path(), options.gates), plan.folder / pipeline.FOLDERS["verify"], plan.folder / pipeline.MODELS
     if plan.training:
         with _watched(options) as andon:
-            report = families.run(examples.read(verified), plan.training, folder, _say)
-            print(families.summary(report, folder), end="")
+            report = row_models.run(examples.read(verified), plan.training, folder, _say)
+            print(row_models.summary(report, folder), end="")
             try:
                 gating.settle(gating.of_rows(report["measured"], config.evaluation, str(folder), config.name), asked, andon)
             except HaltedError as error:

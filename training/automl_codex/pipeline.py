@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from automl_codex import augment, eda, families, gating, generate, rust, stages, transpile, tune, verify
+from automl_codex import augment, eda, gating, generate, row_models, rust, stages, transpile, tune, verify
 from automl_codex.pipeline_config import Config
 from codex_gate.errors import UsageError
 from codex_gate.gates import Gates, with_monitoring
@@ -60,7 +60,7 @@ class Plan:
     parallel: Mapping[str, int]
     folder: Path
     told: tuple[str, ...]
-    training: families.Asked | None = None
+    training: row_models.Asked | None = None
     new_commits: Path | None = None
 
     def steps(self) -> Iterator[Step]:
@@ -144,7 +144,7 @@ def watched(gates: Gates, config: Config) -> Gates:
     return with_monitoring(gates, {key: value for key, value in config.monitoring.items() if key != "new_commits"}, config.name)
 
 
-def _training(config: Config, seed: int) -> families.Asked | None:
+def _training(config: Config, seed: int) -> row_models.Asked | None:
     """What stage 5 trains, of what the file names and what can be had; None where that is nothing.
 
     Raises:
@@ -158,7 +158,7 @@ def _training(config: Config, seed: int) -> families.Asked | None:
         base = base if _is_here(base) else _ENCODER
         if _absent() or not _is_here(base):
             del models["lora"]
-    return families.Asked(models, base, automl, tuple(config.evaluation.get("metrics", families.METRICS)), seed) if models else None
+    return row_models.Asked(models, base, automl, tuple(config.evaluation.get("metrics", row_models.METRICS)), seed) if models else None
 
 
 def _augmentation(config: Config) -> augment.Options:

@@ -13,9 +13,9 @@ import onnxruntime
 import pytest
 
 from automl_codex import examples as rows_of
-from automl_codex import families, gating, judging, tune
+from automl_codex import gating, judging, row_models, tune
 from automl_codex.examples import of_part
-from automl_codex.families import Asked
+from automl_codex.row_models import Asked
 from automl_codex.space import Choice, FloatRange, IntRange
 from automl_codex.split import TEST, TRAIN, VALIDATION
 from automl_codex.types import CORRECT
@@ -32,7 +32,7 @@ ASKED = Asked({"random_forest": FOREST, "gradient_boosting": BOOSTING}, automl=S
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mapping[str, Any], list[str]]:
     folder, said = tmp_path_factory.mktemp("models"), []
-    return folder, families.run(ROWS, ASKED, folder, said.append), said
+    return folder, row_models.run(ROWS, ASKED, folder, said.append), said
 
 
 def test_every_family_is_searched_where_there_is_something_to_search(made: tuple[Path, Mapping[str, Any], list[str]]) -> None:
@@ -47,8 +47,8 @@ def test_the_ensemble_is_weighed_on_the_validation_part_and_judged_on_the_test_p
     assert list(report["judged"]) == ["majority", "random_forest", "gradient_boosting", "ensemble"] and report["answers"] == "ensemble"
     assert sum(report["weights"].values()) == 1 and report["judged"]["ensemble"]["rows"] == len(of_part(ROWS, TEST))
     assert report["judged"]["ensemble"]["auc"]["value"] > report["judged"]["majority"]["auc"]["value"] == 0.5
-    assert json.loads((folder / families.REPORT).read_bytes()) == report
-    text = families.summary(report, folder)
+    assert json.loads((folder / row_models.REPORT).read_bytes()) == report
+    text = row_models.summary(report, folder)
     assert f"train {report['rows'][TRAIN]['rows']}, " in text and "  ensemble: macro-F1 " in text and "random_forest (weight " in text
 
 
@@ -57,7 +57,7 @@ def test_what_is_written_answers_as_what_was_trained(made: tuple[Path, Mapping[s
     folder, report, _ = made
     train, judges = ([ROWS[row] for row in of_part(ROWS, part)] for part in (TRAIN, TEST))
     for name in ASKED.models:
-        fitted = families.FAMILIES[name](train, ASKED, folder).fit(report["params"][name])
+        fitted = row_models.FAMILIES[name](train, ASKED, folder).fit(report["params"][name])
         expected = fitted.answer(judges)
         told = json.loads((folder / name / "terms.json").read_bytes())
         x = fitted.vectoriser.transform(judges).toarray().astype(np.float32)  # type: ignore[attr-defined]
@@ -76,8 +76,8 @@ def test_a_result_that_is_up_to_date_is_kept_and_another_question_is_answered_an
     folder, report, _ = made
     said: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr(families, "FAMILIES", {})
-        assert families.run(ROWS, ASKED, folder, said.append) == report and said == [f"train: {folder} is up to date"]
+        patch.setattr(row_models, "FAMILIES", {})
+        assert row_models.run(ROWS, ASKED, folder, said.append) == report and said == [f"train: {folder} is up to date"]
     keys = {ASKED.key(ROWS), ASKED.key(ROWS[1:]), replace(ASKED, seed=4).key(ROWS), replace(ASKED, models={"random_forest": FOREST}).key(ROWS)}
     assert len(keys) == 4 and report["key"] in keys
 
@@ -86,18 +86,18 @@ def test_of_equal_weights_the_most_even_are_taken() -> None:
     judges = [ROWS[row] for row in of_part(ROWS, VALIDATION)]
     right, wrong = np.full((len(judges), 20), 1e-3), np.full((len(judges), 20), 0.05)
     for row, example in enumerate(judges):
-        right[row, families.judging.truth([example])[0][0]] = right[row, -1] = 0.9
+        right[row, judging.truth([example])[0][0]] = right[row, -1] = 0.9
         right[row, -1] = float(example.defect != CORRECT)
-    assert families.weighed([right, right], judges) == (0.5, 0.5)
-    assert families.weighed([right, wrong[:, ::-1]], judges)[0] > 0
+    assert row_models.weighed([right, right], judges) == (0.5, 0.5)
+    assert row_models.weighed([right, wrong[:, ::-1]], judges)[0] > 0
 
 
 def test_metrics_of_the_defect_by_hand() -> None:
     judges = [replace(ROWS[0], defect=defect) for defect in ("buggy", "buggy", "correct", "unknown")]
     answers = np.zeros((4, 20))
     answers[:, -1] = 0.9, 0.4, 0.6, 0.7
-    assert families.of_defect(judges, answers) == {"auc_roc": 0.5, "auc_pr": pytest.approx(5 / 6), "f1_score": 0.5, "precision": 0.5, "recall": 0.5}
-    assert set(families.of_defect(judges[:2], answers[:2]).values()) == {None}
+    assert row_models.of_defect(judges, answers) == {"auc_roc": 0.5, "auc_pr": pytest.approx(5 / 6), "f1_score": 0.5, "precision": 0.5, "recall": 0.5}
+    assert set(row_models.of_defect(judges[:2], answers[:2]).values()) == {None}
 
 
 def test_a_least_value_that_is_missed_is_an_event_and_what_cannot_be_told_is_none() -> None:
@@ -110,17 +110,17 @@ def test_a_least_value_that_is_missed_is_an_event_and_what_cannot_be_told_is_non
 
 def test_a_part_without_rows_and_words_that_nobody_shares_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"of 2 verified changes none falls into the (train|validation|test) part of the split; generate more programs"):
-        families.run(ROWS[:2], ASKED, tmp_path, print)
+        row_models.run(ROWS[:2], ASKED, tmp_path, print)
     with pytest.raises(UsageError, match="the changes to train on, 1 of them, have no word in common"):
-        families.FAMILIES["random_forest"](ROWS[:1], ASKED, tmp_path).fit({})
+        row_models.FAMILIES["random_forest"](ROWS[:1], ASKED, tmp_path).fit({})
 
 
 def test_one_class_alone_is_what_is_always_said(tmp_path: Path) -> None:
     same = [row for row in ROWS if row.category == "LogicErrors" and row.defect == "buggy"]
-    fitted = families.FAMILIES["random_forest"](same, ASKED, tmp_path).fit({"n_estimators": 3})
+    fitted = row_models.FAMILIES["random_forest"](same, ASKED, tmp_path).fit({"n_estimators": 3})
     answers = fitted.answer(same)
-    assert (answers[:, -1] == 1).all() and (answers.argmax(1) == families.judging.truth(same)[0][0]).all()
-    nobody = families.FAMILIES["random_forest"]([replace(row, category=None, defect="unknown") for row in same], ASKED, tmp_path).fit({"n_estimators": 3})
+    assert (answers[:, -1] == 1).all() and (answers.argmax(1) == judging.truth(same)[0][0]).all()
+    nobody = row_models.FAMILIES["random_forest"]([replace(row, category=None, defect="unknown") for row in same], ASKED, tmp_path).fit({"n_estimators": 3})
     assert (nobody.answer(same)[:, -1] == 0).all() and (nobody.answer(same).argmax(1) == judging.N_KINDS - 1).all()
     fitted.put(tmp_path / "one")
     assert {path.name for path in (tmp_path / "one").iterdir()} == {"terms.json"}
@@ -132,7 +132,7 @@ def test_a_teacher_is_a_family_too(tmp_path: Path) -> None:
 
     asked = Asked({"lora": {"rank": Choice((2, 4)), "alpha": Choice((8,)), "dropout": FloatRange(0.0, 0.0)}}, str(a_tiny_encoder(tmp_path / "tiny")), SEARCH)
     few = examples(120)
-    report = families.run(few, asked, tmp_path / "models", lambda _: None)
+    report = row_models.run(few, asked, tmp_path / "models", lambda _: None)
     assert report["params"]["lora"]["lora_rank"] in (2, 4) and list(report["judged"]) == ["majority", "lora"] and report["answers"] == "lora"
     chosen = json.loads((tmp_path / "models" / "lora" / "chosen.json").read_bytes())["folder"]
     assert chosen == f"r{report['params']['lora']['lora_rank']}-a8-d0" and (tmp_path / "models" / "lora" / chosen / "adapter_model.safetensors").is_file()
