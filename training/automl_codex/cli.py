@@ -163,6 +163,9 @@ def _parser() -> argparse.ArgumentParser:
     teach.add_argument("--rank", type=int, default=16, help="of LoRA (default: 16)")
     teach.add_argument("--alpha", type=int, default=32, help="of LoRA (default: 32)")
     teach.add_argument("--dropout", type=float, default=0.1, help="of LoRA and of the heads (default: .1)")
+    teach.add_argument(
+        "--balance", type=float, default=0.0, metavar="POWER", help="weigh a kind by its inverse share to this power, 0 to 1 (default: 0, all changes alike)"
+    )
     teach.add_argument("--no-tfidf", action="store_true", help="do not fit TF-IDF with logistic regression to be judged beside the teacher")
     teach.add_argument("--limit", type=int, default=128, help="tokens that it reads of a change, 16 to 512 (default: 128)")
     _fitting_options(teach, epochs=2, batch_size=16)
@@ -616,8 +619,9 @@ def _teach(options: argparse.Namespace) -> int:
     from automl_codex import examples, judging, lora, progress
 
     recipe = lora.Recipe(
-        options.base_model, options.rank, options.alpha, options.dropout, options.limit, options.epochs, options.batch_size, options.learning_rate, options.seed
-    )
+        options.base_model, options.rank, options.alpha, options.dropout, options.limit, options.epochs, options.batch_size, options.learning_rate, options.seed,
+        options.balance,
+    )  # fmt: skip
     rows = examples.read(options.input)
     bar = progress.Bar("teach", unit="steps")
     teacher = lora.train(rows, recipe, options.output, options.output.resolve().name, lambda done, of, kept, _: bar(done, of, kept))

@@ -52,6 +52,12 @@ def truth(examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
     return kinds, np.array([_DEFECTS.get(example.defect, -1) for example in examples], np.int64)
 
 
+def seconds(examples: Sequence[Example]) -> np.ndarray:
+    """The second kind (n,) as its number in KINDS, −1 where there is none or it cannot occur in the language."""
+    kinds = [KINDS.index(example.second) if example.second else -1 for example in examples]
+    return np.array([kind if kind >= 0 and example.possible[kind] else -1 for example, kind in zip(examples, kinds, strict=True)], np.int64)
+
+
 def masks(examples: Sequence[Example]) -> np.ndarray:
     """Which of the 19 kinds can occur (n, 19)."""
     return np.array([example.possible for example in examples], bool)
