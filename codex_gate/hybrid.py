@@ -57,7 +57,7 @@ class HybridClassifier:
 
     Attributes:
         linear, student: None where there is none. tier: whose members decide. weights: of the members by name, of those that answer made one.
-        threshold: confidence in [0, 1] that must be exceeded. missing: why a tier that was asked for, or a model that is there, is not used.
+        threshold: confidence in [0, 1] that must be exceeded; `alone` is that of the student by itself. missing: why a tier that was asked for, or a model that is there, is not used.
     Raises:
         ConfigError: a threshold outside [0, 1], or a tier that is none.
     """
@@ -68,6 +68,7 @@ class HybridClassifier:
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     threshold: float = 1.0
     missing: str = ""
+    alone: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
@@ -98,8 +99,9 @@ class HybridClassifier:
 
         student = Student.load(directory)
         chosen = tier or (3 if linear else 2)
-        tuned = tiers(directory, student.version).get(chosen, Tier(WEIGHTS, student.threshold))
-        return cls(linear, student, chosen, tuned.weights, tuned.threshold, missing)
+        found, own = tiers(directory, student.version), Tier(WEIGHTS, student.threshold)
+        tuned = found.get(chosen, own)
+        return cls(linear, student, chosen, tuned.weights, tuned.threshold, missing, found.get(2, own).threshold)
 
     def classify(self, commit: Commit) -> tuple[Classification, ...]:
         """The categories that the change speaks for, best first; empty where nobody speaks."""
@@ -108,6 +110,13 @@ class HybridClassifier:
             return ()  # most commits of a history: they cost nothing more
         heard = rules.weighed(fired, commit)
         return self.of_models(commit, fired, heard) or tuple(found for found in heard if found.confidence >= LOUD or self._is_alone)
+
+    def of_hunks(self, hunks: Sequence[HunkText], message: str | None) -> list[Classification | None]:
+        """What the student says of each hunk strictly above its own threshold; None of all without one."""
+        if self.student is None:
+            return [None] * len(hunks)
+        best = [max((share, -kind) for kind, share in enumerate(answer.kinds[:_NONE])) for answer in self.student.answer(hunks, message)]
+        return [Classification(KINDS[-kind], round(share, 4), (), STUDENT) if share > self.alone else None for share, kind in best]
 
     @property
     def notices(self) -> tuple[Notice, ...]:

@@ -187,7 +187,8 @@ class Screener:
         files = self._files(finding.sha, meta.parents[0] if meta.parents else None)
         scored = self._ranker.rank(files) if self._ranker is not None else []
         shares = tuple(Share(*share) for share in self.model.explain(finding.features))
-        return Explanation(report, self.model.expected_risk, shares, tuple(localise.hunks(files, scored)), tuple(localise.top(scored, len(scored))))
+        hunks = tuple(localise.hunks(files, scored, lambda texts: self._classifier.of_hunks(texts, meta.message)))
+        return Explanation(report, self.model.expected_risk, shares, hunks, tuple(localise.top(scored, len(scored))))
 
     def staged(self, identity: tuple[str, str, int, int] | None, now: int) -> Report:
         """The index against HEAD, as the commit that it would become; its message is not known yet.
