@@ -87,6 +87,16 @@ def intervals(kinds: np.ndarray, found: Answered, repositories: Sequence[str]) -
     return {name: metrics.interval(value[name], np.array([draw[name] for draw in draws])) for name in value}
 
 
+def gains(kinds: np.ndarray, one: Answered, other: Answered, repositories: Sequence[str]) -> dict[str, Interval]:
+    """How much more of each figure the first has than the second, in the same draws."""
+    groups = np.unique(list(repositories), return_inverse=True)[1]
+    n, rng = int(groups.max()) + 1, np.random.default_rng(SEED)
+    weights = [np.ones(len(kinds)), *(np.bincount(rng.integers(0, n, n), minlength=n)[groups].astype(float) for _ in range(DRAWS))]
+    both = [(figures(kinds, one, weight), figures(kinds, other, weight)) for weight in weights]
+    value, *draws = [{name: first[name] - second[name] for name in first} for first, second in both]
+    return {name: metrics.interval(value[name], np.array([draw[name] for draw in draws])) for name in value}
+
+
 # -- the commits ---------------------------------------------------------------------------------------
 
 
@@ -180,6 +190,7 @@ def document(
         "",
         *(_verdict(name, told[best][name]) for name in GOALS),
         "",
+        *_above(kinds, said, best, repositories),
         *_before(earlier),
         f"## By category ({best})",
         "",
@@ -205,6 +216,15 @@ def _before(earlier: Mapping[str, tuple[int, Mapping[str, Mapping[str, Interval]
     for number, (size, told) in earlier.items():
         lines += [f"## Round {number}, {size} commits", "", *HEAD, *(_row(name, told[name], None) for name in told), ""]
     return lines
+
+
+def _above(kinds: np.ndarray, said: Mapping[str, list[list[str]]], best: str, repositories: Sequence[str]) -> list[str]:
+    """What the highest tier has over the first; nothing where it is the first."""
+    if "tier 1" not in said or best == "tier 1":
+        return []
+    found = gains(kinds, answered(said[best]), answered(said["tier 1"]), repositories)
+    told = ", ".join(f"{name} {one.value:+.3f} ({one.low:+.3f} to {one.high:+.3f})" for name, one in found.items())
+    return [f"{best[0].upper()}{best[1:]} above tier 1, in the same draws: {told}.", ""]
 
 
 def _row(name: str, told: Mapping[str, Interval], cost: float | None) -> str:

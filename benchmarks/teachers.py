@@ -2,8 +2,8 @@
 
 python benchmarks/teachers.py --answers DIR --student DIR    # → docs/teachers.md
 
-`--answers` is an output of `automl-codex logits`. Of its rows those of the test part are judged, in three views: commits with their message, commits by their
-program text alone, generated programs. TF-IDF is fitted anew for each view, on the rows of the training part that the view holds.
+`--answers` is an output of `automl-codex logits`. Of its rows those of the test part are judged, in four views: commits with their message, commits by their
+program text alone, repairs of one line of Python, generated programs. TF-IDF is fitted anew for each view, on the rows of the training part that the view holds.
 """
 
 from __future__ import annotations
@@ -29,9 +29,17 @@ from codex_gate.errors import GateError  # noqa: E402
 from codex_gate.student import Student, probabilities  # noqa: E402
 
 SEED: Final = 42
+
+
+def _is_one_line(example: Example) -> bool:
+    """A change of one line of Python into one other."""
+    return example.path.endswith(".py") and all(side and "\n" not in side for side in (example.before, example.after))
+
+
 VIEWS: Final[Mapping[str, Callable[[Example], bool]]] = {
     "Commits with their message": lambda example: bool(example.message) and example.category is not None,
     "Commits by their program text alone": lambda example: not example.message and "@" in example.row_id and example.category is not None,
+    "Repairs of one line of Python, which way they go": lambda example: not example.message and "@" in example.row_id and _is_one_line(example),
     "Generated programs": lambda example: "@" not in example.row_id,
 }
 

@@ -30,6 +30,15 @@ def test_figures_by_hand() -> None:
     assert twice["accuracy"] == 0.5
 
 
+def test_a_gain_is_the_difference_in_the_same_draws() -> None:
+    kinds = np.array([LEAK, LEAK, LOGIC, NOTHING])
+    one, other = categories.answered([["ResourceLeaks"], ["ResourceLeaks"], [], []]), categories.answered([["ResourceLeaks"], [], [], ["LogicErrors"]])
+    found = categories.gains(kinds, one, other, ["a", "a", "a", "a"])
+    assert found["accuracy"].value == pytest.approx(1 / 3) == found["accuracy"].low == found["accuracy"].high
+    assert found["a category where there is none"].value == -1
+    assert all(abs(told.value) < 1e-9 for told in categories.gains(kinds, one, one, ["a", "b", "a", "b"]).values())
+
+
 def test_nothing_said_is_no_category() -> None:
     found = categories.answered([[NONE], [NONE, "ApiMisuse"], []])
     assert found.first.tolist() == [-1, KINDS.index("ApiMisuse"), -1] and found.second.tolist() == [-1, -1, -1]

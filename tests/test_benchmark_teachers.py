@@ -24,7 +24,8 @@ def test_every_view_judges_the_test_part_alone(tmp_path: Path) -> None:
     logits.write(tmp_path / "answers", [*generated, *read, *bare], learners.Oracle())
     mine = students.write(tmp_path / "mine")
     assert teachers.main(["--answers", str(tmp_path / "answers"), "--student", str(mine), "--output", str(tmp_path / "t.md")]) == 0
-    said, alone, programs = (tmp_path / "t.md").read_text("utf-8").split("\n## ")[1:]
+    said, alone, lines, programs = (tmp_path / "t.md").read_text("utf-8").split("\n## ")[1:]
+    assert f"\n{sum(e.before.count(chr(10)) + e.after.count(chr(10)) == 0 for e in bare):,} rows of" in lines
     for text, rows in ((said, [e for e in read if e.part == TEST]), (alone, bare), (programs, [e for e in generated if e.part == TEST])):
         assert f"\n{len(rows):,} rows of" in text
         names = [line.split(" | ")[0].strip("| ") for line in text.splitlines() if line.startswith("| ") and not line.startswith("| |")]
