@@ -296,3 +296,10 @@ def test_every_documented_file_of_the_tree_exists() -> None:
 def test_both_commands_are_entry_points() -> None:
     found = {point.name: point.value for point in entry_points(group="console_scripts") if point.name in ("codex-gate", "automl-codex")}
     assert found == {"codex-gate": "codex_gate.cli:main", "automl-codex": "automl_codex.cli:main"}
+
+
+def test_the_interfaces_of_the_specification_stand_under_their_names() -> None:
+    """Section 3.1 names ten; an oracle is a function here, and an estimator scikit-learn's."""
+    wanted = {"Grammar", "SamplingStrategy", "SyntheticGenerator", "Transpiler", "SearchStrategy", "AutoTuner", "DriftDetector", "HybridClassifier"}
+    found = {node.name for path in (*RUNTIME, *TRAINING) for node in parsed(path).body if isinstance(node, ast.ClassDef)}
+    assert wanted <= found
