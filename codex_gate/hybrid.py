@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
 from importlib.util import find_spec
+from itertools import count
+from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -134,10 +136,10 @@ class HybridClassifier:
             return ()
         told = terms.of(commit, dict.fromkeys(rule.name for rule, _ in fired))
         shares, members = self._shares(commit, told, heard)
+        if max(shares[:_NONE]) <= self.threshold:
+            return ()
         ranked = sorted(((share, kind) for kind, share in enumerate(shares[:_NONE])), key=lambda pair: (-pair[0], pair[1]))
         found = [(share, kind) for place, (share, kind) in enumerate(ranked) if share > self.threshold or (place == 1 and share >= RUNNER_UP)]
-        if ranked[0][0] <= self.threshold:
-            return ()
         source = "+".join(members)
         by_rules = {one.category: one.evidence for one in heard}
         return tuple(
@@ -147,11 +149,11 @@ class HybridClassifier:
     def _shares(self, commit: Commit, told: Sequence[str], heard: Sequence[Classification]) -> tuple[Shares, list[str]]:
         """The weighted mean of P(kind) over the members that answer, and their names."""
         answers = {name: shares for name in TIERS[self.tier] if (shares := self._of_member(name, commit, told, heard)) is not None}
-        weights = {name: self.weights.get(name, 0.0) for name in answers}
-        total = sum(weights.values())
+        weights = [self.weights.get(name, 0.0) for name in answers]
+        total = sum(weights)
         if not total:
             return (0.0,) * len(KINDS), []
-        return tuple(sum(weights[name] * shares[kind] for name, shares in answers.items()) / total for kind in range(len(KINDS))), list(answers)
+        return tuple([sum(map(mul, weights, shares)) / total for shares in zip(*answers.values(), strict=True)]), list(answers)
 
     def _of_member(self, name: str, commit: Commit, told: Sequence[str], heard: Sequence[Classification]) -> Shares | None:
         if name == RULES:
@@ -172,9 +174,8 @@ class HybridClassifier:
         """What the rules go by for a category, then the words of the message that speak most for it; the first changed line where there is neither."""
         found = list(by_rules)[:MAX_EVIDENCE]
         if self.linear is not None:
-            weight = self.linear.weight
-            spoken = [term for term in nlargest(MAX_WORDS, told, key=lambda term: weight(term, kind)) if weight(term, kind) > 0]
-            found += [place for term in spoken if (place := _place(commit, term)) is not None]
+            loudest = nlargest(MAX_WORDS, zip(self.linear.weights(told, kind), count(0, -1), told, strict=False))  # of like weight the first ones
+            found += [place for weight, _, term in loudest if weight > 0 and (place := _place(commit, term)) is not None]
         found = list(dict.fromkeys(found))[:MAX_EVIDENCE]
         return tuple(found) if found else tuple(_first_line(commit))
 
