@@ -174,6 +174,7 @@ def _in_force(options: argparse.Namespace, repo: Repository, base: str | None) -
 
     from codex_gate.policy import Policy
 
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy looks things up here; its linear algebra would start threads that spin (0.1 s of CPU)
     settings = _settings(options, repo, base)
     with _model(options, repo, settings.models, base) as model:
         yield model, Policy(settings, datetime.now().astimezone().date())
