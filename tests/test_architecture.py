@@ -88,7 +88,7 @@ def test_each_library_has_one_home(library: str, homes: set[str]) -> None:
         ("pyarrow", {f"training/automl_codex/{name}.py" for name in ("examples", "logits", "stages", "tables")}),
         ("joblib", {"training/automl_codex/stages.py", "training/automl_codex/workers.py"}),
         ("marshal", {"training/automl_codex/sandbox.py", "training/automl_codex/sandbox_worker.py", "training/automl_codex/py2many_worker.py"}),
-        ("py2many", {"training/automl_codex/py2many_adapter.py"}),
+        ("py2many", {"training/automl_codex/py2many_adapter.py", "training/automl_codex/py2many_quick.py"}),
         ("tree_sitter", {"training/automl_codex/oracle_shape.py"}),
         ("torch", {f"training/automl_codex/{name}.py" for name in ("distill", "distillation", "fitting", "lora", "student")}),
         ("safetensors", {"training/automl_codex/fitting.py", "training/automl_codex/lora.py"}),

@@ -195,7 +195,7 @@ def test_synthetic_figures_are_measured_at_any_scale(tmp_path: Path) -> None:
     text = (tmp_path / "synthetic.md").read_text()
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## Paths: coverage against random", "## Speed, size and whether they run", "## Distinct programs", "## Mutants and variants",
-        "## Grafts between neighbours (smote)", "## Transpiled and verified",
+        "## Grafts between neighbours (smote)", "## Transpiled and verified", "## Pairs per CPU second",
     ]  # fmt: skip
     assert "| python-core | coverage |" in text or ("Not measured: " in text and "rustc" in text)
     assert "200 are distinct after alpha-normalisation: 100.00 % – met, aim too" in text
