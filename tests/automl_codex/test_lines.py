@@ -214,6 +214,17 @@ def test_report_is_the_same_for_the_same_seed_and_its_ceiling_is_one(data: lines
         {**one, "input": "x.csv", "input_sha256": "0" * 64, "seed": 5, "date": "2026-01-01", "machine": {"processor": "p", "cores": 2, "python": "3"}}
     )
     assert "Deleted lines." in page
+    told = [line for line in page.splitlines() if line.startswith("| no test: ")]
+    assert len(told) == 2 * len(one["tables"]), "what has seen the lines it is judged on says so in every table"
+
+
+def test_a_ranker_that_learns_orders_finds_the_conditions(data: lines.Lines) -> None:
+    pytest.importorskip("lightgbm")
+    many = lines.gather(entries(projects=40))
+    scores = lines.lambda_mart(many, np.ones(len(many), bool))(data)
+    heard = data.added & data.speaks
+    assert scores[heard & (data.y == 1)].mean() > scores[heard & (data.y == 0)].mean()
+    assert np.array_equal(scores, lines.lambda_mart(many, np.ones(len(many), bool))(data))
 
 
 @pytest.mark.parametrize(
