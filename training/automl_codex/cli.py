@@ -211,8 +211,20 @@ def _parser() -> argparse.ArgumentParser:
     mine.add_argument("--until", metavar="DATE", help="leave out commits after this day (UTC); a later fix of an earlier commit counts, with its time")
     mine.add_argument("--corpus", type=Path, help="a corpus file: mine every project of it (the models that ship)")
     mine.add_argument("--clones", type=Path, help="with --corpus: folder with the clones, named OWNER+NAME")
+    mine.add_argument(
+        "--unit",
+        default="commit",
+        choices=("commit", "pull-request"),
+        help="what a row is: a commit, or a merge or squash on the first-parent line with all that it brought (default: %(default)s)",
+    )
     mine.add_argument("--output", type=Path, required=True, help="folder for the tables; an interrupted run goes on where it stopped")
     mine.set_defaults(run=_mine)
+    words = commands.add_parser("words", help="what the commits of mined tables say, as counts of hashed terms, for the families of train that read text")
+    words.add_argument("--corpus", type=Path, required=True, help="the corpus file that the tables were mined by")
+    words.add_argument("--clones", type=Path, required=True, help="folder with the clones, named OWNER+NAME")
+    words.add_argument("--input", type=Path, default=Path("training/data"), help="folder with mined tables (default: %(default)s)")
+    words.add_argument("--output", type=Path, required=True, help="folder for the terms; an interrupted run goes on with the next table")
+    words.set_defaults(run=_words)
     judge = commands.add_parser("szz-eval", help="judge the labeller by what developers said (the oracle of Rosa et al. 2021)")
     judge.add_argument("--oracle", type=Path, help="bugfix_commits_all.json of the replication package")
     judge.add_argument("--clones", type=Path, help="with --oracle: folder with clones, named OWNER+NAME; fixes of others are left out")
@@ -236,6 +248,13 @@ def _parser() -> argparse.ArgumentParser:
         "--accept-missed", action="append", default=[], choices=("auc_over_lapredict", "pooled_ece"), help="ship although this gate is missed; the card says so"
     )
     train.add_argument("--seed", type=int, default=42)
+    train.add_argument(
+        "--family",
+        default="forest",
+        choices=("forest", "boosting", "stack", "blend"),
+        help="what to train: the forest that the runtime reads, boosted trees on TF-IDF of what a change says, a stack or the mean of both (default: %(default)s)",
+    )
+    train.add_argument("--words", type=Path, metavar="DIR", help="output of words, for the families that read text")
     train.add_argument("--strategy", choices=("tpe", "smac", "random", "grid"), help="search for the forest's recipe first (default: no search)")
     train.add_argument("--n-trials", type=int, metavar="N", help="with --strategy: trials of the search (default: 50)")
     train.add_argument(
@@ -254,6 +273,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     _gate_options(train)
     train.set_defaults(run=_train)
+    adapt = commands.add_parser("adapt", help="the model with its probabilities moved to a repository it never saw, by its messages or by some labels")
+    adapt.add_argument("--repo", type=Path, default=Path(), help="the repository (default: the current directory)")
+    adapt.add_argument("--model", type=Path, help="directory of the model to move (default: the shipped one)")
+    adapt.add_argument("--labels", type=Path, metavar="FILE", help="labels of some commits, 20 or more, as mine takes them (default: go by the messages alone)")
+    adapt.add_argument("--output", type=Path, required=True, help="model directory to write")
+    adapt.set_defaults(run=_adapt)
     evaluate = commands.add_parser(
         "evaluate",
         help="judge a model on labelled commits, or compute the evaluation that it came with again",
@@ -701,13 +726,40 @@ def _mine(options: argparse.Namespace) -> int:
     from automl_codex import mine
 
     if options.corpus:
-        if options.repositories or options.since or options.until or options.project or not options.clones:
-            raise UsageError("--corpus takes --clones DIR; projects and days come from the file, so no repository, --project, --since or --until beside it")
-        mine.mine_corpus(options.corpus, options.clones, options.labels, options.output, _say, options.szz)
+        if options.repositories or options.until or options.project or not options.clones:
+            raise UsageError("--corpus takes --clones DIR; projects and their last days come from the file, so no repository, --project or --until beside it")
+        mine.mine_corpus(options.corpus, options.clones, options.labels, options.output, _say, options.szz, options.unit, options.since)
         return 0
+    if options.labels and options.unit == mine.PULLS:
+        raise UsageError("--labels are of commits; leave it out for --unit pull-request, whose labels come from SZZ")
     if not options.repositories:
         raise UsageError("name a repository to mine, or give --corpus FILE")
-    return mine.mine_all(mine.jobs_of(options.repositories, options.project, options.labels, options.szz, options.since, options.until), options.output, _say)
+    jobs = mine.jobs_of(options.repositories, options.project, options.labels, options.szz, options.since, options.until, options.unit)
+    return mine.mine_all(jobs, options.output, _say)
+
+
+def _words(options: argparse.Namespace) -> int:
+    from automl_codex import words
+
+    words.collect(options.corpus, options.clones, options.input, options.output, _say)
+    return 0
+
+
+def _adapt(options: argparse.Namespace) -> int:
+    import tempfile
+
+    from automl_codex import prior
+    from codex_gate.git import Repository
+    from codex_gate.model import Model, default_directory
+
+    repo = Repository.discover(options.repo, os.environ)
+    with tempfile.TemporaryDirectory() as work:
+        made = prior.adapt(repo, Model.load(options.model or default_directory()), options.labels, Path(work), _say)
+    model = prior.ship(made, options.output)
+    print(f"{options.output}: {model.version}, log-odds moved by {made.shift:+.2f}, base rate {model.base_rate:.3f}")
+    told = f"{made.share:.0%} of the newest {made.counted:,} changes of program text say that they fix something"
+    print(told + (f"; {made.buggy} of {made.labels} labelled commits are buggy" if options.labels else ""))
+    return 0
 
 
 def _szz_eval(options: argparse.Namespace) -> int:
@@ -737,6 +789,10 @@ def _szz_eval(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    if options.family != "forest":
+        return _train_family(options)
+    if options.words:
+        raise UsageError("--words is read by the families boosting, stack and blend; name one with --family")
     from datetime import UTC, datetime
 
     from automl_codex import evaluate, gating, mine, release, tables, train
@@ -764,6 +820,27 @@ def _train(options: argparse.Namespace) -> int:
             raise HaltedError(f"{error}; {options.output} was left as it is") from error
     release.ship(release_, options.output)
     _say(f"{release_.version} written to {options.output}")
+    return 0
+
+
+def _train_family(options: argparse.Namespace) -> int:
+    from automl_codex import evaluate, families, mine, release, tables, train
+    from automl_codex.words import Words
+    from codex_gate.errors import HaltedError
+
+    if not options.words:
+        raise UsageError(f"--family {options.family} reads what changes say; give the output of automl-codex words with --words DIR")
+    if options.strategy or options.accept_missed:
+        raise UsageError(f"--strategy and --accept-missed are of the forest, which ships; leave them out for --family {options.family}")
+    data = tables.read(options.input)
+    corpus = evaluate.Corpus.of(mine.read_corpus(options.corpus)) if options.corpus else evaluate.Corpus.of_tables(data)
+    rows, _ = corpus.split(data)
+    report = families.make(options.family, rows, corpus, Words.read(options.words), train.Recipe(seed=options.seed), options.output, _say)
+    if options.eval_report:
+        release.write_report(report, options.eval_report)
+    if "refused" in report:
+        raise HaltedError(str(report["refused"]))
+    _say(f"{options.family} written to {options.output}; the runtime reads the forest alone")
     return 0
 
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from automl_codex import tables
+from automl_codex import pulls, tables
 from automl_codex.journal import Journal
 from codex_gate import szz, yaml_text
 from codex_gate.errors import UsageError
@@ -33,6 +33,7 @@ Progress = Callable[[str], None]
 MIN_COMMITS = 50  # fewer hold no more than a handful of fixes, most of them of the last weeks' work (chosen)
 ENTRY = ("project", "repository", "until", "role")  # what each project of a corpus file must say
 ROLES = ("train", "holdout")
+COMMITS, PULLS = UNITS = ("commit", "pull-request")  # what a row is
 _SAY_EVERY = 5000  # commits
 
 
@@ -145,7 +146,7 @@ class Job:
 
     `labels` is a CSV file, of which only rows of `labels_project` are taken unless that is None; without a file SZZ labels the
     history of `head` (a SHA). `since` and `until` are author times in Unix seconds, None for no limit. Of more rows than `most` those
-    stay whose hash is lowest: a draw that depends on nothing else.
+    stay whose hash is lowest: a draw that depends on nothing else. `unit`: a row for each commit, or for each merge and squash on the first-parent line.
     """
 
     project: str
@@ -157,6 +158,7 @@ class Job:
     since: int | None = None
     until: int | None = None
     most: int | None = None
+    unit: str = COMMITS
 
     def recipe(self) -> str:
         """All that the table depends on beside this program's code, as one line of JSON."""
@@ -165,6 +167,8 @@ class Job:
             source = {"labels": hashlib.sha256(self.labels.read_bytes()).hexdigest() if self.labels.exists() else None, "labels_project": self.labels_project}
         if self.most:
             source["most"] = self.most
+        if self.unit != COMMITS:
+            source["unit"] = self.unit
         return json.dumps({**source, "project": self.project, "since": self.since, "until": self.until, "feature_schema": FEATURE_SCHEMA}, sort_keys=True)
 
 
@@ -197,6 +201,8 @@ def run(job: Job, output: Path, progress: Progress) -> None:
 def _labels_of(job: Job, journal: Journal, progress: Progress) -> dict[str, Label]:
     if job.labels:
         return read_labels(job.labels, job.labels_project)
+    if job.unit == PULLS:
+        return {sha: Label(*one) for sha, one in pulls.label(job.repo, job.head, job.since, job.until, progress).items()}
     metas = job.repo.log(job.head)
     if len(metas) < MIN_COMMITS:
         raise UsageError(f"{job.project} has {len(metas)} commits; labels by SZZ need at least {MIN_COMMITS}, for fixes of what was changed earlier")
@@ -211,23 +217,33 @@ def _refusal(rows: Sequence[tables.LabelledRow], job: Job) -> str | None:
     if job.labels or buggy not in (0, len(rows)):
         return None
     if not rows:
-        return f"no commit of {job.project} in this period changes program text; take a longer one"
+        return f"no {job.unit} of {job.project} in this period changes program text; take a longer one"
     kind = "buggy" if buggy else "clean"
-    return (
-        f"all {len(rows)} labelled commits of {job.project} are {kind}; a model needs both kinds: take a longer period, or labels from outside (--labels FILE)"
-    )
+    return f"all {len(rows)} labelled {job.unit}s of {job.project} are {kind}; a model needs both kinds: take a longer period, or labels from outside (--labels FILE)"
 
 
 # -- the corpus -------------------------------------------------------------------------------------------
 
 
-def mine_corpus(corpus: Path, clones: Path, labels: Path | None, output: Path, progress: Progress, variant: str = szz.DEFAULT) -> None:
+def mine_corpus(
+    corpus: Path,
+    clones: Path,
+    labels: Path | None,
+    output: Path,
+    progress: Progress,
+    variant: str = szz.DEFAULT,
+    unit: str = COMMITS,
+    since: str | None = None,
+) -> None:
     """Rebuild the tables of a corpus file; a table that was made from the same history and labels is kept.
 
     An entry with `labels:` takes them from that file, one without is labelled by SZZ on the history of its `head:`. Commits after
     `until:` and before the optional `since:` (days, UTC) get no row; a fix made later than `until:` counts, with its time. A table
-    that does not say what it was made from is kept while it is newer than the corpus file.
+    that does not say what it was made from is kept while it is newer than the corpus file. Of pull requests there are tables where
+    labels are SZZ's and a project has some: labels from outside are of commits.
 
+    Args:
+        since: the first day of all projects, in place of each entry's own.
     Raises:
         UsageError: the corpus names a repository of the off-limits list beside it, an entry is not whole, a clone or the
             folder of labels is missing.
@@ -239,8 +255,15 @@ def mine_corpus(corpus: Path, clones: Path, labels: Path | None, output: Path, p
         say, target = _of(entry["project"], progress), output / f"{entry['project']}.parquet"
         if target.exists() and tables.recipe_of(target) is None and target.stat().st_mtime > corpus.stat().st_mtime:
             say(f"kept, {target} is newer than {corpus}")
-            continue
-        run(_job(entry, clones, labels, variant), output, say)
+        elif unit == COMMITS:
+            run(_job(entry | ({"since": since} if since else {}), clones, labels, variant), output, say)
+        elif "labels" in entry:
+            say(f"left out, the labels of {entry['labels']} are of commits")
+        else:
+            try:
+                run(replace(_job(entry | ({"since": since} if since else {}), clones, labels, variant), unit=unit, most=None), output, say)
+            except UsageError as error:
+                say(f"left out: {error}")
 
 
 def _job(entry: Mapping[str, Any], clones: Path, labels: Path | None, variant: str) -> Job:
@@ -249,7 +272,7 @@ def _job(entry: Mapping[str, Any], clones: Path, labels: Path | None, variant: s
     if path is None:
         raise UsageError(f"{clones / entry['clone'].replace('/', '+')} is no clone; clone {entry['clone']} there first")
     repo = Repository.discover(path, os.environ)
-    since, until = _start_of(entry["since"]) if "since" in entry else None, _end_of(entry["until"])
+    since, until = _start_of(_day(str(entry["since"]))) if "since" in entry else None, _end_of(entry["until"])
     if "labels" in entry:
         if labels is None:
             raise UsageError(f"{project} takes its labels from {entry['labels']}; give the folder of that file with --labels")
@@ -318,7 +341,9 @@ def off_limits(name: str, listing: Path) -> str | None:
 # -- clones of a user -------------------------------------------------------------------------------------
 
 
-def jobs_of(paths: Sequence[Path], project: str | None, labels: Path | None, variant: str, since: str | None, until: str | None) -> list[Job]:
+def jobs_of(
+    paths: Sequence[Path], project: str | None, labels: Path | None, variant: str, since: str | None, until: str | None, unit: str = COMMITS
+) -> list[Job]:
     """A job for the HEAD of each clone, its table named after the folder, or after `project` where there is one clone.
 
     Args:
@@ -332,7 +357,7 @@ def jobs_of(paths: Sequence[Path], project: str | None, labels: Path | None, var
     start, end = _start_of(_day(since)) if since else None, _end_of(_day(until)) if until else None
     jobs = []
     for repo in (Repository.discover(path, os.environ) for path in paths):
-        jobs.append(Job(project or name_of(repo), repo, repo.resolve("HEAD"), labels, project if labels else None, variant, start, end))
+        jobs.append(Job(project or name_of(repo), repo, repo.resolve("HEAD"), labels, project if labels else None, variant, start, end, unit=unit))
     for job in jobs:
         if sum(job.project == other.project for other in jobs) > 1:
             raise UsageError(

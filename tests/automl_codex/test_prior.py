@@ -1,0 +1,101 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from automl_codex import cli, metrics, prior
+from codex_gate.errors import UsageError
+from codex_gate.model import Model
+from tests.conftest import DAY, START, Node, Repo
+
+
+def sample(n: int, moved: float, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities, and labels of a repository whose log-odds are `moved` from them."""
+    rng = np.random.default_rng(seed)
+    p = 1 / (1 + np.exp(-rng.normal(-3, 1, n)))
+    return p, (rng.random(n) < prior.shifted(p, moved)).astype(np.int8)
+
+
+@pytest.mark.parametrize("moved", [-1.0, 0.0, 2.5])
+def test_many_labels_find_the_shift(moved: float) -> None:
+    p, y = sample(20_000, moved)
+    assert prior.from_labels(p, y) == pytest.approx(moved, abs=0.12)
+
+
+def test_the_order_stays_and_the_ends_are_kept() -> None:
+    p = np.array([0.0, 0.01, 0.3, 0.9, 1.0])
+    moved = prior.shifted(p, 1.7)
+    assert (np.diff(moved) > 0).all()
+    assert ((moved >= 0) & (moved <= 1)).all()
+    assert prior.shifted(p[1:4], 0.0) == pytest.approx(p[1:4])
+
+
+def test_few_labels_stay_near_the_centre_unless_many_of_them_contradict() -> None:
+    p, y = sample(50, 0.0)
+    assert abs(prior.from_labels(p, y, 0.0, 0.5)) < abs(prior.from_labels(p, y)) + 0.01
+    assert abs(prior.from_labels(p, y, 0.0, 0.5)) < 0.7
+    half = np.tile([0, 1], 25).astype(np.int8)
+    assert prior.from_labels(p, half, 0.0, 0.5) > 2, "half of them buggy where one in twenty was said: another idea of a defect"
+
+
+def test_fifty_labels_halve_the_error_in_a_repository_with_another_base_rate() -> None:
+    p, y = sample(2050, 2.5)
+    by = prior.from_labels(p[:50], y[:50], 0.0, 0.7)
+    assert metrics.ece(y[50:], prior.shifted(p[50:], by)) < metrics.ece(y[50:], p[50:]) / 2
+
+
+def test_the_prior_follows_the_share_of_fixes_where_shifts_do() -> None:
+    shares = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5] * 4
+    shifts = [0.5 + 0.8 * float(prior.log_odds(np.array([s]))[0]) for s in shares]
+    found = prior.learn(shifts, shares)
+    assert found.shift(0.25) == pytest.approx(0.5 + 0.8 * np.log(1 / 3), abs=0.05)
+    assert found.spread == 0.1, "never less: no prior is certain"
+
+
+def history(n: int, every: int) -> list[Node]:
+    """n changes of program text; each `every`-th says that it fixes something."""
+    return [
+        Node({f"src/a{k % 7}.py": f"x = {k}\n"}, (k - 1,) if k else (), time=START + k * DAY, message="fix: crash" if k % every == 0 else f"work {k}")
+        for k in range(n)
+    ]
+
+
+def test_adapt_writes_a_model_that_differs_in_its_probabilities_alone(repo: Repo, shipped: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(prior, "LEARNED", prior.Prior(0.5, 0.4, 0.7))
+    repo.build(history(81, 4))
+    assert cli.main(["adapt", "--repo", str(repo.path), "--model", str(shipped), "--output", str(tmp_path / "out")]) == 0
+    old, new = Model.load(shipped), Model.load(tmp_path / "out")
+    expected = 0.5 + 0.4 * float(prior.log_odds(np.array([21 / 82]))[0])
+    assert new.version != old.version
+    assert new.calibration.scores == old.calibration.scores
+    assert new.calibration.risks == pytest.approx(prior.shifted(np.array(old.calibration.risks), expected).tolist(), abs=1e-6)
+    assert (tmp_path / "out" / "risk.forest").read_bytes() == (shipped / "risk.forest").read_bytes()
+    told = json.loads((tmp_path / "out" / "model.json").read_text())["adapted"]
+    assert told == {"base": old.version, "shift": round(expected, 4), "changes": 80, "share_of_fixes": round(21 / 82, 4), "labels": 0, "buggy": 0}
+    assert "26% of the newest 80 changes of program text say that they fix something" in capsys.readouterr().out
+
+
+def test_labels_move_it_further(repo: Repo, shipped: Path, tmp_path: Path, capsys) -> None:
+    shas = repo.build(history(81, 4))
+    (tmp_path / "labels.csv").write_text("sha,buggy\n" + "".join(f"{sha},{int(k % 10 < 9)}\n" for k, sha in enumerate(shas[1:61])))
+    assert (
+        cli.main(["adapt", "--repo", str(repo.path), "--model", str(shipped), "--labels", str(tmp_path / "labels.csv"), "--output", str(tmp_path / "out")]) == 0
+    )
+    told = json.loads((tmp_path / "out" / "model.json").read_text())["adapted"]
+    assert (told["labels"], told["buggy"]) == (60, 54)
+    assert "54 of 60 labelled commits are buggy" in capsys.readouterr().out
+    assert told["shift"] > 0.5
+
+
+def test_too_little_is_told(repo: Repo, shipped: Path, tmp_path: Path, capsys) -> None:
+    shas = repo.build(history(81, 4))
+    (tmp_path / "labels.csv").write_text(f"sha,buggy\n{shas[3]},1\n")
+    assert (
+        cli.main(["adapt", "--repo", str(repo.path), "--model", str(shipped), "--labels", str(tmp_path / "labels.csv"), "--output", str(tmp_path / "out")]) == 2
+    )
+    assert "has labels of 1 commits of this repository; 20 are needed" in capsys.readouterr().err
+    repo.git("reset", "-q", "--hard", shas[10])
+    with pytest.raises(UsageError, match=r"10 of the newest changes touch program text; 50 are needed"):
+        prior.adapt(repo.open(), Model.load(shipped), None, tmp_path, lambda _: None)
+    assert not (tmp_path / "out").exists()

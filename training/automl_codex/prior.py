@@ -1,0 +1,150 @@
+"""Correcting a model's probabilities for a repository that it never saw: one shift of their log-odds, from how often its messages say "fix", or from some labels.
+
+The order of changes stays; only the base rate is brought in. Without labels the shift follows the share of fixes, as it did in other repositories; labels move it from there,
+under a heavy-tailed prior: shifts as other repositories have them are believed at once, a far one – labels that mean something else by "buggy" – once enough labels ask for it.
+
+Source: Saerens, Latinne & Decaestecker 2002 (Neural Computation 14(1)): adjusting outputs to new a priori probabilities. What both are worth: docs/calibration.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from automl_codex import blend, export, mine, tables, train
+from codex_gate.errors import UsageError
+from codex_gate.git import Repository
+from codex_gate.messages import is_fix
+from codex_gate.model import MANIFEST, Model, signed_off
+from codex_gate.paths import role
+
+SHIFTS: Final = np.linspace(-6.0, 6.0, 1201)  # those that are tried, all of them since two may be likely; 6 takes a base rate of .04 to .94
+NEWEST: Final = 1000  # changes whose messages are counted
+MIN_CHANGES: Final = 50  # fewer say nothing of how often a repository fixes
+MIN_LABELS: Final = 20  # with the two or three bugs among fewer the prior says all there is to say (chosen)
+
+
+class Prior(NamedTuple):
+    """What other repositories say of a new one: shift = at_even + slope · log-odds(share of fixes), with `spread` around it, all in log-odds."""
+
+    at_even: float
+    slope: float
+    spread: float
+
+    def shift(self, share: float) -> float:
+        """The shift of a repository where a `share` in (0, 1) of the changes says that it fixes something."""
+        return self.at_even + self.slope * float(log_odds(np.array([share]))[0])
+
+
+LEARNED: Final = Prior(0.389, 0.634, 0.576)
+"""Of the model that ships, as `python benchmarks/calibration.py` prints it."""
+
+
+def log_odds(p: np.ndarray) -> np.ndarray:
+    """log(p / (1 − p)), with p held inside [1e-6, 1 − 1e-6]."""
+    held = np.clip(p, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(held / (1 - held)))
+
+
+def shifted(p: np.ndarray, by: float | np.ndarray) -> np.ndarray:
+    """Probabilities with their log-odds moved by `by`."""
+    return np.asarray(1 / (1 + np.exp(-(log_odds(p) + by))))
+
+
+def fix_share(n_fixes: float, n: int) -> float:
+    """The share of fixes among n changes, held inside (0, 1) by one change of either kind."""
+    return (n_fixes + 1) / (n + 2)
+
+
+def from_labels(p: np.ndarray, y: np.ndarray, centre: float = 0.0, spread: float = float("inf")) -> float:
+    """The shift that makes labels y (n,) most likely under probabilities p (n,), weighed against a Cauchy prior around `centre`; a spread of inf is no prior."""
+
+    risk = shifted(p[:, None], SHIFTS)
+    likely = np.log(np.where(np.asarray(y)[:, None] == 1, risk, 1 - risk)).sum(axis=0)
+    return float(SHIFTS[np.argmax(likely - np.log1p(((SHIFTS - centre) / spread) ** 2))])
+
+
+def learn(shifts: Sequence[float], shares: Sequence[float]) -> Prior:
+    """The prior of repositories whose best shift is known; a ridge of one keeps the slope small where repositories are few."""
+    odds = log_odds(np.array(shares))
+    a = np.column_stack([np.ones(len(odds)), odds])
+    at_even, slope = np.linalg.solve(a.T @ a + np.diag([0.0, 1.0]), a.T @ np.array(shifts))
+    return Prior(float(at_even), float(slope), max(0.1, float(np.std(np.array(shifts) - a @ [at_even, slope]))))
+
+
+# -- one repository -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A model directory's files with shifted probabilities, and what the shift rests on: changes counted, share of fixes among them, labels and those of them that are buggy."""
+
+    files: dict[str, bytes]
+    shift: float
+    counted: int
+    share: float
+    labels: int
+    buggy: int
+
+
+def adapt(repo: Repository, model: Model, labels: Path | None, work: Path, progress: mine.Progress) -> Adapted:
+    """The model with its probabilities moved to this repository.
+
+    Args:
+        labels: a CSV of labels from outside, as `mine --labels` takes it; None to go by the messages alone.
+        work: folder for the table of labelled commits.
+    Raises:
+        UsageError: too few changes or labels, or a file of labels that cannot be meant.
+        ModelError: a file of the model is missing or altered.
+    """
+    counted, share = _fixes(repo)
+    centre, n, buggy = LEARNED.shift(share), 0, 0
+    by = centre
+    if labels:
+        job = mine.Job(mine.name_of(repo), repo, "", labels)
+        mine.run(job, work, progress)
+        data = tables.read(work / f"{job.project}.parquet")
+        n, buggy = len(data), int(data.y.sum())
+        if n < MIN_LABELS:
+            raise UsageError(
+                f"{labels} has labels of {n} commits of this repository; {MIN_LABELS} are needed, or leave --labels out and go by the messages alone"
+            )
+        raw = blend.predict(model.forest, train.encode(data, model.feature_names))
+        by = from_labels(np.array([model.calibration(score) for score in raw.tolist()]), data.y, centre, LEARNED.spread)
+    facts = {"base": model.version, "shift": round(by, 4), "changes": counted, "share_of_fixes": round(share, 4), "labels": n, "buggy": buggy}
+    return Adapted(_files(model, by, facts), by, counted, share, n, buggy)
+
+
+def _fixes(repo: Repository) -> tuple[int, float]:
+    """How many of the newest changes of program text were counted, and the share of fixes among them."""
+    if repo.is_shallow:
+        raise UsageError("this clone is shallow: how often it fixes cannot be counted; fetch with full depth (git fetch --unshallow)")
+    metas = [meta for meta in repo.log(repo.resolve("HEAD"), f"--max-count={NEWEST * 2}", "--no-merges") if meta.parents]
+    touched = repo.touches([(meta.sha, meta.parents[0]) for meta in metas])
+    spoken = [is_fix(meta.message) for meta, files in zip(metas, touched, strict=True) if any(role(f.path) == "code" for f in files)][-NEWEST:]
+    if len(spoken) < MIN_CHANGES:
+        raise UsageError(f"{len(spoken)} of the newest changes touch program text; {MIN_CHANGES} are needed to tell how often this repository fixes something")
+    return len(spoken), fix_share(sum(spoken), len(spoken))
+
+
+def _files(model: Model, by: float, facts: dict[str, Any]) -> dict[str, bytes]:
+    moved = shifted(np.array(model.calibration.risks), by)
+    knots = [[raw, round(float(risk), 7)] for raw, risk in zip(model.calibration.scores, moved, strict=True)]
+    name = hashlib.sha256(json.dumps([model.manifest["files"], knots], sort_keys=True).encode()).hexdigest()[:8]
+    rate = float(shifted(np.array([model.base_rate]), by)[0])
+    manifest = {**model.manifest, "version": f"risk-{model.manifest['format']}-{name}", "calibration": knots, "base_rate": rate, "adapted": facts}
+    manifest["signed_off"] = signed_off(manifest, "automl-codex adapt", [])
+    held = {name: (model.directory / name).read_bytes() for name in model.manifest["files"]}
+    return held | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
+
+
+def ship(made: Adapted, output: Path) -> Model:
+    """Write the directory and load what was written."""
+    export.write_directory(made.files, output)
+    return Model.load(output)
