@@ -111,6 +111,14 @@ def rooted(project: np.ndarray) -> np.ndarray:
     return np.asarray(found / found.mean())
 
 
+def row_weights(data: Dataset, y: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Weights (n,) of training rows by the recipe: project and year, size of the project, where the label comes from."""
+    w = weights(y, data.project, data.time) if recipe.balanced else np.ones(len(y))
+    if recipe.rooted:
+        w = w * rooted(data.project)
+    return np.asarray(w * np.where(data.traced(), 1.0, recipe.outside))
+
+
 def masked(x: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """A copy of encoded rows with every history measure unknown, as a shallow clone leaves them."""
     copy = x.copy()
@@ -127,10 +135,7 @@ def fit(data: Dataset, y: np.ndarray, recipe: Recipe, emphasis: np.ndarray | Non
     """
     rng = np.random.default_rng(recipe.seed)
     x = encode(data, recipe.names)
-    w = weights(y, data.project, data.time) if recipe.balanced else np.ones(len(y))
-    if recipe.rooted:
-        w = w * rooted(data.project)
-    w = w * np.where(data.traced(), 1.0, recipe.outside)
+    w = row_weights(data, y, recipe)
     w = w if emphasis is None else w * emphasis
     picked = rng.random(len(x)) < recipe.mask_share
     x, y, w = np.vstack([x, masked(x[picked], recipe.names)]), np.r_[y, y[picked]], np.r_[w, w[picked]]
