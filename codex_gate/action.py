@@ -25,7 +25,7 @@ from codex_gate.screen import Screener
 from codex_gate.types import Level, Notice, Report, Thresholds
 
 _RECENT: Final = 30  # changes in the plot of the step summary (chosen)
-KEYS: Final = ("fail-on", "noise-budget", "comment", "annotations", "check", "sarif", "labels", "models", "paths")
+KEYS: Final = ("fail-on", "noise-budget", "comment", "annotations", "check", "sarif", "labels", "tier", "models", "paths")
 """Inputs that are keys of the configuration too, and go before it."""
 
 
@@ -92,7 +92,7 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
     settings, part = _settings(this, repo, trusted), this.part
     this.gated = settings.fail_on is not Level.UNKNOWN or any(entry.fail_on not in (None, Level.UNKNOWN) for entry in settings.levels)
     with model.opened(repo, settings.models, trusted) as chosen:
-        screener = Screener(repo, chosen, thorough=True, policy=Policy(settings, today), with_diff=True)
+        screener = Screener(repo, chosen, thorough=True, policy=Policy(settings, today), with_diff=True, tier=settings.tier)
         report = screener.range(change.base, change.head, change.scope) if change.base else screener.commit(change.head, change.scope)
         report = replace(report, scope=f"{report.scope}, {part}" if part else report.scope, notices=(*report.notices, *happened.notices, *lacking))
         tripped = screener.policy.tripped(report.change) if report.change is not None else ""

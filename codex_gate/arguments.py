@@ -43,12 +43,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     screen.add_argument(
         "--lines", type=_line_count, metavar="N|all", help="with json and jsonl: the N riskiest changed lines, or every one in the order of the diff"
     )
-    screen.add_argument(
-        "--tier",
-        choices=("1", "2", "3", "auto"),
-        default="1",
-        help="who tells kinds of defects: 1 rules and words, 2 the student, 3 all, auto the highest that can run, for many commits 1 (default: 1)",
-    )
+    _add_tier(screen)
     screen.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
     screen.add_argument("--fail-on", choices=(*LEVELS, "never"), help="exit 1 when a change reaches this level (default: never)")
     screen.add_argument("--noise-budget", metavar="PERCENT", help="share of recent changes that may stand out at all (default: 30)")
@@ -145,6 +140,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     )
     explain.add_argument("commit", metavar="SHA", help="the commit, with what was known before it")
     explain.add_argument("--format", choices=("terminal", "json"), default="terminal", help="terminal (default) or json")
+    _add_tier(explain)
     explain.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
     _add_common(explain)
     explain.set_defaults(run=run["explain"])
@@ -173,6 +169,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
 
     hook = commands.add_parser("hook", help="what the pre-commit hooks run: speaks when a change stands out, stops nothing unless configured")
     hook.add_argument("--push", action="store_true", help="what a push brings, from PRE_COMMIT_FROM_REF and PRE_COMMIT_TO_REF, in place of the index")
+    _add_tier(hook)
     _add_common(hook)
     hook.set_defaults(run=run["hook"], advisory=True)
 
@@ -237,6 +234,14 @@ def _add_reach(command: argparse.ArgumentParser) -> None:
     reach = command.add_mutually_exclusive_group()
     reach.add_argument("--last", type=int, default=1000, metavar="N", help="the last N changes (default: 1000)")
     reach.add_argument("--since", metavar="DATE", help="the changes since this day, YYYY-MM-DD")
+
+
+def _add_tier(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tier",
+        choices=("1", "2", "3", "auto"),
+        help="who tells kinds of defects: 1 rules and words, 2 the student, 3 all, auto the highest that can run, for many commits 1 (default: 1)",
+    )
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:

@@ -28,6 +28,7 @@ FILE: Final = ".codex-gate.yaml"
 PREFIX: Final = "CODEX_GATE_"
 MAX_BYTES: Final = 64 << 10  # a configuration is a page, not a book (chosen)
 MAX_PATTERN: Final = 200
+TIERS: Final[Mapping[str, int | None]] = {"1": 1, "2": 2, "3": 3, "auto": None}
 MAX_ANNOTATIONS: Final = 50  # what a check run takes in one request
 _MAX_BRACKETS: Final = 400  # PyYAML's time grows with the square of their nesting: 2,000 took 20 s (2026-11-25)
 SPOKEN: Final = (Level.MODERATE, Level.HIGH, Level.CRITICAL)
@@ -55,7 +56,7 @@ class Ignore(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The values in force and, by key, where each comes from. A level of UNKNOWN, and a score of None, mean never."""
+    """The values in force and, by key, where each comes from. A level of UNKNOWN, and a score of None, mean never; a tier of None is auto."""
 
     fail_on: Level = Level.UNKNOWN
     comment: Level = Level.MODERATE
@@ -65,6 +66,7 @@ class Settings:
     check: bool = True
     sarif: bool = False
     labels: bool = False
+    tier: int | None = 1
     models: str | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -274,6 +276,12 @@ def _switch(value: Any) -> bool:
     raise _Mismatch(f"{_shown(value)}; expected true or false")
 
 
+def _tier(value: Any) -> int | None:
+    if isinstance(value, str) and value.lower() in TIERS:
+        return TIERS[value.lower()]
+    raise _Mismatch(f"{_shown(value)}; expected 1, 2, 3 or auto")
+
+
 def _directory(value: Any) -> str:
     if isinstance(value, str) and value.strip() and "\0" not in value:
         return value
@@ -422,6 +430,7 @@ KEYS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "check": _switch,
     "sarif": _switch,
     "labels": _switch,
+    "tier": _tier,
     "models": _directory,
     "paths": _paths,
     "fail-on-score": _score,
@@ -450,6 +459,7 @@ def rows(settings: Settings) -> list[tuple[str, str, str]]:
         "check": str(settings.check).lower(),
         "sarif": str(settings.sarif).lower(),
         "labels": str(settings.labels).lower(),
+        "tier": "auto" if settings.tier is None else str(settings.tier),
         "models": settings.models or "the one that ships",
         "paths": " ".join(paths) or "all",
         "fail-on-score": NEVER if settings.fail_on_score is None else f"{settings.fail_on_score:g}",

@@ -16,7 +16,7 @@ from tests.acting import copied
 from tests.codex_gate import drifting
 from tests.codex_gate.actions import LARGE, SMALL, as_ours, examples, needs_examples, payload, project, pull
 from tests.codex_gate.samples import write_model
-from tests.conftest import Repo
+from tests.conftest import DAY, START, Repo
 from tests.github_double import GitHub
 
 pytestmark = acting.needs_act
@@ -82,6 +82,27 @@ def test_the_comment_is_there_after_a_run(repo: Repo, hub: GitHub, act: Callable
     assert (hub.checks[0]["head_sha"], hub.labels, len(hub.sarifs)) == (head, ["risk: critical"], 1)
     assert "found critical in lib/g0.py" in done.stdout
     assert not (tmp_path / "sprung").exists()
+
+
+def test_at_tier_3_the_student_has_read_what_the_comment_says(
+    repo: Repo, hub: GitHub, act: Callable[..., subprocess.CompletedProcess[str]], home: Path
+) -> None:
+    """Its libraries are installed where they are asked for, into an environment of their own, which stays."""
+    project(repo, "tier: 3\n")
+    for name in ("kinds.json", "kinds.table", "student.json", "student.onnx", "vocabulary.json"):
+        shutil.copy(acting.ROOT / "models" / name, repo.path / "models")
+    repo.commit("models of kinds", date=START + 61 * DAY)
+    base, head = pull(repo, dict.fromkeys(LARGE, "if password == None or user is None:\n    return open(path).read()\n" * 20), "fix crash when user is None")
+    done = act(payload(base, head))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (comment,) = hub.comments
+    assert "risk – critical" in comment["body"] and "tier 3" in comment["body"] and "onnxruntime" not in comment["body"]
+    assert "What kind of defect" in comment["body"]
+    made = [path for path in home.rglob("codex-gate/*-*") if (path / "pyvenv.cfg").exists()]
+    assert [any(path.glob("lib/python*/site-packages/onnxruntime")) for path in made].count(True) == 1
+    before = [path.stat().st_mtime_ns for path in made]
+    assert "comment unchanged" in act(payload(base, head)).stdout
+    assert [path.stat().st_mtime_ns for path in made] == before and len(hub.comments) == 1
 
 
 @needs_examples
