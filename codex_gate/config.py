@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from codex_gate.errors import ConfigError
+from codex_gate.errors import ConfigError, GitError
 from codex_gate.git import Repository
 from codex_gate.levels import SHARES
 from codex_gate.types import Level
@@ -125,12 +125,29 @@ def find(repo: Repository, base: str | None, name: str | None = None) -> Source 
 
 
 def _committed(repo: Repository, base: str, name: str | None) -> Source | None:
-    path = (name or FILE).removeprefix("./")
-    found = repo.file_at(base, path, MAX_BYTES + 1)
+    path = in_tree(name)
+    try:
+        found = repo.file_at(base, path, MAX_BYTES + 1)
+    except GitError as error:  # to take it for none would be to loosen a gate
+        raise ConfigError(f"the configuration cannot be read: {error}") from error
+    return of_commit(base, path, found, is_named=name is not None)
+
+
+def in_tree(name: str | None) -> str:
+    """The path of the configuration in a commit's tree."""
+    return (name or FILE).removeprefix("./")
+
+
+def of_commit(base: str, path: str, text: bytes | None, *, is_named: bool) -> Source | None:
+    """The configuration of a commit from what its tree holds at the path; None when it holds nothing.
+
+    Raises:
+        ConfigError: nothing, although that file was named; or too much.
+    """
     shown = f"{path} of {base[:9]}"
-    if found is None and name is not None:
+    if text is None and is_named:
         raise ConfigError(f"the base commit {base[:9]} has no file {path}; the configuration is read from there, commit it to the base branch first")
-    return None if found is None else Source(shown, _bounded(found, shown))
+    return None if text is None else Source(shown, _bounded(text, shown))
 
 
 def _bounded(text: bytes, name: str) -> bytes:
