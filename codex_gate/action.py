@@ -24,7 +24,6 @@ from codex_gate.reporters.comment import Trust
 from codex_gate.screen import Screener
 from codex_gate.types import Level, Notice, Report, Thresholds
 
-_RECENT: Final = 30  # changes in the plot of the step summary (chosen)
 KEYS: Final = ("fail-on", "noise-budget", "comment", "annotations", "check", "sarif", "labels", "tier", "models", "paths")
 """Inputs that are keys of the configuration too, and go before it."""
 
@@ -98,11 +97,10 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
             report, scope=f"{report.scope}, {part}" if part else report.scope, notices=(*report.notices, *happened.notices, *change.notices, *lacking)
         )
         tripped = screener.policy.tripped(report.change) if report.change is not None else ""
-        recent = screener.trend(change.base, _RECENT) if change.base else screener.trend(change.head, _RECENT + 1)[:-1]
         # The change as it lands speaks: a noise budget counts changes, and a quiet one with a loud commit in it would break it.
         loud = report.change is not None and screener.policy.limits(report.change.paths).speaks(report.change.level)
         seen_at = _seen_at(this, happened, change)
-        return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, tripped, tuple(recent), seen_at).deliver()
+        return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, tripped, seen_at).deliver()
 
 
 def _seen_at(this: Run, happened: event.Event, change: event.Change) -> str:

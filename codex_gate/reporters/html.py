@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Final, NamedTuple
 
-from codex_gate import page
+from codex_gate import page, plots
 from codex_gate.page import Html
 from codex_gate.reporters import wording
 from codex_gate.reporters.hostile import shorten_path, shown, visible
@@ -22,6 +22,7 @@ MAX_WIDTH: Final = 400  # characters of a line
 MAX_COMMITS: Final = 200
 N_MARKED: Final = 10  # lines with a number
 _TAB: Final = 4
+_ROLES: Final = {Level.MODERATE: "c", Level.HIGH: "b", Level.CRITICAL: "e"}  # colours of plots
 
 STYLE: Final = """
 :root{--low:#2e7d4f;--moderate:#8a6400;--high:#b4470a;--critical:#b3142a;--unknown:#5b6470;--add:#e4f4e8;--del:#fbe7e7;--mark:#f4c542}
@@ -48,6 +49,7 @@ h1,.reasons,.commits,.places,.kinds{overflow-wrap:anywhere}.reasons,.commits,.pl
 .commits li{display:grid;grid-template-columns:6.2rem 3.4rem 6rem 5.5rem 1fr;gap:0 .7rem;align-items:center;padding:.25rem 0;border-bottom:1px solid var(--edge);font-size:.9rem}
 .commits code{font-size:.8125rem;color:var(--dim)}.commits b{text-align:right;font-variant-numeric:tabular-nums}.meter{height:.6rem;background:var(--edge);border-radius:.3rem;overflow:hidden}
 .meter i{display:block;height:100%;background:var(--level)}.commits em{font-style:normal;color:var(--level);font-weight:600}.commits span:last-child{overflow-wrap:anywhere;min-width:0}
+figure{max-width:34rem}.alike .hit{fill:var(--b)}.alike .rest{fill:var(--edge)}
 @media(max-width:44rem){.reasons li{grid-template-columns:2.6rem 1fr}.reasons span:last-child{grid-column:1/-1}.commits li{grid-template-columns:6.2rem 3.4rem 1fr 5.5rem}.commits span:last-child{grid-column:1/-1}
 .hunk td:nth-child(2){width:2.8rem;padding:0 .2rem}.hunk td:nth-child(1){width:1.7rem;padding:0}.hunk td:nth-child(3){width:1rem;padding:0 .2rem}}
 """
@@ -73,6 +75,7 @@ def render(report: Report) -> str:
         *(page.paragraph(shown(notice.text, 600), "note") for notice in wording.notices(report)[:20]),
         *(_change(change) if change is not None else ()),
         *_commits(report),
+        *_history(report),
         *_meaning(report, n),
     ]
     made = " · ".join((f"tier {report.tier}", f"model {shown(report.model_version, 40)}", wording.duration(report.seconds)))
@@ -276,6 +279,35 @@ def _commit(finding: Finding) -> str:
     )
 
 
+def _history(report: Report) -> list[Html]:
+    """The risks of the changes before this one, in the order in which they came, and where the levels begin."""
+    change, recent = report.change, report.recent
+    if change is None or change.risk is None or len(recent) < 2:
+        return []
+    count, top = len(recent), plots.share_top((*recent, change.risk, *report.thresholds.at.values()))
+    tips = [f"{wording.percent(risk)}, {wording.count(count - k, 'change')} before this one" for k, risk in enumerate(recent)]
+    marks: list[plots.Mark] = [
+        *(plots.Line([(0, at), (count, at)], f"{level.value} begins", _ROLES[level], dashed=True) for level, at in report.thresholds.at.items()),
+        plots.Line(list(enumerate(recent)), "", "base"),
+        plots.Dots(list(enumerate(recent)), tips, "the changes before it", "base"),
+        plots.Dots([(count, change.risk)], [f"{wording.percent(change.risk)}, this one"], "this change", "a"),
+    ]
+    ticks = ((0.0, f"{count} before"), (count / 2, f"{count // 2}"), (float(count), "this"))
+    drawn = plots.chart("Risk of the last changes", plots.Axis("changes, oldest first", 0, count, ticks), plots.share_axis("risk", top), marks)
+    return [page.heading("History"), page.figure(f"The last {wording.count(count, 'change')} of this branch, and this one", drawn, "", plots.legend(marks))]
+
+
+def _alike(risk: float) -> Html:
+    """A hundred changes scored like this one, those marked that needed a fix where the model learned."""
+    n = round(100 * risk)
+    dots = "".join(f'<circle class="{"hit" if k < n else "rest"}" cx="{7 + 14 * (k % 20)}" cy="{7 + 14 * (k // 20)}" r="5"/>' for k in range(100))
+    label = page.text(f"{n} of 100 dots are marked")
+    drawn = f'<svg class="alike" viewBox="0 0 280 70" role="img" aria-label="{label}">{dots}</svg>'
+    return page.figure(
+        "A hundred changes scored like this one", drawn, f"Marked: {n}, as many as needed a fix among such changes of projects that the model had not seen."
+    )
+
+
 def _meaning(report: Report, n: int) -> Iterable[Html]:
     """Calibration in words: what the number says, what the level says, and what neither does."""
     change = report.change
@@ -283,6 +315,8 @@ def _meaning(report: Report, n: int) -> Iterable[Html]:
     if not known:
         return
     yield page.heading("How sure this is")
+    if change is not None and change.risk is not None:
+        yield _alike(change.risk)
     base = wording.percent(report.thresholds.base_rate)
     yield page.paragraph(
         f"The risk is calibrated on projects that the model had not seen when it scored them: of changes scored alike, that share needed a fix; {base} of all did. "

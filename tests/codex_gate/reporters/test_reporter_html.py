@@ -130,6 +130,20 @@ def test_what_all_lines_of_a_hunk_are_indented_by_is_left_out() -> None:
     assert "<td>if a:</td>" in page and "<td></td>" in page and "<td>    return b</td>" in page and "<td>c = d</td>" in page
 
 
+def test_the_history_is_drawn_with_the_levels_and_this_change_at_its_end() -> None:
+    page = render("html", replace(high(), recent=(0.1, 0.25, 0.05)))
+    assert "History" in page and "The last 3 changes of this branch, and this one" in page and "high begins" in page
+    assert "25 %, 2 changes before this one" in page
+    assert "History" not in render("html", replace(high(), recent=(0.1,)))
+
+
+def test_what_the_number_says_is_drawn_as_so_many_of_a_hundred() -> None:
+    report = high()
+    assert report.change is not None and report.change.risk is not None
+    page = render("html", report)
+    assert page.count('<circle class="hit"') == round(100 * report.change.risk) and page.count('<circle class="rest"') == 100 - round(100 * report.change.risk)
+
+
 def test_kinds_are_explained_and_stand_before_the_lines() -> None:
     page = render("html", with_lines(high(), lines("+1 x")))
     assert "The outcome depends on timing" in page
