@@ -18,12 +18,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
 import numpy as np  # noqa: E402
+from imblearn.over_sampling import SMOTE  # type: ignore[import-untyped]  # noqa: E402
+from scipy import sparse  # type: ignore[import-untyped]  # noqa: E402
 
 from automl_codex import commits, examples, kinds, logits, metrics  # noqa: E402
 from automl_codex.examples import Example, as_change  # noqa: E402
@@ -36,7 +38,8 @@ from codex_gate.taxonomy import KINDS  # noqa: E402
 from codex_gate.types import Commit  # noqa: E402
 
 SEED, DRAWS = 42, 1000
-SETTING: Final[Setting] = kinds.SETTINGS[0]
+SETTING: Final[Setting] = kinds.SETTINGS[1]  # that of the model that ships
+NEIGHBOURS: Final = 5
 WITH_CODE: Final = "with names and operators of the changed lines"
 _PART = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[-+*/%&|^=<>!?:.]{1,3}|[()\[\]{};,@#\"'~$\\]")
 Rows = tuple[Sequence[np.ndarray], np.ndarray]
@@ -98,6 +101,43 @@ def copies(found: Read, n: int) -> Rows:
     return [found.buckets[row] for row in again], found.kinds[again]
 
 
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Commits as vectors (n, buckets) with a kind and a weight each, and what a bucket counts."""
+
+    x: Any
+    kinds: np.ndarray
+    weights: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, found: Read) -> Vectors:
+        counts = kinds.counts_of(found.buckets)
+        return cls(kinds.matrix(found.buckets, counts), found.kinds, np.ones(len(found.kinds)), counts)
+
+
+def smote(found: Read, n: int) -> Vectors:
+    """With up to `n` more between neighbours of the same kind, the rarest kinds first; kinds with no NEIGHBOURS besides are left alone.
+
+    Source: Chawla et al. 2002, by imbalanced-learn.
+    """
+    base = Vectors.of(found)
+    sizes = {int(kind): int(size) for kind, size in zip(*np.unique(found.kinds, return_counts=True)) if size > NEIGHBOURS}
+    level = max((level for level in range(1, max(sizes.values()) + 1) if sum(max(0, level - size) for size in sizes.values()) <= n), default=1)
+    wanted = {kind: max(level, size) for kind, size in sizes.items()}
+    x, about = SMOTE(sampling_strategy=wanted, k_neighbors=NEIGHBOURS, random_state=SEED).fit_resample(base.x, base.kinds)
+    return Vectors(x, about, np.ones(len(about)), base.counts)
+
+
+def mixup(found: Read, n: int) -> Vectors:
+    """With `n` more, each a random pair blended, and of both kinds by their shares. Source: Zhang et al. 2018, α .2."""
+    base, rng = Vectors.of(found), np.random.default_rng(SEED)
+    (one, other), share = rng.integers(0, len(found.kinds), (2, n)), rng.beta(0.2, 0.2, n)
+    blend = sparse.diags(share) @ base.x[one] + sparse.diags(1 - share) @ base.x[other]
+    about = np.concatenate([base.kinds, base.kinds[one], base.kinds[other]])
+    return Vectors(sparse.vstack([base.x, blend, blend]), about, np.concatenate([base.weights, share, 1 - share]), base.counts)
+
+
 def settings(found: Read, made: tuple[list[np.ndarray], np.ndarray, list[str]], beside: Taught | None) -> dict[str, tuple[Rows, Taught | None]]:
     """What is learned from, by the name of its row."""
     base: Rows = (list(found.buckets), found.kinds)
@@ -119,7 +159,7 @@ def settings(found: Read, made: tuple[list[np.ndarray], np.ndarray, list[str]], 
         told[f"… and {by.count('variants'):,} of them, variants (eda, template)"] = (also(part("variants")), None)
         told[f"… and {len(rows):,} copies at random, kinds alike"] = (also(copies(found, len(rows))), None)
         told["generated changes alone"] = ((rows, about), None)
-    for n in (4000, 2000, 1000):
+    for n in (8000, 4000, 2000, 1000):
         if n < len(base[0]):
             chosen = np.random.default_rng(SEED).permutation(len(base[0]))[:n]
             told[f"{n:,} of the commits"] = (([base[0][row] for row in chosen], found.kinds[chosen]), None)
@@ -138,6 +178,12 @@ def measured(found: Read, judged: Test, made: tuple[list[np.ndarray], np.ndarray
     shares: dict[str, np.ndarray] = {}
     for name, ((rows, about), taught) in settings(found, made, beside).items():
         model = kinds.fit(rows, about, SETTING, SEED, taught)
+        shares[name] = kinds.probabilities(model, judged.found.buckets, judged.found.possible)
+        print(name, file=sys.stderr)
+    extra = len(made[0]) or len(found.kinds)
+    for name, vectors in ((f"… and {extra:,} by SMOTE of vectors", smote), (f"… and {extra:,} by MixUp of vectors", mixup)):
+        told = vectors(found, extra)
+        model = kinds.regress(told.x, told.kinds, told.weights, told.counts, SETTING, SEED)
         shares[name] = kinds.probabilities(model, judged.found.buckets, judged.found.possible)
         print(name, file=sys.stderr)
     for name, kept in {**WITHOUT, WITH_CODE: lambda term: True}.items():

@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from math import sqrt
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +49,8 @@ def auc(bench: Bench) -> Block:
         figures.append(_figure(name, found[name], goal=score == next(iter(peer.scores))))
         beside = found[f"{name} − {LAPREDICT}"] = compare(given, added)
         notes.append(f"{name} against counting added lines on the same commits: {_difference(beside)}.")
+        if score == next(iter(peer.scores)) and (bound := _bound(name, found[name], len(shas))):
+            notes.append(bound)
     seen = "the shipped model never saw it" if options.project not in _learnt_from() else "**the shipped model learnt from it**"
     how = (
         f"{len(shas):,} labelled commits of {place.name} that the clone has ({sum(labels[sha] for sha in shas):,} buggy; {seen}); risk as `screen --commits` gives it, "
@@ -74,6 +77,21 @@ def _compare(labels: Mapping[str, int], options: Options, ours: Mapping[str, flo
 def _figure(name: str, values: Mapping[str, float], *, goal: bool) -> Figure:
     """The lower end of the interval decides; where there is a goal it has to lie above 0."""
     return Figure(f"AUC, codex-gate − {name}", values["low"], _difference(values), 0 if goal else None, None, "above", " at the lower end")
+
+
+def _bound(name: str, values: Mapping[str, float], labelled: int) -> str:
+    """What keeps an interval from lying above 0, in words; empty where it does."""
+    if values["low"] > 0:
+        return ""
+    half, n = (values["high"] - values["low"]) / 2, values["n"]
+    text = (
+        f"{name}: the interval reaches {half:.3f} to either side on {n:,.0f} commits and shrinks with the root of their number. Were all {labelled:,} labelled commits scored, "
+        f"it would reach about {half * sqrt(n / labelled):.3f}"
+    )
+    if values["difference"] <= 0:
+        return f"{text}; the difference is not above 0, so more commits would not help."
+    needed = n * (half / values["difference"]) ** 2
+    return f"{text}; a difference of {values['difference']:+.3f} would need about {float(f'{needed:.1g}'):,.0f}. The labels bound it, not the time that the peer takes: only a better order would."
 
 
 def _difference(values: Mapping[str, float]) -> str:

@@ -41,16 +41,27 @@ Inputs = Sequence[tuple[str, Path]]
 # -- the funnel --------------------------------------------------------------------------------------------
 
 
-def funnel(inputs: Inputs, day: date) -> str:
+def funnel(inputs: Inputs, day: date, commits: Sequence[str] = ()) -> str:
     """docs/funnel.md, from the manifests and rows of finished folders alone.
 
+    Args:
+        commits: STAGE=COMMIT of the code that made a stage, where it is not today's.
     Raises:
         UsageError: a stage of an input is missing or not finished.
     """
     found = {name: _stages(folder) for name, folder in inputs}
     manifests = {name: {stage: manifest for stage, (_, manifest) in parts.items()} for name, parts in found.items()}
     verified = {name: parts["verify"][0] for name, parts in found.items()}
-    parts = [_HEAD.format(day=day), _volumes(manifests), _verdicts(manifests), _categories(verified), "## Left out\n", _rejects(manifests)]
+    made = f"Made by the code of: {', '.join(told.replace('=', ' ') for told in commits)}.\n" if commits else ""
+    parts = [
+        _HEAD.format(day=day),
+        *filter(None, [made]),
+        _volumes(manifests),
+        _verdicts(manifests),
+        _categories(verified),
+        "## Left out\n",
+        _rejects(manifests),
+    ]
     for name, folder in inputs:
         parts.append(f"## Everything that was counted: {name}\n\n```text\n{stats.of(folder).replace(str(folder), name)}```\n")
     return "\n".join(parts)
@@ -218,7 +229,7 @@ def sample(inputs: Inputs, rows: int, data: Path) -> str:
 
 
 def _write(options: argparse.Namespace) -> str:
-    options.output.write_text(funnel(options.input, options.day), "utf-8")
+    options.output.write_text(funnel(options.input, options.day, options.commit), "utf-8")
     return f"{options.output} written"
 
 
@@ -229,6 +240,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     one, two = commands.add_parser("funnel", help="write the document"), commands.add_parser("sample", help="draw the rows that are committed")
     one.add_argument("--output", type=Path, default=ROOT / "docs" / "funnel.md")
     one.add_argument("--day", type=date.fromisoformat, required=True, help="when the corpus was made")
+    one.add_argument("--commit", action="append", default=[], metavar="STAGE=COMMIT", help="the code that made a stage; may be repeated")
     two.add_argument("--rows", type=int, default=ROWS, metavar="N", help="at least so many rows (default: %(default)s)")
     two.add_argument("--data", type=Path, default=DATA, metavar="DIR", help=f"what may weigh {LIMIT / 1e6:.0f} MB in all (default: training/data)")
     for command in (one, two):

@@ -28,6 +28,7 @@ from benchmarks.measure import machine  # noqa: E402
 from codex_gate import intervals, szz  # noqa: E402
 from codex_gate.errors import GateError, UsageError  # noqa: E402
 from codex_gate.git import CommitMeta, Repository, count_lines  # noqa: E402
+from codex_gate.model import default_directory  # noqa: E402
 from codex_gate.policy import Policy  # noqa: E402
 from codex_gate.priority import WEIGHTS, Priorities  # noqa: E402
 from codex_gate.reporters.wording import count  # noqa: E402
@@ -85,7 +86,7 @@ def fixed(repo: Repository, metas: Sequence[CommitMeta]) -> frozenset[str]:
 
 def rankings(repo: Repository, sha: str, now: int) -> dict[str, dict[str, float]]:
     """The score, its parts, the score without each of them, and the plain length, of each file of a commit."""
-    hot = survey(repo, Policy(), now, branch=sha).files
+    hot = survey(repo, default_directory(), Policy(), now, branch=sha).files
     found = {"score": {f.path: f.score for f in hot}}
     for name in WEIGHTS:
         found[name] = {f.path: 0.0 if math.isnan(f.parts[name]) else f.parts[name] for f in hot}
@@ -118,7 +119,7 @@ def over_projects(values: Sequence[float], rng: Random) -> str:
 
 def timed(repo: Repository) -> tuple[Priorities, float]:
     started = perf_counter()
-    found = survey(repo, Policy(), 2**40)
+    found = survey(repo, default_directory(), Policy(), 2**40)
     return found, perf_counter() - started
 
 

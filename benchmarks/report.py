@@ -43,6 +43,7 @@ def _block(name: str, row: Mapping[str, Any]) -> str:
     figures = [(f["what"], f["shown"], f["must"], f["aim"], f["verdict"]) for f in row["figures"]]
     where = ", ".join(place["name"] for place in row["repositories"])
     when = f"{row['date']}{', ' + where if where else ''}, load {row['load']:.1f} before it began"
+    when += "; at real-time priority, so that other work had to wait" if row.get("real_time") else ""
     parts = [head, _table(("what", "figure", "must", "aim", "verdict"), figures), row["how"] + f" ({when}.)\n", *(f"- {note}" for note in row["notes"])]
     parts += [""] if row["notes"] else []
     parts += [_times(row["times"])] if row["times"] else []

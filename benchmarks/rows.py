@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -39,7 +40,12 @@ ROWS: Final[dict[str, Row]] = {
 def measure(name: str, bench: Bench) -> dict[str, Any]:
     """One row as plain values: figures with their verdicts, how they were taken, where and when."""
     row = ROWS[name]
-    began: dict[str, Any] = {"title": row.title, "date": datetime.now(UTC).date().isoformat(), "load": round(getloadavg()[0], 1)}
+    began: dict[str, Any] = {
+        "title": row.title,
+        "date": datetime.now(UTC).date().isoformat(),
+        "load": round(getloadavg()[0], 1),
+        "real_time": hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR),
+    }
     try:
         block = row.measure(bench)
     except SkipRow as reason:

@@ -1,17 +1,20 @@
 """Whether a challenger that learned from wrong labels is taken: 30 % of them permuted among commits, 50 seeds, and the rule of `automl-codex retrain` asked.
 
-python benchmarks/shuffled.py --input training/data --corpus training/corpus.yaml
+python benchmarks/shuffled.py --input training/data --corpus training/corpus.yaml --clones DIR
 
 Asked of the repositories in which that rule takes something when the labels are as they are: elsewhere a refusal says nothing.
-The forests are those of benchmarks/retrain.py. Writes a section of docs/retraining.md; a quarter of an hour of one core.
+Once with the newest fifth as the judge, and once a fifth earlier, so that the newest one tells what became of what was taken. With
+--clones also how many labels a history loses by itself. The forests are those of benchmarks/retrain.py. Writes a section of
+docs/retraining.md; half an hour of one core.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,15 +25,20 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
 import numpy as np  # noqa: E402
 
-from automl_codex import blend, evaluate, metrics, mine, tables  # noqa: E402
+from automl_codex import blend, evaluate, metrics, mine, retrain, tables, train  # noqa: E402
 from automl_codex.tables import Dataset  # noqa: E402
 from benchmarks.measure import machine  # noqa: E402
 from benchmarks.retrain import KEPT, MIN_COMMITS, NOTHING, Case, Scores, cases, decided, judged, judgement, say, scored  # noqa: E402
+from codex_gate import szz  # noqa: E402
 from codex_gate.errors import GateError, UsageError  # noqa: E402
+from codex_gate.forest import Forest  # noqa: E402
+from codex_gate.git import Repository  # noqa: E402
 from codex_gate.intervals import wilson  # noqa: E402
 
 SHARE: Final = 0.30  # of the labels
 SEEDS: Final = 50
+LATER_SEEDS: Final = 20  # where it is asked what became of what was taken: its answer lies in many changes, not in many permutations
+DAYS: Final = (31, 365)  # between two retrainings
 OWN: Final = (1.0,)  # the weight of the own trees when nothing else is to choose from
 Row = dict[str, Any]
 
@@ -39,10 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--input", type=Path, default=ROOT / "training" / "data")
     parser.add_argument("--corpus", type=Path, default=ROOT / "training" / "corpus.yaml")
+    parser.add_argument("--clones", type=Path, metavar="DIR", help="folder of clones, named OWNER+NAME, to see what labels are lost by themselves")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "retraining.md", help="page whose section is written anew (default: %(default)s)")
     parser.add_argument("--trees", type=int, default=100, help="of the forests that stand for the shipped one (default: %(default)s)")
     parser.add_argument("--min-commits", type=int, default=MIN_COMMITS, help="of a repository that is judged (default: %(default)s)")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="permutations for each repository (default: %(default)s)")
+    parser.add_argument("--later-seeds", type=int, default=LATER_SEEDS, help="the same, a fifth earlier (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=42, help="of the forests, shuffled or not (default: %(default)s)")
     options = parser.parse_args(argv)
     try:
@@ -57,12 +67,15 @@ def run(options: argparse.Namespace) -> int:
     entries = mine.read_corpus(options.corpus)
     corpus = evaluate.Corpus.of(entries)
     data = corpus.split(tables.read(options.input))[0]
-    asked = cases(data, corpus, judged(entries), options)
+    asked = list(cases(data, corpus, judged(entries), options))
     rows = [row for case in asked for row in measure(case, options)]
     if not rows:
         raise UsageError(f"in no repository of {options.corpus} with {options.min_commits:,} commits in {options.input} is anything taken; lower --min-commits")
+    later = [row for case in asked for row in afterwards(case, options)]
+    named = {row["project"] for row in rows}
+    lost = [row for entry in entries if options.clones and entry["project"] in named for row in natural(entry, options.clones)]
     page = options.output.read_text("utf-8") if options.output.is_file() else ""
-    options.output.write_text(with_section(page, markdown(rows, options, datetime.now(UTC).date())), "utf-8")
+    options.output.write_text(with_section(page, markdown(rows, later, lost, options, datetime.now(UTC).date())), "utf-8")
     return 0
 
 
@@ -83,34 +96,119 @@ def shuffled(rows: Dataset, pieces: Sequence[slice], rng: np.random.Generator) -
 def measure(case: Case, options: argparse.Namespace) -> Iterator[Row]:
     """The row of a repository in which something is taken with the labels as they are; else none.
 
-    In use is what was taken so. The newest part, which judges, is never shuffled.
+    In use is what was taken so. The newest part, which judges, is never shuffled. `stopped` says for each seed whether the rule on lost labels alone refuses.
     """
-    try:
-        pieces = blend.parts(case.rows)
-    except UsageError as error:
-        say(f"{case.project}: {error}")
+    if (first := in_use(case, case.rows, options.seed)) is None:
         return
-    first = blend.challenge(case.rows, case.shipped, case.names, options.seed)
-    base = {"base": scored(case, first.newest)}
-    taken, winner = decided(first, case, case.rows, base, options.seed)
-    if taken == NOTHING:
-        say(f"{case.project}: nothing is taken with the labels as they are")
-        return
+    taken, winner, base = first
+    pieces, learned = blend.parts(case.rows), buggy(case.rows)
     own = blend.challenge(case.rows, case.shipped, case.names, options.seed, weights=OWN)
     outcomes: Counter[str] = Counter()
-    changes, own_taken, own_changes = [], 0, []
+    changes, own_taken, own_changes, stopped = [], [], [], []
     for seed in range(options.seeds):
         rows = shuffled(case.rows, pieces[:-1], np.random.default_rng(seed))
+        stopped.append(refuses(learned, rows))
         challenge = blend.challenge(rows, case.shipped, case.names, options.seed)
         outcome, decided_on = decided(challenge, case, rows, base | {"in_use": (winner.raw, winner.chance)}, options.seed)
         outcomes[outcome] += 1
         changes.append((outcome != NOTHING, *change(decided_on, (winner.raw, winner.chance))))
         other = blend.challenge(rows, case.shipped, case.names, options.seed, weights=OWN)
-        own_taken += judgement(other, {"base": (own.raw, own.chance)}, options.seed)
+        own_taken.append(judgement(other, {"base": (own.raw, own.chance)}, options.seed))
         own_changes.append(change(other, (own.raw, own.chance)))
-    say(f"{case.project}: {taken} with the labels as they are; shuffled {dict(outcomes)}, own trees alone {own_taken} of {options.seeds}")
-    buggy = int(first.newest.y.sum())
-    yield {"project": case.project, "buggy": buggy, "taken": taken, "outcomes": outcomes, "changes": changes, "own": own_taken, "own_changes": own_changes}
+    say(
+        f"{case.project}: {taken} with the labels as they are; shuffled {dict(outcomes)}, own trees alone {sum(own_taken)}, labels lost {sum(stopped)} of {options.seeds}"
+    )
+    n_buggy = int(winner.newest.y.sum())
+    yield {
+        "project": case.project,
+        "buggy": n_buggy,
+        "taken": taken,
+        "outcomes": outcomes,
+        "changes": changes,
+        "own": own_taken,
+        "own_changes": own_changes,
+        "stopped": stopped,
+    }
+
+
+def afterwards(case: Case, options: argparse.Namespace) -> Iterator[Row]:
+    """The same at the beginning of the newest part, which judges nothing then: what is taken is held against what is in use on it, each as it would ship."""
+    try:
+        cut = blend.parts(case.rows)[-1].start
+    except UsageError:
+        return
+    early, late = (case.rows.where(mask) for mask in (np.arange(len(case.rows)) < cut, np.arange(len(case.rows)) >= cut))
+    if (first := in_use(case, early, options.seed)) is None:
+        return
+    taken, winner, base = first
+    pieces, learned, held = blend.parts(early), buggy(early), as_shipped(winner, early, case, late, options.seed)
+    gains, stopped = [], []
+    for seed in range(options.later_seeds):
+        rows = shuffled(early, pieces[:-1], np.random.default_rng(seed))
+        outcome, decided_on = decided(
+            blend.challenge(rows, case.shipped, case.names, options.seed), case, rows, base | {"in_use": (winner.raw, winner.chance)}, options.seed
+        )
+        if outcome != NOTHING:
+            gains.append(retrain.gain(late.y, as_shipped(decided_on, rows, case, late, options.seed), held, options.seed))
+            stopped.append(refuses(learned, rows))
+    say(
+        f"{case.project}, a fifth earlier: {taken}; shuffled {len(gains)} of {options.later_seeds} taken by the figures, {sum(stopped)} of them refused for lost labels"
+    )
+    yield {"project": case.project, "buggy": int(late.y.sum()), "taken": taken, "gains": gains, "stopped": stopped}
+
+
+def in_use(case: Case, rows: Dataset, seed: int) -> tuple[str, blend.Challenge, dict[str, Scores]] | None:
+    """What is taken with the labels as they are, the challenger that it is, and the base that it was judged against; None where nothing is."""
+    try:
+        first = blend.challenge(rows, case.shipped, case.names, seed)
+    except UsageError as error:
+        say(f"{case.project}: {error}")
+        return None
+    base = {"base": scored(case, first.newest)}
+    taken, winner = decided(first, case, rows, base, seed)
+    if taken == NOTHING:
+        say(f"{case.project}: nothing is taken with the labels as they are")
+        return None
+    return taken, winner, base
+
+
+def as_shipped(found: blend.Challenge, rows: Dataset, case: Case, late: Dataset, seed: int) -> Scores:
+    """What a challenger made of `rows` says of later ones, as it would ship: grown on all rows, with its newest calibration."""
+    forest = Forest(blend.final_forest(rows, case.shipped, case.names, found.weight, seed)) if found.weight else case.shipped
+    raw = blend.predict(forest, train.encode(late, case.names))
+    return raw, train.apply(found.knots, raw)
+
+
+def buggy(rows: Dataset) -> frozenset[str]:
+    return frozenset(rows.sha256[rows.y == 1].tolist())
+
+
+def refuses(learned: Collection[str], rows: Dataset) -> bool:
+    """Whether `automl-codex retrain` refuses these rows for the labels that were lost, whatever the figures say."""
+    labels = retrain.kept(learned, rows)
+    return labels is not None and labels.share < retrain.MIN_KEPT
+
+
+def natural(entry: Mapping[str, Any], clones: Path) -> list[Row]:
+    """How many changes that counted as buggy some days before the head still do at the head, by today's labeller; nothing where there is no clone."""
+    where = mine.clone_of(entry["clone"], clones)
+    if where is None:
+        say(f"{entry['project']}: no clone in {clones}")
+        return []
+    repo = Repository.discover(where, os.environ)
+    metas = repo.log(repo.resolve(entry["head"]))
+    traces: dict[str, szz.Trace] = {}
+    now = szz.label(repo, metas, keep=lambda found: traces.__setitem__(found.fix, found))
+    rows = []
+    for days in DAYS:
+        last = max((meta for meta in metas if meta.time <= metas[-1].time - days * 86_400), key=lambda meta: meta.time)
+        then = repo.log(last.sha)
+        old, times = szz.label(repo, then, traced=traces), {meta.sha: meta.time for meta in then}
+        known = [sha for sha, label in old.items() if label.buggy and times[sha] <= last.time - train.YEAR]
+        here = [sha for sha in known if sha in now]
+        rows.append({"project": entry["project"], "days": days, "known": len(known), "here": len(here), "kept": sum(now[sha].buggy for sha in here)})
+    say(f"{entry['project']}: " + ", ".join(f"{row['kept']} of {row['here']} labels kept in {row['days']} days" for row in rows))
+    return rows
 
 
 def change(challenge: blend.Challenge, other: Scores) -> tuple[float, float]:
@@ -125,16 +223,15 @@ def with_section(page: str, text: str) -> str:
     return page.partition(f"\n{KEPT}\n")[0] + text
 
 
-def markdown(rows: Sequence[Row], options: argparse.Namespace, today: date) -> str:
+def markdown(rows: Sequence[Row], later: Sequence[Row], lost: Sequence[Row], options: argparse.Namespace, today: date) -> str:
     """The section, with the blank line before it."""
     host, n = machine(), options.seeds
     total = len(rows) * n
-    got = sum(n - row["outcomes"][NOTHING] for row in rows)
-    blends = sum(row["outcomes"]["blend"] for row in rows)
-    own = sum(row["own"] for row in rows)
-    won = [gains[1:] for row in rows for gains in row["changes"] if gains[0]]
-    where = ", ".join(f"{row['project']} {n - row['outcomes'][NOTHING]}" for row in rows if row["outcomes"][NOTHING] < n)
-    worse = sum(auc < 0 or brier > 0 for auc, brier in won)
+    got, blends = sum(n - row["outcomes"][NOTHING] for row in rows), sum(row["outcomes"]["blend"] for row in rows)
+    own = sum(sum(row["own"]) for row in rows)
+    let = [sum(taken and not stop for (taken, *_), stop in zip(row["changes"], row["stopped"], strict=True)) for row in rows]
+    own_let = sum(taken and not stop for row in rows for taken, stop in zip(row["own"], row["stopped"], strict=True))
+    head = "| repository | buggy, newest | labels as they are: taken | shuffled: figures alone | 95 % | AUC | Brier × 10,000 | own trees: figures alone | 95 % | AUC | Brier × 10,000 | labels lost | taken |"
     parts = [
         "",
         KEPT,
@@ -143,35 +240,87 @@ def markdown(rows: Sequence[Row], options: argparse.Namespace, today: date) -> s
         "",
         f"Is a worse challenger taken? {SHARE:.0%} of the labels of each older fifth are permuted among its commits, with {n} seeds; the newest fifth, which judges, stays as it is, and so do the seeds of the forests. "
         f"Asked of the {len(rows)} of the repositories above in which something is taken with the labels as they are: elsewhere a refusal would say little. What was taken so is in use when the shuffled challenger comes; "
-        "it must hold against that and against the shipped recipe, by the rules of `automl-codex retrain`. *Own trees alone* are compared with own trees of the labels as they are and with nothing else: "
-        "no weight, and no order of the shipped recipe, hides there what was learned from wrong labels. Differences are means over the seeds, on the newest fifth: shuffled minus not shuffled.",
+        "it must hold against that and against the shipped recipe, by the rules of `automl-codex retrain`. *Figures alone* are those rules without the one on labels. *Own trees* are compared with own trees of the labels as they are and with nothing else: "
+        "no weight, and no order of the shipped recipe, hides there what was learned from wrong labels. Differences are means over the seeds, on the newest fifth: shuffled minus not shuffled. "
+        f"*Labels lost*: seeds in which fewer than {retrain.MIN_KEPT:.0%} of the changes that the model in use learned as having needed a fix still count so; a challenger is refused then. *Taken* is by all rules.",
         "",
-        f"| repository | buggy, newest | labels as they are: taken | shuffled: taken of {n} | 95 % | AUC | Brier × 10,000 | own trees alone: taken of {n} | 95 % | AUC | Brier × 10,000 |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-        *(_line(row, n) for row in rows),
-        f"| all | | | {got} of {total} | {_share(got, total)} | | | {own} of {total} | {_share(own, total)} | | |",
+        head,
+        "|" + "---|" * (head.count("|") - 1),
+        *(_line(row, taken, n) for row, taken in zip(rows, let, strict=True)),
+        f"| all | | | {got} of {total} | {_share(got, total)} | | | {own} of {total} | {_share(own, total)} | | | {sum(sum(row['stopped']) for row in rows)} of {total} | {sum(let)} of {total} |",
         "",
-        f"Own trees that learned from shuffled labels are taken {own} times in {total}: the goal of 0 is {'reached' if not own else 'not reached'}. "
-        + (
-            f"Of what the whole command makes, {got} are taken ({where}): {blends} blends and {got - blends} times the shipped order with a calibration learned from shuffled labels. "
-            f"{worse or 'None'} of them ranks worse on the newest fifth or has the greater Brier score: a calibration from labels that were shuffled in part is flatter, and where it is taken "
-            "it fits what became of the newest changes better for certain than that of the right labels does."
-            if got
-            else f"Of what the whole command makes none is taken in {total}."
-        )
-        + " The intervals treat seeds as independent; they share the history and the changes that judge.",
+        f"By all rules {sum(let)} of {total} challengers from shuffled labels are taken, and {own_let} of {total} where own trees alone are asked: the goal of 0 is {'not reached' if sum(let) or own_let else 'reached'}. "
+        f"It is the labels that give them away, not what they do on the newest fifth: by the figures alone {got} would be taken ({blends} blends and {got - blends} times the shipped order with another calibration) and {own} of own trees. "
+        "The rule was set with this question in view; it needs a model that was retrained here, with its labels beside it, and does not notice wrong labels that are only added. The first retraining has none: what the figures alone let through then is better than the shipped model for certain, on the changes that judge. "
+        "The intervals treat seeds as independent; they share the history and the changes that judge.",
         "",
+        *_later(later, options.later_seeds),
+        *_lost(lost),
     ]
     return "\n".join(parts)
 
 
-def _line(row: Mapping[str, Any], n: int) -> str:
-    got = n - row["outcomes"][NOTHING]
+def _line(row: Mapping[str, Any], let: int, n: int) -> str:
+    got, own = n - row["outcomes"][NOTHING], sum(row["own"])
     auc, brier = np.array([gains[1:] for gains in row["changes"]]).mean(axis=0)
     own_auc, own_brier = np.array(row["own_changes"]).mean(axis=0)
     cells = [row["project"], row["buggy"], row["taken"], got, _share(got, n), f"{auc:+.3f}", f"{brier * 1e4:+.1f}"]
-    cells += [row["own"], _share(row["own"], n), f"{own_auc:+.3f}", f"{own_brier * 1e4:+.1f}"]
+    cells += [own, _share(own, n), f"{own_auc:+.3f}", f"{own_brier * 1e4:+.1f}", sum(row["stopped"]), let]
     return f"| {' | '.join(map(str, cells))} |"
+
+
+def _later(rows: Sequence[Row], n: int) -> list[str]:
+    """What became of what the figures alone let through, on changes that judged nothing."""
+    if not rows:
+        return []
+    gains = [gain for row in rows for gain in row["gains"]]
+    let = sum(not stop for row in rows for stop in row["stopped"])
+    head = f"| repository | buggy, newest | labels as they are: taken | figures alone: taken of {n} | AUC lower | Brier greater | worse for certain | better for certain | AUC | Brier × 10,000 | taken |"
+    return [
+        "**Is what they let through worse?** The rule looks at the changes that judge, so on these nothing that it takes can look worse. The same again a fifth earlier: the newest fifth judges nothing and learns nothing, and there "
+        f"what is taken ({n} seeds for each repository) stands beside what is in use, each as it would ship. *Worse* and *better for certain*: the 95 % interval of the difference of the AUC or of the Brier score lies on that side of 0.",
+        "",
+        head,
+        "|" + "---|" * (head.count("|") - 1),
+        *(_after(row) for row in rows),
+        "",
+        f"Of {len(gains)} that the figures alone let through {sum(map(_is_worse, gains))} are worse for certain on changes that nobody had seen, {sum(map(_is_better, gains))} better; "
+        f"in {sum(gain['value'] < 0 for gain in gains)} the AUC is lower, in {sum(gain['brier']['value'] > 0 for gain in gains)} the Brier score greater, whatever chance explains. By all rules {let} of {len(rows) * n} are taken.",
+        "",
+    ]
+
+
+def _is_worse(gain: Mapping[str, Any]) -> bool:
+    return bool(gain["high"] < 0 or gain["brier"]["low"] > 0)
+
+
+def _is_better(gain: Mapping[str, Any]) -> bool:
+    return bool(gain["low"] > 0 or gain["brier"]["high"] < 0)
+
+
+def _after(row: Mapping[str, Any]) -> str:
+    gains = row["gains"]
+    mean = [f"{np.mean([g['value'] for g in gains]):+.3f}", f"{np.mean([g['brier']['value'] for g in gains]) * 1e4:+.1f}"] if gains else ["–", "–"]
+    counts = [sum(g["value"] < 0 for g in gains), sum(g["brier"]["value"] > 0 for g in gains), sum(map(_is_worse, gains)), sum(map(_is_better, gains))]
+    cells = [row["project"], row["buggy"], row["taken"], len(gains), *counts, *mean, sum(not stop for stop in row["stopped"])]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _lost(rows: Sequence[Row]) -> list[str]:
+    """How many labels histories lose by themselves."""
+    if not rows:
+        return []
+    known, here, held = (sum(row[key] for row in rows) for key in ("known", "here", "kept"))
+    return [
+        "**Would a good challenger be refused for its labels?** The same histories, labelled at the head of `training/corpus.yaml` and at the last commit of some days before; of the changes that counted as having needed a fix then, and were a year old then.",
+        "",
+        "| repository | days before | needed a fix then | have a label now | still needed a fix |",
+        "|---|---|---|---|---|",
+        *(f"| {row['project']} | {row['days']} | {row['known']} | {row['here']} | {row['kept']} |" for row in rows),
+        "",
+        f"{held} of {here} labels are kept ({_share(held, here)}), {known - here} changes have none any more. A fix is not unmade; labels are lost when the labeller changes, and then they are not compared.",
+        "",
+    ]
 
 
 def _share(hits: int, n: int) -> str:

@@ -99,8 +99,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     priority.add_argument("--format", choices=("terminal", "json", "markdown", "html"), help="default: by the name of --output, else terminal")
     priority.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
     priority.add_argument("--html", type=Path, metavar="FILE", help="the heat map too, as one self-contained page")
-    _add_place(priority)
-    priority.add_argument("--config", metavar="FILE", help="a configuration in place of .codex-gate.yaml")
+    _add_common(priority)
     priority.set_defaults(run=run["priority"])
 
     trend = commands.add_parser(

@@ -3,24 +3,24 @@
     git diff-tree ──▶ python (this module: reads diffs, counts, sees) ──▶ the walk (history, risk, report)
 
 What is worked out of a diff is a function of that commit, so it is the same wherever it is done. The second process is
-started afresh, as on every platform; what crosses the pipe are the files without their text and a few dozen numbers. A full
-pipe makes whoever is ahead wait, so memory stays bounded. When the second process ends early – git died on a missing blob, the
-machine has no room for it – the first goes on where it stopped and meets by itself what there is to say.
+started afresh, as on every platform, and where somebody knows early that it will be needed, before it has anything to do: it
+loads what it needs while the commits are listed. Its standard input brings its task and then git's stream; what goes back are the
+files without their text and a few dozen numbers. A full pipe makes whoever is ahead wait, so memory stays bounded. When the
+second process ends early – git died on a missing blob, the machine has no room for it – the first goes on where it stopped and
+meets by itself what there is to say.
 """
 
 from __future__ import annotations
 
-import gc
 import marshal
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple, Self
 
 from codex_gate.diffs import parse_stream
 from codex_gate.features import DiffSide, diff_side
@@ -31,7 +31,9 @@ from codex_gate.types import Commit, FileChange, Notice
 
 MIN_COMMITS: Final = 2000  # below, the start of a process (0.1 s) costs more than it saves (measured: at 1,150 commits of flask it still did)
 _BATCH: Final = 32  # commits that cross the pipe together (chosen)
-_START: Final = "import sys; sys.path.append(sys.argv[1]); from codex_gate.aside import main; main(sys.argv[2])"
+# Without a look for cycles: rows come by the thousand and hold none.
+_START: Final = "import gc; gc.disable(); import sys; sys.path.append(sys.argv[1]); from codex_gate.aside import main; main(sys.argv[2])"
+_SIZE: Final = 8  # bytes that say how long a task is
 
 Pairs = Sequence[tuple[str, str | None]]
 
@@ -45,7 +47,13 @@ class Measured(NamedTuple):
 
 
 def measured(
-    repo: Repository, pairs: Pairs, messages: Sequence[str | None], keep: Filter | None = None, patches: bool = False, look: str | None = None
+    repo: Repository,
+    pairs: Pairs,
+    messages: Sequence[str | None],
+    keep: Filter | None = None,
+    patches: bool = False,
+    look: str | None = None,
+    helper: Helper | None = None,
 ) -> Iterator[Measured]:
     """The diff side of each pair, in order.
 
@@ -55,15 +63,27 @@ def measured(
         keep: paths that are measured and seen.
         patches: whether the files keep the text of their diff; everything is done here then.
         look: the function that sees, as `named` takes it.
+        helper: a second process that was started before, with the same `look`.
     """
     done = 0
-    if not patches and len(pairs) >= MIN_COMMITS and can_help():
-        for found in _elsewhere(repo, pairs, messages, keep, look):
-            done += 1
-            yield found
+    if helper := None if patches else helper or called(repo, len(pairs), look):
+        with helper:
+            for found in helper.measured(pairs, messages, keep):
+                done += 1
+                yield found
     if done < len(pairs):
-        for found in _here(repo, repo.diffs(pairs[done:]), messages[done:], keep, look):
+        for found in _here(repo, repo.diffs(pairs[done:]), messages[done:], keep, named(look) if look else None):
             yield found if patches else found._replace(files=tuple(map(_textless, found.files)))
+
+
+def called(repo: Repository, commits: int, look: str | None) -> Helper | None:
+    """A second process for a walk over so many commits, None where it would not pay or cannot be had."""
+    if commits < MIN_COMMITS or not can_help():
+        return None
+    try:
+        return Helper(repo, look)
+    except OSError:  # no more processes or files, or no such program any more
+        return None
 
 
 def can_help() -> bool:
@@ -85,9 +105,8 @@ def kept(files: Sequence[FileChange], keep: Callable[[str], bool]) -> tuple[File
 
 
 def _here(
-    repo: Repository, diffs: Iterator[tuple[FileChange, ...]], messages: Sequence[str | None], keep: Filter | None, look: str | None
+    repo: Repository, diffs: Iterator[tuple[FileChange, ...]], messages: Sequence[str | None], keep: Filter | None, see: Callable[[Commit], Any] | None
 ) -> Iterator[Measured]:
-    see = named(look) if look else None
     with LineCounts(repo) as line_count:
         for files, message in zip(ahead(diffs, line_count), messages):
             chosen = files if keep is None else kept(files, keep)
@@ -102,34 +121,59 @@ def _textless(change: FileChange) -> FileChange:
 # -- two processes -----------------------------------------------------------------------------------------
 
 
-def _elsewhere(repo: Repository, pairs: Pairs, messages: Sequence[str | None], keep: Filter | None, look: str | None) -> Iterator[Measured]:
-    """The same from a process of its own, as far as it comes."""
-    job = (
-        (str(repo.git_dir), str(repo.common_dir), repo.is_shallow, dict(repo.environ)),
-        [new for new, _ in pairs],
-        list(messages),
-        (keep.include, keep.exclude) if keep else None,
-        look,
-    )
-    with tempfile.TemporaryDirectory(prefix="codex-gate-") as scratch, repo.diff_stream(pairs) as pipe:
-        note = Path(scratch, "job")
-        note.write_bytes(marshal.dumps(job))
-        command = [sys.executable, "-I", "-S", "-c", _START, str(Path(__file__).resolve().parents[1]), str(note)]
+class Helper:
+    """A second process that makes itself ready, for one walk; leave it as a context manager.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+
+    def __init__(self, repo: Repository, look: str | None) -> None:
+        self._repo = repo
         errors = None if repo.environ.get("CODEX_GATE_DEBUG") else subprocess.DEVNULL
+        source, self._task = os.pipe()
+        command = [sys.executable, "-I", "-S", "-c", _START, str(Path(__file__).resolve().parents[1]), look or ""]
         try:
-            process = subprocess.Popen(command, stdin=pipe, stdout=subprocess.PIPE, stderr=errors)
-        except OSError:  # no more processes, or no such program any more
-            return
-        pipe.close()  # the other process holds it now: git ends when that one does
-        assert process.stdout is not None
-        widen(process.stdout.fileno())
-        try:
-            yield from _received(process.stdout)
+            widen(source)  # the task fits, so that nobody waits for it to be read
+            self._process = subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE, stderr=errors)
+        except OSError:
+            os.close(self._task)
+            raise
         finally:
-            process.stdout.close()
-            if process.poll() is None:
-                process.terminate()
-            process.wait()
+            os.close(source)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._let_go()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        if self._process.poll() is None:
+            self._process.terminate()
+        self._process.wait()
+
+    def _let_go(self) -> None:
+        """Close our end of its input: git holds another, and it ends when git does."""
+        if self._task >= 0:
+            os.close(self._task)
+            self._task = -1
+
+    def measured(self, pairs: Pairs, messages: Sequence[str | None], keep: Filter | None) -> Iterator[Measured]:
+        """The diff side of each pair, as far as it comes."""
+        repo = self._repo
+        at = (str(repo.git_dir), str(repo.common_dir), repo.is_shallow, dict(repo.environ))
+        task = marshal.dumps((at, [new for new, _ in pairs], list(messages), (keep.include, keep.exclude) if keep else None))
+        try:
+            with open(self._task, "wb", closefd=False) as target:
+                target.write(len(task).to_bytes(_SIZE, "little") + task)
+        except OSError:  # it is gone
+            return
+        with repo.diffs_into(self._task, pairs):
+            self._let_go()
+            assert self._process.stdout is not None
+            widen(self._process.stdout.fileno())
+            yield from _received(self._process.stdout)
 
 
 def _received(pipe: IO[bytes]) -> Iterator[Measured]:
@@ -139,21 +183,35 @@ def _received(pipe: IO[bytes]) -> Iterator[Measured]:
         if len(data) < size:
             return
         for files, (values, notices), seen in marshal.loads(data):
-            yield Measured(tuple([FileChange(*file) for file in files]), DiffSide(values, tuple([Notice(*notice) for notice in notices])), seen)
+            yield Measured(tuple(map(FileChange._make, files)), DiffSide(values, tuple([Notice(*notice) for notice in notices])), seen)
 
 
-def main(note: str) -> None:
-    """The second process: git's stream comes in, measured commits go out."""
+def main(look: str) -> None:
+    """The second process: a task and git's stream come in, measured commits go out."""
     from signal import SIG_DFL, SIGINT, signal
 
     signal(SIGINT, SIG_DFL)  # the walk says what there is to say
-    gc.disable()  # rows come by the thousand and hold no cycles
-    (git_dir, common_dir, is_shallow, environ), shas, messages, patterns, look = marshal.loads(Path(note).read_bytes())
-    repo = Repository(Path(git_dir), Path(common_dir), None, is_shallow, None, environ)
+    see = named(look) if look else None
     with open(0, "rb", buffering=0) as source, open(1, "wb") as target:
-        found = _here(repo, parse_stream(source, shas), messages, Filter(*patterns) if patterns else None, look)
-        rows = (([tuple(_textless(f)) for f in m.files], (m.side.values, [tuple(n) for n in m.side.notices]), m.seen) for m in found)
+        task = _exactly(source, int.from_bytes(_exactly(source, _SIZE), "little"))
+        if not task:
+            return
+        (git_dir, common_dir, is_shallow, environ), shas, messages, patterns = marshal.loads(task)
+        repo = Repository(Path(git_dir), Path(common_dir), None, is_shallow, None, environ)
+        found = _here(repo, parse_stream(source, shas), messages, Filter(*patterns) if patterns else None, see)
+        rows = (([(*f[:9], b"", f.missing) for f in m.files], (m.side.values, [tuple(n) for n in m.side.notices]), m.seen) for m in found)
         while batch := list(islice(rows, _BATCH)):
             data = marshal.dumps(batch)
             target.write(len(data).to_bytes(4, "little") + data)
             target.flush()
+
+
+def _exactly(source: IO[bytes], size: int) -> bytes:
+    """So many bytes of a pipe, none where it ends before."""
+    data = bytearray()
+    while len(data) < size:
+        more = source.read(size - len(data))
+        if not more:
+            return b""
+        data += more
+    return bytes(data)

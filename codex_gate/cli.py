@@ -176,6 +176,7 @@ def _in_force(options: argparse.Namespace, repo: Repository, base: str | None) -
 
     from codex_gate.policy import Policy
 
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy looks things up here; its linear algebra would start threads that spin (0.1 s of CPU)
     settings = _settings(options, repo, base)
     with _model(options, repo, settings.models, base) as model:
         yield model, Policy(settings, datetime.now().astimezone().date())
@@ -439,25 +440,22 @@ def _monitor(options: argparse.Namespace) -> int:
 
 def _priority(options: argparse.Namespace) -> int:
     import time
-    from datetime import datetime
 
     from codex_gate.git import Repository
-    from codex_gate.policy import Policy
     from codex_gate.reporters.priority import SUFFIXES, render, tripped
     from codex_gate.streams import look, sink
     from codex_gate.survey import survey
 
     repo = Repository.discover(options.repository, os.environ)
-    settings = _settings(options, repo, None)
-    policy = Policy(settings, datetime.now().astimezone().date())
     show = _phase if sys.stderr.isatty() else lambda what, done, of: None
-    found = survey(repo, policy, int(time.time()), _day(options.since), options.half_life, options.branch, show)
+    with _in_force(options, repo, None) as (model, policy):
+        found = survey(repo, model.directory, policy, int(time.time()), _day(options.since), options.half_life, options.branch, show)
     if options.html:
         with sink(options.html) as out:
             out.write(render("html", found))
     name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "terminal") if options.output else "terminal")
     _write(options, render(name, found, top=options.top, **look(options.output, os.environ)))
-    if text := tripped(found, settings.sources.get("fail-on-score", "")):
+    if text := tripped(found, policy.settings.sources.get("fail-on-score", "") if policy.settings else ""):
         _say(text)
         return 1
     return 0

@@ -79,4 +79,4 @@ def _fetch(repo: Repository, remote: str, *args: str, stdin: bytes = b"") -> Non
     # What a server is asked for by id it need not negotiate about.
     negotiation = ("-c", "fetch.negotiationAlgorithm=noop") if stdin else ()
     repo.run(*_OPTIONS, *negotiation, "fetch", *_QUIET, *args, stdin=stdin, extra=_NETWORK)
-    repo.forget()
+    vars(repo).pop("_local_objects", None)  # which objects are here is to be looked at again

@@ -15,6 +15,7 @@ from codex_gate.types import FileChange
 ZERO_ID = "0" * 40
 END = b"end of diffs"  # diff-tree --stdin echoes a line that names no object: the proof that it came to the end
 _CHUNK = 1 << 20
+_SECTION = b"\ndiff --git "
 
 Entry = tuple[str, str, str | None, tuple[int, int], str, str]
 
@@ -50,12 +51,12 @@ def parse_raw(buf: bytes | bytearray, at: int) -> tuple[list[Entry], int]:
     entries: list[Entry] = []
     while buf[at : at + 1] == b":":
         end = buf.index(0, at)
-        old_mode, new_mode, old_id, new_id, status = bytes(buf[at + 1 : end]).decode("ascii").split(" ")
+        old_mode, new_mode, old_id, new_id, status = buf[at + 1 : end].decode("ascii").split(" ")
         stop = buf.index(0, end + 1)
-        path, old_path = bytes(buf[end + 1 : stop]).decode("utf-8", "surrogateescape"), None
+        path, old_path = buf[end + 1 : stop].decode("utf-8", "surrogateescape"), None
         if status[0] in "RC":
             end, stop = stop, buf.index(0, stop + 1)
-            path, old_path = bytes(buf[end + 1 : stop]).decode("utf-8", "surrogateescape"), path
+            path, old_path = buf[end + 1 : stop].decode("utf-8", "surrogateescape"), path
         entries.append((status[0], path, old_path, (int(old_mode, 8), int(new_mode, 8)), old_id, new_id))
         at = stop + 1
     return entries, at + (buf[at : at + 1] == b"\0")
@@ -68,23 +69,31 @@ def parse_pair(raw: bytes) -> tuple[FileChange, ...]:
 
 def _join(entries: list[Entry], patch: bytes) -> tuple[FileChange, ...]:
     """Give each raw entry its section of the patch: they come in the same order, a type change with two."""
-    sections = ("\n" + patch.decode("latin-1")).split("\ndiff --git ")[1:] if len(entries) > 1 else [patch.decode("latin-1")]
+    sections = (b"\n" + patch).split(_SECTION)[1:] if len(entries) > 1 else [patch]
     files, at = [], 0
-    for status, path, old_path, modes, old_id, new_id in entries:
-        take = 2 if status == "T" and len(entries) > 1 else 1
-        text = "\ndiff --git ".join(sections[at : at + take])
-        at += take
-        files.append(_file(status, path, old_path, modes, old_id, new_id, text))
+    for status, path, old_path, (old_mode, new_mode), old_id, new_id in entries:
+        if status == "T":
+            parts = sections[at : at + 2] if len(entries) > 1 else patch.split(_SECTION)
+            added, deleted, body = _lines_of(parts, old_id != new_id)
+            at += 2
+        else:
+            added, deleted, body = _lines_of(sections[at : at + 1], old_id != new_id)
+            at += 1
+        files.append(FileChange(path, old_path, status, old_mode, new_mode, old_id, new_id, added, deleted, body))
     return tuple(files)
 
 
-def _file(status: str, path: str, old_path: str | None, modes: tuple[int, int], old_id: str, new_id: str, text: str) -> FileChange:
-    parts = text.split("\ndiff --git ") if status == "T" else [text]
-    bodies = [part[part.index("\n@@ ") + 1 :].removesuffix("\n") for part in parts if "\n@@ " in part]
-    if old_id != new_id and any("\nBinary files " in part for part in parts if "\n@@ " not in part):
-        return FileChange(path, old_path, status, *modes, old_id, new_id, None, None, b"")
-    body = "\n".join(bodies).encode("latin-1")
-    return FileChange(path, old_path, status, *modes, old_id, new_id, body.count(b"\n+"), body.count(b"\n-"), body)
+def _lines_of(parts: Sequence[bytes], differs: bool) -> tuple[int | None, int | None, bytes]:
+    """Lines added and deleted in the sections of a file, and their hunks; no lines where git calls what differs binary."""
+    bodies = []
+    for part in parts:
+        start = part.find(b"\n@@ ") + 1
+        if start:
+            bodies.append(part[start:-1] if part.endswith(b"\n") else part[start:])
+        elif differs and b"\nBinary files " in part:
+            return None, None, b""
+    body = bodies[0] if len(bodies) == 1 else b"\n".join(bodies)
+    return body.count(b"\n+"), body.count(b"\n-"), body
 
 
 def parse_stream(pipe: IO[bytes], expected: Sequence[str]) -> Iterator[tuple[FileChange, ...]]:

@@ -39,6 +39,7 @@ WORDING_AND_CLOCK: Final = ("message_length", "hour_of_day", "day_of_week")
 
 FEATURE_NAMES: Final = (*KAMEI, *FILE_HISTORY, *SHAPE, *CONTENT, *WORDING_AND_CLOCK, "complexity_delta")
 HISTORY_NAMES: Final = frozenset({"ndev", "age", "nuc", "exp", "rexp", "sexp", *FILE_HISTORY})
+_UNKNOWN: Final = dict.fromkeys(FEATURE_NAMES, NAN)
 MESSAGE_NAMES: Final = frozenset({"fix", "message_length"})
 SPEC_NAMES: Final = ("defect_category", "files_changed", "lines_added", "lines_deleted", "complexity_delta", "timestamp", "hour_of_day", "day_of_week")
 
@@ -79,7 +80,8 @@ def diff_side(files: Sequence[FileChange], line_count: LineCount) -> DiffSide:
 
 def completed(side: DiffSide, commit: Commit, past: ChangePast | None, complexity_delta: float = NAN) -> CommitFeatures:
     """The measures of `extract` from its part that was worked out before."""
-    values = dict(side.values)
+    values = _UNKNOWN.copy()  # in their order
+    values.update(side.values)
     if past is None:
         values.update(dict.fromkeys(HISTORY_NAMES, NAN))
     else:
@@ -90,7 +92,7 @@ def completed(side: DiffSide, commit: Commit, past: ChangePast | None, complexit
     values["hour_of_day"] = float(local // 3600 % 24)
     values["day_of_week"] = float((local // DAY + 3) % 7)  # 1970-01-01 was a Thursday
     values["complexity_delta"] = complexity_delta
-    return CommitFeatures({name: values[name] for name in FEATURE_NAMES}, side.notices)
+    return CommitFeatures(values, side.notices)
 
 
 def vector(features: CommitFeatures, names: Sequence[str]) -> list[float]:
@@ -194,12 +196,24 @@ def _shape(files: Sequence[FileChange], before: Sequence[int | None], values: di
 
 
 def _history(past: ChangePast, now: int, values: dict[str, float]) -> None:
-    seen = [f for f in past.files if f.first is not None]
-    ages = [max(0, now - f.first) / DAY for f in seen if f.first is not None]
-    fixes, in_year, touches = [f.fixes for f in seen], [f.fixes_last_year for f in seen], [f.touches for f in seen]
-    repairs = [f.last_fix for f in seen if f.last_fix is not None]
-    lasts = [f.last for f in seen if f.last is not None]
-    n_touches = sum(touches)
+    # One pass, as above.
+    n = n_touches = touches_max = fixes_sum = fixes_max = year_sum = year_max = devs_max = mine = 0
+    ages: list[float] = []
+    tops: list[float] = []
+    last = repair = None
+    for touches, fixes, in_year, own, top, authors, first, latest, last_fix in past.files:
+        if first is None:
+            continue
+        n += 1
+        ages.append(max(0, now - first) / DAY)
+        tops.append(top / touches)
+        n_touches, fixes_sum, year_sum, mine = n_touches + touches, fixes_sum + fixes, year_sum + in_year, mine + own
+        touches_max, fixes_max, year_max = max(touches_max, touches), max(fixes_max, fixes), max(year_max, in_year)
+        devs_max = max(devs_max, authors)
+        if latest is not None and (last is None or latest > last):
+            last = latest
+        if last_fix is not None and (repair is None or last_fix > repair):
+            repair = last_fix
     values.update(
         ndev=float(past.ndev),
         age=past.age,
@@ -207,19 +221,19 @@ def _history(past: ChangePast, now: int, values: dict[str, float]) -> None:
         exp=float(past.exp),
         rexp=past.rexp,
         sexp=float(past.sexp),
-        fixes_sum=float(sum(fixes)),
-        fixes_max=float(max(fixes, default=0)),
-        fixes_year_sum=float(sum(in_year)),
-        fixes_year_max=float(max(in_year, default=0)),
-        days_since_fix=max(0, now - max(repairs)) / DAY if repairs else max(ages, default=0.0),
-        file_age_mean=sum(ages) / len(ages) if ages else 0.0,
+        fixes_sum=float(fixes_sum),
+        fixes_max=float(fixes_max),
+        fixes_year_sum=float(year_sum),
+        fixes_year_max=float(year_max),
+        days_since_fix=max(0, now - repair) / DAY if repair is not None else max(ages, default=0.0),
+        file_age_mean=sum(ages) / n if n else 0.0,
         file_age_min=min(ages, default=0.0),
-        days_since_change=max(0, now - max(lasts)) / DAY if lasts else 0.0,
+        days_since_change=max(0, now - last) / DAY if last is not None else 0.0,
         touches_sum=float(n_touches),
-        touches_max=float(max(touches, default=0)),
-        devs_max=float(max([f.authors for f in seen], default=0)),
-        own_share=sum([f.mine for f in seen]) / n_touches if n_touches else 0.0,
-        top_share=sum([f.top / f.touches for f in seen]) / len(seen) if seen else 0.0,
+        touches_max=float(touches_max),
+        devs_max=float(devs_max),
+        own_share=mine / n_touches if n_touches else 0.0,
+        top_share=sum(tops) / n if n else 0.0,
     )
 
 

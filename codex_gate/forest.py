@@ -43,7 +43,8 @@ _HEADER: Final = struct.Struct("<8s4I")
 _NODE_BYTES: Final = 4 + 4 + 4 + 1
 _BLOCK: Final = 128  # rows at a time: with 200 trees the indices stay in the cache (measured: 512 takes 1.4 times as long)
 _VECTORISED_ROWS: Final = 1500  # below, importing numpy (100 ms) costs more than it saves (measured 2026-11-23)
-_LISTED_ROWS: Final = 20  # below, copying the arrays into lists (10 ms) costs more than it saves
+_ARRAY_ROWS: Final = 20  # the same where it is imported already and the arrays have to be made (4 ms)
+_NESTED_ROWS: Final = 100  # below, building nested trees (20 ms) costs more than it saves (0.1 ms a row; measured 2026-11-26)
 
 
 class Forest:
@@ -71,7 +72,6 @@ class Forest:
         self._threshold = self._section("f", starts[2], starts[3])
         self._value = self._section("f", starts[3], starts[4])
         self._feature = self._section("B", starts[4], len(data))
-        self._bulk: Any = None
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -114,11 +114,20 @@ class Forest:
         Args:
             expected: how many rows will come in all calls together, when this is one of several.
         """
-        if max(len(rows), expected) >= (_LISTED_ROWS if "numpy" in sys.modules else _VECTORISED_ROWS) and find_spec("numpy"):
+        n = max(len(rows), expected)
+        if rows and self._pays_array(n):
             return self._predict_array(rows)
-        if len(rows) < _LISTED_ROWS:
+        if n < _NESTED_ROWS:
             return [self.predict(row) for row in rows]
-        return self._predict_lists(rows)
+        return self._predict_nested(rows)
+
+    def ready(self, expected: int) -> None:
+        """Load what `predict_many` will need for so many rows: for whoever has to wait for something else anyway."""
+        if self._pays_array(expected):
+            self._arrays  # noqa: B018 - worked out once
+
+    def _pays_array(self, rows: int) -> bool:
+        return rows >= (_ARRAY_ROWS if "numpy" in sys.modules else _VECTORISED_ROWS) and find_spec("numpy") is not None
 
     def contributions(self, row: Sequence[float]) -> tuple[float, list[float]]:
         """What each feature adds to the raw score of one row.
@@ -166,22 +175,27 @@ class Forest:
             raise ModelError(f"the forest takes {self.n_features} features, got {len(row)}; package and model do not match")
         return array("f", row).tolist()
 
-    def _predict_lists(self, rows: Sequence[Sequence[float]]) -> list[float]:
-        """Tree by tree over plain lists: indexing them is quicker than a memoryview, and each tree stays in cache."""
-        if self._bulk is None:
-            self._bulk = (self._feature.tolist(), self._threshold.tolist(), self._child.tolist(), self._value.tolist())
-        feature, threshold, child, value = self._bulk
+    def _predict_nested(self, rows: Sequence[Sequence[float]]) -> list[float]:
+        """Tree by tree over tuples in tuples: a step is one comparison and one unpacking, and each tree stays in cache."""
         vectors = [self._row(row) for row in rows]
         totals = [0.0] * len(vectors)
-        for root in self._roots:
+        for root in self._nested:
             for i, x in enumerate(vectors):
-                node = root
-                f = feature[node]
-                while f != 255:
-                    node = child[node] + (x[f] > threshold[node])
-                    f = feature[node]
-                totals[i] += value[node]
+                feature, number, left, right = root
+                while left is not None:
+                    feature, number, left, right = left if x[feature] <= number else right
+                totals[i] += number
         return [total / self.n_trees for total in totals]
+
+    @cached_property
+    def _nested(self) -> list[Any]:
+        """Each tree's root as (feature, threshold, left, right), where left and right are the same again; a leaf is (LEAF, value, None, None)."""
+        features, thresholds, children, values = self._feature.tolist(), self._threshold.tolist(), self._child.tolist(), self._value.tolist()
+        nodes: list[Any] = [None] * self.n_nodes
+        for at in range(self.n_nodes - 1, -1, -1):  # children stand behind their node
+            child = children[at]
+            nodes[at] = (LEAF, values[at], None, None) if features[at] == LEAF else (features[at], thresholds[at], nodes[child], nodes[child + 1])
+        return [nodes[root] for root in self._roots]
 
     def _predict_array(self, rows: Sequence[Sequence[float]]) -> list[float]:
         import numpy as np
@@ -193,33 +207,37 @@ class Forest:
         return scores
 
     @cached_property
-    def _arrays(self) -> tuple[np.ndarray, ...]:
-        """Feature, threshold, child, value and roots as arrays, so that a step from a leaf leads to itself."""
+    def _arrays(self) -> tuple[Any, ...]:
+        """Feature, threshold, child, value and roots as arrays, so that a step from a leaf leads to itself, and the steps to the lowest leaf."""
         import numpy as np
 
         is_leaf = np.asarray(self._feature) == LEAF
         feature = np.where(is_leaf, 0, self._feature).astype(np.int32)
         threshold = np.where(is_leaf, np.float32(np.inf), self._threshold).astype(np.float32)
         child = np.where(is_leaf, np.arange(len(feature)), self._child).astype(np.int32)
-        return feature, threshold, child, np.asarray(self._value), np.asarray(self._roots, dtype=np.int32)
+        roots = np.asarray(self._roots, dtype=np.int32)
+        depth, inner = 0, roots[~is_leaf[roots]]
+        while inner.size:
+            below = np.concatenate((child[inner], child[inner] + 1))
+            depth, inner = depth + 1, below[~is_leaf[below]]
+        return feature, threshold, child, np.asarray(self._value), roots, depth
 
     def _walk_array(self, x: np.ndarray) -> np.ndarray:
-        """Scores of x (n, n_features): every (row, tree) takes one step a turn; leaves lead to themselves."""
+        """Scores of x (n, n_features): every (tree, row) takes one step a turn; leaves lead to themselves. Rows of one tree lie side by side, so that it stays in cache."""
         import numpy as np
 
         n, width = x.shape
-        feature, threshold, child, value, roots = self._arrays
+        feature, threshold, child, value, roots, depth = self._arrays
         scores = np.empty(n)
         for start in range(0, n, _BLOCK):
             block = x[start : start + _BLOCK].ravel()
             size = len(block) // width
-            first = np.repeat(np.arange(size, dtype=np.int32) * width, len(roots))
-            node, before = np.tile(roots, size), None
-            while before is None or not np.array_equal(node, before):
-                before = node
-                node = child.take(before) + (block.take(first + feature.take(before)) > threshold.take(before))
+            first = np.tile(np.arange(size, dtype=np.int32) * width, len(roots))
+            node = np.repeat(roots, size)
+            for _ in range(depth):
+                node = child.take(node) + (block.take(first + feature.take(node)) > threshold.take(node))
             total = np.zeros(size)
-            for tree in value.take(node).reshape(size, -1).T:  # in the order of predict(), so that the sums are equal to the bit
+            for tree in value.take(node).reshape(-1, size):  # in the order of predict(), so that the sums are equal to the bit
                 total += tree
             scores[start : start + _BLOCK] = total / self.n_trees
         return scores

@@ -16,10 +16,10 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -40,6 +40,7 @@ _LISTED = 2048  # pairs whose files are listed at once; bounds memory (chosen)
 _AROUND = 256  # pairs that are listed at once where blobs are missing (chosen)
 _SHA = re.compile(r"[0-9a-f]{40}\Z")
 _FIELDS = "%H%x00%P%x00%an%x00%ae%x00%ad%x00%ct%x00%B%x00"
+_LOG = ("log", "-z", "--date=raw", "--encoding=UTF-8", f"--format=tformat:{_FIELDS}")
 _RENAMES = ("-M", "-l1000")
 _RAW = ("--root", "-r", "-z", "--raw", "--abbrev=40", "--ignore-submodules=none")
 # One line of context: with none, git trims common tails first and counts some lines otherwise than numstat does.
@@ -50,6 +51,7 @@ _DIFF = ("--root", "-r", "-z", "--raw", "-p", "-U1", *_RENAMES, "--abbrev=40", "
 # eclipse.jdt.core: 2.5 in place of 2.7, 115 MB in place of 256; 2026-11-25).
 _FRUGAL = ("-c", "core.deltaBaseCacheLimit=32m", "-c", "core.packedGitWindowSize=4m", "-c", "core.packedGitLimit=64m")
 _HEAP = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
+_DIFF_MANY = (*_FRUGAL, "diff-tree", "--stdin", "--always", *_DIFF)
 _CONFIG = ("-c", "core.quotePath=true", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "log.showSignature=false", "-c", "diff.suppressBlankEmpty=false",
            "-c", f"core.bigFileThreshold={MAX_DIFF_MB}m", "-c", "core.commitGraph=true", "-c", "gc.auto=0",
            "-c", f"core.attributesFile={os.devnull}", "-c", "diff.algorithm=default", "-c", "diff.default.binary=auto", "-c", "diff.indentHeuristic=true")  # fmt: skip
@@ -228,22 +230,23 @@ class Repository:
 
     # -- history -------------------------------------------------------------------------------------
 
-    def log(self, *args: str, stdin: Iterable[str] = ()) -> list[CommitMeta]:
-        """Commits, parents before children, without diffs; `args` and `stdin` are revisions as for rev-list."""
+    def log(self, *args: str, stdin: Iterable[str] = (), meanwhile: Callable[[], object] = lambda: None) -> list[CommitMeta]:
+        """Commits, parents before children, without diffs; `args` and `stdin` are revisions as for rev-list. `meanwhile` is called while git walks."""
         lines = "".join(f"{line}\n" for line in stdin)
         more = ("--stdin",) if lines else ()
-        raw = self.run(
-            "log", "-z", "--topo-order", "--reverse", "--date=raw", "--encoding=UTF-8", f"--format=tformat:{_FIELDS}", *args, *more, stdin=lines.encode("ascii")
-        )
+        with self._started((*_LOG, "--topo-order", "--reverse", *args, *more), lines.encode("ascii")) as (process, output, errors):
+            meanwhile()
+            raw = output.read()
+            if process.wait():
+                errors.seek(0)
+                raise GitError(f"git log failed: {_words(errors.read())}")
         return _parse_log(raw)
 
     def metas(self, shas: Sequence[str]) -> list[CommitMeta]:
         """The same for these very commits, in this order."""
         if not shas:
             return []
-        raw = self.run(
-            "log", "-z", "--no-walk=unsorted", "--date=raw", "--encoding=UTF-8", f"--format=tformat:{_FIELDS}", "--stdin", stdin="\n".join(shas).encode("ascii")
-        )
+        raw = self.run(*_LOG, "--no-walk=unsorted", "--stdin", stdin="\n".join(shas).encode("ascii"))
         found = {meta.sha: meta for meta in _parse_log(raw)}
         return [found[sha] for sha in shas]
 
@@ -296,19 +299,30 @@ class Repository:
     @contextmanager
     def diff_stream(self, pairs: Sequence[tuple[str, str | None]], extra: Mapping[str, str] | None = None) -> Iterator[IO[bytes]]:
         """What a git process says about these pairs, for `parse_stream`; it ends with the block."""
-        with tempfile.TemporaryFile() as names, tempfile.TemporaryFile() as errors:
-            names.write(pair_lines(pairs) + END + b"\n")
-            names.seek(0)
-            args = self._command([*_FRUGAL, "diff-tree", "--stdin", "--always", *_DIFF])
-            process = subprocess.Popen(
-                args, cwd=self.git_dir, env=self._env({**_HEAP, **(extra or {})}), stdin=names, stdout=subprocess.PIPE, stderr=errors, bufsize=0
-            )
-            assert process.stdout is not None
-            widen(process.stdout.fileno())
+        with self._started(_DIFF_MANY, pair_lines(pairs) + END + b"\n", extra={**_HEAP, **(extra or {})}) as (_, output, _):
+            yield output
+
+    @contextmanager
+    def diffs_into(self, pipe: int, pairs: Sequence[tuple[str, str | None]]) -> Iterator[None]:
+        """The same, written into a pipe that somebody else reads."""
+        with self._started(_DIFF_MANY, pair_lines(pairs) + END + b"\n", pipe, _HEAP):
+            yield
+
+    @contextmanager
+    def _started(
+        self, args: Sequence[str], stdin: bytes, target: int = subprocess.PIPE, extra: Mapping[str, str] | None = None
+    ) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]]:
+        """A git process with its output, where that comes here, and what it says of errors; it ends with the block."""
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as errors:
+            given.write(stdin)
+            given.seek(0)
+            process = subprocess.Popen(self._command(args), cwd=self.git_dir, env=self._env(extra), stdin=given, stdout=target, stderr=errors, bufsize=0)
             try:
-                yield process.stdout
+                output = process.stdout or errors
+                widen(output.fileno())
+                yield process, output, errors
             finally:
-                process.stdout.close()
+                output.close()
                 if process.poll() is None:
                     process.terminate()
                 process.wait()
@@ -379,10 +393,6 @@ class Repository:
     def _local_objects(self) -> dict[str, str]:
         out = self.run("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname) %(objecttype)").decode("ascii")
         return dict(line.split() for line in out.splitlines())
-
-    def forget(self) -> None:
-        """Look again which objects are here: some were fetched."""
-        self.__dict__.pop("_local_objects", None)
 
     def staged(self, head: str | None) -> tuple[FileChange, ...]:
         """The index against `head` (against nothing before the first commit); the work tree is never read.
@@ -527,6 +537,7 @@ def _author_date(raw: bytes, committed: bytes) -> tuple[int, int]:
     return (stand_in if stand_in <= MAX_TIME else 0), 0
 
 
+@lru_cache(maxsize=1024)  # a history knows few zones
 def _minutes(zone: str) -> int:
     if not re.fullmatch(r"[+-]\d{4}", zone):
         return 0
@@ -546,20 +557,8 @@ def widen(pipe: int) -> None:
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    drop = (
-        "GIT_DIR",
-        "GIT_WORK_TREE",
-        "GIT_INDEX_FILE",
-        "GIT_PREFIX",
-        "GIT_EXTERNAL_DIFF",
-        "GIT_DIFF_OPTS",
-        "GIT_TRACE",
-        "GIT_NAMESPACE",
-        "GIT_LITERAL_PATHSPECS",
-        "GIT_GLOB_PATHSPECS",
-        "GIT_NOGLOB_PATHSPECS",
-        "GIT_ICASE_PATHSPECS",
-    )
+    drop = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS",
+            "GIT_TRACE", "GIT_NAMESPACE", "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS")  # fmt: skip
     kept = {k: v for k, v in environ.items() if k not in drop and not k.startswith("GIT_TRACE")}
     return {**kept, "LC_ALL": "C", "LANGUAGE": "", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none",
             "GIT_ATTR_SOURCE": EMPTY_TREE, "GIT_ATTR_NOSYSTEM": "1", "GIT_PAGER": "cat", "GIT_NO_REPLACE_OBJECTS": "1"}  # fmt: skip

@@ -11,6 +11,7 @@ import sys
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from codex_gate.paths import subsystem
@@ -284,8 +285,8 @@ class History:
         found: list[FilePast] = []
         for change in files:
             entry = self.file(change.path)
-            if change.old_path is None and entry is not None and not entry.names:
-                sums = entry.before(past)  # nearly every file
+            if entry is not None and change.old_path is None and not entry.names:  # nearly every file
+                sums = entry.before(past)
             else:
                 parts = self._chain(change, past)
                 sums = parts[0] if len(parts) == 1 else _together(parts)
@@ -344,12 +345,11 @@ def _together(parts: Sequence[Totals]) -> Totals:
     """Totals of a file over the names it had."""
     if not parts:
         return Totals()
-    by_author: dict[int, int] = {}
-    for part in parts:
+    by_author = dict(parts[0].by_author)
+    for part in parts[1:]:
         for who, n in part.by_author.items():
             by_author[who] = by_author.get(who, 0) + n
-    fix_times = [time for part in parts for time in part.fix_times]
-    fix_times.sort()
+    fix_times = sorted(chain.from_iterable([part.fix_times for part in parts]))
     return Totals(sum(p.n for p in parts), by_author, fix_times, min(p.first for p in parts), max(p.last for p in parts), max(by_author.values()))
 
 

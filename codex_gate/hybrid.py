@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
 from importlib.util import find_spec
+from itertools import count
+from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -57,7 +59,7 @@ class HybridClassifier:
 
     Attributes:
         linear, student: None where there is none. tier: whose members decide. weights: of the members by name, of those that answer made one.
-        threshold: confidence in [0, 1] that must be exceeded. missing: why a tier that was asked for, or a model that is there, is not used.
+        threshold: confidence in [0, 1] that must be exceeded; `alone` is that of the student by itself. missing: why a tier that was asked for, or a model that is there, is not used.
     Raises:
         ConfigError: a threshold outside [0, 1], or a tier that is none.
     """
@@ -68,6 +70,7 @@ class HybridClassifier:
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     threshold: float = 1.0
     missing: str = ""
+    alone: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
@@ -98,8 +101,9 @@ class HybridClassifier:
 
         student = Student.load(directory)
         chosen = tier or (3 if linear else 2)
-        tuned = tiers(directory, student.version).get(chosen, Tier(WEIGHTS, student.threshold))
-        return cls(linear, student, chosen, tuned.weights, tuned.threshold, missing)
+        found, own = tiers(directory, student.version), Tier(WEIGHTS, student.threshold)
+        tuned = found.get(chosen, own)
+        return cls(linear, student, chosen, tuned.weights, tuned.threshold, missing, found.get(2, own).threshold)
 
     def classify(self, commit: Commit) -> tuple[Classification, ...]:
         """The categories that the change speaks for, best first; empty where nobody speaks."""
@@ -108,6 +112,13 @@ class HybridClassifier:
             return ()  # most commits of a history: they cost nothing more
         heard = rules.weighed(fired, commit)
         return self.of_models(commit, fired, heard) or tuple(found for found in heard if found.confidence >= LOUD or self._is_alone)
+
+    def of_hunks(self, hunks: Sequence[HunkText], message: str | None) -> list[Classification | None]:
+        """What the student says of each hunk strictly above its own threshold; None of all without one."""
+        if self.student is None:
+            return [None] * len(hunks)
+        best = [max((share, -kind) for kind, share in enumerate(answer.kinds[:_NONE])) for answer in self.student.answer(hunks, message)]
+        return [Classification(KINDS[-kind], round(share, 4), (), STUDENT) if share > self.alone else None for share, kind in best]
 
     @property
     def notices(self) -> tuple[Notice, ...]:
@@ -125,10 +136,10 @@ class HybridClassifier:
             return ()
         told = terms.of(commit, dict.fromkeys(rule.name for rule, _ in fired))
         shares, members = self._shares(commit, told, heard)
+        if max(shares[:_NONE]) <= self.threshold:
+            return ()
         ranked = sorted(((share, kind) for kind, share in enumerate(shares[:_NONE])), key=lambda pair: (-pair[0], pair[1]))
         found = [(share, kind) for place, (share, kind) in enumerate(ranked) if share > self.threshold or (place == 1 and share >= RUNNER_UP)]
-        if ranked[0][0] <= self.threshold:
-            return ()
         source = "+".join(members)
         by_rules = {one.category: one.evidence for one in heard}
         return tuple(
@@ -138,11 +149,11 @@ class HybridClassifier:
     def _shares(self, commit: Commit, told: Sequence[str], heard: Sequence[Classification]) -> tuple[Shares, list[str]]:
         """The weighted mean of P(kind) over the members that answer, and their names."""
         answers = {name: shares for name in TIERS[self.tier] if (shares := self._of_member(name, commit, told, heard)) is not None}
-        weights = {name: self.weights.get(name, 0.0) for name in answers}
-        total = sum(weights.values())
+        weights = [self.weights.get(name, 0.0) for name in answers]
+        total = sum(weights)
         if not total:
             return (0.0,) * len(KINDS), []
-        return tuple(sum(weights[name] * shares[kind] for name, shares in answers.items()) / total for kind in range(len(KINDS))), list(answers)
+        return tuple([sum(map(mul, weights, shares)) / total for shares in zip(*answers.values(), strict=True)]), list(answers)
 
     def _of_member(self, name: str, commit: Commit, told: Sequence[str], heard: Sequence[Classification]) -> Shares | None:
         if name == RULES:
@@ -163,9 +174,8 @@ class HybridClassifier:
         """What the rules go by for a category, then the words of the message that speak most for it; the first changed line where there is neither."""
         found = list(by_rules)[:MAX_EVIDENCE]
         if self.linear is not None:
-            weight = self.linear.weight
-            spoken = [term for term in nlargest(MAX_WORDS, told, key=lambda term: weight(term, kind)) if weight(term, kind) > 0]
-            found += [place for term in spoken if (place := _place(commit, term)) is not None]
+            loudest = nlargest(MAX_WORDS, zip(self.linear.weights(told, kind), count(0, -1), told, strict=False))  # of like weight the first ones
+            found += [place for weight, _, term in loudest if weight > 0 and (place := _place(commit, term)) is not None]
         found = list(dict.fromkeys(found))[:MAX_EVIDENCE]
         return tuple(found) if found else tuple(_first_line(commit))
 

@@ -17,6 +17,8 @@ import math
 import mmap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+from math import exp
 from pathlib import Path
 from struct import Struct
 from typing import Any, Final, NamedTuple
@@ -77,17 +79,16 @@ class Linear:
 
     def scores(self, terms: Iterable[str]) -> tuple[float, ...]:
         """The score of each kind, in the order of KINDS."""
-        n, total = 0, 0
-        for term in terms:
-            total += self._rows.get(term) or self._row(term)
-            n += 1
-        *weights, counts = _SIDE_BY_SIDE.unpack(total.to_bytes(_SIDE_BY_SIDE.size, "little"))
-        norm = math.sqrt(counts) or 1.0
-        return tuple(bias + scale * (weight - ZERO * n) / norm for bias, scale, weight in zip(self.bias, self.scale, weights, strict=True))
+        at_hand = self._rows.get
+        rows = [at_hand(term) or self._row(term) for term in terms]
+        *weights, counts = _SIDE_BY_SIDE.unpack(sum(rows).to_bytes(_SIDE_BY_SIDE.size, "little"))
+        norm, zero = math.sqrt(counts) or 1.0, ZERO * len(rows)
+        return tuple([bias + scale * (weight - zero) / norm for bias, scale, weight in zip(self.bias, self.scale, weights, strict=True)])
 
-    def weight(self, term: str, kind: int) -> int:
-        """What a term says for a kind, -128 to 127; the weights of a term add up to about 0, so the order among the terms of a change means something."""
-        return (self._row(term) >> _SIDE_BY_SIDE.size // ROW * 8 * kind & 0xFF) - ZERO
+    def weights(self, terms: Sequence[str], kind: int) -> list[int]:
+        """What each term says for a kind, -128 to 127; the weights of a term add up to about 0, so the order among the terms of a change means something."""
+        place, at_hand = _SIDE_BY_SIDE.size // ROW * 8 * kind, self._rows.get
+        return [((at_hand(term) or self._row(term)) >> place & 0xFF) - ZERO for term in terms]
 
     def _row(self, term: str) -> int:
         """A row of the table with its numbers side by side in one integer, so that a sum over terms is one addition for each."""
@@ -117,10 +118,10 @@ def tiers(directory: Path, student: str | None = None) -> dict[int, Tier]:
 
 def softmax(scores: Sequence[float], possible: Sequence[bool]) -> tuple[float, ...]:
     """Probabilities of scores, 0 where something is not possible."""
-    top = max(score for score, can in zip(scores, possible, strict=True) if can)
-    powers = [math.exp(score - top) if can else 0.0 for score, can in zip(scores, possible, strict=True)]
+    top = max(compress(scores, possible))
+    powers = [exp(score - top) if can else 0.0 for score, can in zip(scores, possible, strict=True)]
     total = sum(powers)
-    return tuple(power / total for power in powers)
+    return tuple([power / total for power in powers])
 
 
 def _manifest(path: Path) -> Mapping[str, Any]:

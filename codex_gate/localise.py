@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import mul
@@ -20,7 +20,8 @@ from codex_gate.errors import ModelError
 from codex_gate.lines import LINE_FEATURES, LINE_SCHEMA, ChangedLine, by_path, changed_lines, measure
 from codex_gate.model import check_file
 from codex_gate.paths import role
-from codex_gate.types import FileChange, HunkScore, LineScore
+from codex_gate.text import HunkText
+from codex_gate.types import Classification, FileChange, HunkScore, LineScore
 
 LINES_FILE: Final = "lines.json"
 LINES_FORMAT: Final = 1
@@ -103,17 +104,28 @@ def top(scored: Sequence[LineScore], n: int) -> list[LineScore]:
     return sorted(scored, key=lambda s: (-s.score, s.path, not s.added, s.line))[:n]
 
 
-def hunks(files: Iterable[FileChange], scored: Sequence[LineScore]) -> list[HunkScore]:
-    """The hunks of a change, riskiest first, from what `LineRanker.rank` gave for it; equals by path and place."""
-    found, lines = [], iter(scored)
-    for change in by_path(files):
-        for hunk in change.hunks():
-            own = list(islice(lines, len(hunk.deleted) + len(hunk.added)))
-            if own:
-                found.append(_hunk(own))
+def hunks(
+    files: Iterable[FileChange],
+    scored: Sequence[LineScore],
+    kinds: Callable[[Sequence[HunkText]], Sequence[Classification | None]] = lambda texts: [None] * len(texts),
+) -> list[HunkScore]:
+    """The hunks of a change, riskiest first, from what `LineRanker.rank` gave for it; equals by path and place.
+
+    Args:
+        kinds: what each is about, by its text.
+    """
+    lines = iter(scored)
+    runs = [list(islice(lines, len(hunk.deleted) + len(hunk.added))) for change in by_path(files) for hunk in change.hunks()]
+    whole = [run for run in runs if run]
+    found = [_hunk(run, kind) for run, kind in zip(whole, kinds([_text(run) for run in whole]), strict=True)]
     return sorted(found, key=lambda h: (-h.score, h.path, h.first))
 
 
-def _hunk(lines: Sequence[LineScore]) -> HunkScore:
+def _hunk(lines: Sequence[LineScore], kind: Classification | None) -> HunkScore:
     side = [line for line in lines if line.added] or lines
-    return HunkScore(side[0].path, side[0].added, side[0].line, side[-1].line, max(line.score for line in lines))
+    return HunkScore(side[0].path, side[0].added, side[0].line, side[-1].line, max(line.score for line in lines), kind)
+
+
+def _text(lines: Sequence[LineScore]) -> HunkText:
+    before, after = ("\n".join(line.text.decode("utf-8", "replace") for line in lines if line.added is added) for added in (False, True))
+    return HunkText(lines[0].path, lines[0].line, before, after)

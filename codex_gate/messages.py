@@ -14,6 +14,8 @@ _REPAIR = re.compile(
     re.IGNORECASE,
 )
 _CLOSES = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?)\s*:?\s+(?:[\w.-]+/[\w.-]+#|#|gh-)\d+\b", re.IGNORECASE)
+# What one of the two would find holds one of these; most messages do not, and are done at once.
+_STEM = re.compile("fix|bug|fail|fault|c(?:orrect|lose|ve-|rash)|n(?:ull|pe)|leak|broke|wrong|re(?:solve|gression|pair)|de(?:fect|adlock)|vulnerabilit")
 # Repairs of something that is no defect of the program, and statements that there is none.
 HARMLESS = re.compile(
     r"\b(?:no|not an?|without|isn't an?|non)[ -]+(?:bugs?|fix(?:es)?|regressions?|failures?|crash(?:es)?|defects?|leaks?)\b"
@@ -39,6 +41,8 @@ def is_fix(message: str) -> bool:
     head = message[:4000]
     if REVERT.match(head):
         return True
+    if head.isascii() and not _STEM.search(head.lower()):  # elsewhere two letters may count as one in disregard of case and yet differ when lowered
+        return False
     text = TRAILER.sub(" ", head)
     if not _REPAIR.search(text) and not _CLOSES.search(text):
         return False
@@ -48,4 +52,7 @@ def is_fix(message: str) -> bool:
 
 def title(message: str) -> str:
     """The first line with words in it, without surrounding blanks; an empty string for an empty message."""
+    first = message.partition("\n")[0].strip()
+    if first and first.isprintable():  # then nothing in it ends a line
+        return first
     return next((line.strip() for line in message.splitlines() if line.strip()), "")

@@ -116,6 +116,10 @@ class Model:
         """
         return [self.calibration(score) for score in self.forest.predict_many([vector(f, self.feature_names) for f in many], expected)]
 
+    def ready(self, expected: int) -> None:
+        """Load what `risks` will need for so many changes: for whoever has to wait for something else anyway."""
+        self.forest.ready(expected)
+
     def explain(self, features: CommitFeatures) -> list[Contribution]:
         """Why: each feature's share of the distance from the average change, largest first.
 

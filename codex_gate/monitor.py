@@ -13,6 +13,7 @@ from codex_gate import szz, watch
 from codex_gate.drift import BLOCKS, WINDOW, Fit, compare_fit
 from codex_gate.errors import UsageError
 from codex_gate.git import CommitMeta, Repository, is_sha
+from codex_gate.globs import Filter
 from codex_gate.model import Model
 from codex_gate.policy import Policy
 from codex_gate.replay import brought, first_parents, landed, repairs
@@ -58,7 +59,7 @@ def monitor(
     spans = _fitted(asked, [f for f in found if f.sha not in edge], [f for f in found if f.sha in edge])
     when = landed(repo, line[-1].sha)
     first = line.index(asked.before[0])
-    fit, more = _fit(repo, metas, line, first, spans, when, progress) if fixes else (None, [])
+    fit, more = _fit(repo, metas, line, first, spans, when, progress, policy.keep) if fixes else (None, [])
     before, window = ([watch.observed(f, when[f.sha or ""]) for f in side] for side in (spans.before, spans.window))
     report = watch.judge(before, window, threshold, Random(SEED), fit, authors=first >= len(window))
     where = str(repo.top or repo.git_dir)
@@ -163,12 +164,13 @@ def _fit(
     spans: _Spans[Finding],
     when: Mapping[str, int],
     progress: Progress,
+    keep: Filter | None,
 ) -> tuple[Fit | None, list[Notice]]:
     """Whether as many changes were fixed, within the same time, for each that was predicted.
 
     A change that came in later had less time to be found out, so all get the same: the median time to a fix here.
     """
-    traced = repairs(repo, metas, [m.sha for m in line], brought(metas, line), start, progress)
+    traced = repairs(repo, metas, [m.sha for m in line], brought(metas, line), start, progress, keep)
     after = {line[place].sha: when[change] - when[line[place].sha] for place, (_, change) in traced.first.items()}
     doubtful = {line[place].sha for place in traced.doubtful}
     notices = traced.notices

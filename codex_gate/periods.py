@@ -35,7 +35,7 @@ class Period:
     Attributes:
         mean_risk, high_risk: mean predicted risk, and the 90th percentile; NaN with fewer than MIN_CHANGES.
         n_fixes, fixes: changes that are fixes themselves, and their share.
-        categories: how many of these fixes the rules put into each category; empty with fewer than MIN_FIXES.
+        categories: how many of these fixes are about each category of defect; empty with fewer than MIN_FIXES.
         judged: changes old enough to say whether they needed a fix; `predicted` their mean risk, `observed` the share that needed one,
             `soon` the share that needed one within the time that half of the fixes here take, which is the same for every period; unknown with fewer than MIN_JUDGED.
         drift: how the period differs from the one before; either is joined by those before it until there are MIN_WINDOW changes. None where that is not to be had.

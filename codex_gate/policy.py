@@ -164,8 +164,13 @@ def said(commit: Commit, found: tuple[Classification, ...]) -> Heard:
     if any(b"codex-gate:" in f.patch for f in commit.files):  # hardly ever
         marks = marked([(f.path, _added(f)) for f in commit.files])
         found = unmarked(found, marks)
-    ignored = tuple((path, line, why) for (path, line), why in marks.items())
-    return tuple((c.category or "", c.confidence, tuple((*e,) for e in c.evidence), c.source) for c in found), ignored
+    ignored = tuple([(path, line, why) for (path, line), why in marks.items()])
+    return tuple([(c.category or "", c.confidence, tuple([(*e,) for e in c.evidence]), c.source) for c in found]), ignored
+
+
+def classifications(told: Heard) -> list[Classification]:
+    """The categories of what was heard."""
+    return [Classification(category, confidence, tuple(Evidence(*e) for e in evidence), source) for category, confidence, evidence, source in told[0]]
 
 
 def _added(change: FileChange) -> Iterator[tuple[int, bytes]]:

@@ -1,6 +1,6 @@
 """What deserves attention in this repository: which kinds of defects, and which files. Values alone; `survey.py` brings them from a repository.
 
-The matrix. A category's frequency is its share of the past fixes whose category the rules can tell, a fix of `age` days weighing
+The matrix. A category's frequency is its share of the past fixes that tell one, a fix of `age` days weighing
 0.5 ** (age / half-life). Its severity stands in `taxonomy.HARMS`. The priority of a finding is the severity, a step up where the category
 is frequent here, a step down where it is rare, as it is where too few fixes tell. It is monotone in both, so no worse and more frequent
 category ranks below another (what Cox 2008, Risk Analysis 28(2), asks of such matrices at least).
@@ -54,7 +54,7 @@ _STEP: Final = {Frequency.RARE: -1, Frequency.FREQUENT: 1}
 
 
 class PastFix(NamedTuple):
-    """A fix: when it was made (Unix seconds) and what the rules see in it, None where they see nothing."""
+    """A fix: when it was made (Unix seconds) and which kind of defect it is about, None where nobody can tell."""
 
     time: int
     category: DefectCategory | None
@@ -98,7 +98,7 @@ class Priorities:
 
     Attributes:
         head: the commit; `until` is its time, `since` that of the oldest commit of the window (Unix seconds).
-        n_commits: commits in the window, merges aside; `n_fixes` of them say that they repair a defect, of `n_told` the rules see a category.
+        n_commits: commits in the window, merges aside; `n_fixes` of them say that they repair a defect, `n_told` of these tell a category.
         rows: the categories that can occur here, the most pressing first; `absent` are the others.
         files: those of program text, the highest score first, without tests, vendored ones and those that nothing is to be said of.
         limit: the score that fails, None where none does.

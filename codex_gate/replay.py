@@ -14,6 +14,7 @@ from codex_gate import levels, szz
 from codex_gate.backtest import DAY, Backtest, Change, Repair, Replayed
 from codex_gate.errors import UsageError
 from codex_gate.git import CommitMeta, Repository
+from codex_gate.globs import Filter
 from codex_gate.messages import title
 from codex_gate.model import Model
 from codex_gate.policy import Policy
@@ -103,7 +104,7 @@ def look_back(
         f.sha: f for f in Screener(repo, model, policy=policy).many([m.sha for m in line[start:]], lambda done, of: progress("commits measured", done, of))
     }
     owner = brought(metas, line)
-    traced = repairs(repo, metas, [m.sha for m in line], owner, start, progress)
+    traced = repairs(repo, metas, [m.sha for m in line], owner, start, progress, policy.keep)
     inside = [(place, meta) for place, meta in enumerate(line[start:], start) if found[meta.sha].risk is not None]
     if len(inside) < least:
         raise UsageError(
@@ -212,10 +213,13 @@ class Repairs(NamedTuple):
         return [Notice("unread", text)] if self.unread else []
 
 
-def repairs(repo: Repository, metas: Sequence[CommitMeta], line: Sequence[str], owner: Mapping[str, int], start: int, progress: Progress) -> Repairs:
+def repairs(
+    repo: Repository, metas: Sequence[CommitMeta], line: Sequence[str], owner: Mapping[str, int], start: int, progress: Progress, keep: Filter | None = None
+) -> Repairs:
     """Which replayed changes later fixes blame.
 
-    A fix on the branch of the very change that it repairs is none: it was made before the change came in.
+    A fix on the branch of the very change that it repairs is none: it was made before the change came in. `keep` are the paths that are looked
+    at: a repair elsewhere is none of what is measured.
     """
     fixes = [(fix.sha, fix.time) for fix in szz.find_fixes([meta for meta in metas if owner[meta.sha] > start])]
     # Blame stops where the replay begins: what it would find before is left out anyway (redis, 294 fixes: 19 CPU seconds in place of 63, the same repairs).
@@ -226,7 +230,7 @@ def repairs(repo: Repository, metas: Sequence[CommitMeta], line: Sequence[str], 
     doubtful: set[int] = set()
     unread = 0
     with szz.quick(repo, len(fixes)) as quicker:
-        for done, trace in enumerate(szz.trace(quicker, fixes, variant), 1):
+        for done, trace in enumerate(szz.trace(quicker, fixes, variant, keep), 1):
             unread += trace.unread
             place = owner[trace.fix]
             for blamed in {owner[sha] for sha in trace.touched}:

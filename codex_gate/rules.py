@@ -85,10 +85,11 @@ _PLACE = {rule.name: place for place, rule in enumerate(RULES)}
 
 
 class _Table(NamedTuple):
-    """The rules for one dialect: by whole word, by literal, and those for pairs of lines with the words they may take out."""
+    """The rules for one dialect: by whole word, by literal with a word that it implies, and those for pairs of lines with the words they may take out."""
 
     words: dict[bytes, tuple[Rule, ...]]
-    literals: tuple[tuple[bytes, tuple[Rule, ...]], ...]
+    cues: frozenset[bytes]  # of `words`
+    literals: tuple[tuple[bytes, bytes, tuple[Rule, ...]], ...]
     pairs: tuple[tuple[Rule, frozenset[bytes]], ...]
     pair_words: frozenset[bytes]
 
@@ -198,7 +199,13 @@ def _table(dialect: str) -> _Table:
         for cue in map(str.encode, rule.cues):
             (words if _IS_WORD.issuperset(cue) else literals).setdefault(cue, []).append(rule)
     frozen = {cue: tuple(rules) for cue, rules in words.items()}
-    return _Table(frozen, tuple((cue, tuple(rules)) for cue, rules in literals.items()), tuple(pairs), frozenset[bytes]().union(*(cues for _, cues in pairs)))
+    implied = tuple((cue, _inner_word(cue), tuple(rules)) for cue, rules in literals.items())
+    return _Table(frozen, frozenset(frozen), implied, tuple(pairs), frozenset[bytes]().union(*(cues for _, cues in pairs)))
+
+
+def _inner_word(literal: bytes) -> bytes:
+    """A word that stands in a text as a whole wherever the literal does, for it brings both of the word's ends; empty where there is none."""
+    return max(literal.translate(_WORDS).split(b" ")[1:-1], key=len, default=b"")
 
 
 # -- the message ---------------------------------------------------------------------------------------
@@ -246,11 +253,11 @@ def _in_message(message: str, languages: frozenset[str]) -> Iterator[_Fired]:
 
 
 def _in_patch(path: str, patch: bytes, dialect: str) -> Iterator[_Fired]:
-    table = _table(dialect)
-    for cue in sorted(table.words.keys() & set(patch.translate(_WORDS).split())):
+    table, words = _table(dialect), set(patch.translate(_WORDS).split())
+    for cue in sorted(table.cues & words):
         yield from _at_cue(path, patch, cue, table.words[cue], dialect, whole_word=True)
-    for cue, rules in table.literals:
-        if cue in patch:
+    for cue, word, rules in table.literals:
+        if (not word or word in words) and cue in patch:
             yield from _at_cue(path, patch, cue, rules, dialect, whole_word=False)
     if b"\n-" in patch and b"\n+" in patch:
         yield from _in_pairs(path, patch, table, dialect)
@@ -259,9 +266,9 @@ def _in_patch(path: str, patch: bytes, dialect: str) -> Iterator[_Fired]:
 def _at_cue(path: str, patch: bytes, cue: bytes, rules: tuple[Rule, ...], dialect: str, whole_word: bool) -> Iterator[_Fired]:
     """Try the rules on each changed line that holds the cue; a rule is content with its first match on either side."""
     waiting = list(rules)
-    at, effort, end = patch.find(cue), 0.0, 0
+    at, effort, end, size = patch.find(cue), 0.0, 0, len(cue)
     while at >= 0 and waiting and effort < MAX_TRIES:
-        after = at + len(cue)
+        after = at + size
         if whole_word and (patch[at - 1] in _IS_WORD or (after < len(patch) and patch[after] in _IS_WORD)):
             effort += 0.1  # part of a longer word
             at = patch.find(cue, after)
@@ -373,20 +380,22 @@ def _pair(rules: list[Rule], before: str, after: str, had: list[bytes], has: lis
     tail = _alike(before[head:][::-1], after[head:][::-1]) - MARGIN
     old, new = (line[head : len(line) - max(0, tail)] for line in (before, after))
     for rule in rules:
-        if (also := rule.also) and not also.search(after) and not also.search(before):
-            continue
         if rule.where == SWAP:
             same = had != has and sorted(had) == sorted(has) and before.partition("(")[0] == after.partition("(")[0] and bool(rule.pattern.search(after))
         else:
-            pattern = rule.pattern
-            same = "".join(pattern.sub("", old).split()) == "".join(pattern.sub("", new).split())
-        if same:
+            strip = rule.pattern.sub
+            same = "".join(strip("", old).split()) == "".join(strip("", new).split())
+        if same and ((also := rule.also) is None or also.search(after) or also.search(before)):
             yield rule, _clean(new)
 
 
 def _alike(one: str, other: str) -> int:
     """How many characters the two begin with in common."""
-    return next((at for at, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
+    return low
 
 
 def _clean(text: str) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
 from codex_gate import explain, levels, localise
-from codex_gate.aside import kept
+from codex_gate.aside import called, kept
 from codex_gate.errors import UsageError
 from codex_gate.features import LineCount, extract
 from codex_gate.git import CommitMeta, Repository, author_key, is_sha
@@ -24,7 +24,7 @@ from codex_gate.linecounts import LineCounts
 from codex_gate.messages import title
 from codex_gate.model import Model
 from codex_gate.paths import role
-from codex_gate.policy import Heard, Policy, said
+from codex_gate.policy import Heard, Policy, classifications, said
 from codex_gate.types import (
     Classification,
     Commit,
@@ -43,6 +43,7 @@ from codex_gate.types import (
     Thresholds,
 )
 from codex_gate.walk import Row, as_commit, edge_features, walk
+from codex_gate.windows import Windows, with_recent
 
 _FAR_BEHIND = 32  # places where new commits leave the known history; more cost more than a walk from the root
 _MAX_FOCUS = 200  # files that are scored one by one for the places to look first
@@ -50,7 +51,7 @@ _FOCUS_LINES = 2_000  # changed lines that are ranked for the place to look firs
 _MIN_RELIEF = 0.02  # what taking a file out must lower the risk by to be worth a word (chosen)
 _OUTSIDE = -1.0  # in the index, in place of the risk of a change of which the configuration's paths keep no file
 _SHOWN = 60  # changes before this one in the plot of a page (chosen)
-_BATCH = 256  # changes that are scored at once: git works ahead meanwhile, as far as its pipe reaches
+_BATCH = 128  # changes that are scored at once: git works ahead meanwhile, as far as its pipe reaches
 
 _LOOK = "codex_gate.policy:listener:{}"  # by name and directory of models: a long walk has another process look
 
@@ -188,7 +189,8 @@ class Screener:
         files = self._files(finding.sha, meta.parents[0] if meta.parents else None)
         scored = self._ranker.rank(files) if self._ranker is not None else []
         shares = tuple(Share(*share) for share in self.model.explain(finding.features))
-        return Explanation(report, self.model.expected_risk, shares, tuple(localise.hunks(files, scored)), tuple(localise.top(scored, len(scored))))
+        hunks = tuple(localise.hunks(files, scored, lambda texts: self._classifier.of_hunks(texts, meta.message)))
+        return Explanation(report, self.model.expected_risk, shares, hunks, tuple(localise.top(scored, len(scored))))
 
     def staged(self, identity: tuple[str, str, int, int] | None, now: int) -> Report:
         """The index against HEAD, as the commit that it would become; its message is not known yet.
@@ -226,37 +228,45 @@ class Screener:
         Levels and percentiles compare with the changes on the first-parent line before each commit.
         """
         asked = set(shas)
-        metas = self.repo.log(stdin=sorted(asked)) if asked else []
-        needed = _with_recent(metas, asked)
-        noted = self._noted(needed - asked)
-        line = iter([meta for meta in metas if meta.sha in needed])
-        windows = _Windows(metas, needed)
         classifier = self.of_many
         reads = self.lines is not None or classifier.student is not None  # the student runs in this process
         look = _LOOK.format(self.model.directory) if classifier.student is None else None
-        walked = walk(self.repo, metas, needed - noted.keys(), keep=self.policy.keep, patches=reads, look=look, looked_at=asked)
-        rows = self._classified(walked, asked)
+        helper = None if reads else called(self.repo, len(asked), look)
+        with helper or nullcontext():
+            metas = self.repo.log(stdin=sorted(asked), meanwhile=lambda: self.model.ready(len(asked))) if asked else []
+            needed = with_recent(metas, asked)
+            noted = self._noted(needed - asked)
+            walked = walk(self.repo, metas, needed - noted.keys(), keep=self.policy.keep, patches=reads, look=look, looked_at=asked, helper=helper)
+            yield from self._each([meta for meta in metas if meta.sha in needed], walked, noted, asked, progress)
+
+    def _each(
+        self, line: Sequence[CommitMeta], walked: Iterator[Row], noted: Mapping[str, float], asked: Collection[str], progress: Callable[[int, int], None]
+    ) -> Iterator[Finding]:
+        """The findings on those of a line of commits that were asked for, from what was walked of it and what an earlier run noted of the others."""
+        windows = Windows(line)
+        of = len(line) - len(noted)
+        rows, behind = self._classified(walked, asked), iter(line)
         scored: dict[str, float] = {}
         while batch := list(islice(rows, _BATCH)):
-            risks = self.model.risks([features for _, features, *_ in batch], len(needed) - len(noted))
+            risks = self.model.risks([features for _, features, *_ in batch], of)
             for (commit, features, seen, lines), scored_risk in zip(batch, risks, strict=True):
                 outside = self.policy.keep is not None and not seen.paths
                 risk = _OUTSIDE if outside else scored_risk
-                for meta in line:  # those before this one whose risk was noted by an earlier run
+                for meta in behind:  # those before this one whose risk was noted by an earlier run
                     if meta.sha == commit.sha:
                         break
                     windows.add(meta.sha, meta.parents, noted[meta.sha])
                 assert commit.sha is not None
                 if commit.sha in asked:
-                    recent = [] if self.repo.is_shallow else windows.before(commit.parents)
+                    recent: Sequence[float] = () if self.repo.is_shallow else windows.before(commit.parents)
                     recent = recent[bisect_right(recent, _OUTSIDE) :] if self.policy.keep is not None else recent
                     known = None if outside or any(n.code == "shallow-edge" for n in features.notices) else risk
                     found = _with_lines(self._brief(commit, features, seen, known, recent, self._limits(recent)), lines)
-                    more = (*(OUTSIDE,) * outside, *classifier.notices, *(SHALLOW,) * self.repo.is_shallow)
+                    more = (*(OUTSIDE,) * outside, *self.of_many.notices, *(SHALLOW,) * self.repo.is_shallow)
                     yield replace(found, notices=(*found.notices, *more)) if more else found
                 windows.add(commit.sha, commit.parents, risk)
                 scored[commit.sha] = risk
-            progress(len(scored), len(needed) - len(noted))
+            progress(len(scored), of)
         self._note(scored)
 
     def _classified(self, rows: Iterator[Row], asked: Collection[str]) -> Iterator[tuple[Commit, CommitFeatures, _Seen, _Ranked | None]]:
@@ -425,9 +435,7 @@ class Screener:
 
     def _spoken(self, commit: Commit, told: Heard) -> _Seen:
         """The same from what was heard in its diff."""
-        found, ignored = told
-        categories = [Classification(category, confidence, tuple(Evidence(*e) for e in evidence), source) for category, confidence, evidence, source in found]
-        return _Seen(_paths(commit), self.policy.spoken(categories), tuple(Evidence(*mark) for mark in ignored))
+        return _Seen(_paths(commit), self.policy.spoken(classifications(told)), tuple(Evidence(*mark) for mark in told[1]))
 
     def _brief(
         self,
@@ -520,54 +528,6 @@ class Screener:
 
 def _with_lines(finding: Finding, ranked: _Ranked | None) -> Finding:
     return finding if ranked is None else replace(finding, lines=ranked[0], notices=(*finding.notices, *ranked[1]))
-
-
-class _Windows:
-    """Risks of the last N_RECENT changes on the first-parent line before each commit of a walk."""
-
-    def __init__(self, metas: Sequence[CommitMeta], wanted: Collection[str]) -> None:
-        self._children: dict[str, int] = {}
-        for meta in metas:
-            if meta.sha in wanted and meta.parents:
-                self._children[meta.parents[0]] = self._children.get(meta.parents[0], 0) + 1
-        self._of: dict[str, tuple[list[float], list[float]]] = {}
-
-    def before(self, parents: Sequence[str]) -> list[float]:
-        """The risks before a commit with these parents, ascending; they hold until the next `add`."""
-        return self._of.get(parents[0], ([], []))[1] if parents else []
-
-    def add(self, sha: str, parents: Sequence[str], risk: float) -> None:
-        """Note a commit's risk for its first-parent children."""
-        order, ascending = self._take(parents[0]) if parents else ([], [])
-        if not self._children.get(sha):
-            return
-        order.append(risk)
-        insort(ascending, risk)
-        if len(order) > levels.N_RECENT:
-            del ascending[bisect_left(ascending, order.pop(0))]
-        self._of[sha] = (order, ascending)
-
-    def _take(self, parent: str) -> tuple[list[float], list[float]]:
-        if parent not in self._of:
-            return [], []
-        self._children[parent] -= 1
-        if not self._children[parent]:
-            return self._of.pop(parent)
-        order, ascending = self._of[parent]
-        return list(order), list(ascending)
-
-
-def _with_recent(metas: Sequence[CommitMeta], asked: Collection[str]) -> set[str]:
-    """The commits asked for and the N_RECENT before each on its first-parent line."""
-    depth: dict[str, int] = {}
-    wanted = set()
-    for meta in reversed(metas):
-        here = levels.N_RECENT + 1 if meta.sha in asked else depth.get(meta.sha, 0)
-        if here > 0:
-            wanted.add(meta.sha)
-            if meta.parents and here > depth.get(meta.parents[0], 0) + 1:
-                depth[meta.parents[0]] = here - 1
-    return wanted
 
 
 def _headline(metas: Sequence[CommitMeta]) -> str:

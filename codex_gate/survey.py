@@ -1,6 +1,7 @@
-"""Brings the priorities of a repository: log → fixes and what the rules see in them → who touched which file → complexity as it is now.
+"""Brings the priorities of a repository: log → fixes and which kind of defect each is about → who touched which file → complexity as it is now.
 
-Nothing is kept between runs, and no model is asked: the same commit gives the same report, with or without an index.
+Nothing is kept between runs: the same commit and the same models give the same report, with or without an index. The kind of a fix is what
+`screen` says of it at tier 1, so the two do not contradict each other.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Final
 
-from codex_gate import complexity, paths, rules, szz
+from codex_gate import complexity, paths, szz
 from codex_gate.aside import kept
 from codex_gate.errors import UsageError
 from codex_gate.git import CommitMeta, Repository
 from codex_gate.history import History
-from codex_gate.policy import Policy
+from codex_gate.policy import Heard, Policy, classifications, listener
 from codex_gate.priority import DAY, HALF_LIFE, WINDOW, FileFacts, PastFix, Priorities, matrix, scored
 from codex_gate.taxonomy import DefectCategory
 from codex_gate.types import Commit, FileChange, Notice
@@ -30,6 +32,7 @@ Progress = Callable[[str, int, int], None]
 
 def survey(
     repo: Repository,
+    models: Path,
     policy: Policy,
     now: int,
     since: date | None = None,
@@ -40,6 +43,7 @@ def survey(
     """The priorities as they are at the last commit of a branch, worked out of its ancestors alone.
 
     Args:
+        models: a model directory, whose rules and linear model tell the kinds of fixes.
         policy: its paths leave files out; of files that it ignores nothing is said.
         now: Unix seconds; a commit with a later date counts as of now.
         since: the first day that counts; WINDOW days before the last commit by default.
@@ -47,6 +51,7 @@ def survey(
     Raises:
         UsageError: a shallow clone, or a window without commits.
         GitError: no such branch, no commits.
+        ModelError: the linear model cannot be used.
     """
     started = time.perf_counter()
     head = repo.resolve(branch)
@@ -57,7 +62,7 @@ def survey(
     metas = [meta for meta in repo.log(stdin=[head]) if meta.time >= start and len(meta.parents) < 2]
     if not metas:
         raise UsageError(f"no commit, merges aside, was made since {_day(start)}, and the last one here is of {_day(until)}; take an earlier day for --since")
-    fixes, notices = _fixes(repo, metas, policy, progress)
+    fixes, notices = _fixes(repo, metas, listener(str(models)), policy, progress)
     facts, unread = _files(repo, head, metas, {sha for sha, (_, size) in fixes.items() if size <= szz.MAX_FILES}, policy, progress)
     languages = {paths.language(file.path) or "" for file in facts}
     past = [fix for fix, _ in fixes.values()]
@@ -84,7 +89,9 @@ def _day(seconds: int) -> str:
 # -- the fixes -----------------------------------------------------------------------------------------
 
 
-def _fixes(repo: Repository, metas: Sequence[CommitMeta], policy: Policy, progress: Progress) -> tuple[dict[str, tuple[PastFix, int]], list[Notice]]:
+def _fixes(
+    repo: Repository, metas: Sequence[CommitMeta], listen: Callable[[Commit], Heard], policy: Policy, progress: Progress
+) -> tuple[dict[str, tuple[PastFix, int]], list[Notice]]:
     """Each fix by its SHA, with the number of files of program text that it touches, and what could not be read of them."""
     by_sha = {meta.sha: meta for meta in metas}
     asked = [by_sha[fix.sha] for fix in szz.find_fixes(metas)]
@@ -93,16 +100,16 @@ def _fixes(repo: Repository, metas: Sequence[CommitMeta], policy: Policy, progre
     for done, (meta, files) in enumerate(zip(asked, repo.diffs([(meta.sha, meta.parents[0]) for meta in asked]), strict=True), 1):
         chosen = files if policy.keep is None else kept(files, policy.keep)
         if chosen:
-            found[meta.sha] = (PastFix(meta.time, _category(meta, chosen, policy)), sum(szz.is_code(f, False) for f in chosen))
+            found[meta.sha] = (PastFix(meta.time, _category(meta, chosen, listen, policy)), sum(szz.is_code(f, False) for f in chosen))
         missing += any(f.missing for f in chosen)
         if done % 100 == 0 or done == len(asked):
             progress("fixes read", done, len(asked))
-    text = f"the contents of {missing:,} of {len(asked):,} fixes are not in this clone: what the rules see in them rests on messages and paths alone"
+    text = f"the contents of {missing:,} of {len(asked):,} fixes are not in this clone: what kind of defect they are about rests on messages and paths alone"
     return found, [Notice("missing-blobs", text)] if missing else []
 
 
-def _category(meta: CommitMeta, files: tuple[FileChange, ...], policy: Policy) -> DefectCategory | None:
-    seen = policy.spoken(rules.classify(Commit(meta.sha, meta.parents, meta.author, meta.time, meta.utc_offset, meta.message, files)))
+def _category(meta: CommitMeta, files: tuple[FileChange, ...], listen: Callable[[Commit], Heard], policy: Policy) -> DefectCategory | None:
+    seen = policy.spoken(classifications(listen(Commit(meta.sha, meta.parents, meta.author, meta.time, meta.utc_offset, meta.message, files))))
     return DefectCategory(seen[0].category) if seen and seen[0].category else None
 
 

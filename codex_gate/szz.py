@@ -19,11 +19,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from codex_gate.aside import kept
 from codex_gate.blame import Blamed, blame
 from codex_gate.comments import code_lines
 from codex_gate.errors import GitError, UsageError
 from codex_gate.fixes import fix_evidence, rearranges
 from codex_gate.git import CommitMeta, Repository
+from codex_gate.globs import Filter
 from codex_gate.origin import Origin, Tokens, taken
 from codex_gate.paths import language, role
 from codex_gate.types import Evidence, FileChange, Hunk
@@ -257,9 +259,11 @@ class Trace:
         return cls(fix, tuple(Induced(fix, *fields) for fields in induced), unread, doubt, tuple(others))
 
 
-def trace(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Variant) -> Iterator[Trace]:
+def trace(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Variant, keep: Filter | None = None) -> Iterator[Trace]:
     """The commits that each fix, given as (SHA, time), accuses.
 
+    Args:
+        keep: paths that are looked at; what a fix changes elsewhere accuses nobody, and does not make it large.
     Yields:
         A Trace for each fix, in order.
     Raises:
@@ -269,15 +273,16 @@ def trace(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Variant) 
         raise GitError(f"{repo.git_dir} is a shallow clone: blame would accuse the oldest commit it has; fetch the whole history (git fetch --unshallow)")
     with ThreadPoolExecutor(_WORKERS) as pool:
         for at in range(0, len(fixes), _CHUNK):
-            yield from _trace_chunk(repo, fixes[at : at + _CHUNK], variant, pool)
+            yield from _trace_chunk(repo, fixes[at : at + _CHUNK], variant, pool, keep)
 
 
-def _trace_chunk(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Variant, pool: ThreadPoolExecutor) -> Iterator[Trace]:
+def _trace_chunk(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Variant, pool: ThreadPoolExecutor, keep: Filter | None) -> Iterator[Trace]:
     parents = {meta.sha: meta.parents for meta in repo.metas([sha for sha, _ in fixes])}
     pairs = [(sha, parents[sha][0]) for sha, _ in fixes if parents[sha]]
     asked: list[tuple[str, str, Target]] = []
     large: set[str] = set()
-    for (sha, parent), files in zip(pairs, repo.diffs(pairs), strict=True):
+    for (sha, parent), every in zip(pairs, repo.diffs(pairs), strict=True):
+        files = every if keep is None else kept(every, keep)
         asked += [(sha, parent, target) for target in targets(repo, files, variant)]
         n_files, n_lines = _size(files)
         if n_files > SURE_FILES or n_lines > SURE_LINES:

@@ -8,6 +8,7 @@ Work is bounded: at most MAX_MESSAGE characters of message and the paths of MAX_
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import chain, pairwise
@@ -28,7 +29,7 @@ _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 def of(commit: Commit, fired: Iterable[str]) -> list[str]:
     """The distinct terms of a change, in a fixed order; `fired` are the names of the rules that matched."""
-    return list(dict.fromkeys([*_of_message(commit.message or ""), *(f"r:{name}" for name in fired), *_of_files(commit.files)]))
+    return list(dict.fromkeys([*_of_message(commit.message or ""), *[f"r:{name}" for name in fired], *_of_files(commit.files)]))
 
 
 def _of_message(message: str) -> list[str]:
@@ -36,14 +37,16 @@ def _of_message(message: str) -> list[str]:
     title, _, body = text.partition("\n")
     words = [word for word in _WORD.findall(title) if len(word) <= MAX_WORD]
     said = dict.fromkeys(word for word in _WORD.findall(body) if len(word) <= MAX_WORD) if body else {}
-    return [*(f"t:{word}" for word in words), *(f"t:{one} {two}" for one, two in pairwise(words)), *(f"m:{word}" for word in said)]
+    return [*[f"t:{word}" for word in words], *[f"t:{one} {two}" for one, two in pairwise(words)], *[f"m:{word}" for word in said]]
 
 
 def _of_files(files: tuple[FileChange, ...]) -> list[str]:
-    code = [change for change in files if paths.role(change.path) == "code"]
-    added, deleted = sum(change.added or 0 for change in code), sum(change.deleted or 0 for change in code)
-    shape = [f"a:{_bucket(added)}", f"d:{_bucket(deleted)}", f"n:{_bucket(len(code))}"]
-    return [*chain.from_iterable(_of_path(change.path) for change in files[:MAX_FILES]), *shape]
+    n = added = deleted = 0
+    for change in files:
+        if paths.role(change.path) == "code":
+            n, added, deleted = n + 1, added + (change.added or 0), deleted + (change.deleted or 0)
+    shape = [f"a:{_bucket(added)}", f"d:{_bucket(deleted)}", f"n:{_bucket(n)}"]
+    return [*chain.from_iterable([_of_path(change.path) for change in files[:MAX_FILES]]), *shape]
 
 
 @lru_cache(maxsize=65536)
@@ -55,4 +58,4 @@ def _of_path(path: str) -> tuple[str, ...]:
 
 
 def _bucket(number: int) -> int:
-    return sum(number >= size for size in _SIZES)
+    return bisect_right(_SIZES, number)

@@ -273,6 +273,7 @@ class HunkScore(NamedTuple):
     """A run of changed lines with the score of its riskiest one.
 
     `path`, `first` and `last` (1-based) name the lines that the change left there; those of the old file where it left none.
+    `kind` is what the student says that it is about, None where it is not sure or is not asked.
     """
 
     path: str
@@ -280,6 +281,7 @@ class HunkScore(NamedTuple):
     first: int
     last: int
     score: float
+    kind: Classification | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from codex_gate.aside import Measured, kept, measured
+from codex_gate.aside import Helper, Measured, kept, measured
 from codex_gate.features import completed, diff_side
 from codex_gate.git import CommitMeta, Repository
 from codex_gate.globs import Filter
@@ -74,6 +74,7 @@ def walk(
     patches: bool = False,
     look: str | None = None,
     looked_at: Collection[str] = (),
+    helper: Helper | None = None,
 ) -> Iterator[Row]:
     """Record `metas` (parents before children) into a history and measure the wanted ones on the way.
 
@@ -88,6 +89,7 @@ def walk(
         patches: whether the rows hold the text of the diffs; without it a long walk has a second process read them.
         look: the function that sees more in a diff, as `aside.named` takes it.
         looked_at: SHAs of those that it is shown.
+        helper: a second process that was started before, with the same `look`.
     Yields:
         A Row for each wanted commit, in order.
     """
@@ -97,7 +99,7 @@ def walk(
     authors = _branch_authors(repo, [m for m in metas if len(m.parents) > 1 and m.sha in chosen], metas)
     pairs = [(m.sha, m.parents[0] if m.parents else None) for m in metas if m.sha not in edge]
     messages = [m.message if m.sha in looked_at else None for m in metas if m.sha in chosen and m.sha not in edge]
-    diffs = measured(repo, [pair for pair in pairs if pair[0] in chosen], messages, keep, patches, look)
+    diffs = measured(repo, [pair for pair in pairs if pair[0] in chosen], messages, keep, patches, look, helper)
     merges = {m.sha for m in metas if len(m.parents) > 1}
     others = repo.touches([pair for pair in pairs if pair[0] not in chosen and pair[0] not in merges and recorded is None])
     pasts = Pasts(metas, offset + len(metas) if recorded is None else offset, base)

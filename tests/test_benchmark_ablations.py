@@ -49,6 +49,20 @@ def test_settings_hold_what_their_names_say() -> None:
     assert all(len(kept) == len(about) for (kept, about), _ in told.values())
 
 
+def test_smote_lies_between_neighbours_of_a_kind_and_mixup_between_any_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "BUCKETS", 64)
+    few = Read.of([(commit(f"fix leak {k}"), "acme/a", "ResourceLeaks") for k in range(7)] + [(commit("rename it"), "acme/b", "none") for _ in range(20)])
+    more = ablations.smote(few, 6)
+    assert more.x.shape[0] == 33 and (more.kinds[27:] == LEAK).all()  # up to 13 leaks
+    added = more.x.toarray()[27:]
+    whole = more.x.toarray()[:7]
+    assert all(row.min() >= 0 and (row <= whole.max(0) + 1e-9).all() and (row >= whole.min(0) - 1e-9).all() for row in added)
+    blended = ablations.mixup(few, 10)
+    assert blended.x.shape[0] == 27 + 20 and blended.weights[27:].sum() == pytest.approx(10)
+    assert blended.weights[27:37] + blended.weights[37:] == pytest.approx(np.ones(10))
+    assert (blended.x[27:37] != blended.x[37:]).nnz == 0
+
+
 def test_terms_are_left_out_by_their_kind() -> None:
     given = commit("fix leak")
     every = set(ablations.buckets(given, lambda term: True))
@@ -69,7 +83,8 @@ def test_the_document_has_a_row_for_each_setting(monkeypatch: pytest.MonkeyPatch
     judged = ablations.Test(corpus())
     shares = ablations.measured(found, judged, ([], np.zeros(0, np.int64), []), None)
     text = ablations.document(judged, shares, 24)
-    assert list(shares) == ["commits that were read", *ablations.WITHOUT, ablations.WITH_CODE]
+    vectors = ["… and 24 by SMOTE of vectors", "… and 24 by MixUp of vectors"]
+    assert list(shares) == ["commits that were read", *vectors, *ablations.WITHOUT, ablations.WITH_CODE]
     assert "learned from 24 commits that were read, judged on 12 commits of 4 repositories" in text
     assert sum(line.startswith(tuple(f"| {name} |" for name in shares)) for line in text.splitlines()) == len(shares)
     assert "| commits that were read | 1.000 (1.000 to 1.000) | – |" in text

@@ -53,11 +53,12 @@ def command(*words: object) -> int:
 
 def test_the_funnel_holds_what_the_folders_hold_and_no_path(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "funnel.md"
-    assert command("funnel", "--input", f"one={data}", "--input", f"two={data}", "--output", output, "--day", "2026-01-02") == 0
+    assert command("funnel", "--input", f"one={data}", "--input", f"two={data}", "--output", output, "--day", "2026-01-02", "--commit", "augment=abc1234") == 0
     assert capsys.readouterr().out == f"{output} written\n"
     text = output.read_text()
     lines, rows = text.splitlines(), rows_of(data / "verified")
     labelled = sum(row.defect != "unknown" for row in rows)
+    assert "Made by the code of: augment abc1234." in lines
     assert f"| generate | {PROGRAMS} | {PROGRAMS} | {2 * PROGRAMS} | 100,000 |" in lines
     assert f"| verify | {labelled} | {labelled} | {2 * labelled} | 350,000 |" in lines and 0 < labelled < len(rows)
     verdict, count = Counter(row.verdict for row in rows).most_common(1)[0]

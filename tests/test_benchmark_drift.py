@@ -15,7 +15,7 @@ from benchmarks import drift as bench
 from codex_gate.drift import WINDOW, DriftDetector
 from codex_gate.watch import MEASURES, Observation
 from tests.codex_gate import drifting
-from tests.conftest import Repo
+from tests.conftest import ADA, DAY, START, Node, Repo
 
 
 def history(n: int, seed: int = 0) -> list[Observation]:
@@ -72,7 +72,7 @@ def test_the_page_is_written_from_what_was_kept(repo: Repo, tmp_path: Path, monk
         "rivals": None, "names": ["org/name"], "planted": {"n": 10, "hits": {"category": 9, "file type": 10}},
         "calm": {"stretches": 2, "checks": 20, "alarms": 1, "begun": 1, "runs": 1, "years": 4.0, "streams": {}}, "natural": {"n": 9, "moved": 5, "streams": {"category": 5}, "years": 9, "changes": 9000},
         "growth": {"la": 0.02, "exp": 2.5}, "cpu_s": {"null": 9},
-        "speed": {"name": "org/name", "changes": 5000, "commits": 6000, "seconds": [9.0, 6.0]},
+        "speed": {"name": "org/name", "changes": 5000, "commits": 6000, "seconds": [9.0, 6.0], "cpu": [8.0, 5.0], "load": 1.0},
     }  # fmt: skip
     (tmp_path / "drift.json").write_text(json.dumps(kept))
     assert bench.main(["--clones", str(tmp_path), "--json", str(tmp_path / "drift.json"), "--output", str(tmp_path / "drift.md")]) == 0
@@ -81,8 +81,36 @@ def test_the_page_is_written_from_what_was_kept(repo: Repo, tmp_path: Path, monk
     assert "100 % within 300 (must 90 %, aim 99 %: met, aim too), 90 % within 150 (must 40 %, aim 70 %: met, aim too)" in said
     assert "| that begin, by stable year | 0.25 (1 in 4 years) | ≤ 1 | met |" in said
     assert f"| {bench.PLANTS['new team']} | 0.0 % (0.0–27.8) | ≥ 90 % | **missed** |" in said
-    assert "6.0 s wall in the second run (9.0 s in the first). Must be ≤ 20 s, aim 5 s: met, aim missed." in said
+    assert (
+        "6.0 s wall and 5.0 s of the processors in the second run (9.0 and 8.0 in the first), 1.0 processes ready to run before it. Must be ≤ 20 s, aim 5 s: met, aim missed."
+        in said
+    )
     assert "River was not installed" in said and "la 0.02, exp 2.50." in said
+
+
+def test_the_speed_is_measured_anew_on_its_own_and_the_rest_of_the_page_stays(repo: Repo, tmp_path: Path) -> None:
+    repo.build([Node({"a.py": f"x = {k}\n"}, (k - 1,) if k else (), ADA, START + k * DAY, "change") for k in range(210)])
+    page = tmp_path / "drift.md"
+    page.write_text("# Drift\n\n## Growth\n\ntext\n\n## Speed\n\nold\n")
+    for _ in range(2):
+        assert bench.main(["--speed", str(repo.path), "--output", str(page)]) == 0
+    text = page.read_text()
+    assert text.startswith("# Drift\n\n## Growth\n\ntext\n\n## Speed\n\nThe last 1,000 changes of ") and text.count("## Speed") == 1 and "old" not in text
+    assert "(210 commits, 210 changes)" in text and "Must be ≤ 20 s" in text and text.count("This section by `python benchmarks/drift.py --speed CLONE`") == 1
+
+
+def test_a_section_is_written_anew_between_others() -> None:
+    text = "# Drift\n\n## A\n\none\n\n## B\n\ntwo\n"
+    assert bench.renewed(text, "## A\n\nnew", "how") == "# Drift\n\n## A\n\nnew\n\nhow\n\n## B\n\ntwo\n"
+    assert bench.renewed(text, "## B\n\nnew", "how") == "# Drift\n\n## A\n\none\n\n## B\n\nnew\n\nhow\n"
+
+
+def test_a_page_without_the_section_is_a_sentence(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "drift.md"
+    page.write_text("# Drift\n")
+    monkeypatch.setattr(bench, "timed", lambda _: {"name": "a", "changes": 1, "commits": 1, "seconds": [1.0, 1.0], "cpu": [1.0, 1.0], "load": 0.0})
+    assert bench.main(["--speed", "x", "--output", str(page)]) == 2
+    assert capsys.readouterr().err == "drift: the page has no section ## Speed; write it whole with --clones DIR first\n" and page.read_text() == "# Drift\n"
 
 
 def test_clones_are_observed_once(make_repo: Callable[..., Repo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

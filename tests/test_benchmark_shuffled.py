@@ -10,15 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from automl_codex import blend
+from automl_codex import blend, train
 from benchmarks import retrain, shuffled
 from tests.automl_codex import synthetic
 from tests.automl_codex.retraining import of
+from tests.automl_codex.test_retrain import long_history
 
 ROOT = Path(__file__).parents[1]
-OPTIONS = argparse.Namespace(trees=8, min_commits=500, seeds=3, seed=1)
-ROW = {"project": "alpha", "buggy": 30, "taken": "blend", "outcomes": Counter(nothing=2, calibration=1), "own": 0}
-ROW |= {"changes": [(False, -0.02, 0.001), (False, -0.01, 0.002), (True, 0.0, -0.001)], "own_changes": [(-0.05, 0.002)] * 3}
+OPTIONS = argparse.Namespace(trees=8, min_commits=500, seeds=3, later_seeds=2, seed=1)
+ROW = {"project": "alpha", "buggy": 30, "taken": "blend", "outcomes": Counter(nothing=2, calibration=1), "own": [False, True, False]}
+ROW |= {"changes": [(False, -0.02, 0.001), (False, -0.01, 0.002), (True, 0.0, -0.001)], "own_changes": [(-0.05, 0.002)] * 3, "stopped": [True] * 3}
+GAIN = {"value": -0.01, "low": -0.03, "high": 0.01, "brier": {"value": 0.002, "low": 0.001, "high": 0.003}}
+LATER = {"project": "alpha", "buggy": 30, "taken": "blend", "gains": [GAIN, GAIN | {"value": 0.02, "low": 0.01, "high": 0.03}], "stopped": [True, True]}
+LOST = {"project": "alpha", "days": 31, "known": 60, "here": 59, "kept": 58}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -44,7 +48,8 @@ def test_only_what_is_taken_with_right_labels_is_asked() -> None:
     assert list(shuffled.measure(case, OPTIONS)) == []  # the forest of the others is as good here
     (row,) = shuffled.measure(case._replace(knots=[(0.0, 0.001), (1.0, 0.01)]), OPTIONS)  # its probabilities are far too low
     assert row["project"] == "alpha" and row["taken"] != retrain.NOTHING
-    assert row["outcomes"].total() == len(row["changes"]) == len(row["own_changes"]) == 3 and 0 <= row["own"] <= 3
+    assert row["outcomes"].total() == len(row["changes"]) == len(row["own_changes"]) == len(row["own"]) == 3
+    assert row["stopped"] == [True] * 3  # three labels in ten that change hands are seen, whatever the figures say
     assert sum(taken for taken, *_ in row["changes"]) == 3 - row["outcomes"][retrain.NOTHING]
     assert np.mean([auc for auc, _ in row["own_changes"]]) < 0  # what learned from wrong labels ranks worse
 
@@ -65,12 +70,47 @@ def test_the_section_is_written_anew_and_the_rest_of_the_page_stays(tmp_path: Pa
     page = tmp_path / "page.md"
     page.write_text("# Retraining\n\n| a | b |\n")
     for day in (1, 2):
-        page.write_text(shuffled.with_section(page.read_text(), shuffled.markdown([ROW], OPTIONS, date(2026, 1, day))))
+        page.write_text(shuffled.with_section(page.read_text(), shuffled.markdown([ROW], [LATER], [LOST], OPTIONS, date(2026, 1, day))))
     text = page.read_text()
     assert text.startswith("# Retraining\n\n| a | b |\n\n## Shuffled labels\n") and text.count("## Shuffled labels") == 1 and "2026-01-02" in text
-    assert "| alpha | 30 | blend | 1 | " in text and "the goal of 0 is reached" in text and "None of them ranks worse" in text
+    assert (
+        "| alpha | 30 | blend | 1 | " in text
+        and "the goal of 0 is reached" in text
+        and "By all rules 0 of 3 challengers from shuffled labels are taken, and 0 of 3" in text
+    )
+    assert "| alpha | 30 | blend | 2 | 1 | 2 | 2 | 1 | +0.005 | +20.0 | 0 |" in text  # one of the two has the higher AUC, both the greater Brier score
+    assert "| alpha | 31 | 60 | 59 | 58 |" in text and "58 of 59 labels are kept" in text and "1 changes have none any more" in text
     assert retrain.section(page) == text[text.index("\n## Shuffled labels") :]  # what the other command keeps
-    assert len({line.count("|") for line in text[text.index("| repository") :].splitlines() if line.startswith("|")}) == 1
+    for table in text[text.index("## Shuffled") :].split("\n\n"):
+        assert len({line.count("|") for line in table.splitlines()}) == 1 or not table.startswith("|")
+
+
+def test_a_challenger_that_is_taken_is_not_stopped_where_labels_were_kept() -> None:
+    text = shuffled.markdown([ROW | {"stopped": [True, True, False]}], [], [], OPTIONS, date(2026, 1, 1))
+    assert "By all rules 1 of 3 challengers from shuffled labels are taken, and 0 of 3 where own trees alone are asked: the goal of 0 is not reached" in text
+
+
+def test_what_is_taken_a_fifth_earlier_is_held_against_the_newest_fifth() -> None:
+    corpus = synthetic.corpus()
+    data, _ = corpus.split(synthetic.dataset())
+    (case,) = retrain.cases(data, corpus, {"alpha"}, OPTIONS)
+    poor = case._replace(knots=[(0.0, 0.001), (1.0, 0.01)])
+    (row,) = shuffled.afterwards(poor, OPTIONS)
+    late = case.rows.where(np.arange(len(case.rows)) >= blend.parts(case.rows)[-1].start)
+    assert row["buggy"] == late.y.sum() and len(row["gains"]) == len(row["stopped"]) <= 2 and all(gain["commits"] == len(late) for gain in row["gains"])
+    early = case.rows.where(np.arange(len(case.rows)) < blend.parts(case.rows)[-1].start)
+    found = blend.challenge(early, case.shipped, case.names, 1, weights=(0.0,))
+    raw, chance = shuffled.as_shipped(found, early, case, late, 1)
+    assert (raw == blend.predict(case.shipped, train.encode(late, case.names))).all() and 0 < chance.mean() < 1
+
+
+def test_labels_that_a_history_loses_by_itself_are_counted(make_repo, tmp_path: Path) -> None:
+    repo = make_repo("owner+name")
+    repo.build(long_history(200))
+    entry = {"project": "name", "clone": "owner/name", "head": "main"}
+    month, year = shuffled.natural(entry, repo.path.parent)
+    assert (month["days"], year["days"]) == shuffled.DAYS and month["known"] == month["here"] == month["kept"] > 0
+    assert shuffled.natural(entry, tmp_path / "nowhere") == []
 
 
 def test_the_page_in_the_repository_holds_the_section() -> None:

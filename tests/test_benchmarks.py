@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import mining, peers, report, workers
+from benchmarks import accuracy, mining, peers, report, workers
 from benchmarks.bench import Block, Figure, Place, SkipRow
 from benchmarks.measure import TIMED_OUT, interleave, paired_difference, percentile, ratio, run
 from benchmarks.measure import Sample as Timing
@@ -176,6 +176,15 @@ def test_report_escapes_cells_and_tells_what_was_skipped() -> None:
     machine = {"cpu": "CPU", "cores": 2, "memory_gb": None, "python": "3.11", "git": "2.39", "system": "Linux"}
     text = report.markdown({"machine": machine, "rows": {"staged": row, "memory": {"title": "M", "skipped": str(SkipRow("needs more"))}}})
     assert "| a \\| b | 1 s |" in text and "Not measured: needs more." in text
+    assert "real-time" not in text and "real-time" in report.markdown({"machine": machine, "rows": {"staged": {**row, "real_time": True}}})
+
+
+def test_what_bounds_an_interval_is_told_where_it_holds_nothing_above() -> None:
+    assert accuracy._bound("p", {"difference": 0.02, "low": 0.01, "high": 0.03, "n": 100}, 200) == ""
+    told = accuracy._bound("p", {"difference": 0.002, "low": -0.018, "high": 0.022, "n": 1000}, 4000)
+    assert "reaches 0.020 to either side on 1,000 commits" in told and "all 4,000 labelled commits scored, it would reach about 0.010" in told
+    assert "+0.002 would need about 100,000." in told
+    assert accuracy._bound("p", {"difference": -0.01, "low": -0.03, "high": 0.01, "n": 100}, 200).endswith("more commits would not help.")
 
 
 def test_synthetic_figures_are_measured_at_any_scale(tmp_path: Path) -> None:
@@ -186,7 +195,7 @@ def test_synthetic_figures_are_measured_at_any_scale(tmp_path: Path) -> None:
     text = (tmp_path / "synthetic.md").read_text()
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## Paths: coverage against random", "## Speed, size and whether they run", "## Distinct programs", "## Mutants and variants",
-        "## Grafts between neighbours (smote)", "## Transpiled and verified",
+        "## Grafts between neighbours (smote)", "## Transpiled and verified", "## Pairs per CPU second",
     ]  # fmt: skip
     assert "| python-core | coverage |" in text or ("Not measured: " in text and "rustc" in text)
     assert "200 are distinct after alpha-normalisation: 100.00 % – met, aim too" in text

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import pytest
 
 from codex_gate import cli, scaffold, workflows, yaml_text
 from codex_gate.scaffold import PIECES, written
+from tests.codex_gate import surveyed
+from tests.conftest import Repo
 
 ROOT = Path(__file__).parents[1]
 OWN = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -115,6 +119,28 @@ def test_commands_in_the_workflows_exist(capsys: pytest.CaptureFixture[str]) -> 
 def test_two_examples_are_what_init_writes() -> None:
     for example, piece in (("codex-gate.yml", "workflow"), ("retrain.yml", "retrain")):
         assert (ROOT / "examples" / example).read_text("utf-8") == written(PIECES[piece]).partition("\n")[2]
+
+
+@pytest.mark.parametrize(("limit", "code"), [("100", 1), ("never", 0)])
+def test_the_priority_example_fails_with_the_file_that_reaches_the_score_and_writes_its_summary_all_the_same(
+    make_repo: Callable[..., Repo], tmp_path: Path, limit: str, code: int
+) -> None:
+    """Its own script in a repository where one file has the score 100, with this very code as the installed command."""
+    repo = make_repo("surveyed")
+    repo.build(surveyed.nodes())
+    repo.git("checkout", "-q", "-f", "main")
+    (script,) = [step["run"] for step in steps(ROOT / "examples" / "priority.yml") if "codex-gate priority" in step.get("run", "")]
+    assert "--fail-on-score 99 " in script
+    command = tmp_path / "bin" / "codex-gate"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m codex_gate.cli "$@"\n')
+    command.chmod(0o755)
+    summary = tmp_path / "summary.md"
+    environ = {**os.environ, "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}", "GITHUB_STEP_SUMMARY": str(summary), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-e", "-c", script.replace("99", limit)], cwd=repo.path, env=environ, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert ("1 file reaches --fail-on-score 100: src/core.py (100)" in done.stderr) == bool(code)
+    assert "src/core.py" in summary.read_text("utf-8") and (repo.path / "priority.html").read_text("utf-8").lower().startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.name for path in EXAMPLES])

@@ -29,7 +29,15 @@ def as_json(found: Explanation) -> str:
             "base": round(found.base, _PRECISION),
             "contributions": [_share(share) for share in found.shares],
             "hunks": [
-                {"path": writable(h.path), "side": "added" if h.added else "deleted", "first": h.first, "last": h.last, "score": round(h.score, 4)}
+                {
+                    "path": writable(h.path),
+                    "side": "added" if h.added else "deleted",
+                    "first": h.first,
+                    "last": h.last,
+                    "score": round(h.score, 4),
+                    "category": h.kind.category if h.kind else None,
+                    "confidence": h.kind.confidence if h.kind else None,
+                }
                 for h in found.hunks
             ],
             "lines": [{**machine.line_object(line), "text": writable(_text(line))} for line in found.lines],
@@ -93,6 +101,8 @@ def _hunks(found: Explanation, width: int) -> list[Line]:
         side = "" if hunk.added else " (deleted)"
         where = layout.place(hunk.path, 0, width - len(span) - len(side) - 11)
         lines.append((Span(f"  {hunk.score:.3f}  "), Span(f"{where}:{span}", "place"), Span(side, "dim")))
+        if hunk.kind is not None:
+            lines.append((Span(layout.fit(f"         {hunk.kind.category}, confidence {hunk.kind.confidence:.2f}", width), "dim"),))
     return [*lines, *_more(len(found.hunks) - MAX_HUNKS, "hunk")]
 
 

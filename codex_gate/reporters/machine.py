@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from codex_gate import __version__
@@ -20,6 +21,9 @@ SCHEMA_VERSION: Final = 1
 _PRECISION: Final = 4  # digits after the point of every probability
 _FEATURE_PRECISION: Final = 6
 
+_COUNTS: Final = {float(n): str(n) for n in range(1000)}
+_PLACE: Final = "\0"  # where measures will be written; nothing that git gives holds a NUL
+_PLACE_WRITTEN: Final = '"\\u0000"'
 _COMPACT: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _INDENTED: Final = json.JSONEncoder(allow_nan=False, indent=2)
 
@@ -39,7 +43,8 @@ def jsonl(report: Report) -> str:
 
 def jsonl_row(finding: Finding, tier: int, model_version: str) -> str:
     """One line without its end, for callers that write findings as they come."""
-    return _encoded(_COMPACT, row(finding, tier, model_version))
+    text = _encoded(_COMPACT, _row(finding, tier, model_version, _PLACE))
+    return text.replace(_PLACE_WRITTEN, _written(finding.features.values), 1)  # no text of strangers stands before it
 
 
 def report_object(report: Report) -> Object:
@@ -68,6 +73,10 @@ def report_object(report: Report) -> Object:
 
 def row(finding: Finding, tier: int, model_version: str) -> Object:
     """One finding as plain values, `#row` of the schema."""
+    return _row(finding, tier, model_version, _measures(finding.features.values))
+
+
+def _row(finding: Finding, tier: int, model_version: str, measures: Object | str) -> Object:
     top = finding.top
     found = {
         "sha": finding.sha,
@@ -76,7 +85,7 @@ def row(finding: Finding, tier: int, model_version: str) -> Object:
         "percentile": number(finding.percentile, 2),
         "category": wording.UNCLASSIFIED if top.category is None else str(top.category),
         "confidence": number(top.confidence) or 0.0,
-        "features": _measures(finding.features.values),
+        "features": measures,
         "tier": tier,
         "model_version": writable(model_version),
         "notices": _notices([*dict.fromkeys((*finding.notices, *finding.features.notices))]),
@@ -125,13 +134,33 @@ def number(value: float | None, digits: int = _PRECISION) -> float | None:
 
 
 def _measures(values: Mapping[str, float]) -> Object:
-    # In one go: a bulk screen writes two hundred thousand of them. v - v is 0 for what is finite alone.
-    return {name: None if v - v != 0 else int(v) if v % 1 == 0 else round(v, _FEATURE_PRECISION) for name, v in values.items()}
+    return {name: _number(value) for name, value in values.items()}
+
+
+def _number(value: float) -> float | None:
+    # value - value is 0 for what is finite alone
+    return None if value - value != 0 else int(value) if value % 1 == 0 else round(value, _FEATURE_PRECISION)
+
+
+def _written(values: Mapping[str, float]) -> str:
+    """`_measures` as the encoder writes them. A bulk screen writes two hundred thousand, most of them small counts: this takes two thirds of the time."""
+    count = _COUNTS.get
+    return _template(tuple(values)) % tuple([count(value) or _text(value) for value in values.values()])
+
+
+def _text(value: float) -> str:
+    number = _number(value)
+    return "null" if number is None else repr(number)
+
+
+@lru_cache(maxsize=8)
+def _template(names: tuple[str, ...]) -> str:
+    return "{" + ",".join(_COMPACT.encode(name).replace("%", "%%") + ":%s" for name in names) + "}"
 
 
 def measure(value: float) -> float | None:
     """A measure with whole numbers as such: counts read 3, not 3.0."""
-    return _measures({"": float(value)})[""] if not math.isinf(value) else None
+    return _number(float(value))
 
 
 def _encoded(encoder: json.JSONEncoder, value: Object) -> str:

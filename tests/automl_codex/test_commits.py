@@ -21,7 +21,7 @@ HEAD = "a" * 40
 UNTIL = "2024-06-30"
 TRAINING = Path(__file__).parents[2] / "training"
 REPOSITORIES = "repository,part,head,until\n"
-COMMITS = "repository,sha,drawn,kind,second,sure,reason\n"
+COMMITS = "repository,sha,drawn,round,kind,second,sure,reason\n"
 
 
 def listed(folder: Path, *rows: str) -> Path:
@@ -47,18 +47,18 @@ def test_repositories_and_readings_are_read_by_name_and_sha(tmp_path: Path) -> N
         "acme/tool": Source("acme/tool", "train", HEAD, date(2024, 6, 30)),
         "acme/web": Source("acme/web", "test", "b" * 40, date(2025, 1, 1)),
     }
-    path = read_by(folder, f"acme/tool,{'c' * 40},natural,LogicErrors,,h,", f'acme/web,{"d" * 40},plain,none,TypeErrors,l,"one, two"')
+    path = read_by(folder, f"acme/tool,{'c' * 40},natural,1,LogicErrors,,h,", f'acme/web,{"d" * 40},plain,2,none,TypeErrors,l,"one, two"')
     assert readings(path, sources(folder)) == {
-        "c" * 40: Reading("acme/tool", "c" * 40, "natural", "LogicErrors", "", "h", ""),
-        "d" * 40: Reading("acme/web", "d" * 40, "plain", "none", "TypeErrors", "l", "one, two"),
+        "c" * 40: Reading("acme/tool", "c" * 40, "natural", "1", "LogicErrors", "", "h", ""),
+        "d" * 40: Reading("acme/web", "d" * 40, "plain", "2", "none", "TypeErrors", "l", "one, two"),
     }
 
 
 def test_a_further_reader_was_not_told_why_a_commit_was_drawn(tmp_path: Path) -> None:
     path = tmp_path / "reader-2.csv"
     path.write_text(f"repository,sha,kind,second,sure,reason\nacme/tool,{HEAD},none,,m,\n")
-    assert readings(path, {"acme/tool"}, drawn=False) == {HEAD: Reading("acme/tool", HEAD, "", "none", "", "m", "")}
-    with pytest.raises(UsageError, match="has columns repository, sha, kind, second, sure, reason; expected repository, sha, drawn, kind"):
+    assert readings(path, {"acme/tool"}, drawn=False) == {HEAD: Reading("acme/tool", HEAD, "", "", "none", "", "m", "")}
+    with pytest.raises(UsageError, match="has columns repository, sha, kind, second, sure, reason; expected repository, sha, drawn, round, kind"):
         readings(path, {"acme/tool"})
 
 
@@ -87,15 +87,16 @@ def test_a_list_of_repositories_that_is_none_is_refused(tmp_path: Path, content:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (f"acme/other,{HEAD},natural,none,,h,", "line 2: aaaaaaaaaaaa of acme/other is of no repository in repositories.csv, no full SHA, or read twice"),
-        ("acme/tool,aaaa,natural,none,,h,", "line 2: aaaa of acme/tool is of no repository"),
-        (f"acme/tool,{HEAD},natural,none,,h,\nacme/tool,{HEAD},natural,none,,h,", "line 3: aaaaaaaaaaaa of acme/tool is of no repository"),
-        (f"acme/tool,{HEAD},natural,Others,,h,", "line 2: kind 'Others', second '', sure 'h'; expected one of the 19 kinds, one or none, and h, m or l"),
-        (f"acme/tool,{HEAD},natural,,,h,", "line 2: kind '', second '', sure 'h'"),
-        (f"acme/tool,{HEAD},natural,none,Others,h,", "line 2: kind 'none', second 'Others', sure 'h'"),
-        (f"acme/tool,{HEAD},natural,none,,sure,", "line 2: kind 'none', second '', sure 'sure'"),
-        (f"acme/tool,{HEAD},natural,none,,h", "commits.csv, line 2: expected 7 fields"),
-        (f"acme/tool,{HEAD},natural,none,,h,why,more", "commits.csv, line 2: expected 7 fields"),
+        (f"acme/other,{HEAD},natural,1,none,,h,", "line 2: aaaaaaaaaaaa of acme/other is of no repository in repositories.csv, no full SHA, or read twice"),
+        ("acme/tool,aaaa,natural,1,none,,h,", "line 2: aaaa of acme/tool is of no repository"),
+        (f"acme/tool,{HEAD},natural,1,none,,h,\nacme/tool,{HEAD},natural,1,none,,h,", "line 3: aaaaaaaaaaaa of acme/tool is of no repository"),
+        (f"acme/tool,{HEAD},natural,first,none,,h,", "line 2: round 'first' is no number"),
+        (f"acme/tool,{HEAD},natural,1,Others,,h,", "line 2: kind 'Others', second '', sure 'h'; expected one of the 19 kinds, one or none, and h, m or l"),
+        (f"acme/tool,{HEAD},natural,1,,,h,", "line 2: kind '', second '', sure 'h'"),
+        (f"acme/tool,{HEAD},natural,1,none,Others,h,", "line 2: kind 'none', second 'Others', sure 'h'"),
+        (f"acme/tool,{HEAD},natural,1,none,,sure,", "line 2: kind 'none', second '', sure 'sure'"),
+        (f"acme/tool,{HEAD},natural,1,none,,h", "commits.csv, line 2: expected 8 fields"),
+        (f"acme/tool,{HEAD},natural,1,none,,h,why,more", "commits.csv, line 2: expected 8 fields"),
     ],
 )  # fmt: skip
 def test_a_reading_that_is_none_is_refused(tmp_path: Path, row: str, said: str) -> None:
@@ -244,9 +245,9 @@ def history(tmp_path: Path, make_repo: Callable[..., Repo]) -> History:
     folder = listed(tmp_path / "training" / "categories", f"acme/tool,train,{shas[10]},{UNTIL}")
     read_by(
         folder,
-        f"acme/tool,{shas[3]},natural,LogicErrors,,l,",
-        f"acme/tool,{shas[1]},natural,ResourceLeaks,,h,",
-        f"acme/tool,{shas[2]},plain,none,,m,",
+        f"acme/tool,{shas[3]},natural,1,LogicErrors,,l,",
+        f"acme/tool,{shas[1]},natural,1,ResourceLeaks,,h,",
+        f"acme/tool,{shas[2]},plain,2,none,,m,",
     )
     (tmp_path / "training" / "off-limits.txt").write_text("# none of these\nother/*\n")
     return History(tmp_path / "clones", shas, folder)
@@ -271,7 +272,7 @@ def test_commits_that_were_read_become_rows_with_what_was_read_off_them(history:
 
 
 def test_the_first_commit_of_a_repository_is_read_against_nothing(history: History, git_environ: dict[str, str]) -> None:
-    read_by(history.folder, f"acme/tool,{history.shas[0]},natural,none,,h,")
+    read_by(history.folder, f"acme/tool,{history.shas[0]},natural,1,none,,h,")
     assert [(row.before, row.after, row.category) for row in history.rows(git_environ)] == [("", "open\nread", "none")] * 2
 
 
@@ -338,7 +339,7 @@ def test_a_missing_clone_is_named(tmp_path: Path, history: History, git_environ:
 
 
 def test_a_commit_that_the_clone_does_not_hold_is_refused(history: History, git_environ: dict[str, str]) -> None:
-    read_by(history.folder, f"acme/tool,{HEAD},natural,none,,h,")
+    read_by(history.folder, f"acme/tool,{HEAD},natural,1,none,,h,")
     with pytest.raises(GitError) as error:
         history.rows(git_environ)
     assert HEAD in str(error.value) and error.value.exit_code == 2

@@ -159,7 +159,7 @@ def told_as(table: pa.Table, **changes: str) -> pa.Table:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda table: told_as(table, format="1"), r"does not hold the rows of this version \(format 2\)"),
+        (lambda table: told_as(table, format="1"), r"does not hold the rows of this version \(format 3\)"),
         (lambda table: table.replace_schema_metadata(None), "does not hold the rows of this version"),
         (lambda table: table.drop_columns(["defect"]), "does not hold the rows of this version"),
         (lambda table: altered(table, "category", ["ApiMisuse", "none", "none"]), "was altered: its rows are not those of its footer"),

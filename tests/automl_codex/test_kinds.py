@@ -354,8 +354,8 @@ def folder(tmp_path: Path, make_repo: Callable[..., Repo]) -> Path:
     """Six repositories of a leak, a wrong sum and a renaming each; a seventh is for the test, and has no clone."""
     (tmp_path / "training" / "categories").mkdir(parents=True)
     (tmp_path / "training" / "off-limits.txt").write_text("other/*\n")
-    repositories, read = ["repository,part,head,until", f"acme/test,test,{'a' * 40},2024-06-30"], ["repository,sha,drawn,kind,second,sure,reason"]
-    read.append(f"acme/test,{'b' * 40},natural,TypeErrors,,h,")
+    repositories, read = ["repository,part,head,until", f"acme/test,test,{'a' * 40},2024-06-30"], ["repository,sha,drawn,round,kind,second,sure,reason"]
+    read.append(f"acme/test,{'b' * 40},natural,1,TypeErrors,,h,")
     for number in range(6):
         told = (("fix leak of a handle", "ResourceLeaks"), ("fix wrong sum", "LogicErrors"), ("rename things", "none")) * 2
         nodes = [Node({f"src/m{number}.py": "start\n"}, message="start")]
@@ -364,7 +364,7 @@ def folder(tmp_path: Path, make_repo: Callable[..., Repo]) -> Path:
         ]
         shas = make_repo(f"clones/acme+r{number}").build(nodes)
         repositories.append(f"acme/r{number},train,{shas[-1]},2024-06-30")
-        read += [f"acme/r{number},{sha},natural,{kind},,h," for sha, (_, kind) in zip(shas[1:], told, strict=True)]
+        read += [f"acme/r{number},{sha},natural,1,{kind},,h," for sha, (_, kind) in zip(shas[1:], told, strict=True)]
     put(tmp_path / "training" / "categories", repositories, read)
     return tmp_path
 

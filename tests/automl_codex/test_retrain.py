@@ -15,7 +15,9 @@ from automl_codex import blend, cli, lines, mine, release, retrain, tables
 from automl_codex.tables import Dataset
 from codex_gate.errors import ModelError, UsageError
 from codex_gate.features import FEATURE_NAMES, MESSAGE_NAMES
-from codex_gate.model import FOREST_FILE, MANIFEST, Model
+from codex_gate.hybrid import HybridClassifier
+from codex_gate.linear import KINDS_MANIFEST
+from codex_gate.model import FOREST_FILE, MANIFEST, Model, default_directory
 from tests.automl_codex.retraining import command, model_of, of
 from tests.conftest import DAY, START, YEAR, Node
 
@@ -172,6 +174,63 @@ def test_a_broken_calibration_is_refused(repo, known, shipped: Path, tmp_path: P
     assert cli.main(command(repo, tmp_path / "models", good)) == 4
     assert "(ece)" in capsys.readouterr().err
     assert not (tmp_path / "models").exists()
+
+
+def flipped(data: Dataset, share: float) -> Dataset:
+    """The rows with this share of their labels permuted among the older four fifths, as benchmarks/shuffled.py does it."""
+    rng = np.random.default_rng(5)
+    y, fix = data.y.copy(), data.fix_time.copy()
+    places = rng.choice(blend.parts(data)[-1].start, round(share * len(data)), replace=False)
+    given = rng.permutation(places)
+    y[places], fix[places] = data.y[given], np.where(data.y[given] == 1, data.time[places] + 30.0 * DAY, np.nan)
+    return replace(data, y=y, fix_time=fix)
+
+
+def test_a_challenger_whose_labels_were_lost_is_refused_whatever_its_figures_say(repo, known, shipped: Path, tmp_path: Path, capsys) -> None:
+    data = known(of("alpha"))
+    output = tmp_path / "models"
+    assert cli.main(command(repo, output, shipped)) == 0
+    held = Model.load(output)
+    assert retrain.learned_as_buggy(held) == set(data.sha256[data.y == 1].tolist())
+    assert cli.main(command(repo, output, shipped)) == 0  # the same labels: all are kept
+    n = int(data.y.sum())
+    assert f"{n} of the {n} changes that the model in use learned as having needed a fix" in " ".join(capsys.readouterr().out.split())
+    known(flipped(data, 0.3))
+    assert cli.main(command(repo, output, shipped, "--eval-report", str(tmp_path / "why.json"))) == 4
+    said = capsys.readouterr().err
+    assert "labels_kept" in said and "find out what changed the labels, or remove it to begin anew" in said
+    report = json.loads((tmp_path / "why.json").read_text())
+    assert 0.5 < report["labels"]["kept"] / report["labels"]["known"] < retrain.MIN_KEPT
+    assert Model.load(output).version == held.version
+    shutil.rmtree(output)  # to begin anew
+    assert cli.main(command(repo, output, shipped)) in (0, 4) and "labels_kept" not in capsys.readouterr().err
+
+
+def test_labels_of_another_labeller_or_too_few_do_not_compare(repo, known, shipped: Path, tmp_path: Path) -> None:
+    data = known(of("alpha"))
+    output = tmp_path / "models"
+    assert cli.main(command(repo, output, shipped)) == 0
+    model = Model.load(output)
+    learned = retrain.learned_as_buggy(model)
+    assert learned and retrain.kept(learned, data) == (len(learned), len(learned))
+    gone = data.where(~np.isin(data.sha256, sorted(learned)[9:]))  # the history was rewritten but for nine of them
+    assert retrain.kept(learned, gone) is None
+    other = replace(model, manifest=model.manifest | {"retrained": model.manifest["retrained"] | {"labeller": "other-1"}})
+    assert retrain.learned_as_buggy(other) is None and retrain.learned_as_buggy(Model.load(shipped)) is None
+    (output / retrain.LABELS).write_text("")
+    with pytest.raises(ModelError, match=retrain.LABELS):
+        retrain.learned_as_buggy(model)
+
+
+def test_a_retrained_model_still_tells_kinds_of_defects(repo, known, shipped: Path, tmp_path: Path) -> None:
+    known(of("alpha"))
+    output = tmp_path / "models"
+    assert cli.main(command(repo, output, shipped)) == 0
+    classifier = HybridClassifier.of(output, 1)
+    assert classifier.linear is not None and classifier.threshold == HybridClassifier.of(default_directory(), 1).threshold
+    (output / KINDS_MANIFEST).write_text("{}")  # of no version that can be read
+    assert cli.main(command(repo, output, shipped)) == 0
+    assert HybridClassifier.of(output, 1).linear is not None
 
 
 def test_chance_alone_explains_an_error_of_a_small_sample() -> None:

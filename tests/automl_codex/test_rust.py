@@ -37,6 +37,28 @@ def test_errors_fall_on_their_own_module_and_the_rest_compiles() -> None:
 
 
 @needs_rustc
+def test_an_error_inside_a_macro_falls_on_the_line_that_calls_it() -> None:
+    """Its primary span lies in the standard library, and the span that this expands from does not call itself primary."""
+    (errors,) = rust.check(["pub fn f(v: &Vec<i32>, b: bool) -> usize {\n let w = if b { v } else { vec![] };\n w.len()\n}"])
+    assert [(error.code, error.line) for error in errors] == [("E0308", 1)]
+
+
+@needs_rustc
+def test_programs_that_are_one_rust_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[int] = []
+    plain = rust.Crate.__enter__
+
+    def enter(crate: rust.Crate) -> rust.Crate:
+        compiled.append(len(crate.sources))
+        return plain(crate)
+
+    monkeypatch.setattr(rust.Crate, "__enter__", enter)
+    bad = "pub fn f() -> i32 { unknown }"
+    found = rust.check([bad, PROGRAMS["right"], bad, PROGRAMS["right"]])
+    assert compiled == [2] and found[0] == found[2] != [] and found[1] == found[3] == []
+
+
+@needs_rustc
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="limits are those of Linux")
 def test_programs_are_contained_and_named() -> None:
     names = list(PROGRAMS)

@@ -28,7 +28,7 @@ def rows(folder: Path) -> list[Variant]:
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("smote") / "raw"
-    wanted = generate.Options(strategy="swarm", count=50, max_depth=3, seed=5)
+    wanted = generate.Options(strategy="swarm", count=50, max_depth=3, seed=9)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "PARTITION", 25)
         stages.run(wanted.stage(folder), wanted.works(), generate.Maker(wanted))

@@ -66,6 +66,35 @@ def test_each_pair_has_its_verdict_label_and_evidence(transpiled: Path, tmp_path
 
 
 @needs_rustc
+def test_an_input_that_is_known_never_to_end_is_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the Python, which was given up there, nor the Rust, whose outcome would be compared with nothing."""
+    source = "def f(a: int) -> int:\n    b = a\n    while b > 10:\n        b += 0\n    return b\n"
+    planted = {"kind": "mutation", "operator": "CRP", "label": BUGGY, "witness": "(11,)", "expected": "1", "actual": "?timeout"}
+    rows = (
+        variant("alike", ("3", "?timeout"), variant_id="later", source=source, parameters=("int",), inputs=("(3,)", "(11,)"), **planted),
+        variant("alike", ("?timeout",), variant_id="at once", source=source, parameters=("int",), inputs=("(11,)",), **planted),
+    )
+    stage2(tmp_path / "augmented", rows)
+    wanted = transpile.Options.of("py2many", 5000)
+    stages.run(wanted.stage(tmp_path / "transpiled", 7), wanted.works(tmp_path / "augmented"), transpile.Maker(wanted, tmp_path / "augmented"))
+    ran: list[tuple[object, ...]] = []
+    plain = verify.Sandbox.run
+    monkeypatch.setattr(
+        verify.Sandbox, "run", lambda self, jobs: ran.extend(given for job in jobs if job.source == source for given in job.arguments) or plain(self, jobs)
+    )
+    monkeypatch.setattr(
+        rust,
+        "run",
+        lambda executable, cases, timeout_ms, plain=rust.run: ran.extend((case.arguments,) for case in cases) or plain(executable, cases, timeout_ms),
+    )
+    options = verify.Options.of("io+ast", 200)
+    maker = verify.Maker(options, tmp_path / "transpiled")
+    later, at_once = maker.judge(maker.pairs(options.works(tmp_path / "transpiled")[0]))
+    assert (3,) in ran and ("i3;",) in ran and (11,) not in ran and ("i11;",) not in ran
+    assert (later.verdict, later.defect) == ("pass", "buggy") and (at_once.verdict, at_once.defect) == ("not_comparable", "unknown")
+
+
+@needs_rustc
 def test_a_category_with_too_few_verified_rows_breaks_the_teams_gate(transpiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`training.min_coverage_per_category` is asked of what the stage counted; a category without a row is none of its."""
     gates, log = tmp_path / "q.toml", tmp_path / "andon.jsonl"

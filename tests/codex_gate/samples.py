@@ -44,6 +44,9 @@ class FakeModel:
     def risk(self, features: CommitFeatures) -> float:
         return self.base_rate + sum(share for _, _, share in self.explain(features))
 
+    def ready(self, expected: int) -> None:
+        """Nothing has to be loaded."""
+
     def risks(self, many: Sequence[CommitFeatures], expected: int = 0) -> list[float]:
         return [self.risk(features) for features in many]
 

@@ -15,6 +15,7 @@ import pytest
 
 from codex_gate import aside
 from codex_gate.config import Settings
+from codex_gate.errors import GitError
 from codex_gate.git import Repository
 from codex_gate.model import Model, default_directory
 from codex_gate.policy import Policy
@@ -62,7 +63,7 @@ def rows(gate: Repository, **more: Any) -> list[Row]:
 
 
 def refuse(*_: object) -> Iterator[Any]:
-    raise AssertionError("the first process read a diff")
+    raise AssertionError("the wrong process was asked")
 
 
 @pytest.mark.parametrize("settings", [None, Settings(include=("src/",), exclude=("d.py",))])
@@ -103,11 +104,11 @@ def test_the_lines_of_a_bulk_screen_are_ranked_where_their_text_is(repo: Repo, h
 
 def test_a_short_walk_and_one_core_start_no_process(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     repo.build(nodes()[:6])
-    monkeypatch.setattr(aside, "_elsewhere", refuse)
+    monkeypatch.setattr(aside, "Helper", refuse)
     monkeypatch.setattr(aside, "can_help", lambda: True)
     assert rows(repo.open())
     monkeypatch.undo()
-    monkeypatch.setattr(aside, "_elsewhere", refuse)
+    monkeypatch.setattr(aside, "Helper", refuse)
     monkeypatch.setattr(aside, "MIN_COMMITS", 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
     assert rows(repo.open())
@@ -205,3 +206,31 @@ def test_nothing_that_lies_in_the_current_directory_is_run(repo: Repo, helped: l
     monkeypatch.setattr(Repository, "diffs", refuse)
     assert rows(repo.open())
     assert len(helped) == 1 and not list(repo.path.rglob("was-run"))
+
+
+def test_a_bulk_screen_has_its_process_before_it_knows_the_commits(repo: Repo, helped: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch) -> None:
+    shas = repo.build(nodes())
+    true_log, running = Repository.log, []
+
+    def log(self: Repository, *args: Any, **more: Any) -> Any:
+        running.append([process.poll() for process in helped])
+        return true_log(self, *args, **more)
+
+    monkeypatch.setattr(Repository, "log", log)
+    assert len(findings(repo.open(), shas)) == len(shas)
+    assert running == [[None]] and len(helped) == 1 and helped[0].returncode is not None
+
+
+def test_a_process_that_gets_no_task_is_not_left_behind(repo: Repo, helped: list[subprocess.Popen[bytes]]) -> None:
+    repo.build(nodes()[:1])
+    with pytest.raises(GitError, match="git log failed"):
+        findings(repo.open(), ["0" * 40])
+    assert len(helped) == 1 and helped[0].returncode is not None
+
+
+def test_a_process_ends_by_itself_when_nobody_will_give_it_a_task(repo: Repo) -> None:
+    helper = aside.Helper(repo.open(), None)
+    helper._let_go()
+    assert helper._process.wait(20) == 0
+    with helper:
+        pass

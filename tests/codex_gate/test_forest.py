@@ -58,11 +58,22 @@ def rows_of(seed: int, n: int, n_features: int = 6) -> list[list[float]]:
 @pytest.mark.parametrize("n", [0, 1, 19, 60, 700])
 @pytest.mark.parametrize("numpy_is_there", [True, False])
 def test_bulk_equals_single(n: int, numpy_is_there: bool, monkeypatch) -> None:
-    """Every way of scoring many rows: one by one, over lists, and with numpy where it is installed."""
+    """Every way of scoring many rows: one by one, over nested trees, and with numpy where it is installed; announced or not, made ready or not."""
     monkeypatch.setattr(module, "find_spec", lambda name: find_spec(name) if numpy_is_there else None)
-    monkeypatch.setattr(module, "_VECTORISED_ROWS", 100)
+    monkeypatch.setattr(module, "_VECTORISED_ROWS", 150)
     forest, rows = grown(1), rows_of(2, n)
-    assert forest.predict_many(rows) == [forest.predict(row) for row in rows]
+    expected = [forest.predict(row) for row in rows]
+    assert forest.predict_many(rows) == expected
+    forest.ready(200)
+    assert ("_arrays" in vars(forest)) == numpy_is_there
+    assert forest.predict_many(rows, 200) == expected
+
+
+def test_a_tree_that_is_a_leaf_is_scored_in_bulk(monkeypatch) -> None:
+    forest = Forest(pack([[(-1, 0.0, -1, -1, 0.25)], [(0, 1.0, 1, 2, 0.5), (-1, 0, -1, -1, 0.0), (-1, 0, -1, -1, 1.0)]], 1))
+    assert forest.predict_many([[0.0], [2.0]] * 100) == [0.125, 0.625] * 100
+    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    assert forest.predict_many([[0.0], [2.0]] * 100) == [0.125, 0.625] * 100
 
 
 def test_contributions_add_up_on_random_forests() -> None:

@@ -1241,3 +1241,17 @@ def test_a_stream_that_is_left_early_leaves_no_process(repo: Repo) -> None:
     assert has_children()
     stream.close()  # type: ignore[attr-defined]
     assert not has_children()
+
+
+def test_something_else_is_done_while_git_lists_commits(repo: Repo) -> None:
+    shas = repo.build([Node({"a": str(n)}, [n - 1] if n else []) for n in range(3)])
+    done: list[str] = []
+    assert [meta.sha for meta in repo.open().log(stdin=[shas[2]], meanwhile=lambda: done.append("x"))] == shas and done == ["x"]
+    with pytest.raises(GitError, match="git log failed: bad object"):
+        repo.open().log(stdin=["0" * 40])
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        repo.open().log(stdin=[shas[2]], meanwhile=stop)

@@ -120,6 +120,16 @@ def test_the_student_reads_program_text_outside_tests_alone(path: str) -> None:
     assert HybridClassifier(None, model, 2, {STUDENT: 1.0}, 0.5).classify(commit(SILENT, path=path)) == () and model.asked == []
 
 
+def test_a_hunk_has_the_kind_that_the_student_is_sure_of_and_none_without_one() -> None:
+    hunk = HunkText("src/a.py", 3, "x = 1", "x = 2")
+    student = Fixed(ResourceLeaks=0.6, LogicErrors=0.3, none=0.1)
+    sure, unsure = (HybridClassifier(None, student, 3, {}, 0.1, alone=alone) for alone in (0.59, 0.6))
+    (found,) = sure.of_hunks([hunk], LEAK)
+    assert found == Classification("ResourceLeaks", 0.6, (), STUDENT) and student.asked == [(hunk, LEAK)]
+    assert unsure.of_hunks([hunk], LEAK) == [None]
+    assert HybridClassifier(words(ResourceLeaks=1.0)).of_hunks([hunk, hunk], LEAK) == [None, None]
+
+
 def test_kinds_are_possible_in_any_language_of_the_change() -> None:
     can = dict(zip(KINDS, possible(commit(SILENT, path="a.rs")), strict=True))
     assert can["OwnershipBorrow"] and can["MemorySafety"] and not can["ComprehensionBugs"] and can[NONE]
@@ -212,6 +222,9 @@ def test_a_screen_takes_the_student_of_its_model_directory(make_repo, tmp_path: 
     for tier in (1, None):  # of many commits nobody asks the student unless he is told to
         assert [one.classifications for one in Screener(repo.open(), Model.load(folder), tier=tier).many([second])] == [()]
     assert Screener(repo.open(), Model.load(folder)).range(first, second, "x").tier == 1
+    told = Screener(repo.open(), Model.load(folder), tier=2).explain(second)
+    assert [(hunk.path, hunk.first, hunk.kind.category) for hunk in told.hunks if hunk.kind] == [("src/a.py", 1, "LogicErrors")]
+    assert [hunk.kind for hunk in Screener(repo.open(), Model.load(folder)).explain(second).hunks] == [None]
     (row,) = Screener(repo.open(), Model.load(folder), tier=2).many([second])
     assert row.classifications[0].category == "LogicErrors"
     monkeypatch.setattr(hybrid, "find_spec", lambda name: None)

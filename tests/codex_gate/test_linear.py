@@ -124,8 +124,8 @@ def test_probabilities_hold_at_any_score() -> None:
 
 
 def test_a_weight_says_for_which_kind_a_term_speaks_most(model: Linear) -> None:
-    assert [model.weight("t:leak", kind) for kind in (LEAK, LOGIC, NONE)] == [100, 0, -20]
-    assert model.weight("c:\udcff", LOGIC) == 127 and model.weight("t:never seen", LEAK) == 0
+    assert [model.weights(["t:leak"], kind) for kind in (LEAK, LOGIC, NONE)] == [[100], [0], [-20]]
+    assert model.weights(["c:\udcff", "t:never seen"], LOGIC) == [127, 0]
 
 
 def test_no_library_is_needed() -> None:

@@ -17,7 +17,8 @@ from codex_gate.lines import LINE_FEATURES
 from codex_gate.localise import LINES_FILE, MAX_LINES, LineRanker, hunks, top
 from codex_gate.model import default_directory, read_manifest
 from codex_gate.screen import ALL_LINES, Screener
-from codex_gate.types import FileChange, LineScore
+from codex_gate.text import HunkText
+from codex_gate.types import Classification, FileChange, LineScore
 from tests.codex_gate.samples import FakeModel, add_ranker, ranker_object, write_model
 from tests.conftest import Repo
 
@@ -133,6 +134,10 @@ def test_hunks_are_ordered_by_their_riskiest_line(make_repo: MakeRepo) -> None:
     assert (second.added, second.first, second.last) == (False, 26, 26)
     assert first.score == max(s.score for s in scored) > second.score > 0
     assert hunks(files, []) == []
+    asked: list[HunkText] = []
+    told = hunks(files, scored, lambda texts: [asked.append(text) or Classification("LogicErrors", 0.5, (), text.after or "gone") for text in texts])
+    assert [(text.before, text.after) for text in asked] == [("v3 = 3", "# why\nif v3 > limit:\n    return go(v3)"), ("v25 = 25", "")]
+    assert [one.kind.source for one in told if one.kind] == ["# why\nif v3 > limit:\n    return go(v3)", "gone"]
 
 
 # -- hostile input -----------------------------------------------------------------------------------

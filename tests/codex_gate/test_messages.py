@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
 
-from codex_gate.messages import is_fix, title
+from codex_gate.messages import _CLOSES, _REPAIR, _STEM, TRAILER, is_fix, title
 
 FIXES = [
     "fix",
@@ -151,3 +152,30 @@ def test_title(message: str, first: str) -> None:
 
 
 # -- evidence for labels ---------------------------------------------------------------------------------
+
+
+def test_a_message_without_a_stem_tells_of_no_repair() -> None:
+    """The quick look leaves out nothing that the words would find, whatever the case of the letters and whatever else stands there."""
+    rng = random.Random(3)
+    words = [
+        *" ".join(FIXES + NO_FIXES).split(),
+        "resolve",
+        "#12",
+        "\u017fegfault",
+        "fi\u0131x",
+        "\u212anull",
+        "gh-3",
+        "owner/name#4",
+        "closes",
+        "broke",
+        "cc:",
+        "\n",
+    ]
+    found = set()
+    for _ in range(4000):
+        message = " ".join(rng.choice((str.lower, str.upper, str.title))(rng.choice(words)) for _ in range(rng.randrange(1, 5)))
+        text = TRAILER.sub(" ", message)
+        if _REPAIR.search(text) or _CLOSES.search(text):
+            found.add(message)
+            assert not message.isascii() or _STEM.search(message.lower()), message
+    assert len(found) > 1000

@@ -125,7 +125,7 @@ def test_paths_of_the_configuration_leave_changes_out(drifted: tuple[Repo, list[
 def test_risks_are_held_against_later_fixes(repo: Repo, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     shas = repo.build(drifting.nodes(400, 0))
 
-    def repairs(_repo: object, _metas: object, line: list[str], _owner: object, start: int, _progress: object) -> Repairs:
+    def repairs(_repo: object, _metas: object, line: list[str], _owner: object, start: int, _progress: object, _keep: object) -> Repairs:
         # Every second change was fixed after two days in the first 300, every tenth after that.
         every = {k: (line[k + 2], line[k + 2]) for k in range(start, 398) if (k % 2 == 0 if k < 300 else k % 10 == 0)}
         return Repairs(every, frozenset(), 3)

@@ -20,7 +20,7 @@ from codex_gate.screen import Screener
 from codex_gate.types import Level
 from tests.codex_gate import replayed
 from tests.codex_gate.samples import write_model
-from tests.conftest import DAY, START, Node, Repo
+from tests.conftest import ADA, DAY, START, Node, Repo
 
 MakeRepo = Callable[..., Repo]
 ALL = Policy()
@@ -221,6 +221,21 @@ def test_an_octopus_of_side_roots_is_walked(repo: Repo, model: Model) -> None:
     repo.build(made)
     found = run(repo, model)
     assert found.changes[1].title == "merge an unrelated history" and found.changes[1].repair is None  # a root is no change that could be blamed
+
+
+def test_a_repair_outside_the_configured_paths_is_none_and_makes_no_fix_large(repo: Repo, model: Model) -> None:
+    """A generated copy of the sources lies beside them: left out, it neither counts as repaired nor puts a repair of the sources in doubt."""
+    nodes = [
+        Node({f"src/f{k}.py": f"value_{k} = {k}\n", f"gen/f{k}.py": f"value_{k} = {k}\n"}, (k - 1,) if k else (), ADA, START + k * DAY, "add")
+        for k in range(60)
+    ]
+    nodes.append(Node({"gen/f50.py": "value_50 = 5\n"}, (59,), ADA, START + 60 * DAY, "fix: wrong value in the copy"))
+    nodes.append(Node({"src/f40.py": "value_40 = 4\n", "gen/f40.py": "value_40 = 4\n"}, (60,), ADA, START + 61 * DAY, "fix: wrong value"))
+    shas = repo.build(nodes)
+    every = {c.sha: c for c in run(repo, model).changes}
+    assert every[shas[50]].repair and not every[shas[40]].repair and not every[shas[40]].blamable
+    sources = {c.sha: c for c in run(repo, model, policy=Policy(Settings(exclude=("gen/",)))).changes}
+    assert not sources[shas[50]].repair and sources[shas[40]].repair and sources[shas[40]].repair.change == shas[61]
 
 
 def test_changes_outside_the_configured_paths_are_left_out(repo: Repo, model: Model) -> None:

@@ -268,3 +268,21 @@ def test_what_lies_beyond_the_limit_is_not_read() -> None:
     assert len("\n".join(padding)) > rules.MAX_BYTES
     assert said(None, added("a.py", *padding, "run(shell=True)")) == []
     assert said(None, added("a.py", "run(shell=True)", *padding)) == ["SecurityVulnerabilities"]
+
+
+@pytest.mark.parametrize("dialect", ["python", "javascript", "rust", "c", "java", "go", "ruby", "manifest"])
+def test_a_literal_is_looked_for_wherever_it_can_be(dialect: str) -> None:
+    """The word that it implies stands as a whole in any text that holds it."""
+    implied = [(cue, word) for cue, word, _ in rules._table(dialect).literals]
+    for cue, word in implied:
+        for before, after in ((b"", b""), (b"x", b"y"), (b"(", b")"), (b"_1", b"9_")):
+            assert not word or word in (before + cue + after).translate(rules._WORDS).split()
+    assert dialect != "python" or (dict(implied)[b"=dict()"] == b"dict" and dict(implied)[b"std::"] == b"")
+
+
+def test_lines_begin_alike_as_far_as_they_do() -> None:
+    rng = random.Random(2)
+    for _ in range(2000):
+        one, other = ("".join(rng.choice("ab") for _ in range(rng.randrange(12))) for _ in range(2))
+        same = rules._alike(one, other)
+        assert (one[:same] == other[:same] and one[same : same + 1] != other[same : same + 1]) or same == min(len(one), len(other))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,12 +13,15 @@ import jsonschema
 import pytest
 
 import codex_gate
-from codex_gate import config
+from codex_gate import config, szz
 from codex_gate import survey as module
 from codex_gate.config import Ignore, Settings
+from codex_gate.drift import UNCLASSIFIED
 from codex_gate.errors import GitError, UsageError
+from codex_gate.model import Model, default_directory
 from codex_gate.policy import Policy
 from codex_gate.priority import WINDOW, Frequency, Priorities
+from codex_gate.screen import Screener
 from codex_gate.survey import survey
 from codex_gate.taxonomy import DefectCategory
 from tests.codex_gate import surveyed
@@ -36,7 +40,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, git_environ: dict[str, str])
 
 
 def run(repo: Repo, settings: Settings | None = None, **more: object) -> Priorities:
-    return survey(repo.open(), Policy(settings), NOW, **more)  # type: ignore[arg-type]
+    return survey(repo.open(), default_directory(), Policy(settings), NOW, **more)  # type: ignore[arg-type]
 
 
 # -- the fixes -----------------------------------------------------------------------------------------
@@ -142,12 +146,22 @@ def test_nothing_is_said_of_ignored_files_but_they_are_compared_with(built: tupl
     assert found.notices[-1].text == "the configuration ignores src/core.py: goes away"
 
 
-def test_categories_that_are_ignored_in_a_file_are_not_seen_there(repo: Repo) -> None:
+def test_categories_that_are_ignored_in_a_file_are_not_seen_there(repo: Repo, tmp_path: Path) -> None:
+    """By the rules alone, of a directory without a model of kinds: that one finds evidence in any message, which no ignore of a file takes away."""
     before, after = "ask(u, verify=False)\n", "ask(u)\n"
     repo.build([Node({"a.py": before}, (), ADA, START, "begin"), Node({"a.py": after}, (0,), ADA, START + DAY, "fix: crash")])
-    assert [row.category for row in run(repo).rows if row.n] == [DefectCategory.SecurityVulnerabilities]
-    found = run(repo, Settings(ignore=(Ignore(("a.py",), ("SecurityVulnerabilities",), "known", None),)))
+    found = survey(repo.open(), tmp_path, Policy(), NOW)
+    assert [row.category for row in found.rows if row.n] == [DefectCategory.SecurityVulnerabilities]
+    found = survey(repo.open(), tmp_path, Policy(Settings(ignore=(Ignore(("a.py",), ("SecurityVulnerabilities",), "known", None),))), NOW)
     assert (found.n_fixes, found.n_told) == (1, 0)
+
+
+def test_the_matrix_counts_what_a_screen_says_of_each_fix(built: tuple[Repo, list[str]]) -> None:
+    repo = built[0]
+    screener = Screener(repo.open(), Model.load(default_directory()), thorough=False)
+    fixes = {fix.sha for fix in szz.find_fixes(repo.open().log("HEAD"))}
+    said = Counter(f.top.category for f in screener.many(sorted(fixes)) if f.top.category not in (None, UNCLASSIFIED))
+    assert said and {row.category.value: row.n for row in run(repo).rows if row.n} == said
 
 
 def test_a_partial_clone_says_what_it_could_not_read(built: tuple[Repo, list[str]], make_repo: MakeRepo) -> None:
@@ -155,8 +169,8 @@ def test_a_partial_clone_says_what_it_could_not_read(built: tuple[Repo, list[str
     source.git("config", "uploadpack.allowFilter", "true")
     partial = make_repo("partial", bare=True)
     partial.git("fetch", "-q", "--filter=blob:none", f"file://{source.path}", "main:main")
-    found = survey(partial.open(), Policy(), NOW, branch="main")
-    assert found.notices[0].text == "the contents of 26 of 26 fixes are not in this clone: what the rules see in them rests on messages and paths alone"
+    found = survey(partial.open(), default_directory(), Policy(), NOW, branch="main")
+    assert found.notices[0].text == "the contents of 26 of 26 fixes are not in this clone: what kind of defect they are about rests on messages and paths alone"
     assert all(math.isnan(file.complexity) for file in found.files) and found.files[0].path == "src/core.py"
     assert found.rows[0].category is DefectCategory.ConcurrencyBugs  # by the messages
 

@@ -8,14 +8,14 @@ does not is rejected; one that was to break it and does not is `equivalent_unkno
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Protocol
 
-from automl_codex import eda, inputs, mutate, stages, template
+from automl_codex import eda, inputs, mutate, probe, stages, template
 from automl_codex.quality import diversity_score, quality_score
 from automl_codex.sandbox import Job, Sandbox
 from automl_codex.smote import DefectSmote
@@ -24,6 +24,7 @@ from codex_gate.errors import UsageError
 
 MAX_FACTOR = 10  # max_augmentation_factor of the specification, §8.1
 MIN_THRESHOLD = 0.75  # the specification refuses a lower quality threshold, Annotation 9
+TRIES = 4  # places of an operator that are tried beside what stands there
 SHALLOW = 0.2  # weight of a place for each expression around it; chosen: at 1 more of the mutants show on no input
 JUDGING_EDGES = 0.25  # share of edges among the further inputs
 JUDGING_INPUTS = 40  # inputs that a mutant is run on: those of its program and as many further ones
@@ -91,9 +92,11 @@ class TemplateAugmenter(_Scores):
 class MutationAugmenter(_Scores):
     """One fault each, of operators drawn evenly, so that the many places of common operators do not drown the rare ones.
 
-    Places deep inside an expression are drawn less often: more of the faults there show on no input.
+    Places deep inside an expression are drawn less often: more of the faults there show on no input. With a sandbox the program is run with what TRIES places of each operator
+    would put there, and an operator takes the first that changes a value (`probe`); one of which none does comes last.
     """
 
+    sandbox: Sandbox | None = None
     keeps_meaning: bool = False
 
     def generate(self, seed: Program, count: int, rng: Random) -> Iterator[Candidate]:
@@ -103,18 +106,45 @@ class MutationAugmenter(_Scores):
         names = sorted(by_operator)
         rng.shuffle(names)
         text = mutate.Text(seed.source)
-        found = (_one(text, by_operator[name], rng) for name in names)
-        yield from islice((Candidate(m.source, m.operator, m.site, m.category) for m in found if m is not None), count)
+        drawn = (_drawn(text, by_operator[name], rng, TRIES if self.sandbox else 1) for name in names)
+        made: set[str] = set()
+        for mutant in self._in_order(seed, drawn, 2 * count):
+            if mutant.source not in made:  # two operators may write the same
+                made.add(mutant.source)
+                yield Candidate(mutant.source, mutant.operator, mutant.site, mutant.category)
+
+    def _in_order(self, seed: Program, drawn: Iterator[list[probe.Drawn]], at_once: int) -> Iterator[mutate.Mutant]:
+        """Of each operator one mutant, those that change a value first; `at_once` operators are tried in one run."""
+        late: list[mutate.Mutant] = []
+        while some := list(islice(drawn, at_once)):
+            yield from self._changing(seed, some, late)
+        yield from late
+
+    def _changing(self, seed: Program, drawn: Sequence[list[probe.Drawn]], late: list[mutate.Mutant]) -> Iterator[mutate.Mutant]:
+        """Of each operator's mutants the first that changes a value; of an operator without one the first of all goes to `late`."""
+        flat = [pair for several in drawn for pair in several]
+        arguments = [inputs.parse(literal) for literal in seed.inputs]
+        changing = probe.infecting(seed.source, seed.entry, flat, arguments, self.sandbox) if self.sandbox else range(len(flat))
+        number = 0
+        for several in drawn:
+            mutants = [mutant for place, (_, mutant) in enumerate(several, number) if place in changing]
+            number += len(several)
+            if mutants:
+                yield mutants[0]
+            elif several:
+                late.append(several[0][1])
 
 
-def _one(text: mutate.Text, proposals: list[mutate.Proposal], rng: Random) -> mutate.Mutant | None:
-    """A mutant drawn from proposals; those drawn before it that are none are taken out. To look at all of them would cost twenty times as much."""
-    while proposals:
+def _drawn(text: mutate.Text, proposals: list[mutate.Proposal], rng: Random, count: int) -> list[probe.Drawn]:
+    """Up to `count` mutants drawn from proposals; those that are none are taken out. To look at all of them would cost twenty times as much."""
+    found: list[probe.Drawn] = []
+    while proposals and len(found) < count:
         (place,) = rng.choices(range(len(proposals)), [SHALLOW**proposal.depth for proposal in proposals])
-        mutant = mutate.mutant(text, proposals.pop(place))
+        proposal = proposals.pop(place)
+        mutant = mutate.mutant(text, proposal)
         if mutant is not None:
-            return mutant
-    return None
+            found.append((proposal, mutant))
+    return found
 
 
 AUGMENTERS: Mapping[str, Callable[[], SyntheticGenerator]] = {"eda": EdaAugmenter, "template": TemplateAugmenter, "mutation": MutationAugmenter}
@@ -202,19 +232,31 @@ class Maker:
             for program in stages.read(self.source / str(work.makes_it["input"]), Program):
                 rows.append(original(program))
                 counts["original"] += 1
+                there = {program.source}
                 for name in self.options.strategies:
                     if name in AUGMENTERS:
-                        rows += self.variants(name, program, rng, pool, sandbox, counts, rejects)
+                        made = self.variants(name, program, rng, pool, sandbox, counts, rejects, there)
+                        there |= {variant.source for variant in made}
+                        rows += made
             if SMOTE in self.options.strategies:  # last, whatever its place among the strategies: it needs their mutants
                 balanced = DefectSmote(self.options.smote_k, self.options.factor, self.options.quality_threshold)
                 rows += balanced.balance(rows, Random(f"{self.seed}/smote/{work.number}"), sandbox, counts, rejects)
         return stages.Made(rows, dict(counts), dict(rejects))
 
     def variants(
-        self, name: str, program: Program, rng: Random, pool: inputs.InputPool, sandbox: Sandbox, counts: Counter[str], rejects: Counter[str]
+        self,
+        name: str,
+        program: Program,
+        rng: Random,
+        pool: inputs.InputPool,
+        sandbox: Sandbox,
+        counts: Counter[str],
+        rejects: Counter[str],
+        there: Set[str] = frozenset(),
     ) -> list[Variant]:
-        augmenter = EdaAugmenter(self.options.probabilities) if name == "eda" else AUGMENTERS[name]()
-        candidates = augmenter.generate(program, self.options.factor, rng)
+        """Up to `factor` variants by one augmenter; none is a text that is `there` already: what a template writes may be what a mutation does."""
+        augmenter = EdaAugmenter(self.options.probabilities) if name == "eda" else MutationAugmenter(sandbox) if name == "mutation" else AUGMENTERS[name]()
+        candidates = (candidate for candidate in augmenter.generate(program, self.options.factor, rng) if candidate.source not in there)
         further, values = pool.draw(program.parameters, JUDGING_INPUTS - len(program.inputs)) if name == "mutation" else ((), [])
         literals = (*program.inputs, *further)
         arguments = [*map(inputs.parse, program.inputs), *values]

@@ -14,11 +14,16 @@ from automl_codex import gaps, inputs, oracle_io
 from automl_codex.oracle_io import Judged, Seen
 from automl_codex.sandbox import Job, Sandbox
 from automl_codex.types import TranspiledPair
+from automl_codex.visitors import led
 
 EXPLAINED = (Seen.DIFFERENT, Seen.TIMEOUT, Seen.RETURNED, Seen.INDEX, Seen.PANIC)
 _AGREES = (Seen.EQUAL, Seen.FORMAT, Seen.BOTH_FAIL)
 UNTRIED = 40  # inputs that a pair that passes is asked about beside the edges, as many as a mutant is judged on
 _LIMIT = 2**31  # of an integer in py2many's Rust
+
+for _gap in gaps.GAPS.values():  # they rewrite every pair that differs; each looks for a node or two
+    if isinstance(_gap.make, type):
+        led(_gap.make)
 
 
 def noted(seen: Sequence[tuple[TranspiledPair, Judged]], sandbox: Sandbox) -> list[Judged]:

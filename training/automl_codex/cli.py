@@ -17,11 +17,14 @@ from codex_gate import __version__, szz
 from codex_gate.errors import GateError, UsageError
 
 if TYPE_CHECKING:
+    from automl_codex.pipeline import Plan
+    from automl_codex.pipeline_config import Config
     from automl_codex.stages import Engine, Maker, Stage, Work
     from automl_codex.tune import AutoMLConfig
     from automl_codex.verify import Maker as VerifyMaker
     from codex_gate.andon import Andon
     from codex_gate.gates import Gates
+    from codex_gate.watch import DriftReport
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -111,7 +114,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--transpiler", help="py2many or depyler")
     run.add_argument("--oracle", help="oracles of verify, joined by +")
     run.add_argument("--timeout-ms", type=int, help="longest translation of a program, and longest run of its Rust on an input")
-    run.add_argument("--output", type=Path, default=Path("data"), help="folder for those of the stages: raw, augmented, transpiled, verified (default: data)")
+    run.add_argument("--new-commits", type=Path, metavar="DIR", help="what monitoring holds against the verified rows: a git repository, or rows of a screen")
+    run.add_argument(
+        "--output", type=Path, default=Path("data"), help="folder for those of the stages: raw, augmented, transpiled, verified, models, alerts (default: data)"
+    )
     _engine_options(run, "processes of every stage (default: the file's for transpile, 1 for the others)")
     _gate_options(run)
     run.add_argument(
@@ -157,6 +163,9 @@ def _parser() -> argparse.ArgumentParser:
     teach.add_argument("--rank", type=int, default=16, help="of LoRA (default: 16)")
     teach.add_argument("--alpha", type=int, default=32, help="of LoRA (default: 32)")
     teach.add_argument("--dropout", type=float, default=0.1, help="of LoRA and of the heads (default: .1)")
+    teach.add_argument(
+        "--balance", type=float, default=0.0, metavar="POWER", help="weigh a kind by its inverse share to this power, 0 to 1 (default: 0, all changes alike)"
+    )
     teach.add_argument("--no-tfidf", action="store_true", help="do not fit TF-IDF with logistic regression to be judged beside the teacher")
     teach.add_argument("--limit", type=int, default=128, help="tokens that it reads of a change, 16 to 512 (default: 128)")
     _fitting_options(teach, epochs=2, batch_size=16)
@@ -485,6 +494,30 @@ def _run(options: argparse.Namespace) -> int:
             )
             _say("the same command goes on once they are made")
             return 5
+    return _run_models(plan, config, options)
+
+
+def _run_models(plan: Plan, config: Config, options: argparse.Namespace) -> int:
+    """Stages 5 and 6 of a run, where they are asked for; the first whose gate breaks ends it."""
+    from automl_codex import examples, gating, monitor, pipeline, row_models
+    from codex_gate import gates
+    from codex_gate.errors import HaltedError
+    from codex_gate.model import default_directory
+
+    asked, verified, folder = gates.find(Path(), options.gates), plan.folder / pipeline.FOLDERS["verify"], plan.folder / pipeline.MODELS
+    if plan.training:
+        with _watched(options) as andon:
+            report = row_models.run(examples.read(verified), plan.training, folder, _say)
+            print(row_models.summary(report, folder), end="")
+            try:
+                gating.settle(gating.of_rows(report["measured"], config.evaluation, str(folder), config.name), asked, andon)
+            except HaltedError as error:
+                raise HaltedError(f"{error}; not run after {pipeline.TRAIN}: {', '.join(plan.after(pipeline.TRAIN)) or 'nothing'}") from error
+    if plan.new_commits:
+        asked = pipeline.watched(asked, config)
+        drift = asked.drift
+        found = monitor.compare(default_directory(), plan.new_commits, verified, drift.monitoring_window, drift.kl_threshold, os.environ, _say)
+        return _report_drift(found, asked, plan.folder / pipeline.DRIFT, "yaml", options)
     return 0
 
 
@@ -586,8 +619,9 @@ def _teach(options: argparse.Namespace) -> int:
     from automl_codex import examples, judging, lora, progress
 
     recipe = lora.Recipe(
-        options.base_model, options.rank, options.alpha, options.dropout, options.limit, options.epochs, options.batch_size, options.learning_rate, options.seed
-    )
+        options.base_model, options.rank, options.alpha, options.dropout, options.limit, options.epochs, options.batch_size, options.learning_rate, options.seed,
+        options.balance,
+    )  # fmt: skip
     rows = examples.read(options.input)
     bar = progress.Bar("teach", unit="steps")
     teacher = lora.train(rows, recipe, options.output, options.output.resolve().name, lambda done, of, kept, _: bar(done, of, kept))
@@ -843,7 +877,7 @@ def _reevaluate(options: argparse.Namespace) -> int:
 def _monitor(options: argparse.Namespace) -> int:
     from automl_codex import monitor, pipeline_config
     from codex_gate import gates, watch
-    from codex_gate.reporters.drift import SUFFIXES, render
+    from codex_gate.reporters.drift import SUFFIXES
 
     asked = gates.find(Path(), options.gates)
     if options.config:
@@ -851,21 +885,29 @@ def _monitor(options: argparse.Namespace) -> int:
     given = options.alert_threshold
     threshold = watch.checked(given, "--alert-threshold") if given is not None else asked.drift.kl_threshold
     report = monitor.compare(options.model, options.input, options.baseline, asked.drift.monitoring_window, threshold, os.environ, _say)
+    name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "yaml") if options.output else "yaml")
+    return _report_drift(report, asked, options.output, name, options)
+
+
+def _report_drift(report: DriftReport, asked: Gates, output: Path | None, name: str, options: argparse.Namespace) -> int:
+    """Tell the handlers of drift, then write the report; 1 where there is drift and it is to be told."""
+    from codex_gate import watch
+    from codex_gate.reporters.drift import render
+
     alert = report.drift and asked.drift.alert_on_drift
     with _watched(options) as andon:
         if alert:  # before the report: a folder that is not writable must not lose it
             andon.check([watch.event(report)])
-    name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "yaml") if options.output else "yaml")
     text = render(name, report)
-    if options.output:
-        try:
-            options.output.parent.mkdir(parents=True, exist_ok=True)
-            options.output.write_text(text, "utf-8")
-        except OSError as error:
-            raise UsageError(f"{options.output} cannot be written: {error.strerror}") from error
-    else:
+    if output is None:
         print(text, end="")
-    return 1 if alert else 0
+        return int(alert)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, "utf-8")
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}") from error
+    return int(alert)
 
 
 def _lines(options: argparse.Namespace) -> int:

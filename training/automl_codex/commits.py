@@ -54,11 +54,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader said of a commit; `drawn` says why it was shown: natural (a repair at random), plain (none), or one that a guess picked."""
+    """What a reader said of a commit; `drawn` says why it was shown: natural (a repair at random), plain (none), or one that a guess picked; `round` in which drawing, from 1."""
 
     repository: str
     sha: str
     drawn: str
+    round: str
     kind: str
     second: str
     sure: str
@@ -87,21 +88,23 @@ def sources(folder: Path) -> dict[str, Source]:
 
 
 def readings(path: Path, known: Collection[str], drawn: bool = True) -> dict[str, Reading]:
-    """What a reader said, by SHA; a file of a further reader has no column `drawn`.
+    """What a reader said, by SHA; a file of a further reader has no columns `drawn` and `round`.
 
     Raises:
         UsageError: a commit of no known repository or read twice, or a kind or certainty that is none.
     """
-    columns = [field.name for field in fields(Reading) if drawn or field.name != "drawn"]
+    columns = [field.name for field in fields(Reading) if drawn or field.name not in ("drawn", "round")]
     found: dict[str, Reading] = {}
     for where, row in _rows(path, columns):
         if row["repository"] not in known or not is_sha(row["sha"]) or row["sha"] in found:
             raise UsageError(f"{where}: {row['sha'][:12]} of {row['repository']} is of no repository in {REPOSITORIES}, no full SHA, or read twice")
+        if drawn and not row["round"].isdecimal():
+            raise UsageError(f"{where}: round {row['round']!r} is no number")
         if row["kind"] not in KINDS or row["second"] not in ("", *KINDS) or row["sure"] not in SURE:
             raise UsageError(
                 f"{where}: kind {row['kind']!r}, second {row['second']!r}, sure {row['sure']!r}; expected one of the 19 kinds, one or none, and h, m or l"
             )
-        found[row["sha"]] = Reading(**{"drawn": "", **row})
+        found[row["sha"]] = Reading(**{"drawn": "", "round": "", **row})
     return found
 
 
@@ -176,19 +179,19 @@ def part_of(source: Source) -> str:
     return VALIDATION if random.Random(source.repository).random() * 100 < VALIDATION_SHARE else TRAIN
 
 
-def of_commit(commit: Commit, source: Source, kind: str | None, is_repair: bool) -> Iterator[Example]:
-    """The changes that a commit tells of; `kind` is None where nobody read it."""
+def of_commit(commit: Commit, source: Source, kind: str | None, is_repair: bool, second: str | None = None) -> Iterator[Example]:
+    """The changes that a commit tells of; `kind` is None where nobody read it, `second` where no other kind can be defended."""
     hunk = text.of_all(commit.files)
     if hunk is None:
         return
     before, after, part, name = hunk.before[:MAX_SIDE], hunk.after[:MAX_SIDE], part_of(source), f"{source.repository}@{commit.sha}"
     if commit.message:
-        yield Example(f"{name}:said", source.repository, part, hunk.path, before, after, commit.message[:MAX_MESSAGE], UNKNOWN, kind)
+        yield Example(f"{name}:said", source.repository, part, hunk.path, before, after, commit.message[:MAX_MESSAGE], UNKNOWN, kind, second)
     if is_repair and before != after:
-        yield Example(f"{name}:code", source.repository, part, hunk.path, before, after, "", CORRECT, kind)
-        yield Example(f"{name}:back", source.repository, part, hunk.path, after, before, "", BUGGY, kind)
+        yield Example(f"{name}:code", source.repository, part, hunk.path, before, after, "", CORRECT, kind, second)
+        yield Example(f"{name}:back", source.repository, part, hunk.path, after, before, "", BUGGY, kind, second)
     elif kind == NONE:
-        yield Example(f"{name}:code", source.repository, part, hunk.path, before, after, "", UNKNOWN, kind)
+        yield Example(f"{name}:code", source.repository, part, hunk.path, before, after, "", UNKNOWN, kind, second)
 
 
 def read(folder: Path, clones: Path, most_unread: int, seed: int, environ: Mapping[str, str], off_limits: Path) -> Iterator[Example]:
@@ -204,8 +207,8 @@ def read(folder: Path, clones: Path, most_unread: int, seed: int, environ: Mappi
         repo = opened(clones, name, environ)
         its = {sha: reading for sha, reading in said.items() if reading.repository == name}
         for commit in read_commits(repo, list(its)):
-            kind = its[str(commit.sha)].kind
-            yield from of_commit(commit, source, kind, kind != NONE)
+            reading = its[str(commit.sha)]
+            yield from of_commit(commit, source, reading.kind, reading.kind != NONE, reading.second or None)
         if source.part != TEST and most_unread:
             for commit, is_repair in unread(repo, source, said.keys(), most_unread, seed):
                 yield from of_commit(commit, source, None, is_repair and _is_small(commit.files))

@@ -22,6 +22,7 @@ from codex_gate.errors import UsageError
 TEMPERATURE, ALPHA = 3.0, 0.7  # specification, §5.4.3
 TYPICAL_TEMPERATURE, TYPICAL_ALPHA = (2.0, 5.0), (0.5, 0.9)  # specification, §5.4.1
 NO_LABEL = -1
+SECOND = 0.3  # share of a row's loss that its second label is charged (chosen)
 WEIGHT_SLACK = 1e-9  # below it the weights of all teachers together are nothing
 
 
@@ -75,12 +76,23 @@ class DistillationLoss:
         return (wanted.exp() * (wanted - given)).sum(1).mean()
 
 
-def hard(student: Tensor, labels: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Cross-entropy, the mean over labelled rows; 0 where no row has a label."""
+def hard(student: Tensor, labels: Tensor, mask: Tensor | None = None, second: Tensor | None = None, weight: Tensor | None = None) -> Tensor:
+    """Cross-entropy, the mean over labelled rows; 0 where no row has a label.
+
+    Args:
+        second: another class (n,) that a row can be said to be of, NO_LABEL where there is none; it is charged SECOND of the row's loss.
+        weight: of each class (classes,), by which a row counts in the mean.
+    """
     known = labels != NO_LABEL
     if not bool(known.any()):
         return (student * 0.0).sum()
-    return functional.nll_loss(_log_softmax(student[known], None if mask is None else mask[known]), labels[known])
+    shares, first = _log_softmax(student[known], None if mask is None else mask[known]), labels[known]
+    loss = functional.nll_loss(shares, first, reduction="none")
+    if second is not None:
+        other = second[known]
+        there = (other != NO_LABEL) & (other != first)
+        loss = torch.where(there, (1 - SECOND) * loss - SECOND * shares.gather(1, torch.where(there, other, first)[:, None])[:, 0], loss)
+    return loss.mean() if weight is None else (loss * weight[first]).sum() / weight[first].sum()
 
 
 def binary(logit: Tensor) -> Tensor:

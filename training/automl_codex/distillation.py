@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from automl_codex import fitting, judging, logits, student, vocabulary
+from automl_codex import fitting, judging, logits, student, vocabulary, workers
 from automl_codex.distill import NO_LABEL, DistillationLoss, EnsembleDistiller, binary
 from automl_codex.examples import Example, counts, of_part
 from automl_codex.files import whole
@@ -35,6 +36,7 @@ REPORT: Final = "distillation.json"
 CHECKPOINT, FILLED = ".checkpoint.safetensors", ".filled.safetensors"
 PROBES: Final = 256  # rows on which PyTorch and ONNX are compared
 PRECISION: Final = 0.8  # of the categories that the student is let say on the validation part; the threshold is chosen for it
+CHUNK: Final = 4000  # rows that a process encodes at once
 MIN_SAID: Final = 20  # rows that a threshold must let through for its precision to mean something
 
 
@@ -118,7 +120,7 @@ def run(
     ensemble = recipe.ensemble(len(answers.logits))
     words = words or vocabulary.grow(f"{examples[row].before}\n{examples[row].after}" for row in parts[TRAIN]).vocabulary
     shape = student.Shape(len(words), recipe.kind, recipe.layers, recipe.limit)
-    encoded = [text.encode(example.hunk, example.message or None, words, recipe.limit) for example in examples]
+    encoded = _encoded(examples, words, recipe.limit)
     combined = ensemble.combine_teachers([torch.from_numpy(array) for array in answers.logits.values()])
     model = student.make(shape, recipe.seed).to(fitting.device())
     train = parts[TRAIN]
@@ -143,12 +145,24 @@ def run(
     return Distilled(facts, judged)
 
 
+def _encoded(examples: Sequence[Example], words: Vocabulary, limit: int) -> list[list[int]]:
+    """The examples in the student's tokens; many are shared out over the processors."""
+    starts = range(0, len(examples), CHUNK)
+    parts = workers.spread(partial(_chunk, words=words, limit=limit), [examples[start : start + CHUNK] for start in starts])
+    return [row for part in parts for row in part]
+
+
+def _chunk(examples: Sequence[Example], words: Vocabulary, limit: int) -> list[list[int]]:
+    return [text.encode(example.hunk, example.message or None, words, limit) for example in examples]
+
+
 def _fill(model: Any, encoded: Sequence[Sequence[int]], recipe: Recipe, folder: Path, key: str, progress: Callable[[int, int, int, float], None]) -> None:
     """Let a student fill in tokens that were taken away; kept like the training that follows it."""
     filling = student.Filling(model).to(fitting.device())
+    table = student.Rows(encoded, filling.bias.device)
 
     def loss(rows: list[int]) -> Tensor:
-        found: Tensor = filling(student.padded([encoded[row] for row in rows]).to(filling.bias.device))
+        found: Tensor = filling(table.batch(rows))
         return found
 
     schedule = fitting.Schedule(recipe.fill_epochs, recipe.batch_size, recipe.learning_rate, recipe.seed)
@@ -163,10 +177,10 @@ def _loss(
 ) -> Callable[[list[int]], Tensor]:
     where = next(model.parameters()).device
     category, defect, possible = (torch.from_numpy(array).to(where) for array in (*judging.truth(examples), judging.masks(examples)))
-    teacher = teacher.to(where)
+    teacher, table = teacher.to(where), student.Rows(encoded, where)
 
     def loss(rows: list[int]) -> Tensor:
-        found, soft = model(student.padded([encoded[row] for row in rows]).to(where)), teacher[rows]
+        found, soft = model(table.batch(rows)), teacher[rows]
         known = defect[rows] != NO_LABEL  # no teacher learned of the others which way they go
         of_kind = wanted.forward(found[:, :-1], soft[:, :-1], category[rows], possible[rows])
         return of_kind + wanted.forward(binary(found[known, -1]), binary(soft[known, -1]), defect[rows][known])

@@ -37,7 +37,7 @@ from codex_gate.text import HunkText
 from codex_gate.types import FileChange
 
 ROWS: Final = "_rows.parquet"
-FORMAT: Final = 2
+FORMAT: Final = 3
 _ORACLES = ("rustc", "runtime", "transpiler")
 _MODE, _ID = 0o100644, "0" * 40
 
@@ -50,6 +50,7 @@ class Example:
         row_id: unique in a data set. lineage: the seed program or repository; a split never parts it. part: TRAIN, VALIDATION or TEST.
         path, before, after, message: the change as `codex_gate.text` reads it; message is empty where there is none.
         defect: BUGGY where it brings one, CORRECT where it brings none, UNKNOWN. category: of the defect that it brings or repairs, NONE where it is about none, None where that is not known.
+        second: another kind that can be defended; None where there is none.
     """
 
     row_id: str
@@ -61,6 +62,7 @@ class Example:
     message: str
     defect: str
     category: str | None
+    second: str | None = None
 
     @property
     def hunk(self) -> HunkText:
@@ -159,8 +161,15 @@ def read_rows(path: Path) -> list[Example]:
     if not found or hash_of(found) != told.get("rows"):
         raise UsageError(f"{path} was altered: its rows are not those of its footer; make the folder anew")
     for row in found:
-        if row.defect not in (BUGGY, CORRECT, labels.UNKNOWN) or row.part not in (TRAIN, VALIDATION, TEST) or row.category not in (None, *KINDS):
-            raise UsageError(f"{path}: row {row.row_id} has defect {row.defect}, part {row.part}, category {row.category}; make the folder anew")
+        if (
+            row.defect not in (BUGGY, CORRECT, labels.UNKNOWN)
+            or row.part not in (TRAIN, VALIDATION, TEST)
+            or row.category not in (None, *KINDS)
+            or row.second not in (None, *KINDS)
+        ):
+            raise UsageError(
+                f"{path}: row {row.row_id} has defect {row.defect}, part {row.part}, category {row.category}, second {row.second}; make the folder anew"
+            )
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
+from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
@@ -28,8 +29,8 @@ OPSET: Final = 18  # onnxruntime 1.23 and later load it
 IR_VERSION: Final = 8
 
 
-def to_onnx(forest: RandomForestClassifier, n_features: int) -> bytes:
-    """The forest as an ONNX graph: input `features` (n, n_features) float32, output `probabilities` (n, 2).
+def to_onnx(forest: ClassifierMixin, n_features: int) -> bytes:
+    """The forest, or another classifier, as an ONNX graph: input `features` (n, n_features) float32, output `probabilities` (n, classes).
 
     Raises:
         InternalError: the converter failed; its message is shortened (it prints whole models).

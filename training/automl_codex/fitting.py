@@ -78,8 +78,11 @@ class Checkpoint:
 
 
 def device() -> str:
-    """A GPU where there is one, else the CPU."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """A GPU where there is one, else the CPU; a GPU multiplies in TF32, which is several times as fast and changes no figure that matters."""
+    if not torch.cuda.is_available():
+        return "cpu"
+    torch.set_float32_matmul_precision("high")
+    return "cuda"
 
 
 def use_threads(number: int) -> None:

@@ -147,6 +147,22 @@ def of_evaluation(report: Mapping[str, Any], gates: Gates, where: str) -> list[A
     ]
 
 
+def of_rows(measured: Mapping[str, float | None], wanted: Mapping[str, Any], where: str, source: str) -> list[AndonEvent]:
+    """The least values of the `evaluation` section that models of verified rows miss; what the test part cannot tell breaks nothing.
+
+    Args:
+        measured: the specification's metrics of the defect by name. wanted: that section. source: the file that it stands in.
+    """
+    rows = (("min_auc", "auc_roc", "AUC of the defect"), ("min_f1", "f1_score", "F1 of the defect"))
+    found: list[AndonEvent] = []
+    for key, name, said in rows:
+        value = measured[name]
+        if key in wanted and value is not None and value < wanted[key]:
+            remedy = f"generate more programs, or change the key in {source}"
+            found.append(ModelDegradation(said, value, wanted[key], gate=f"evaluation.{key}", where=where, remedy=remedy))
+    return found
+
+
 def settle(events: Sequence[AndonEvent], gates: Gates, andon: Andon) -> int:
     """Tell the handlers of every event; 1 when a key of the team's own file is broken, else 0.
 

@@ -52,6 +52,12 @@ def truth(examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
     return kinds, np.array([_DEFECTS.get(example.defect, -1) for example in examples], np.int64)
 
 
+def seconds(examples: Sequence[Example]) -> np.ndarray:
+    """The second kind (n,) as its number in KINDS, −1 where there is none or it cannot occur in the language."""
+    kinds = [KINDS.index(example.second) if example.second else -1 for example in examples]
+    return np.array([kind if kind >= 0 and example.possible[kind] else -1 for example, kind in zip(examples, kinds, strict=True)], np.int64)
+
+
 def masks(examples: Sequence[Example]) -> np.ndarray:
     """Which of the 19 kinds can occur (n, 19)."""
     return np.array([example.possible for example in examples], bool)
@@ -68,6 +74,13 @@ def judge(examples: Sequence[Example], probabilities: np.ndarray, seed: int) -> 
     draws = np.array([measure(np.bincount(rng.integers(0, n, n), minlength=n)[lineage].astype(float)) for _ in range(DRAWS)])
     found = [metrics.interval(float(v), column) if np.isfinite(v) else Interval(float("nan"), float("nan"), float("nan")) for v, column in zip(value, draws.T)]
     return Judged(len(examples), int(_is_about(category).sum()), *found)
+
+
+def point(examples: Sequence[Example], probabilities: np.ndarray) -> tuple[float, float]:
+    """Macro-F1 of the categories and AUC of the defect alone, without intervals; NaN for what the examples cannot tell."""
+    found = _measure(*truth(examples), probabilities, pairs(examples))(np.ones(len(examples)))
+    _, defect = truth(examples)
+    return found[1], found[4] if len(np.unique(defect[defect >= 0])) > 1 else float("nan")
 
 
 def pairs(examples: Sequence[Example]) -> np.ndarray:
@@ -148,7 +161,7 @@ def majority(examples: Sequence[Example]) -> np.ndarray:
     category, defect = truth([examples[row] for row in of_part(examples, TRAIN)])
     shares = np.bincount(category[category >= 0], minlength=N_KINDS) / max(1, (category >= 0).sum())
     bring = defect[defect >= 0].mean() if (defect >= 0).any() else 0.5
-    return _ruled_out(np.tile([*shares, bring], (len(examples), 1)), examples)
+    return ruled_out(np.tile([*shares, bring], (len(examples), 1)), examples)
 
 
 def tfidf(examples: Sequence[Example], seed: int) -> np.ndarray:
@@ -156,7 +169,7 @@ def tfidf(examples: Sequence[Example], seed: int) -> np.ndarray:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     train, validation = of_part(examples, TRAIN), of_part(examples, VALIDATION)
-    vectoriser = TfidfVectorizer(analyzer=_terms, min_df=2, sublinear_tf=True)
+    vectoriser = TfidfVectorizer(analyzer=terms, min_df=2, sublinear_tf=True)
     vectoriser.fit([examples[row] for row in train])
     x = vectoriser.transform(examples)
     category, defect = truth(examples)
@@ -165,7 +178,7 @@ def tfidf(examples: Sequence[Example], seed: int) -> np.ndarray:
     found[:, classes] = p
     classes, p = _regression(x, defect, _known(defect, train), _known(defect, validation), seed)
     found[:, -1] = p[:, list(classes).index(1)] if 1 in classes else 0.0
-    return _ruled_out(found, examples)
+    return ruled_out(found, examples)
 
 
 def _known(truth: np.ndarray, rows: Sequence[int]) -> list[int]:
@@ -183,7 +196,8 @@ def _regression(x: Any, y: np.ndarray, train: Sequence[int], validation: Sequenc
     return best.classes_, best.predict_proba(x)
 
 
-def _terms(example: Example) -> list[str]:
+def terms(example: Example) -> list[str]:
+    """What TF-IDF counts in a change: tokens and pairs of tokens, by side."""
     found = []
     for side, text in (("-", example.before), ("+", example.after), ("m", example.message)):
         told = [side + piece for piece in pieces(text)]
@@ -191,6 +205,6 @@ def _terms(example: Example) -> list[str]:
     return found
 
 
-def _ruled_out(probabilities: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
+def ruled_out(probabilities: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
     """The same with 0 for categories that cannot occur in a change's language."""
     return np.hstack([np.where(masks(examples), probabilities[:, :N_KINDS], 0.0), probabilities[:, N_KINDS:]])

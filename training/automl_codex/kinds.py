@@ -194,18 +194,32 @@ def fit(rows: Sequence[np.ndarray], kinds: np.ndarray, setting: Setting, seed: i
 
 
 def _fit(rows: Sequence[np.ndarray], kinds: np.ndarray, weights: np.ndarray, setting: Setting, seed: int) -> Fitted:
+    counts = counts_of(rows)
+    return regress(matrix(rows, counts), kinds, weights, counts, setting, seed)
+
+
+def counts_of(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """What each bucket counts (buckets,): the logarithm of how rare it is, 0 where fewer than MIN_COMMITS hold it."""
+    seen = np.bincount(np.concatenate([np.unique(row) for row in rows]), minlength=BUCKETS)
+    counts = np.where(seen >= MIN_COMMITS, np.log((1 + len(rows)) / (1 + seen)) + 1, 0.0)
+    return np.asarray(np.round(counts * COUNT) / COUNT)
+
+
+def regress(x: Any, kinds: np.ndarray, weights: np.ndarray, counts: np.ndarray, setting: Setting, seed: int) -> Fitted:
+    """A model of vectors (n, buckets), each of a kind and with a weight.
+
+    Raises:
+        UsageError: only one kind to learn from.
+    """
     if len(np.unique(kinds)) < 2:
         raise UsageError("all commits that are left to learn from are of one kind; add repositories with other kinds")
     strength, balance = setting
-    seen = np.bincount(np.concatenate([np.unique(row) for row in rows]), minlength=BUCKETS)
-    counts = np.where(seen >= MIN_COMMITS, np.log((1 + len(rows)) / (1 + seen)) + 1, 0.0)
-    counts = np.round(counts * COUNT) / COUNT
     share = np.bincount(kinds, weights, minlength=len(KINDS)) / weights.sum()
     balanced = weights * np.array([(1 / share[kind]) ** balance for kind in kinds])
     model = LogisticRegression(C=strength, max_iter=ITERATIONS, tol=1e-3, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # what is left to gain is far below what the folds can tell
-        model.fit(matrix(rows, counts), kinds, sample_weight=balanced)
+        model.fit(x, kinds, sample_weight=balanced)
     coefficients, bias = np.zeros((len(KINDS), BUCKETS)), np.full(len(KINDS), -1e3)
     coefficients[model.classes_], bias[model.classes_] = (
         (model.coef_, model.intercept_) if len(model.classes_) > 2 else (np.vstack([-model.coef_, model.coef_]) / 2, np.array([-1, 1]) * model.intercept_ / 2)

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from automl_codex import distill, fitting
 from automl_codex.examples import Example, of_part
-from automl_codex.judging import masks, truth
+from automl_codex.judging import masks, seconds, truth
 from automl_codex.labels import UNKNOWN
 from automl_codex.split import TRAIN
 from codex_gate import text
@@ -49,7 +49,7 @@ class Recipe:
 
     Attributes:
         base_model: hub name, directory, or installed package. rank, alpha, dropout: of LoRA (specification, §7.1: 16 and 32).
-        limit: tokens that it reads of a change.
+        limit: tokens that it reads of a change. balance: power of the inverse share of a kind that its changes are weighted by; 0 leaves them alone, 1 makes all kinds equal.
     Raises:
         UsageError: a value outside its range.
     """
@@ -63,6 +63,7 @@ class Recipe:
     batch_size: int = 16
     learning_rate: float = 5e-4
     seed: int = 42
+    balance: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value, low, high in (("rank", self.rank, 1, 256), ("alpha", self.alpha, 1, 1024), ("limit", self.limit, 16, 512)):
@@ -70,6 +71,8 @@ class Recipe:
                 raise UsageError(f"{name} must be {low} to {high}, got {value}")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout must be in [0, 1), got {self.dropout}")
+        if not 0 <= self.balance <= 1:
+            raise UsageError(f"balance must be in [0, 1], got {self.balance}")
         self.schedule  # noqa: B018 - refuses what is out of range
 
     @property
@@ -252,25 +255,38 @@ def train(
     encoded = encode(chosen, found.tokeniser, recipe.limit)
     key = _key(recipe, found, encoded, chosen)
     fitting.fit(
-        network, list(map(len, encoded)), _loss(network, encoded, chosen, found), recipe.schedule, fitting.Checkpoint(folder / CHECKPOINT, key), progress
+        network,
+        list(map(len, encoded)),
+        _loss(network, encoded, chosen, found, recipe.balance),
+        recipe.schedule,
+        fitting.Checkpoint(folder / CHECKPOINT, key),
+        progress,
     )
     return _put(network, found, recipe, folder, name, len(rows))
 
 
 def _key(recipe: Recipe, base: Base, encoded: Sequence[Sequence[int]], examples: Sequence[Example]) -> str:
-    labels = [[example.row_id, example.defect, example.category] for example in examples]
+    labels = [[example.row_id, example.defect, example.category, example.second] for example in examples]
     told = [FORMAT, asdict(recipe), base.sha256, base.tokeniser_sha256, list(map(list, encoded)), labels, LABELS]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def _loss(network: Network, encoded: Sequence[Sequence[int]], examples: Sequence[Example], base: Base) -> Callable[[list[int]], Tensor]:
-    category, defect, possible = (torch.from_numpy(array).to(base.encoder.device) for array in (*truth(examples), masks(examples)))
+def _loss(network: Network, encoded: Sequence[Sequence[int]], examples: Sequence[Example], base: Base, balance: float) -> Callable[[list[int]], Tensor]:
+    told = (*truth(examples), seconds(examples), masks(examples))
+    category, defect, second, possible = (torch.from_numpy(array).to(base.encoder.device) for array in told)
+    weight = _balanced(category, balance)
 
     def loss(rows: list[int]) -> Tensor:
         found = network(*_padded([encoded[row] for row in rows], base))
-        return distill.hard(found[:, :-1], category[rows], possible[rows]) + distill.hard(distill.binary(found[:, -1]), defect[rows])
+        return distill.hard(found[:, :-1], category[rows], possible[rows], second[rows], weight) + distill.hard(distill.binary(found[:, -1]), defect[rows])
 
     return loss
+
+
+def _balanced(category: Tensor, power: float) -> Tensor:
+    """The weight of each kind (19,): its inverse share to this power, 1 for a kind that does not occur."""
+    counted = torch.bincount(category[category >= 0], minlength=len(LABELS) - 1).float()
+    return torch.where(counted > 0, counted.sum() / counted.clamp(min=1), 1.0) ** power
 
 
 def _put(network: Network, base: Base, recipe: Recipe, folder: Path, name: str, rows: int) -> Teacher:

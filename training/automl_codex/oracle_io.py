@@ -12,6 +12,7 @@ import re
 import struct
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
@@ -120,8 +121,9 @@ def compared(python: str, rust: str) -> Seen:
     return Seen.FORMAT if _alike(wanted, found) else Seen.DIFFERENT
 
 
+@lru_cache(10_000)
 def value(text: str) -> Any:
-    """The value that an outcome stands for; sets become frozen sets.
+    """The value that an outcome stands for; sets become frozen sets. It is the same object for the same text: look at it, do not change it.
 
     Raises:
         ValueError, SyntaxError: it is not written as a literal.

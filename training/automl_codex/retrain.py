@@ -5,32 +5,38 @@
 What is younger than a year is left out: most of its bugs are not found yet. The comparison is with the shipped model and,
 on changes that it did not learn from, with the model that lies in the output directory. The challenger is taken when a gain
 is certain and no loss is to be seen; where that does not hold of its order, the base model's order with a calibration of this
-repository is the second challenger.
+repository is the second challenger. Neither is taken when labels that the model in use learned from have been lost: what the
+newest changes say of a challenger is too little to notice that it learned from wrong labels (docs/retraining.md).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from textwrap import fill
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from automl_codex import blend, claims, evaluate, export, lines, metrics, mine, release, tables, train
 from automl_codex.claims import Claims
 from automl_codex.release import Release
+from codex_gate import szz
 from codex_gate.errors import ModelError, UsageError
 from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
 from codex_gate.git import Repository
-from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, ONNX_FILE, Model, default_directory, signed_off
+from codex_gate.linear import KINDS_MANIFEST, TABLE, Linear
+from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, ONNX_FILE, Model, check_file, default_directory, signed_off
 from codex_gate.replay import TRAINED_ON
 
 MAX_LOSS: Final = 0.01  # of AUC on the newest part that the interval against another model may hold
+MIN_KEPT: Final = 0.95  # of the changes that the model in use learned as having needed a fix; a fix is not unmade, so nearly all are kept (docs/retraining.md)
+LABELS: Final = "training-labels.txt"  # in a retrained directory: sha256 of the SHA of each change that needed a fix
+LABELLER: Final = f"{szz.DEFAULT}-{szz.LABELLER}"  # whose labels they are; those of another do not compare
 NO_ONNX: Final = "left out: the runtime reads the flat forest, and the trees that were taken over exist in no other form"
 
 Progress = Callable[[str], None]
@@ -118,10 +124,21 @@ def _changed(asked: Asked, data: tables.Dataset, base: Model, heard: Claims, fou
 
 
 def ship(made: Release, output: Path) -> Model:
-    """Write the directory and load what was written; line ranker and notes of others come along, an ONNX form that no longer fits goes."""
-    files = lines.carried(made.files, output, default_directory())
+    """Write the directory and load what was written; line ranker, model of kinds and notes of others come along, an ONNX form that no longer fits goes."""
+    files = lines.carried(made.files, output, default_directory()) | _kinds(output)
     export.write_directory(files, output, without=(ONNX_FILE, release.SOURCES))
     return Model.load(output)
+
+
+def _kinds(output: Path) -> dict[str, bytes]:
+    """The linear model of kinds of the shipped model, where the directory holds none that can be used: without one the rules would be left alone."""
+    try:
+        if Linear.load(output) is not None:
+            return {}
+    except ModelError:  # of another version: the shipped one is of this one
+        pass
+    shipped = default_directory()
+    return {name: (shipped / name).read_bytes() for name in (KINDS_MANIFEST, TABLE)} if Linear.load(shipped) is not None else {}
 
 
 def in_use(output: Path) -> Model | None:
@@ -197,7 +214,39 @@ def _report(asked: Asked, data: tables.Dataset, head: str, base: Model, held: Mo
         "newest": {"commits": len(y), "buggy": int(y.sum()), "period": _period(newest), "models": table, "difference": gains},
     }
     by_chance = ece_by_chance(found.chance, np.random.default_rng(asked.seed))
-    return report | {"ece_by_chance": by_chance, "gates": gates(table, gains, by_chance, metrics.f1_at_fpr(y, found.raw)[0])}
+    learned = learned_as_buggy(held) if held else None
+    labels = kept(learned, data) if learned is not None else None
+    report |= {"labels": labels._asdict()} if labels else {}
+    return report | {"ece_by_chance": by_chance, "gates": gates(table, gains, by_chance, metrics.f1_at_fpr(y, found.raw)[0], labels)}
+
+
+class Kept(NamedTuple):
+    """Of the changes that the model in use learned as having needed a fix and that still have a label: how many, and how many still have this one."""
+
+    known: int
+    kept: int
+
+    @property
+    def share(self) -> float:
+        return self.kept / self.known
+
+
+def learned_as_buggy(held: Model) -> frozenset[str] | None:
+    """The hashes of the changes that a model learned as having needed a fix; None where it does not say so, or another labeller said it.
+
+    Raises:
+        ModelError: the list was altered or taken away.
+    """
+    if LABELS not in held.manifest["files"] or held.manifest.get("retrained", {}).get("labeller") != LABELLER:
+        return None
+    check_file(held.directory, held.manifest, LABELS)
+    return frozenset((held.directory / LABELS).read_text("ascii").split())
+
+
+def kept(learned: Collection[str], data: tables.Dataset) -> Kept | None:
+    """What became of these labels; None where too few of the changes are here to say."""
+    still = data.y[np.isin(data.sha256, list(learned))]
+    return Kept(len(still), int(still.sum())) if len(still) >= blend.MIN_OF_A_KIND else None
 
 
 def ece_by_chance(chance: np.ndarray, rng: np.random.Generator) -> float:
@@ -243,18 +292,19 @@ def gain(y: np.ndarray, ours: tuple[np.ndarray, np.ndarray], theirs: tuple[np.nd
     return {"commits": len(y)} | auc._asdict() | {"brier": brier._asdict()}
 
 
-def gates(table: Mapping[str, Any], gains: Mapping[str, Any], by_chance: float, f1: float) -> list[dict[str, Any]]:
+def gates(table: Mapping[str, Any], gains: Mapping[str, Any], by_chance: float, f1: float, labels: Kept | None = None) -> list[dict[str, Any]]:
     """What must hold for the challenger to take the place of another model; the specification's own values are told of.
 
     It may lose neither in order nor in probabilities, and one of the two must have gained for certain; the interval of the
     order's loss may reach MAX_LOSS. Probabilities may be off by .10, by as much as the base model's are, or by what chance
-    explains in so small a sample.
+    explains in so small a sample. `labels` are those that the model in use learned from: hardly any may be lost.
     """
     ece, limit = table["retrained"]["ece"], max(evaluate.MAX_ECE, table["base"]["ece"], by_chance)
     rows: list[tuple[str, float, str, float, str]] = []
     for name, gain in gains.items():
         rows += verdicts(name, gain)
     rows.append(("ece", ece, "<=", limit, STAYS))
+    rows += [("labels_kept", labels.share, ">=", MIN_KEPT, _LOST)] if labels else []
     rows += [("spec_auc", table["retrained"]["auc"], ">=", 0.80, ""), ("spec_f1_at_fpr_10_percent", f1, ">=", 0.75, "")]
     return [
         {"gate": gate, "value": value, "must": f"{sign} {bound:g}", "met": HOLDS[sign](value, bound), "blocks": bool(remedy)}
@@ -280,6 +330,10 @@ HOLDS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     ">": lambda value, bound: bool(value > bound),
 }
 STAYS: Final = "the model in use stays; try again when there is more history"
+_LOST: Final = (
+    "changes that the model in use learned as having needed a fix count as clean now, which no later commit can bring about; "
+    "the model in use stays: find out what changed the labels, or remove it to begin anew"
+)
 
 
 PROTOCOL: Final = {
@@ -290,6 +344,7 @@ PROTOCOL: Final = {
     "calibration": f"judged with knots fitted on the part before the newest, or the {blend.CALIBRATED} commits before it, with the labels known then; the knots that ship are fitted likewise on the most recent scores, with today's labels",
     "final": "the own trees that ship are grown on all commits, those of the newest part too, so they are not the ones that were judged but their successors",
     "decision": f"taken when neither AUC nor Brier score is worse, the 95 % interval of the AUC's difference stays above -{MAX_LOSS:g}, and one of the two is better for certain; where a blend is refused so, the base model's order with this repository's calibration is tried",
+    "labels kept": f"of the changes that the model in use learned as having needed a fix {MIN_KEPT:.0%} must still count so, where the same labeller says it and {blend.MIN_OF_A_KIND} of them are still here",
     "comparison": "with the base model on the whole newest part, also where it learned from some of it (that favours it); with the model in use on commits that it did not learn from, if those are enough to tell",
 }
 
@@ -306,6 +361,7 @@ def _files(asked: Asked, data: tables.Dataset, base: Model, found: blend.Challen
         "evaluation.json": evaluation,
         "MODEL_CARD.md": card(json.loads(evaluation), version),
         TRAINED_ON: export.training_manifest([*data.sha256.tolist(), *_learned_here(asked.repo, base)]),
+        LABELS: export.training_manifest(data.sha256[data.y == 1].tolist()),
     }
     files = {FOREST_FILE: flat} | {name: text.encode() for name, text in texts.items()}
     n_own = round(found.weight * base.forest.n_trees)
@@ -322,7 +378,14 @@ def _files(asked: Asked, data: tables.Dataset, base: Model, found: blend.Challen
         "seed": asked.seed,
         "data_sha256": report["data"]["sha256"],
         "trained": report["date"],
-        "retrained": {"head": report["head"], "base": base.version, "own_trees": n_own, "base_trees": base.forest.n_trees - n_own, "weight": found.weight},
+        "retrained": {
+            "head": report["head"],
+            "base": base.version,
+            "own_trees": n_own,
+            "base_trees": base.forest.n_trees - n_own,
+            "weight": found.weight,
+            "labeller": LABELLER,
+        },
         "onnx": NO_ONNX,
         "recipe": blend.own_recipe(base.feature_names, n_own, asked.seed).as_json(),
         "files": {name: {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()} for name, text in sorted(files.items())},
@@ -376,6 +439,10 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
         if n and name == "in_use":
             few = "" if "in_use" in gains else "; the rest are too few to compare the two"
             said.append(f"The model in use learned from {n} of these changes, so its figures are too good{few}.")
+    if labels := report.get("labels"):
+        said.append(
+            f"{labels['kept']} of the {labels['known']} changes that the model in use learned as having needed a fix, and that are still here, count so now."
+        )
     if first := report.get("refused_first"):
         lost = "; ".join(f"{gate['gate']} {gate['value']:+.4f}, must be {gate['must']}" for gate in first["gates"] if gate["blocks"] and not gate["met"])
         said.append(f"A blend with weight {first['weight']:g} was refused ({lost}), so the base model's order stands, with a calibration of this repository.")

@@ -183,23 +183,25 @@ def _errors(output: bytes) -> dict[int, list[Diagnostic]]:
 
 
 def _placed(message: Mapping[str, Any]) -> Iterator[tuple[int, Diagnostic]]:
-    """The module of each primary span, seen through the macros that it lies in."""
+    """The module of each primary span, seen through the macros that it lies in; what such a one expands from calls itself primary no more."""
     code = (message.get("code") or {}).get("code") or ""
-    for span in message["spans"]:
+    spans = message["spans"]
+    for span in [span for span in spans if span["is_primary"]] or spans:
         while span and not _MODULE.search(span["file_name"]):
             span = (span["expansion"] or {}).get("span") if span.get("expansion") else None
-        if span and (place := _MODULE.search(span["file_name"])) and (span["is_primary"] or not any(s["is_primary"] for s in message["spans"])):
+        if span and (place := _MODULE.search(span["file_name"])):
             yield int(place[1]), Diagnostic(code, message["message"], max(span["line_start"] - 2, 0), span["column_start"] - 1)
 
 
 def check(sources: Sequence[str], rustc: Compiler | None = None) -> list[list[Diagnostic]]:
     """Errors of each program, none for one that compiles; in crates of BATCH."""
-    found: list[list[Diagnostic]] = []
-    for at in range(0, len(sources), BATCH):
-        with Crate(sources[at : at + BATCH], rustc) as crate:
+    different = list(dict.fromkeys(sources))  # comments and what is left out make variants that are one Rust
+    found: dict[str, list[Diagnostic]] = {}
+    for at in range(0, len(different), BATCH):
+        with Crate(different[at : at + BATCH], rustc) as crate:
             crate.check()
-            found += [crate.errors.get(number, []) for number in range(len(crate.sources))]
-    return found
+            found |= {source: crate.errors.get(number, []) for number, source in enumerate(crate.sources)}
+    return [found[source] for source in sources]
 
 
 # -- running -------------------------------------------------------------------------------------------

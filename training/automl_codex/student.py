@@ -188,8 +188,25 @@ def parameters(model: nn.Module) -> int:
 
 def padded(rows: Sequence[Sequence[int]]) -> Tensor:
     """Token numbers of unequal length as (n, longest)."""
-    longest = max(map(len, rows))
-    return torch.tensor([[*row, *[PAD_ID] * (longest - len(row))] for row in rows], dtype=torch.long)
+    return torch.from_numpy(_table(rows, np.int64))
+
+
+class Rows:
+    """Token numbers of all rows, once and for all where the network is, so that a batch costs no copying."""
+
+    def __init__(self, rows: Sequence[Sequence[int]], where: torch.device) -> None:
+        self._ids, self._lengths = torch.from_numpy(_table(rows, np.int32)).to(where), list(map(len, rows))
+
+    def batch(self, rows: Sequence[int]) -> Tensor:
+        """Token numbers of some rows, padded to the longest of them."""
+        return self._ids[torch.tensor(rows, device=self._ids.device), : max(self._lengths[row] for row in rows)].long()
+
+
+def _table(rows: Sequence[Sequence[int]], kind: Any) -> np.ndarray:
+    found = np.full((len(rows), max(map(len, rows))), PAD_ID, kind)
+    for line, row in zip(found, rows, strict=True):
+        line[: len(row)] = row
+    return found
 
 
 # -- ONNX ----------------------------------------------------------------------------------------------

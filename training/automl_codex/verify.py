@@ -11,8 +11,9 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from automl_codex import causes, gaps, inputs, labels, mutate, oracle_io, oracle_shape, rust, stages, waves
 from automl_codex.labels import Label, Verdict
@@ -25,6 +26,7 @@ from codex_gate.taxonomy import DefectCategory
 
 TIMEOUT_MS = 5000  # verification.timeout_ms of the specification, §9.2
 UNVERIFIED = "unverified"  # in the counts of a partition: pairs that a budget left for a later run
+ENDLESS = "?timeout"  # the outcome of a program that used up its time
 ENOUGH = 1.0  # share of constructs or edges below which a pair that runs alike is a mismatch of shape
 ORACLES: Mapping[str, Callable[[str, str], Compared] | None] = {"io": None, "ast": oracle_shape.structure, "dataflow": oracle_shape.flow}
 
@@ -143,8 +145,10 @@ class Maker:
         found: dict[str, Judged | Verdict] = {}
         judged: list[tuple[TranspiledPair, Judged]] = []
         cases = [list(_cases(pair)) for pair in pairs]
-        arguments = [[inputs.parse(case.literal) for case in several] for several in cases]
-        python = list(sandbox.run([Job(pair.source, pair.entry, given) for pair, given in zip(pairs, arguments, strict=True)]))
+        arguments = [[_parsed(case.literal) for case in _ending(several)] for several in cases]
+        ran = sandbox.run([Job(pair.source, pair.entry, given) for pair, given in zip(pairs, arguments, strict=True)])
+        python = [now if len(given) == len(several) else [*now[: len(given)], *[ENDLESS] * (len(several) - len(given))]
+                  for now, several, given in zip(ran, cases, arguments, strict=True)]  # fmt: skip
         with rust.Crate([pair.rust + _caller(pair) for pair in pairs], rustc) as crate:
             executable = crate.build()
             todo = [
@@ -230,6 +234,17 @@ def _cases(pair: TranspiledPair) -> Iterator[Case]:
     yield from map(Case, pair.inputs, pair.outcomes)
     if pair.witness is not None and pair.witness not in pair.inputs and pair.actual is not None:
         yield Case(pair.witness, pair.actual)
+
+
+def _ending(cases: Sequence[Case]) -> Sequence[Case]:
+    """The cases before the first on which the program is known to use up its time: with that one it is given up, whatever comes behind it."""
+    return cases[: next((place for place, case in enumerate(cases) if case.recorded == ENDLESS), len(cases))]
+
+
+@lru_cache(10_000)
+def _parsed(literal: str) -> tuple[Any, ...]:
+    """The arguments of a case, which the variants of a program share; nothing changes them."""
+    return inputs.parse(literal)
 
 
 def _filled(outcomes: Sequence[str], count: int) -> list[str]:

@@ -14,7 +14,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
-from joblib import cpu_count
+from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend.reduction import dumps
 
@@ -24,6 +24,11 @@ from codex_gate.errors import GateError, UsageError
 
 Objective = Callable[[dict[str, Value]], float]
 IDLE_S: Final = 60  # a worker without work leaves; so none outlives a run that was killed by more than this
+
+
+def spread(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """What a function makes of each item, in their order; several items are shared out over the processors."""
+    return list(Parallel(n_jobs=-1 if len(items) > 1 else 1)(delayed(function)(item) for item in items))
 
 
 class Outcome(NamedTuple):

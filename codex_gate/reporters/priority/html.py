@@ -58,7 +58,7 @@ def _tiles(found: Priorities) -> Html:
     pressing = [row for row in found.rows if row.priority is Severity.CRITICAL and row.n]
     figures = [
         (f"{found.n_fixes:,}", "fixes in the window"),
-        (f"{found.n_told:,}", "of them with a category that the rules see"),
+        (f"{found.n_told:,}", "of them that tell a category"),
         (f"{len(pressing):,}", "categories seen here whose findings are critical"),
         (f"{len(found.files):,}", "files scored"),
         (words.score(found.files[0]) if found.files else "–", "the highest score"),

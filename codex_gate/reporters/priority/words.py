@@ -23,7 +23,7 @@ def scope(found: Priorities) -> str:
     span = f"{count(found.n_commits, 'commit')} from {day(max(0, found.since))} to {day(max(0, found.until))}, merges aside, up to {short(found.head)}"
     if not found.n_fixes:
         return f"{span}. No message among them says that its commit repairs a defect."
-    told = f"the rules see a category in {found.n_told:,} of them" if found.n_fixes > 1 else f"the rules see {'a' if found.n_told else 'no'} category in it"
+    told = f"{found.n_told:,} of them tell a category" if found.n_fixes > 1 else f"it tells {'a' if found.n_told else 'no'} category"
     return f"{span}. {count(found.n_fixes, 'fix', 'fixes')} among them; {told}."
 
 

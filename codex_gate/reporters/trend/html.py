@@ -143,7 +143,7 @@ def _categories(found: Trend) -> list[Html]:
         tips = [f"{found.periods[k].name}: {n:,} of {total:,} fixes {name}" for n, (k, _, total) in zip(counts, known, strict=True)]
         marks.append(plots.Bars([(k - 0.45, k + 0.45, height) for height, (k, _, _) in zip(below, known, strict=True)], tips, name, role))
     svg = plots.chart("Categories of fixes", _axis(found), plots.share_axis(""), marks[::-1])
-    caption = f"What the rules see in the fixes, as shares. A gap where there are fewer than {MIN_FIXES} fixes."
+    caption = f"What kind of defect the fixes are about, as shares. A gap where there are fewer than {MIN_FIXES} fixes."
     return [page.figure("Categories of fixes", svg, caption, plots.legend(marks))]
 
 

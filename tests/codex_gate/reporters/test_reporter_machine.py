@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 import codex_gate
-from codex_gate.reporters import render
+from codex_gate.reporters import machine, render
 from codex_gate.reporters.machine import SCHEMA_VERSION, jsonl_row
 from codex_gate.taxonomy import DefectCategory
 from codex_gate.types import Classification, CommitFeatures, FileFocus, Level, Reason, Report
@@ -112,3 +113,18 @@ def test_the_same_notice_is_told_once() -> None:
 
 def test_the_staged_change_has_no_sha() -> None:
     assert parse(render("jsonl", REPORTS["young"]))["sha"] is None
+
+
+@pytest.mark.parametrize("report", EVERY.values(), ids=EVERY)
+def test_a_line_is_its_row_as_the_encoder_writes_it(report: Report) -> None:
+    for finding in report.commits if report.change is None else (report.change,):
+        assert jsonl_row(finding, 1, "v") == machine._encoded(machine._COMPACT, machine.row(finding, 1, "v"))
+
+
+def test_measures_are_written_as_the_encoder_does() -> None:
+    rng = random.Random(5)
+    kinds = (lambda: float(rng.randrange(2000)), rng.random, lambda: rng.uniform(-1e-7, 1e-7), lambda: 10 ** rng.uniform(-320, 300), lambda: NAN, lambda: -0.0)
+    values = {f"m{n}": rng.choice(kinds)() for n in range(3000)} | {"100 %s": 1.0, "inf": float("inf")}
+    finding = commit("x", 0.5, Level.LOW, '"\\u0000" \0 ##', features=CommitFeatures(values))
+    assert jsonl_row(finding, 1, "v") == machine._encoded(machine._COMPACT, machine.row(finding, 1, "v"))
+    assert parse(jsonl_row(finding, 1, "v"))["title"] == '"\\u0000" \0 ##'

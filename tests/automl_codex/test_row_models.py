@@ -1,0 +1,139 @@
+"""Stage 5 on small labelled changes: families that are searched, weighed, judged and kept; what cannot be trained is a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from automl_codex import examples as rows_of
+from automl_codex import gating, judging, row_models, tune
+from automl_codex.examples import of_part
+from automl_codex.row_models import Asked
+from automl_codex.space import Choice, FloatRange, IntRange
+from automl_codex.split import TEST, TRAIN, VALIDATION
+from automl_codex.types import CORRECT
+from codex_gate.errors import UsageError
+from tests.automl_codex.learners import examples
+
+ROWS = examples(240)
+SEARCH = tune.AutoMLConfig("random", 3, 2)
+FOREST = {"n_estimators": IntRange(5, 10), "max_depth": IntRange(3, 6)}
+BOOSTING = {"n_estimators": Choice((5,)), "learning_rate": Choice((0.3,))}
+ASKED = Asked({"random_forest": FOREST, "gradient_boosting": BOOSTING}, automl=SEARCH, seed=3)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mapping[str, Any], list[str]]:
+    folder, said = tmp_path_factory.mktemp("models"), []
+    return folder, row_models.run(ROWS, ASKED, folder, said.append), said
+
+
+def test_every_family_is_searched_where_there_is_something_to_search(made: tuple[Path, Mapping[str, Any], list[str]]) -> None:
+    _, report, said = made
+    assert 5 <= report["params"]["random_forest"]["n_estimators"] <= 10 and report["params"]["gradient_boosting"] == {"n_estimators": 5, "learning_rate": 0.3}
+    assert sum("train, random_forest: trial" in line for line in said) == 3 and not any("gradient_boosting: trial" in line for line in said)
+    assert "all 3 trials are done" in said[-1]
+
+
+def test_the_ensemble_is_weighed_on_the_validation_part_and_judged_on_the_test_part(made: tuple[Path, Mapping[str, Any], list[str]]) -> None:
+    folder, report, _ = made
+    assert list(report["judged"]) == ["majority", "random_forest", "gradient_boosting", "ensemble"] and report["answers"] == "ensemble"
+    assert sum(report["weights"].values()) == 1 and report["judged"]["ensemble"]["rows"] == len(of_part(ROWS, TEST))
+    assert report["judged"]["ensemble"]["auc"]["value"] > report["judged"]["majority"]["auc"]["value"] == 0.5
+    assert json.loads((folder / row_models.REPORT).read_bytes()) == report
+    text = row_models.summary(report, folder)
+    assert f"train {report['rows'][TRAIN]['rows']}, " in text and "  ensemble: macro-F1 " in text and "random_forest (weight " in text
+
+
+def test_what_is_written_answers_as_what_was_trained(made: tuple[Path, Mapping[str, Any], list[str]]) -> None:
+    """Terms and ONNX are all that another program needs."""
+    folder, report, _ = made
+    train, judges = ([ROWS[row] for row in of_part(ROWS, part)] for part in (TRAIN, TEST))
+    for name in ASKED.models:
+        fitted = row_models.FAMILIES[name](train, ASKED, folder).fit(report["params"][name])
+        expected = fitted.answer(judges)
+        told = json.loads((folder / name / "terms.json").read_bytes())
+        x = fitted.vectoriser.transform(judges).toarray().astype(np.float32)  # type: ignore[attr-defined]
+        assert told["terms"] == fitted.vectoriser.vocabulary_ and len(told["idf"]) == x.shape[1]  # type: ignore[attr-defined]
+        for which, columns in (("kind", told["kinds"]), ("defect", [-1])):
+            session = onnxruntime.InferenceSession(str(folder / name / f"{which}.onnx"), providers=["CPUExecutionProvider"])
+            (by_onnx,) = session.run(["probabilities"], {"features": x})
+            by_onnx = by_onnx if which == "kind" else by_onnx[:, [told["defect"].index(1)]]
+            masked = judging.masks(judges)[:, columns] if which == "kind" else True
+            np.testing.assert_allclose(np.where(masked, by_onnx, 0), expected[:, columns], atol=1e-5)
+
+
+def test_a_result_that_is_up_to_date_is_kept_and_another_question_is_answered_anew(
+    made: tuple[Path, Mapping[str, Any], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, report, _ = made
+    said: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(row_models, "FAMILIES", {})
+        assert row_models.run(ROWS, ASKED, folder, said.append) == report and said == [f"train: {folder} is up to date"]
+    keys = {ASKED.key(ROWS), ASKED.key(ROWS[1:]), replace(ASKED, seed=4).key(ROWS), replace(ASKED, models={"random_forest": FOREST}).key(ROWS)}
+    assert len(keys) == 4 and report["key"] in keys
+
+
+def test_of_equal_weights_the_most_even_are_taken() -> None:
+    judges = [ROWS[row] for row in of_part(ROWS, VALIDATION)]
+    right, wrong = np.full((len(judges), 20), 1e-3), np.full((len(judges), 20), 0.05)
+    for row, example in enumerate(judges):
+        right[row, judging.truth([example])[0][0]] = right[row, -1] = 0.9
+        right[row, -1] = float(example.defect != CORRECT)
+    assert row_models.weighed([right, right], judges) == (0.5, 0.5)
+    assert row_models.weighed([right, wrong[:, ::-1]], judges)[0] > 0
+
+
+def test_metrics_of_the_defect_by_hand() -> None:
+    judges = [replace(ROWS[0], defect=defect) for defect in ("buggy", "buggy", "correct", "unknown")]
+    answers = np.zeros((4, 20))
+    answers[:, -1] = 0.9, 0.4, 0.6, 0.7
+    assert row_models.of_defect(judges, answers) == {"auc_roc": 0.5, "auc_pr": pytest.approx(5 / 6), "f1_score": 0.5, "precision": 0.5, "recall": 0.5}
+    assert set(row_models.of_defect(judges[:2], answers[:2]).values()) == {None}
+
+
+def test_a_least_value_that_is_missed_is_an_event_and_what_cannot_be_told_is_none() -> None:
+    measured = {"auc_roc": 0.7, "f1_score": None}
+    (event,) = gating.of_rows(measured, {"min_auc": 0.8, "min_f1": 0.75}, "data/models", "c.yaml")
+    assert (event.gate, event.actual, event.baseline) == ("evaluation.min_auc", 0.7, 0.8)  # type: ignore[union-attr]
+    assert "change the key in c.yaml" in event.remedy
+    assert gating.of_rows(measured, {}, "data/models", "c.yaml") == []
+
+
+def test_a_part_without_rows_and_words_that_nobody_shares_are_sentences(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"of 2 verified changes none falls into the (train|validation|test) part of the split; generate more programs"):
+        row_models.run(ROWS[:2], ASKED, tmp_path, print)
+    with pytest.raises(UsageError, match="the changes to train on, 1 of them, have no word in common"):
+        row_models.FAMILIES["random_forest"](ROWS[:1], ASKED, tmp_path).fit({})
+
+
+def test_one_class_alone_is_what_is_always_said(tmp_path: Path) -> None:
+    same = [row for row in ROWS if row.category == "LogicErrors" and row.defect == "buggy"]
+    fitted = row_models.FAMILIES["random_forest"](same, ASKED, tmp_path).fit({"n_estimators": 3})
+    answers = fitted.answer(same)
+    assert (answers[:, -1] == 1).all() and (answers.argmax(1) == judging.truth(same)[0][0]).all()
+    nobody = row_models.FAMILIES["random_forest"]([replace(row, category=None, defect="unknown") for row in same], ASKED, tmp_path).fit({"n_estimators": 3})
+    assert (nobody.answer(same)[:, -1] == 0).all() and (nobody.answer(same).argmax(1) == judging.N_KINDS - 1).all()
+    fitted.put(tmp_path / "one")
+    assert {path.name for path in (tmp_path / "one").iterdir()} == {"terms.json"}
+
+
+def test_a_teacher_is_a_family_too(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is of the extra [train]")
+    from tests.automl_codex.test_lora import a_tiny_encoder
+
+    asked = Asked({"lora": {"rank": Choice((2, 4)), "alpha": Choice((8,)), "dropout": FloatRange(0.0, 0.0)}}, str(a_tiny_encoder(tmp_path / "tiny")), SEARCH)
+    few = examples(120)
+    report = row_models.run(few, asked, tmp_path / "models", lambda _: None)
+    assert report["params"]["lora"]["lora_rank"] in (2, 4) and list(report["judged"]) == ["majority", "lora"] and report["answers"] == "lora"
+    chosen = json.loads((tmp_path / "models" / "lora" / "chosen.json").read_bytes())["folder"]
+    assert chosen == f"r{report['params']['lora']['lora_rank']}-a8-d0" and (tmp_path / "models" / "lora" / chosen / "adapter_model.safetensors").is_file()
+    assert rows_of.hash_of(few) and report["judged"]["lora"]["rows"] == len(of_part(few, TEST))
