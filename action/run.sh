@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # An environment of its own, then codex-gate, isolated from the tree that was checked out. The environment holds the locked
-# libraries alone and lies in the tool cache, one for each lock and installation of Python. With `place` as its argument it only tells
-# the runner where the environment lies and whether it is there, so that a cache can bring it.
+# libraries alone and lies in the tool cache, one for each lock and installation of Python; environment.py says which it is to be.
+# With `place` as its argument it only tells the runner where the environment lies and whether it is there, so that a cache can bring it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -19,9 +19,8 @@ find_python() {
 }
 
 python=$(find_python) || { echo "$python" && exit 2; }
-key=$("$python" -I -c 'import hashlib, pathlib, sys, sysconfig
-lock = hashlib.sha256(pathlib.Path(sys.argv[1]).read_bytes() + sys.base_prefix.encode()).hexdigest()[:16]
-print(sysconfig.get_platform(), "%d.%d.%d" % sys.version_info[:3], lock, sep="-")' "$here/action/requirements.txt")
+told=$("$python" -I "$here/action/environment.py")
+{ read -r lock && read -r key; } <<<"$told"
 venv=${RUNNER_TOOL_CACHE:-$here/.venv}/codex-gate/$key
 
 bin() { if [ -d "$1/Scripts" ]; then echo "$1/Scripts"; else echo "$1/bin"; fi; }
@@ -36,7 +35,7 @@ fi
 
 make() {
     "$python" -I -m venv "$1" &&
-        "$(bin "$1")/python" -I -m pip install --disable-pip-version-check --no-input --only-binary :all: --require-hashes --no-deps -r "$here/action/requirements.txt"
+        "$(bin "$1")/python" -I -m pip install --disable-pip-version-check --no-input --only-binary :all: --require-hashes --no-deps -r "$here/action/$lock"
 }
 
 if ! works "$venv"; then

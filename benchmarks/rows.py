@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from os import getloadavg
 from typing import Any, Final, NamedTuple
 
-from benchmarks import accuracy, mining, setup, single, size
+from benchmarks import accuracy, hook, mining, setup, single, size
 from benchmarks.bench import Bench, Block, Place, SkipRow
 
 
@@ -26,6 +26,7 @@ ROWS: Final[dict[str, Row]] = {
     "screening": Row("Screening a whole history", mining.screening, ("repository",)),
     "agreement": Row("Agreement with PyDriller", mining.agreement, ("repository",)),
     "staged": Row("Screening what is staged", single.staged, ("repository",)),
+    "hook": Row("The hook under pre-commit", hook.hook, ("repository",)),
     "range": Row("Screening a pull request", single.change, ("repository",)),
     "setup": Row("From init to the first verdict", setup.setup, ("repository",)),
     "forest": Row("The tier-1 model, one row", size.forest, ("repository",)),

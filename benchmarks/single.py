@@ -18,7 +18,7 @@ from benchmarks.measure import TIMED_OUT, Sample, interleave, ratio, run, spread
 
 OURS: Final = "codex-gate"
 _NEWEST: Final = 500  # commits at the end of the oldest fifth, of which some are timed (chosen)
-_MIN_ROUNDS: Final = 15  # for processes of a tenth of a second (chosen)
+MIN_ROUNDS: Final = 15  # for processes of a tenth of a second (chosen)
 _CODE: Final = (".py", ".c", ".h", ".cc", ".cpp", ".java", ".js", ".ts", ".go", ".rs", ".rb", ".php", ".cs", ".txt")
 
 
@@ -32,7 +32,7 @@ class Calls(NamedTuple):
 def staged(bench: Bench) -> Block:
     """`screen --staged` of three files with a warm index."""
     where = bench.clone(bench.options.repository)
-    paths = _stage(where)
+    paths = stage(where)
     try:
         bench.run_gate("--staged", repository=where)  # the index is warm from here on
         taken = interleave(
@@ -41,7 +41,7 @@ def staged(bench: Bench) -> Block:
                 "git diff --cached --numstat": lambda: sample(run(["git", "-C", str(where), "diff", "--cached", "--numstat"])),
                 "python -c pass": lambda: sample(run([sys.executable, "-c", "pass"])),
             },
-            max(_MIN_ROUNDS, bench.options.rounds),
+            max(MIN_ROUNDS, bench.options.rounds),
         )
     finally:
         git(where, "reset", "--quiet", "--hard")
@@ -51,14 +51,14 @@ def staged(bench: Bench) -> Block:
     return Block((figure,), how, {name: spread(samples) for name, samples in taken.items()})
 
 
-def _stage(where: Path) -> list[str]:
-    """Edit and stage three program files of the newest commits; their paths."""
+def stage(where: Path, more: int = 1) -> list[str]:
+    """Edit and stage three program files of the newest commits, `more` lines in the middle of each; their paths."""
     git(where, "reset", "--quiet", "--hard")
     seen = dict.fromkeys(git(where, "log", "-n", "200", "--format=", "--name-only", "-z").split("\0"))
     chosen = [p for p in map(str.strip, seen) if p.endswith(_CODE) and (where / p).is_file() and (where / p).stat().st_size > 200][:3]
     for path in chosen:
         lines = (where / path).read_bytes().split(b"\n")
-        lines.insert(len(lines) // 2, b"")
+        lines[len(lines) // 2 : len(lines) // 2] = [b"" if more == 1 else b"x%d = %d" % (k, k) for k in range(more)]
         (where / path).write_bytes(b"\n".join(lines))
     git(where, "add", "--", *chosen)
     return chosen

@@ -14,18 +14,17 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from codex_gate import config, deepen, event, model, reread
+from codex_gate import config, deepen, event, landing, model, reread
 from codex_gate.delivery import Delivery, Run
 from codex_gate.errors import ConfigError, GateError, RangeError, UsageError
-from codex_gate.git import Repository, is_sha
+from codex_gate.git import Repository
 from codex_gate.policy import Limits, Policy
 from codex_gate.reporters import comment, workflow
 from codex_gate.reporters.comment import Trust
 from codex_gate.screen import Screener
 from codex_gate.types import Level, Notice, Report, Thresholds
 
-_RECENT: Final = 30  # changes in the plot of the step summary (chosen)
-KEYS: Final = ("fail-on", "noise-budget", "comment", "annotations", "check", "sarif", "labels", "models", "paths")
+KEYS: Final = ("fail-on", "noise-budget", "comment", "annotations", "check", "sarif", "labels", "tier", "models", "paths")
 """Inputs that are keys of the configuration too, and go before it."""
 
 
@@ -89,18 +88,19 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
     repo, lacking = _repository(this)
     change = _change(this, happened, repo)
     trusted = change.base or _parent(repo, change.head)
-    settings, part = _settings(this, repo, trusted), this.part
+    settings, part = _settings(this, repo, trusted, (happened.repository, change.tip) if change.tip else None), this.part
     this.gated = settings.fail_on is not Level.UNKNOWN or any(entry.fail_on not in (None, Level.UNKNOWN) for entry in settings.levels)
     with model.opened(repo, settings.models, trusted) as chosen:
-        screener = Screener(repo, chosen, thorough=True, policy=Policy(settings, today), with_diff=True)
+        screener = Screener(repo, chosen, thorough=True, policy=Policy(settings, today), with_diff=True, tier=settings.tier)
         report = screener.range(change.base, change.head, change.scope) if change.base else screener.commit(change.head, change.scope)
-        report = replace(report, scope=f"{report.scope}, {part}" if part else report.scope, notices=(*report.notices, *happened.notices, *lacking))
+        report = replace(
+            report, scope=f"{report.scope}, {part}" if part else report.scope, notices=(*report.notices, *happened.notices, *change.notices, *lacking)
+        )
         tripped = screener.policy.tripped(report.change) if report.change is not None else ""
-        recent = screener.trend(change.base, _RECENT) if change.base else screener.trend(change.head, _RECENT + 1)[:-1]
         # The change as it lands speaks: a noise budget counts changes, and a quiet one with a loud commit in it would break it.
         loud = report.change is not None and screener.policy.limits(report.change.paths).speaks(report.change.level)
         seen_at = _seen_at(this, happened, change)
-        return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, tripped, tuple(recent), seen_at).deliver()
+        return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, tripped, seen_at).deliver()
 
 
 def _seen_at(this: Run, happened: event.Event, change: event.Change) -> str:
@@ -170,10 +170,14 @@ def _repository(this: Run) -> tuple[Repository, tuple[Notice, ...]]:
     place = _place(this)
     environ = _trusting(this.environ, place)
     repo = Repository.discover(place, environ)
-    if not config.switch(this.given("deepen") or "true", "input deepen"):
+    if not _may_fetch(this):
         return repo, ()
     why = deepen.complete(repo)
     return Repository.discover(place, environ), (Notice("not-deepened", f"the history could not be fetched: {why}"),) if why else ()
+
+
+def _may_fetch(this: Run) -> bool:
+    return config.switch(this.given("deepen") or "true", "input deepen")
 
 
 def _place(this: Run) -> Path:
@@ -196,27 +200,7 @@ def _change(this: Run, happened: event.Event, repo: Repository) -> event.Change:
         return event.Change(repo.resolve(base), repo.resolve(head), f"{base}..{head}")
     if this.given("head"):
         return event.Change(None, repo.resolve(head), f"commit {head}")
-    try:
-        return event.change(happened, repo)
-    except RangeError:  # the head was checked out, and the base has gone on since: neither the merge nor the base is here
-        if (sha := _merge_base(this, happened, repo)) is None or happened.head is None:
-            raise
-        return event.Change(sha, happened.head, f"#{happened.number}" if happened.number else "pull request")
-
-
-def _merge_base(this: Run, happened: event.Event, repo: Repository) -> str | None:
-    """Where a pull request's head parted from its base, by GitHub's word, if this clone holds the way from there to the head."""
-    base, head, token = happened.branch or happened.base, happened.head, this.given("token")
-    if not (base and head and token and happened.repository and repo.present_commits([head])):
-        return None
-    try:
-        api = this.api()
-        from codex_gate.reporters.github import merge_base
-
-        sha = merge_base(api, happened.repository, base, head)
-    except GateError:  # no library, no answer, no permission: what is missing here is said instead
-        return None
-    return sha if is_sha(sha) and repo.present_commits([sha]) and event.shares_history(repo, sha, head) else None
+    return landing.change(this, happened, repo, may_fetch=_may_fetch(this)) if happened.is_pull else event.change(happened, repo)
 
 
 def _parent(repo: Repository, sha: str) -> str:
@@ -225,10 +209,29 @@ def _parent(repo: Repository, sha: str) -> str:
     return parents[0] if parents and repo.present_commits(parents[:1]) else ""
 
 
-def _settings(this: Run, repo: Repository, trusted: str) -> config.Settings:
+def _settings(this: Run, repo: Repository, trusted: str, elsewhere: tuple[str, str] | None = None) -> config.Settings:
+    """The settings in force, of the trusted commit ("" for none); `elsewhere` is OWNER/NAME and a commit there whose file counts in its place.
+
+    Raises:
+        ConfigError: a value that cannot be meant, or a file that is not there.
+        RangeError: a file or models that cannot be had.
+    """
+    flags = {key: this.given(key) for key in KEYS if this.given(key)}
+    settings = config.load(_source(this, repo, trusted, elsewhere), this.environ, flags, "the input")
+    if settings.models and elsewhere:
+        raise RangeError(f"the models of the base branch ({elsewhere[1][:9]}) are not in this clone; check out with fetch-depth: 0")
+    if settings.models and trusted and _may_fetch(this):
+        deepen.files(repo, trusted, settings.models)
+    return settings
+
+
+def _source(this: Run, repo: Repository, trusted: str, elsewhere: tuple[str, str] | None) -> config.Source | None:
+    """The file of the configuration, None where there is none."""
     named = this.given("config") or this.environ.get(f"{config.PREFIX}CONFIG") or None
     if named is not None and not trusted:
         raise ConfigError(f"config: the configuration {named} is read from the base commit, and here is none")
-    flags = {key: this.given(key) for key in KEYS if this.given(key)}
-    source = config.find(repo, trusted, named) if trusted else None
-    return config.load(source, this.environ, flags, "the input")
+    if elsewhere:
+        return landing.configuration(this, *elsewhere, named)
+    if trusted and _may_fetch(this):
+        deepen.files(repo, trusted, config.in_tree(named))
+    return config.find(repo, trusted, named) if trusted else None

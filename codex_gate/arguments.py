@@ -168,6 +168,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
 
     hook = commands.add_parser("hook", help="what the pre-commit hooks run: speaks when a change stands out, stops nothing unless configured")
     hook.add_argument("--push", action="store_true", help="what a push brings, from PRE_COMMIT_FROM_REF and PRE_COMMIT_TO_REF, in place of the index")
+    _add_tier(hook)
     _add_common(hook)
     hook.set_defaults(run=run["hook"], advisory=True)
 
@@ -234,11 +235,10 @@ def _add_reach(command: argparse.ArgumentParser) -> None:
     reach.add_argument("--since", metavar="DATE", help="the changes since this day, YYYY-MM-DD")
 
 
-def _add_tier(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
+def _add_tier(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--tier",
         choices=("1", "2", "3", "auto"),
-        default="1",
         help="who tells kinds of defects: 1 rules and words, 2 the student, 3 all, auto the highest that can run, for many commits 1 (default: 1)",
     )
 

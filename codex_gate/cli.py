@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codex_gate.arguments import parser
-from codex_gate.errors import ConfigError, GateError, UsageError
+from codex_gate.errors import ConfigError, GateError, ModelError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -152,7 +152,9 @@ def _settings(options: argparse.Namespace, repo: Repository, base: str | None) -
 
 
 _FLAGS = {
-    "screen": (("fail-on", "fail_on"), ("noise-budget", "noise_budget"), ("paths", "path")),
+    "screen": (("fail-on", "fail_on"), ("noise-budget", "noise_budget"), ("paths", "path"), ("tier", "tier")),
+    "explain": (("tier", "tier"),),
+    "hook": (("tier", "tier"),),
     "priority": (("fail-on-score", "fail_on_score"), ("paths", "path")),
 }
 
@@ -163,7 +165,7 @@ def _screener(options: argparse.Namespace, repo: Repository, base: str | None, *
     from codex_gate.screen import Screener
 
     with _in_force(options, repo, base) as (model, policy):
-        tier = None if getattr(options, "tier", "1") == "auto" else int(getattr(options, "tier", "1"))
+        tier = policy.settings.tier if policy.settings is not None else 1
         yield Screener(repo, model, thorough=thorough, lines=lines, policy=policy, with_diff=getattr(options, "format", None) == "html", tier=tier)
 
 
@@ -514,7 +516,7 @@ def _uninstall(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     import shutil
 
-    from codex_gate.doctor import Check, configured, examine, written
+    from codex_gate.doctor import Check, configured, examine, tiered, written
     from codex_gate.git import Repository
     from codex_gate.model import default_directory, folder
 
@@ -525,8 +527,12 @@ def _doctor(options: argparse.Namespace) -> int:
         if settings.models and not options.model:
             directory = folder(repo, settings.models)
         configuration = [configured(settings.sources)]
+        if settings.tier != 1:
+            configuration.append(tiered(settings.tier, directory))
     except ConfigError as error:
         configuration = [Check("fail", "configuration", str(error))]
+    except ModelError as error:
+        configuration.append(Check("fail", "tier", str(error)))
     except GateError:
         pass  # no repository: the examination says so
     found = [*examine(options.repository, os.environ, directory), *configuration]

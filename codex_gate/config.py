@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from codex_gate.errors import ConfigError
+from codex_gate.errors import ConfigError, GitError
 from codex_gate.git import Repository
 from codex_gate.levels import SHARES
 from codex_gate.types import Level
@@ -28,6 +28,7 @@ FILE: Final = ".codex-gate.yaml"
 PREFIX: Final = "CODEX_GATE_"
 MAX_BYTES: Final = 64 << 10  # a configuration is a page, not a book (chosen)
 MAX_PATTERN: Final = 200
+TIERS: Final[Mapping[str, int | None]] = {"1": 1, "2": 2, "3": 3, "auto": None}
 MAX_ANNOTATIONS: Final = 50  # what a check run takes in one request
 _MAX_BRACKETS: Final = 400  # PyYAML's time grows with the square of their nesting: 2,000 took 20 s (2026-11-25)
 SPOKEN: Final = (Level.MODERATE, Level.HIGH, Level.CRITICAL)
@@ -55,7 +56,7 @@ class Ignore(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The values in force and, by key, where each comes from. A level of UNKNOWN, and a score of None, mean never."""
+    """The values in force and, by key, where each comes from. A level of UNKNOWN, and a score of None, mean never; a tier of None is auto."""
 
     fail_on: Level = Level.UNKNOWN
     comment: Level = Level.MODERATE
@@ -65,6 +66,7 @@ class Settings:
     check: bool = True
     sarif: bool = False
     labels: bool = False
+    tier: int | None = 1
     models: str | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -123,12 +125,29 @@ def find(repo: Repository, base: str | None, name: str | None = None) -> Source 
 
 
 def _committed(repo: Repository, base: str, name: str | None) -> Source | None:
-    path = (name or FILE).removeprefix("./")
-    found = repo.file_at(base, path, MAX_BYTES + 1)
+    path = in_tree(name)
+    try:
+        found = repo.file_at(base, path, MAX_BYTES + 1)
+    except GitError as error:  # to take it for none would be to loosen a gate
+        raise ConfigError(f"the configuration cannot be read: {error}") from error
+    return of_commit(base, path, found, is_named=name is not None)
+
+
+def in_tree(name: str | None) -> str:
+    """The path of the configuration in a commit's tree."""
+    return (name or FILE).removeprefix("./")
+
+
+def of_commit(base: str, path: str, text: bytes | None, *, is_named: bool) -> Source | None:
+    """The configuration of a commit from what its tree holds at the path; None when it holds nothing.
+
+    Raises:
+        ConfigError: nothing, although that file was named; or too much.
+    """
     shown = f"{path} of {base[:9]}"
-    if found is None and name is not None:
+    if text is None and is_named:
         raise ConfigError(f"the base commit {base[:9]} has no file {path}; the configuration is read from there, commit it to the base branch first")
-    return None if found is None else Source(shown, _bounded(found, shown))
+    return None if text is None else Source(shown, _bounded(text, shown))
 
 
 def _bounded(text: bytes, name: str) -> bytes:
@@ -272,6 +291,12 @@ def _switch(value: Any) -> bool:
     if isinstance(value, str) and value.lower() in (*_TRUE, *_FALSE):
         return value.lower() in _TRUE
     raise _Mismatch(f"{_shown(value)}; expected true or false")
+
+
+def _tier(value: Any) -> int | None:
+    if isinstance(value, str) and value.lower() in TIERS:
+        return TIERS[value.lower()]
+    raise _Mismatch(f"{_shown(value)}; expected 1, 2, 3 or auto")
 
 
 def _directory(value: Any) -> str:
@@ -422,6 +447,7 @@ KEYS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "check": _switch,
     "sarif": _switch,
     "labels": _switch,
+    "tier": _tier,
     "models": _directory,
     "paths": _paths,
     "fail-on-score": _score,
@@ -450,6 +476,7 @@ def rows(settings: Settings) -> list[tuple[str, str, str]]:
         "check": str(settings.check).lower(),
         "sarif": str(settings.sarif).lower(),
         "labels": str(settings.labels).lower(),
+        "tier": "auto" if settings.tier is None else str(settings.tier),
         "models": settings.models or "the one that ships",
         "paths": " ".join(paths) or "all",
         "fail-on-score": NEVER if settings.fail_on_score is None else f"{settings.fail_on_score:g}",

@@ -6,6 +6,8 @@ come in one request, for without them the lines of those changes are unknown and
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from codex_gate.diffs import blobs_of, pair_lines, parse_listings
 from codex_gate.errors import GateError
 from codex_gate.git import Repository
@@ -26,28 +28,55 @@ def complete(repo: Repository, remote: str = "origin") -> str:
     try:
         if repo.is_shallow:
             _fetch(repo, remote, "--unshallow", "--", remote, repo.resolve("HEAD"))
-        elif not repo.run("config", "--get-regexp", r"^remote\..*\.promisor$", check=False):
+        elif not _is_partial(repo):
             return ""
-        if missing := _missing_blobs(repo):
-            _fetch(repo, remote, "--stdin", "--", remote, stdin="".join(f"{blob}\n" for blob in missing).encode("ascii"))
+        _fetch_blobs(repo, remote, _recent_blobs(repo))
     except GateError as error:
         return str(error).removeprefix("git -c failed: ")
     return ""
 
 
-def _missing_blobs(repo: Repository) -> list[str]:
-    """Blobs of the last changes on HEAD's first-parent line and of the commits of the newest that are not here."""
+def bring(repo: Repository, sha: str, remote: str = "origin") -> str:
+    """Fetch a commit that is not here, with its history and without blobs; "" when it is here then, else why not."""
+    try:
+        _fetch(repo, remote, "--", remote, sha)
+    except GateError as error:
+        return str(error).removeprefix("git -c failed: ")
+    return ""
+
+
+def files(repo: Repository, revision: str, path: str, remote: str = "origin") -> None:
+    """Fetch the contents of a file, or of those right inside a directory, that a partial clone has left out; what cannot be fetched is missing to whoever reads it."""
+    if not _is_partial(repo):
+        return
+    with suppress(GateError):
+        raw = repo.run("ls-tree", "-z", "--end-of-options", revision, "--", path.rstrip("/"), f"{path.rstrip('/')}/")
+        entries = (entry.partition(b"\t")[0].split() for entry in raw.split(b"\0") if entry)
+        _fetch_blobs(repo, remote, {entry[2].decode("ascii") for entry in entries if entry[1] == b"blob"})
+
+
+def _is_partial(repo: Repository) -> bool:
+    return bool(repo.run("config", "--get-regexp", r"^remote\..*\.promisor$", check=False))
+
+
+def _fetch_blobs(repo: Repository, remote: str, wanted: set[str]) -> None:
+    here = repo.run("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)").decode("ascii").split()
+    if missing := sorted(wanted.difference(here)):
+        _fetch(repo, remote, "--stdin", "--", remote, stdin="".join(f"{blob}\n" for blob in missing).encode("ascii"))
+
+
+def _recent_blobs(repo: Repository) -> set[str]:
+    """Blobs of the last changes on HEAD's first-parent line and of the commits of the newest."""
     head = repo.resolve("HEAD")
     line = repo.rev_list("--first-parent", "-n", str(N_RECENT + 1), head)
     shas = dict.fromkeys([*line, *repo.rev_list(head, *(f"^{sha}" for sha in line[1:2]))])
     pairs = [(meta.sha, meta.parents[0] if meta.parents else None) for meta in repo.metas(list(shas))]
     raw = repo.run("diff-tree", "--stdin", "--always", "--root", "-r", "-z", "--raw", "--abbrev=40", "--no-renames", stdin=pair_lines(pairs))
-    wanted = {blob for entries in parse_listings(raw, [new for new, _ in pairs]) for entry in entries for blob in blobs_of(entry)}
-    here = repo.run("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)").decode("ascii").split()
-    return sorted(wanted.difference(here))
+    return {blob for entries in parse_listings(raw, [new for new, _ in pairs]) for entry in entries for blob in blobs_of(entry)}
 
 
 def _fetch(repo: Repository, remote: str, *args: str, stdin: bytes = b"") -> None:
     # What a server is asked for by id it need not negotiate about.
     negotiation = ("-c", "fetch.negotiationAlgorithm=noop") if stdin else ()
     repo.run(*_OPTIONS, *negotiation, "fetch", *_QUIET, *args, stdin=stdin, extra=_NETWORK)
+    vars(repo).pop("_local_objects", None)  # which objects are here is to be looked at again

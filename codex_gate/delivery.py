@@ -99,7 +99,6 @@ class Delivery:
     trust: comment.Trust
     is_loud: bool
     tripped: str = ""
-    recent: tuple[float, ...] = ()
     seen_at: str = ""
 
     def deliver(self) -> int:
@@ -107,7 +106,7 @@ class Delivery:
         self.run.append("GITHUB_OUTPUT", workflow.outputs(self._outputs(self._write_files()), secrets.token_hex(16)))
         told = self._publish()
         self._log([] if "check run" in told else self.places)
-        self.run.append("GITHUB_STEP_SUMMARY", comment.summary(self.report, self.links, self.trust, self.recent, self.run.undone))
+        self.run.append("GITHUB_STEP_SUMMARY", comment.summary(self.report, self.links, self.trust, self.run.undone))
         return 1 if self.tripped else 0
 
     @cached_property

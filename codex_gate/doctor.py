@@ -16,6 +16,7 @@ from codex_gate import __version__, config, workflows, yaml_text
 from codex_gate.errors import GateError, UsageError
 from codex_gate.explain import count
 from codex_gate.git import Repository
+from codex_gate.hybrid import HybridClassifier
 from codex_gate.index import HistoryIndex, IndexDamagedError
 from codex_gate.levels import MIN_CHANGES
 from codex_gate.model import Model
@@ -49,6 +50,16 @@ def configured(sources: Mapping[str, str]) -> Check:
     places = Counter(re.sub(r", line \d+$", "", place) for place in sources.values())
     found = "; ".join(f"{count(n, 'key')} from {place}" for place, n in places.items())
     return Check("ok", "configuration", f"{found}; `codex-gate config` shows them" if found else "none: the defaults hold")
+
+
+def tiered(asked: int | None, model_dir: Path) -> Check:
+    """Who tells kinds of defects here, where a tier above the first is asked for; None is the highest that can run.
+
+    Raises:
+        ModelError: a model that is there cannot be used.
+    """
+    found = HybridClassifier.of(model_dir, asked)
+    return Check("warn", "tier", found.missing) if found.missing else Check("ok", "tier", f"{found.tier} tells kinds of defects")
 
 
 def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator[Check]:

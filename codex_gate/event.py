@@ -48,11 +48,16 @@ class Event:
 
 
 class Change(NamedTuple):
-    """What is to be screened: two SHAs, or the newest commit alone where `base` is None; how to call it."""
+    """What is to be screened: two SHAs, or the newest commit alone where `base` is None; how to call it.
+
+    `tip` is the newest commit of the base branch where that is not here, so that its configuration must be asked of GitHub; "" where `base` counts.
+    """
 
     base: str | None
     head: str
     scope: str
+    tip: str = ""
+    notices: tuple[Notice, ...] = ()
 
 
 def read(environ: Mapping[str, str], payload: bytes | None) -> Event:
@@ -141,18 +146,30 @@ def change(event: Event, repo: Repository) -> Change:
     """
     head = repo.resolve("HEAD")
     if event.is_pull:
-        name = f"#{event.number}" if event.number else "pull request"
-        parents = repo.metas([head])[0].parents
-        if len(parents) == 2 and event.head in (None, parents[1]) and len(repo.present_commits(parents)) == 2:
-            return Change(parents[0], parents[1] if shares_history(repo, *parents) else head, name)
+        if (merge := merged(event, repo)) is not None:
+            return merge
         theirs = event.head if event.head and repo.present_commits([event.head]) else None
         if event.base and repo.present_commits([event.base]) and (theirs or event.name == "pull_request"):
-            return Change(event.base, theirs or head, name)
-        raise RangeError(f"neither the merge nor the base of {name} is in this clone; check out the pull request with fetch-depth: 0")
+            return Change(event.base, theirs or head, called(event))
+        raise RangeError(f"neither the merge nor the base of {called(event)} is in this clone; check out the pull request with fetch-depth: 0")
     if event.base and event.head and len(repo.present_commits([event.base, event.head])) == 2:
         return Change(event.base, event.head, f"{event.base[:9]}..{event.head[:9]}")
     here = event.head if event.head and repo.present_commits([event.head]) else head
     return Change(None, here, f"commit {here[:9]}")
+
+
+def called(event: Event) -> str:
+    """How a report calls a pull request."""
+    return f"#{event.number}" if event.number else "pull request"
+
+
+def merged(event: Event, repo: Repository) -> Change | None:
+    """What a pull request brings where its merge into the base as that is now is checked out; None where it is not."""
+    head = repo.resolve("HEAD")
+    parents = repo.metas([head])[0].parents
+    if len(parents) != 2 or event.head not in (None, parents[1]) or len(repo.present_commits(parents)) != 2:
+        return None
+    return Change(parents[0], parents[1] if shares_history(repo, *parents) else head, called(event))
 
 
 def shares_history(repo: Repository, one: str, other: str) -> bool:

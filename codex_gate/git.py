@@ -180,8 +180,7 @@ class Repository:
         Raises:
             RangeError: the two have no common history (or it lies beyond a shallow clone's edge).
         """
-        found = self.run("merge-base", base, head, check=False).decode("ascii").split()
-        if found:
+        if found := self.run("merge-base", base, head, check=False).decode("ascii").split():
             return found[0]
         if self.is_shallow:
             raise RangeError(f"no common ancestor of {base[:12]} and {head[:12]} in this shallow clone; fetch with full depth (fetch-depth: 0)")
@@ -196,8 +195,7 @@ class Repository:
         names = ["@{upstream}", "refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master",
                  "refs/remotes/upstream/HEAD", "refs/heads/main", "refs/heads/master", "refs/heads/trunk", "refs/heads/develop"]  # fmt: skip
         for name in names:
-            sha = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", name + "^{commit}", check=False)
-            if sha:
+            if sha := self.run("rev-parse", "--verify", "--quiet", "--end-of-options", name + "^{commit}", check=False):
                 shown = self.run("rev-parse", "--abbrev-ref", name, check=False).decode("utf-8", "replace").strip() or name
                 return shown, sha.decode("ascii").strip()
         raise RangeError("no upstream and no default branch (main, master, trunk, develop) to compare with; give a range: codex-gate screen BASE..HEAD")
@@ -454,11 +452,12 @@ class Repository:
     # -- blobs ---------------------------------------------------------------------------------------
 
     def file_at(self, revision: str, path: str, max_bytes: int = MAX_DIFF_MB << 20) -> bytes | None:
-        """The first `max_bytes` of a file in a commit's tree; None where it has none of that name."""
+        """The first `max_bytes` of a file in a commit's tree; None where it has none of that name, a GitError where a partial clone has left it out."""
         found = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}:{path}", check=False).decode("ascii").strip()
-        if not found or self.run("cat-file", "-t", found, check=False).strip() != b"blob":
-            return None
-        return self.run("cat-file", "blob", found)[:max_bytes]
+        kind = self._present([found]).get(found) if found else ""
+        if kind is None:
+            raise GitError(f"the contents of {path} in {revision[:9]} are not in this clone, which leaves out file contents; fetch it without a filter")
+        return self.run("cat-file", "blob", found)[:max_bytes] if kind == "blob" else None
 
     def files_below(self, revision: str, directory: str, deep: bool = False) -> dict[str, str]:
         """Blob ids of the plain files right inside a directory of a commit's tree, or anywhere below it, by path from there; empty where there is none."""

@@ -91,7 +91,7 @@ class HybridClassifier:
         there, runs = (directory / STUDENT_MANIFEST).is_file(), find_spec("onnxruntime") is not None
         missing = ""
         if (tier or 3) > 1 and there and not runs:
-            missing = "the model directory holds a student, but onnxruntime is not installed: kinds of defects come from tier 1; install codex-gate[onnx]"
+            missing = "the model directory holds a student, but onnxruntime is not installed: kinds of defects come from tier 1; install codex-gate[onnx] (in the Action: the input tier)"
         elif (tier or 1) > 1 and not there:
             missing = f"tier {tier} was asked for, and the model directory holds no student: kinds of defects come from tier 1"
         if tier == 1 or not there or not runs:

@@ -50,6 +50,7 @@ _MAX_FOCUS = 200  # files that are scored one by one for the places to look firs
 _FOCUS_LINES = 2_000  # changed lines that are ranked for the place to look first; a larger change is ranked file by file (chosen: 0.2 s)
 _MIN_RELIEF = 0.02  # what taking a file out must lower the risk by to be worth a word (chosen)
 _OUTSIDE = -1.0  # in the index, in place of the risk of a change of which the configuration's paths keep no file
+_SHOWN = 60  # changes before this one in the plot of a page (chosen)
 _BATCH = 128  # changes that are scored at once: git works ahead meanwhile, as far as its pipe reaches
 
 _LOOK = "codex_gate.policy:listener:{}"  # by name and directory of models: a long walk has another process look
@@ -146,7 +147,7 @@ class Screener:
             )
             return self._report(scope, change, commits, limits, self._notices(index))
 
-        return self._with_index(run)
+        return self._with_index(run, old)
 
     def commit(self, revision: str, scope: str) -> Report:
         """One commit with what was known before it; a merge as the change that it brought."""
@@ -169,7 +170,7 @@ class Screener:
             finding = self._finding(commit, lambda commit: self._past(index, commit, parent), recent, limits, title(meta.message))
             return self._report(scope, finding, (), limits, self._notices(index))
 
-        return self._with_index(run)
+        return self._with_index(run, parent)
 
     def explain(self, revision: str) -> Explanation:
         """One commit with what every measure adds to its risk, and its hunks and lines, riskiest first.
@@ -219,7 +220,7 @@ class Screener:
                 notices.append(Notice("no-identity", "git knows no author (user.email is not set): experience measures are those of a newcomer"))
             return self._report("staged changes", finding, (), limits, notices)
 
-        return self._with_index(run)
+        return self._with_index(run, head)
 
     def many(self, shas: Sequence[str], progress: Callable[[int, int], None] = lambda done, of: None) -> Iterator[Finding]:
         """Each of these commits with only what was known before it, in history order, at mining speed.
@@ -293,15 +294,16 @@ class Screener:
         with suppress(IndexDamagedError, IndexRefusedError), HistoryIndex(self.repo) as index:
             index.note_risks(self._version, scored)
 
-    def trend(self, tip: str, n: int) -> list[float]:
-        """Risks of the last `n` changes on the first-parent line that ends in `tip`, in the order in which they came, as far as they are known."""
-        line = self.repo.rev_list("--first-parent", "-n", str(n), tip)
-        noted = self._noted(line)
-        return [noted[sha] for sha in reversed(line) if noted.get(sha, _OUTSIDE) != _OUTSIDE]
-
     # -- steps ---------------------------------------------------------------------------------------
 
-    def _with_index(self, run: Callable[[HistoryIndex | None], Report]) -> Report:
+    def _with_index(self, run: Callable[[HistoryIndex | None], Report], before: str | None) -> Report:
+        """The report; where a page is made of it, with the risks of the changes up to `before`, as far as they are known."""
+        report = self._indexed(run)
+        line = self.repo.rev_list("--first-parent", "-n", str(_SHOWN), before) if self.with_diff and before else []
+        noted = self._noted(line)
+        return replace(report, recent=tuple(noted[sha] for sha in reversed(line) if noted.get(sha, _OUTSIDE) != _OUTSIDE))
+
+    def _indexed(self, run: Callable[[HistoryIndex | None], Report]) -> Report:
         """Run with the history index; one that is damaged is thrown away and built again, one that cannot be used is left alone."""
         if self.repo.is_shallow:
             return run(None)

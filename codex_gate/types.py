@@ -244,7 +244,10 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a screen says: the change as it would land, a finding for each commit, and how it was made."""
+    """What a screen says: the change as it would land, a finding for each commit, and how it was made.
+
+    `recent` holds risks of the changes before it, oldest first, as far as they are known and somebody draws them.
+    """
 
     scope: str
     change: Finding | None
@@ -255,6 +258,7 @@ class Report:
     seconds: float
     repository: str
     tier: int = 1
+    recent: tuple[float, ...] = ()
 
 
 class Share(NamedTuple):

@@ -46,12 +46,14 @@ from codex_gate.types import Report  # noqa: E402
 FOLDER = ROOT / "docs" / "pictures"
 COMMAND = "codex-gate screen main..feature"
 PROJECT = "https://github.com/BurntSushi/ripgrep"
-CHANGE = "241b87b3377136659ef0f57948b8e0739e9a691b"  # of ripgrep, 2026: one commit, program text and tests (chosen: it is of level high)
-TITLE = "ignore: read the files that the environment names, before those of the system"
+CHANGE = (
+    "b610d1cb1506feab33459c5853e4c0d0cb16a6e2"  # of ripgrep, 2025: one commit, program text and tests (chosen: it stands out, and a kind of defect is told)
+)
+TITLE = "ignore: fix global ignore rules for a search of an absolute path"
 WIDTH = 80
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 COMMENT_WIDTH = 840  # pixels
-SHARPNESS = 1.25  # pixels of the picture for one of the page (chosen: 1.5 is above 150 KB)
+SHARPNESS = 1.15  # pixels of the picture for one of the page (chosen: 1.25 is above 150 KB)
 STYLE = """
 body { margin: 0; padding: 12px; background: #fff; color: #22272d; font: 14px/1.5 "Liberation Sans", Arial, sans-serif; }
 article { border: 1px solid #ccd3da; border-radius: 6px; overflow: hidden; }
@@ -68,7 +70,8 @@ li.task input { margin: 0 .4em 0 -1.5em; vertical-align: middle; }
 code { font: 12px/1.4 "Liberation Mono", "DejaVu Sans Mono", monospace; background: #eef0f3; border-radius: 5px; padding: 2px 5px; }
 a { color: #0a5bc4; text-decoration: none; }
 a code { color: inherit; }
-sub { display: block; font-size: 12px; line-height: 1.5; vertical-align: baseline; color: #57606a; }
+sub { font-size: 12px; line-height: 1.5; vertical-align: baseline; color: #57606a; }
+p > sub { display: block; }
 """
 _MEASURE = "<script>document.documentElement.dataset.height = Math.ceil(document.body.getBoundingClientRect().height)</script>"
 _NO_FONTS = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)  # nothing is fetched: any monospace will do
@@ -101,7 +104,7 @@ def screened(source: Path, change: str) -> Report:
         git("branch", "-qf", "feature", ours)
         repo = Repository.discover(clone, os.environ)
         Screener(repo, Model.load(default_directory()), thorough=False).range("main", "feature", "main..feature")  # builds the index, as the first run does
-        return Screener(repo, Model.load(default_directory()), thorough=False).range("main", "feature", "main..feature")
+        return Screener(repo, Model.load(default_directory())).range("main", "feature", "main..feature")  # in full, as the action screens
 
 
 def picture(report: Report, command: str) -> str:

@@ -100,7 +100,7 @@ def _option(action: argparse.Action, parser: argparse.ArgumentParser) -> tuple[s
 
 def _settings() -> Iterator[str]:
     schema = json.loads((ROOT / "codex_gate" / "config.schema.json").read_text("utf-8"))
-    flags = {"noise-budget": "--noise-budget", "fail-on": "--fail-on", "fail-on-score": "priority --fail-on-score", **config._FLAGS}
+    flags = {"noise-budget": "--noise-budget", "fail-on": "--fail-on", "tier": "--tier", "fail-on-score": "priority --fail-on-score", **config._FLAGS}
     yield f"## `{config.FILE}`"
     yield "A flag goes before the environment, that before the file, that before the default. `codex-gate config` shows what holds, `codex-gate schema config` prints the JSON Schema."
     rows = []

@@ -11,6 +11,7 @@ Every request is kept, and held against GitHub's own OpenAPI description where n
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import socket
@@ -29,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 OPENAPI = ROOT / ".venv" / "node" / "node_modules" / "@octokit" / "openapi" / "generated" / "api.github.com.json"
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
 REPO = "/repos/{owner}/{repo}"
-PATHS = ("/user", f"{REPO}/compare/{{basehead}}", f"{REPO}/pulls", f"{REPO}/pulls/{{pull_number}}", f"{REPO}/issues/{{issue_number}}/comments", f"{REPO}/issues/comments", f"{REPO}/issues/comments/{{comment_id}}", f"{REPO}/issues", f"{REPO}/issues/{{issue_number}}",
+PATHS = ("/user", f"{REPO}/compare/{{basehead}}", f"{REPO}/contents/{{path}}", f"{REPO}/pulls", f"{REPO}/pulls/{{pull_number}}", f"{REPO}/issues/{{issue_number}}/comments", f"{REPO}/issues/comments", f"{REPO}/issues/comments/{{comment_id}}", f"{REPO}/issues", f"{REPO}/issues/{{issue_number}}",
          f"{REPO}/check-runs", f"{REPO}/check-runs/{{check_run_id}}",
          f"{REPO}/code-scanning/sarifs", f"{REPO}/issues/{{issue_number}}/labels", f"{REPO}/issues/{{issue_number}}/labels/{{name}}")  # fmt: skip
 
@@ -99,7 +100,8 @@ class GitHub:
         self.labels: list[str] = []
         self.pulls: list[dict[str, Any]] = []
         self.issues: list[dict[str, Any]] = []
-        self.merge_bases: dict[str, str] = {}
+        self.partings: dict[str, tuple[str, str]] = {}  # by BASE...HEAD: the base's newest commit, the merge base
+        self.files: dict[tuple[str, str], bytes] = {}  # by commit and path
         self.calls: list[Call] = []
         self.invalid: list[str] = []
         self._orders: list[tuple[str, str, Fault]] = []
@@ -253,8 +255,16 @@ class GitHub:
         return 200, {}, found
 
     def _compare(self, call: Call, words: list[str], _: object) -> tuple[int, dict[str, str], Any]:
-        found = self.merge_bases.get("/".join(words[1:]))
-        return (200, {}, {"merge_base_commit": {"sha": found}}) if found else (404, {}, {"message": "Not Found"})
+        found = self.partings.get("/".join(words[1:]))
+        if found is None:
+            return 404, {}, {"message": "Not Found"}
+        return 200, {}, {"base_commit": {"sha": found[0]}, "merge_base_commit": {"sha": found[1]}}
+
+    def _contents(self, call: Call, words: list[str], query: Mapping[str, list[str]]) -> tuple[int, dict[str, str], Any]:
+        text = self.files.get((query["ref"][0], "/".join(words[1:])))
+        if text is None:
+            return 404, {}, {"message": "Not Found"}
+        return 200, {}, {"type": "file", "encoding": "base64", "size": len(text), "content": base64.encodebytes(text).decode("ascii")}
 
     def _code_scanning(self, call: Call, *_: object) -> tuple[int, dict[str, str], Any]:
         self.sarifs.append(call.body)

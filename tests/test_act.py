@@ -16,7 +16,7 @@ from tests.acting import copied
 from tests.codex_gate import drifting
 from tests.codex_gate.actions import LARGE, SMALL, as_ours, examples, needs_examples, payload, project, pull
 from tests.codex_gate.samples import write_model
-from tests.conftest import Repo
+from tests.conftest import DAY, START, Repo
 from tests.github_double import GitHub
 
 pytestmark = acting.needs_act
@@ -67,6 +67,12 @@ def act(repo: Repo, hub: GitHub, home: Path, tmp_path: Path) -> Callable[..., su
     return run
 
 
+def environments(home: Path, *, student: bool) -> list[Path]:
+    """Those that runs have left in the tool cache, with what the student needs or without."""
+    found = [path for path in home.rglob("codex-gate/*-*") if (path / "pyvenv.cfg").exists()]
+    return [path for path in found if any(path.glob("lib/python*/site-packages/onnxruntime")) is student]
+
+
 @pytest.mark.parametrize("uses", ["acme/codex-gate@v1", "./"])
 def test_the_comment_is_there_after_a_run(repo: Repo, hub: GitHub, act: Callable[..., subprocess.CompletedProcess[str]], uses: str, tmp_path: Path) -> None:
     project(repo)
@@ -82,6 +88,26 @@ def test_the_comment_is_there_after_a_run(repo: Repo, hub: GitHub, act: Callable
     assert (hub.checks[0]["head_sha"], hub.labels, len(hub.sarifs)) == (head, ["risk: critical"], 1)
     assert "found critical in lib/g0.py" in done.stdout
     assert not (tmp_path / "sprung").exists()
+
+
+def test_at_tier_3_the_student_has_read_what_the_comment_says(
+    repo: Repo, hub: GitHub, act: Callable[..., subprocess.CompletedProcess[str]], home: Path
+) -> None:
+    """Its libraries are installed where they are asked for, into an environment of their own, which stays."""
+    project(repo, "tier: 3\n")
+    for name in ("kinds.json", "kinds.table", "student.json", "student.onnx", "vocabulary.json"):
+        shutil.copy(acting.ROOT / "models" / name, repo.path / "models")
+    repo.commit("models of kinds", date=START + 61 * DAY)
+    base, head = pull(repo, dict.fromkeys(LARGE, "if password == None or user is None:\n    return open(path).read()\n" * 20), "fix crash when user is None")
+    done = act(payload(base, head))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (comment,) = hub.comments
+    assert "risk – critical" in comment["body"] and "tier 3" in comment["body"] and "onnxruntime" not in comment["body"]
+    assert "What kind of defect" in comment["body"]
+    (made,) = environments(home, student=True)
+    before = made.stat().st_mtime_ns
+    assert "comment unchanged" in act(payload(base, head)).stdout
+    assert environments(home, student=True) == [made] and made.stat().st_mtime_ns == before and len(hub.comments) == 1
 
 
 @needs_examples
@@ -112,7 +138,7 @@ def test_the_cache_is_asked_where_the_environment_is_not_there(repo: Repo, act: 
     event = payload(*pull(repo, {"f1.py": "x = 1\n"}), state="closed")
     act(event)
     assert "cache asked for" not in act(event).stdout
-    (made,) = [path for path in home.rglob("codex-gate/*-*") if (path / "pyvenv.cfg").exists()]
+    (made,) = environments(home, student=False)
     made.rename(made.with_name("away"))
     try:
         asked = re.search(r"cache asked for codex-gate-(\S+) in (\S+)", act(event).stdout)

@@ -73,14 +73,13 @@ def quiet(report: Report, links: Links, trust: Trust, part: str = "") -> str:
     return f"{_marker(report, links, trust, part, 'quiet-')}\ncodex-gate has nothing to say about this change any more ({about}).\n"
 
 
-def summary(report: Report, links: Links | None, trust: Trust, recent: Sequence[float], said: Sequence[str]) -> str:
+def summary(report: Report, links: Links | None, trust: Trust, said: Sequence[str]) -> str:
     """The step summary: everything, with the risks of the repository's recent changes, and what could not be done.
 
     Args:
-        recent: risks of the changes before this one, in the order in which they came.
         said: sentences about what was left undone.
     """
-    added = (_relief(report.change, links), _sure(trust), _plot(report, recent))
+    added = (_relief(report.change, links), _sure(trust), _plot(report))
     body = markdown.render(report, links, added=added, limit=_SUMMARY, rows=_SUMMARY_ROWS)
     notes = [f"> {prose(shown(text, 600))}" for text in said[:20]]
     return body + ("\n> [!NOTE]\n" + "\n>\n".join(notes) + "\n" if notes else "")
@@ -190,12 +189,12 @@ def _sure(trust: Trust) -> Section:
     return [f"**How sure is this**: {'; '.join(parts)}."] if parts else []
 
 
-def _plot(report: Report, recent: Sequence[float]) -> Section:
+def _plot(report: Report) -> Section:
     """The risks of recent changes as a line, this one at its end."""
     change = report.change
-    if change is None or change.risk is None or len(recent) < 2:
+    if change is None or change.risk is None or len(report.recent) < 2:
         return []
-    points = [f"{100 * risk:.0f}" for risk in (*recent[-_MAX_PLOT:], change.risk)]
+    points = [f"{100 * risk:.0f}" for risk in (*report.recent[-_MAX_PLOT:], change.risk)]
     return [
         "```mermaid",
         _LOOK,

@@ -233,11 +233,39 @@ def pull_of(api: Api, repository: str, source: str, sha: str) -> int:
     return 0
 
 
-def merge_base(api: Api, repository: str, base: str, head: str) -> str:
-    """The commit from which `head` parted from `base`, a branch or a SHA, as GitHub knows it; "" where it names none."""
+class Parting(NamedTuple):
+    """The newest commit of a branch, and the one from which a head parted from it; "" where GitHub names none."""
+
+    tip: str
+    fork: str
+
+
+def parting(api: Api, repository: str, base: str, head: str) -> Parting:
+    """Where `head` parted from `base`, a branch or a SHA, as GitHub knows it."""
     found = api.call("GET", f"/repos/{quote(repository)}/compare/{quote(base, safe='')}...{quote(head, safe='')}?per_page=1").data
-    commit = found.get("merge_base_commit") if isinstance(found, dict) else None
-    return str(commit.get("sha") or "") if isinstance(commit, dict) else ""
+    commits = [found.get(name) if isinstance(found, dict) else None for name in ("base_commit", "merge_base_commit")]
+    return Parting(*(str(commit.get("sha") or "") if isinstance(commit, dict) else "" for commit in commits))
+
+
+def file_at(api: Api, repository: str, sha: str, path: str) -> bytes | None:
+    """A file of a commit, at most 1 MB of it, as GitHub has it; None where it has none there.
+
+    Raises:
+        ApiError: refused, no answer, or what stands there is no file.
+    """
+    try:
+        found = api.call("GET", f"/repos/{quote(repository)}/contents/{quote(path, safe='')}?ref={quote(sha, safe='')}").data
+    except ApiError as error:
+        if error.status == 404:
+            return None
+        raise
+    text = found.get("content") if isinstance(found, dict) and found.get("type") == "file" and found.get("encoding") == "base64" else None
+    if not isinstance(text, str):
+        raise ApiError(f"GET {shown(path)}: what stands there is no file of up to 1 MB")
+    try:
+        return base64.b64decode(text)
+    except ValueError as error:
+        raise ApiError(f"GET {shown(path)}: an answer that cannot be read") from error
 
 
 def is_past(api: Api, target: Target) -> bool:

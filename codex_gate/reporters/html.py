@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Final, NamedTuple
 
-from codex_gate import page
+from codex_gate import page, plots
 from codex_gate.page import Html
 from codex_gate.reporters import wording
-from codex_gate.reporters.hostile import shorten_path, shown
-from codex_gate.types import Finding, Level, LineScore, Report
+from codex_gate.reporters.hostile import shorten_path, shown, visible
+from codex_gate.types import Classification, Evidence, Finding, Level, LineScore, Report
 
 MAX_HUNKS: Final = 20  # the riskiest are shown, the JSON holds all lines (chosen, as the four below: what one reads)
 MAX_LINES: Final = 40  # of a hunk, around its riskiest line
@@ -22,6 +22,7 @@ MAX_WIDTH: Final = 400  # characters of a line
 MAX_COMMITS: Final = 200
 N_MARKED: Final = 10  # lines with a number
 _TAB: Final = 4
+_ROLES: Final = {Level.MODERATE: "c", Level.HIGH: "b", Level.CRITICAL: "e"}  # colours of plots
 
 STYLE: Final = """
 :root{--low:#2e7d4f;--moderate:#8a6400;--high:#b4470a;--critical:#b3142a;--unknown:#5b6470;--add:#e4f4e8;--del:#fbe7e7;--mark:#f4c542}
@@ -34,11 +35,11 @@ STYLE: Final = """
 .scale b{position:absolute;top:-.55rem;width:.25rem;height:1.9rem;margin-left:-.125rem;border-radius:.125rem;background:var(--fg)}
 .keys{display:flex;flex-wrap:wrap;gap:.1rem 1rem;list-style:none;margin:.5rem 0 0;padding:0;font-size:.8125rem;color:var(--dim)}
 .keys i{display:inline-block;width:.7rem;height:.7rem;border-radius:.15rem;background:var(--level);opacity:.75;margin-right:.35rem}
-h1,.reasons,.commits,.places{overflow-wrap:anywhere}.reasons,.commits,.places{list-style:none;margin:.6rem 0;padding:0}
+h1,.reasons,.commits,.places,.kinds{overflow-wrap:anywhere}.reasons,.commits,.places,.kinds,.kinds ul{list-style:none;margin:.6rem 0;padding:0}
 .reasons li{display:grid;grid-template-columns:2.6rem minmax(5rem,9rem) 1fr;gap:.2rem .8rem;align-items:center;padding:.25rem 0;border-bottom:1px solid var(--edge)}
 .reasons b{text-align:right;font-variant-numeric:tabular-nums}.push{position:relative;height:.9rem;background:linear-gradient(var(--edge),var(--edge)) 50%/1px 100% no-repeat}
 .push i{position:absolute;top:0;bottom:0;border-radius:.15rem}.push .up{left:50%;background:var(--high)}.push .down{right:50%;background:var(--low)}
-.places li{padding:.25rem 0}.path{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.875rem;font-weight:600;overflow-wrap:anywhere}
+.places li,.kinds>li{padding:.25rem 0}.kinds ul{margin:.15rem 0 .4rem}.kinds code{font:.8125rem/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--card);border-radius:.25rem;padding:.05rem .3rem}.path{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.875rem;font-weight:600;overflow-wrap:anywhere}
 .hunk{border:1px solid var(--edge);border-radius:.5rem;margin:1rem 0;overflow:hidden}.hunk h3{background:var(--card);border-bottom:1px solid var(--edge);margin:0;padding:.4rem .7rem;font-weight:600}
 .hunk table{width:100%;font:.8125rem/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;table-layout:fixed;border-spacing:0}
 .hunk td{border:0;padding:0 .4rem;text-align:left;vertical-align:top}.hunk tr:hover{background:inherit}
@@ -48,6 +49,7 @@ h1,.reasons,.commits,.places{overflow-wrap:anywhere}.reasons,.commits,.places{li
 .commits li{display:grid;grid-template-columns:6.2rem 3.4rem 6rem 5.5rem 1fr;gap:0 .7rem;align-items:center;padding:.25rem 0;border-bottom:1px solid var(--edge);font-size:.9rem}
 .commits code{font-size:.8125rem;color:var(--dim)}.commits b{text-align:right;font-variant-numeric:tabular-nums}.meter{height:.6rem;background:var(--edge);border-radius:.3rem;overflow:hidden}
 .meter i{display:block;height:100%;background:var(--level)}.commits em{font-style:normal;color:var(--level);font-weight:600}.commits span:last-child{overflow-wrap:anywhere;min-width:0}
+figure{max-width:34rem}.alike .hit{fill:var(--b)}.alike .rest{fill:var(--edge)}
 @media(max-width:44rem){.reasons li{grid-template-columns:2.6rem 1fr}.reasons span:last-child{grid-column:1/-1}.commits li{grid-template-columns:6.2rem 3.4rem 1fr 5.5rem}.commits span:last-child{grid-column:1/-1}
 .hunk td:nth-child(2){width:2.8rem;padding:0 .2rem}.hunk td:nth-child(1){width:1.7rem;padding:0}.hunk td:nth-child(3){width:1rem;padding:0 .2rem}}
 """
@@ -73,6 +75,7 @@ def render(report: Report) -> str:
         *(page.paragraph(shown(notice.text, 600), "note") for notice in wording.notices(report)[:20]),
         *(_change(change) if change is not None else ()),
         *_commits(report),
+        *_history(report),
         *_meaning(report, n),
     ]
     made = " · ".join((f"tier {report.tier}", f"model {shown(report.model_version, 40)}", wording.duration(report.seconds)))
@@ -82,9 +85,9 @@ def render(report: Report) -> str:
 def _change(change: Finding) -> Iterator[Html]:
     yield from _reasons(change)
     yield from _places(change)
+    yield from _seen(change)
     yield from _relief(change)
     yield from _hunks(change)
-    yield from _seen(change)
 
 
 # -- the verdict ---------------------------------------------------------------------------------------
@@ -156,17 +159,20 @@ def _relief(change: Finding) -> list[Html]:
 
 
 def _seen(change: Finding) -> list[Html]:
-    rows = [
-        (
-            c.category,
-            wording.percent(c.confidence),
-            "message" if wording.in_message(e) else wording.place(shorten_path(e.where, 80), e.line),
-            shown(wording.matched(e), 120),
-        )
-        for c in wording.categories(change)
-        for e in c.evidence[:5]
-    ]
-    return [page.heading("What kind of defect"), page.table(("category", "confidence", "where", "text"), rows, "", (0, 2, 3))] if rows else []
+    found = wording.categories(change)
+    return [page.heading("What kind of defect"), Html(f'<ol class="kinds">{"".join(map(_kind, found))}</ol>')] if found else []
+
+
+def _kind(found: Classification) -> str:
+    head = f"<b>{page.text(visible(str(found.category)))}</b> {page.text(wording.percent(found.confidence))}"
+    rows = "".join(f"<li>{_evidence(*group)}</li>" for group in wording.by_place(found.evidence[:5]))
+    return f'<li>{head}<br><span class="dim">{page.text(wording.about(found).replace("`", ""))}</span>{f"<ul>{rows}</ul>" if rows else ""}</li>'
+
+
+def _evidence(evidence: Evidence, texts: Sequence[str]) -> str:
+    place = page.text(wording.place(shorten_path(evidence.where, 80), evidence.line))
+    where = "the message says" if wording.in_message(evidence) else f'<span class="path">{place}</span>'
+    return " ".join((where, *(f"<code>{page.text(shown(text, 120))}</code>" for text in texts)))
 
 
 # -- the lines -----------------------------------------------------------------------------------------
@@ -211,10 +217,17 @@ def _hunks(change: Finding) -> list[Html]:
 def _hunk(hunk: Hunk, marks: dict[tuple[str, bool, int], int]) -> Html:
     shown_lines, before = _window(hunk.lines)
     after = len(hunk.lines) - before - len(shown_lines)
-    rows = [*_gap(before), *(_row(line, marks.get((line.path, line.added, line.line))) for line in shown_lines), *_gap(after)]
+    margin = _margin(shown_lines)
+    rows = [*_gap(before), *(_row(line, marks.get((line.path, line.added, line.line)), margin) for line in shown_lines), *_gap(after)]
     return Html(
         f'<section class="hunk"><h3 class="path">{page.text(shorten_path(hunk.lines[0].path))}</h3><table><tbody>{"".join(rows)}</tbody></table></section>'
     )
+
+
+def _margin(lines: Sequence[LineScore]) -> int:
+    """By how many blanks all of these lines are indented; they are left out, for on a phone they would push the text into the next line."""
+    texts = [text for text in map(_decoded, lines) if text.strip()]
+    return min((len(text) - len(text.lstrip(" ")) for text in texts), default=0)
 
 
 def _window(lines: Sequence[LineScore]) -> tuple[Sequence[LineScore], int]:
@@ -228,16 +241,20 @@ def _gap(n: int) -> list[str]:
     return [f'<tr class="gap"><td></td><td></td><td></td><td>{page.text(wording.count(n, "more changed line"))}</td></tr>'] if n else []
 
 
-def _row(line: LineScore, rank: int | None) -> str:
+def _row(line: LineScore, rank: int | None, margin: int) -> str:
     kinds = ("add" if line.added else "del") + (" marked" if rank else "")
     tip = f' title="place {rank} of the lines to look at"' if rank else ""
-    return f'<tr class="{kinds}"{tip}><td>{rank or ""}</td><td>{line.line}</td><td>{"+" if line.added else "−"}</td><td>{_source(line.text)}</td></tr>'
+    return f'<tr class="{kinds}"{tip}><td>{rank or ""}</td><td>{line.line}</td><td>{"+" if line.added else "−"}</td><td>{_source(_decoded(line)[margin:])}</td></tr>'
 
 
-def _source(text: bytes) -> str:
-    """A line of code for HTML: tabs as blanks, what cannot be seen as an escape, nothing else changed."""
-    whole = text.rstrip(b"\r\n")[: 4 * MAX_WIDTH].decode("utf-8", "surrogateescape").expandtabs(_TAB)
-    cut = whole[:MAX_WIDTH] + ("…" if len(whole) > MAX_WIDTH else "")
+def _decoded(line: LineScore) -> str:
+    """A line of code, tabs as blanks."""
+    return line.text.rstrip(b"\r\n")[: 4 * MAX_WIDTH].decode("utf-8", "surrogateescape").expandtabs(_TAB)
+
+
+def _source(text: str) -> str:
+    """A line of code for HTML: what cannot be seen as an escape, nothing else changed."""
+    cut = text[:MAX_WIDTH] + ("…" if len(text) > MAX_WIDTH else "")
     return escape("".join(c if c.isprintable() or c == "\u00a0" else f"\\u{{{ord(c):x}}}" for c in cut))
 
 
@@ -262,6 +279,35 @@ def _commit(finding: Finding) -> str:
     )
 
 
+def _history(report: Report) -> list[Html]:
+    """The risks of the changes before this one, in the order in which they came, and where the levels begin."""
+    change, recent = report.change, report.recent
+    if change is None or change.risk is None or len(recent) < 2:
+        return []
+    count, top = len(recent), plots.share_top((*recent, change.risk, *report.thresholds.at.values()))
+    tips = [f"{wording.percent(risk)}, {wording.count(count - k, 'change')} before this one" for k, risk in enumerate(recent)]
+    marks: list[plots.Mark] = [
+        *(plots.Line([(0, at), (count, at)], f"{level.value} begins", _ROLES[level], dashed=True) for level, at in report.thresholds.at.items()),
+        plots.Line(list(enumerate(recent)), "", "base"),
+        plots.Dots(list(enumerate(recent)), tips, "the changes before it", "base"),
+        plots.Dots([(count, change.risk)], [f"{wording.percent(change.risk)}, this one"], "this change", "a"),
+    ]
+    ticks = ((0.0, f"{count} before"), (count / 2, f"{count // 2}"), (float(count), "this"))
+    drawn = plots.chart("Risk of the last changes", plots.Axis("changes, oldest first", 0, count, ticks), plots.share_axis("risk", top), marks)
+    return [page.heading("History"), page.figure(f"The last {wording.count(count, 'change')} of this branch, and this one", drawn, "", plots.legend(marks))]
+
+
+def _alike(risk: float) -> Html:
+    """A hundred changes scored like this one, those marked that needed a fix where the model learned."""
+    n = round(100 * risk)
+    dots = "".join(f'<circle class="{"hit" if k < n else "rest"}" cx="{7 + 14 * (k % 20)}" cy="{7 + 14 * (k // 20)}" r="5"/>' for k in range(100))
+    label = page.text(f"{n} of 100 dots are marked")
+    drawn = f'<svg class="alike" viewBox="0 0 280 70" role="img" aria-label="{label}">{dots}</svg>'
+    return page.figure(
+        "A hundred changes scored like this one", drawn, f"Marked: {n}, as many as needed a fix among such changes of projects that the model had not seen."
+    )
+
+
 def _meaning(report: Report, n: int) -> Iterable[Html]:
     """Calibration in words: what the number says, what the level says, and what neither does."""
     change = report.change
@@ -269,6 +315,8 @@ def _meaning(report: Report, n: int) -> Iterable[Html]:
     if not known:
         return
     yield page.heading("How sure this is")
+    if change is not None and change.risk is not None:
+        yield _alike(change.risk)
     base = wording.percent(report.thresholds.base_rate)
     yield page.paragraph(
         f"The risk is calibrated on projects that the model had not seen when it scored them: of changes scored alike, that share needed a fix; {base} of all did. "

@@ -193,19 +193,19 @@ def _seen(finding: Finding, width: int) -> list[Line]:
     names = [f"{visible(str(c.category))} {wording.percent(c.confidence)}" for c in seen[: wording.MAX_CATEGORIES]]
     room = max(map(cells, names))
     for name, found in zip(names, seen, strict=False):
-        evidence = found.evidence[: wording.MAX_EVIDENCE]
-        for i in range(max(1, len(evidence))):
+        groups = wording.by_place(found.evidence[: wording.MAX_EVIDENCE])
+        for i in range(max(1, len(groups))):
             head = (Span("  "), Span(_pad("" if i else name, room), "strong"), Span("  "))
-            lines.append((*head, *_evidence(evidence[i], width - room - 4)) if evidence else head)
-        if more := len(found.evidence) - len(evidence):
+            lines.append((*head, *_evidence(*groups[i], width - room - 4)) if groups else head)
+        if (more := len(found.evidence) - wording.MAX_EVIDENCE) > 0:
             lines.append((Span(" " * (room + 4)), Span(fit(f"and {wording.count(more, 'more place')}", width - room - 4), "dim")))
     if len(seen) > wording.MAX_CATEGORIES:
         lines.append((Span(f"  and {wording.count(len(seen) - wording.MAX_CATEGORIES, 'more category', 'more categories')}", "dim"),))
     return lines
 
 
-def _evidence(evidence: Evidence, room: int) -> Line:
-    matched = shown(wording.matched(evidence))
+def _evidence(evidence: Evidence, texts: Sequence[str], room: int) -> Line:
+    matched = ", ".join(map(shown, texts))
     share = room * 2 // 3 if matched else room
     where = Span("message", "dim") if wording.in_message(evidence) else Span(place(evidence.where, evidence.line, share), "place")
     rest = room - cells(where.text) - 2

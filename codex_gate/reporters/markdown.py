@@ -96,7 +96,7 @@ def _why(change: Finding | None) -> Section:
         "**Why** (points of risk)",
         "",
         *(
-            f"- {wording.mark(r.contribution)} {f'{wording.points(r.contribution)}: ' if r.contribution else ''}{prose(shown(r.text, 400))}"
+            f"- {f'{wording.mark(r.contribution)} {wording.points(r.contribution)}: ' if r.contribution else ''}{prose(shown(r.text, 400))}"
             for r in change.reasons
         ),
     ]
@@ -124,15 +124,16 @@ def _seen(change: Finding | None) -> Section:
 
 
 def _category(found: Classification) -> str:
-    name = f"- {prose(visible(str(found.category)))} ({wording.percent(found.confidence)})"
-    places = ", ".join(map(_evidence, found.evidence[: wording.MAX_EVIDENCE]))
+    name = f"- **{prose(visible(str(found.category)))}** ({wording.percent(found.confidence)})"
+    places = ", ".join(_evidence(*group) for group in wording.by_place(found.evidence[: wording.MAX_EVIDENCE]))
     more = len(found.evidence) - wording.MAX_EVIDENCE
-    return name + (f": {places}" if places else "") + (f" and {wording.count(more, 'more place')}" if more > 0 else "")
+    what = f"<br><sub>{_plain(about)}</sub>" if (about := wording.about(found)) else ""
+    return name + (f": {places}" if places else "") + (f" and {wording.count(more, 'more place')}" if more > 0 else "") + what
 
 
-def _evidence(evidence: Evidence) -> str:
-    where = "in the message" if wording.in_message(evidence) else _place(evidence.where, evidence.line)
-    return " ".join(filter(None, (where, code(shown(wording.matched(evidence), 80)))))
+def _evidence(evidence: Evidence, texts: Sequence[str]) -> str:
+    where = "the message says" if wording.in_message(evidence) else _place(evidence.where, evidence.line)
+    return " ".join(filter(None, (where, ", ".join(code(shown(text, 80)) for text in texts))))
 
 
 def _place(path: str, line: int) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from codex_gate.taxonomy import DEFINITIONS, DefectCategory
 from codex_gate.types import Classification, Evidence, Finding, Level, Notice, Report, Thresholds
 
 UNCLASSIFIED: Final = "unclassified"
@@ -131,12 +132,26 @@ def categories(finding: Finding) -> list[Classification]:
     return [c for c in finding.classifications if c.category is not None]
 
 
+def about(found: Classification) -> str:
+    """What a category is, in a sentence; its name alone says little to whoever meets it first."""
+    return DEFINITIONS[DefectCategory(found.category)].is_a if found.category in set(DefectCategory) else ""
+
+
 def place(path: str, line: int) -> str:
     return f"{path}:{line}" if line > 0 else path
 
 
 def in_message(evidence: Evidence) -> bool:
     return evidence.where == MESSAGE
+
+
+def by_place(found: Iterable[Evidence]) -> list[tuple[Evidence, list[str]]]:
+    """Evidence with the texts that spoke there, those of one place, or of the message, together."""
+    groups: dict[tuple[str, int], tuple[Evidence, list[str]]] = {}
+    for one in found:
+        texts = groups.setdefault((one.where, 0 if in_message(one) else one.line), (one, []))[1]
+        texts += [text for text in (matched(one),) if text and text not in texts]
+    return list(groups.values())
 
 
 def matched(evidence: Evidence) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -84,7 +85,7 @@ class Step:
         return action.run(Run(self.environ, self.log.append, self._connect), date(2026, 11, 25))
 
     def _connect(self, url: str, token: str) -> Api:
-        return Api(url, token, sleep=self.slept.append)
+        return Api(url, token, sleep=self.slept.append, clock=lambda: time.monotonic() + sum(self.slept))
 
     @property
     def summary(self) -> str:

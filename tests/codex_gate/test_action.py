@@ -398,54 +398,6 @@ def test_where_the_merge_was_screened_the_check_stands_at_the_head_all_the_same(
     assert (hub.checks[0]["head_sha"], hub.sarifs[0]["commit_sha"]) == (head, head)
 
 
-def head_alone(step: Steps, repo: Repo, place: Path) -> tuple[Step, str, str]:
-    """A workflow that checks out the head of a pull request, one commit deep, after its base has gone on; the step, the merge base, the head."""
-    this = step()
-    fork, head = repo.git("rev-parse", "main"), repo.git("rev-parse", "topic")
-    repo.checkout("main")
-    repo.write("f2.py", "x = 7\n")
-    base = repo.commit("later", date=START + 72 * DAY)
-    repo.git("clone", "-q", "--depth=1", "-b", "topic", f"file://{repo.path}", place)
-    (this.folder / "event.json").write_text(json.dumps(payload(base, head)))
-    this.environ |= {"INPUT_WORKING_DIRECTORY": str(place), "GITHUB_BASE_REF": "release/1"}
-    return this, fork, head
-
-
-def test_where_the_base_is_not_in_the_clone_github_says_where_the_head_parted_from_it(step: Steps, hub: GitHub, repo: Repo, tmp_path: Path) -> None:
-    this, fork, head = head_alone(step, repo, tmp_path / "clone")
-    hub.merge_bases[f"release/1...{head}"] = fork
-    assert this.run() == 0
-    assert (len(hub.comments), this.outputs["level"], hub.checks[0]["head_sha"]) == (1, "critical", head)
-    report = json.loads(Path(this.outputs["report-json"]).read_text("utf-8"))
-    whole = Step(repo, hub, tmp_path / "whole", payload(fork, head), {"INPUT_BASE": fork, "INPUT_HEAD": head, "INPUT_TOKEN": ""})
-    assert whole.run() == 0
-    same = json.loads(Path(whole.outputs["report-json"]).read_text("utf-8"))
-    assert [report[key] for key in ("risk", "level", "percentile", "features")] == [same[key] for key in ("risk", "level", "percentile", "features")]
-
-
-@pytest.mark.parametrize("named", ["", "a" * 40, "--output=x", "island"])
-def test_what_github_says_of_a_base_is_taken_where_the_clone_bears_it_out_alone(step: Steps, hub: GitHub, repo: Repo, tmp_path: Path, named: str) -> None:
-    this, _, head = head_alone(step, repo, tmp_path / "clone")
-    if named == "island":  # a commit that is here, and has nothing to do with the head
-        tree = repo.git("rev-parse", "main^{tree}")
-        named = repo.git("commit-tree", tree, "-m", "alone")
-        repo.git("branch", "island", named)
-        repo.git("-C", tmp_path / "clone", "fetch", "-q", "origin", "island")
-    hub.merge_bases[f"release/1...{head}"] = named
-    assert this.run() == 0
-    assert this.log[-1].startswith("::warning") and "fetch-depth: 0" in this.log[-1]
-    assert hub.comments == []
-
-
-def test_without_a_token_github_is_not_asked_for_a_base(step: Steps, hub: GitHub, repo: Repo, tmp_path: Path) -> None:
-    this, fork, head = head_alone(step, repo, tmp_path / "clone")
-    hub.merge_bases[f"release/1...{head}"] = fork
-    this.environ["INPUT_TOKEN"] = ""
-    assert this.run() == 0
-    assert hub.calls == []
-    assert "fetch-depth: 0" in this.log[-1]
-
-
 def test_a_checkout_of_one_commit_is_deepened_or_says_what_to_do(step: Steps, tmp_path: Path, repo: Repo) -> None:
     """What actions/checkout gives without fetch-depth: the merge alone."""
     this = step()

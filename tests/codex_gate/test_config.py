@@ -27,6 +27,7 @@ annotations: 3
 check: false
 sarif: yes
 labels: true
+tier: 3
 models: models/ours
 paths:
   include: [src/, lib/**]
@@ -66,8 +67,8 @@ def test_every_key_is_read() -> None:
     assert [(e.paths, e.comment, e.fail_on) for e in found.levels] == [(("docs/",), Level.UNKNOWN, None), (("src/pay/**",), Level.MODERATE, Level.HIGH)]
     assert found.ignore == (config.Ignore(("legacy/",), ("ResourceLeaks",), "goes away in spring", date(2027, 3, 31)),)
     assert set(found.sources) == set(KEYS)
-    assert found.fail_on_score == 97.5
-    assert found.sources["levels"] == ".codex-gate.yaml, line 15"
+    assert (found.tier, found.fail_on_score) == (3, 97.5)
+    assert found.sources["levels"] == ".codex-gate.yaml, line 16"
 
 
 def test_the_schema_holds_the_same_keys_and_takes_the_example() -> None:
@@ -113,6 +114,8 @@ def test_paths_from_the_environment_are_one_pattern_a_line() -> None:
         ("hook: block", "hook: 'block'; expected advisory"),
         ("annotations: 51", "expected a whole number from 0 to 50"),
         ("annotations: -1", "expected a whole number from 0 to 50"),
+        ("tier: 4", "tier: '4'; expected 1, 2, 3 or auto"),
+        ("tier: true", "tier: true; expected 1, 2, 3 or auto"),
         ("check: maybe", "expected true or false"),
         ("noise-budget: 0", "expected a percentage above 0"),
         ("noise-budget: 101", "expected a percentage above 0"),

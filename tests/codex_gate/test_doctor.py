@@ -54,6 +54,17 @@ def test_a_warm_index_has_nothing_to_add_but_the_newest(repo: Repo, model: Path)
     assert re.fullmatch(r"59 commits in .*; the next screen adds 1", checks(repo, model)["index"].found)
 
 
+def test_a_tier_that_is_asked_for_and_cannot_run_is_named(repo: Repo, model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    build(repo, 60)
+    monkeypatch.setattr("codex_gate.hybrid.find_spec", lambda name: None)
+    repo.write(".codex-gate.yaml", "tier: 3\n")
+    said = call(capsys, "doctor", "-C", repo.path, "--model", model)
+    assert said.code == 0 and re.search(r"^warn  tier +tier 3 was asked for, and the model directory holds no student", said.out, re.MULTILINE)
+    assert "warn  tier          the model directory holds a student, but onnxruntime is not installed" in call(capsys, "doctor", "-C", repo.path).out
+    repo.write(".codex-gate.yaml", "tier: 1\n")
+    assert not re.search("^.... +tier ", call(capsys, "doctor", "-C", repo.path, "--model", model).out, re.MULTILINE)
+
+
 def test_no_repository_is_a_failure_and_ends_the_examination(repo: Repo, model: Path, tmp_path: Path) -> None:
     found = checks(repo, model, tmp_path)
     assert found["repository"].state == "fail"

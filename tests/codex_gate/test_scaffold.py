@@ -94,7 +94,7 @@ def test_the_configuration_that_init_writes_holds_the_defaults() -> None:
     text = written(PIECES["config"]).encode()
     found = config.load(config.Source(config.FILE, text), {}, {})
     assert replace(found, sources={}) == config.Settings()
-    assert found.sources.keys() >= {"fail-on", "comment", "hook", "noise-budget", "annotations", "check", "sarif", "labels"}
+    assert found.sources.keys() >= {"fail-on", "comment", "hook", "noise-budget", "annotations", "check", "sarif", "labels", "tier"}
     spelled = [line.removeprefix("# ") for line in text.decode().splitlines()]
     at = spelled.index("paths: # what is left out counts for nothing, also in the changes that are compared with")
     shown = config.load(config.Source(config.FILE, "\n".join(spelled[at:]).encode()), {}, {})  # what is commented out is valid too

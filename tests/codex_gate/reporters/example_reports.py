@@ -202,7 +202,7 @@ SUFFIXES: Final = {
 
 
 def golden() -> dict[str, str]:
-    """What the golden files must hold, by name; what a release or an edited definition changes is taken out."""
+    """What the golden files must hold, by name; what a release changes is taken out, and the definitions that SARIF holds."""
     return {f"{name}.{suffix}": _steady(suffix, reporter.render(report)) for name, report in REPORTS.items() for suffix, reporter in SUFFIXES.items()}
 
 

@@ -123,21 +123,21 @@ def test_limits_hold_and_mark_and_box_stay(report: Report) -> None:
     assert len(markdown.render(report).encode()) <= 65_000  # a check run counts bytes
     assert comment.mark_of(text) is not None
     assert f"- [ ] {TICK}" in text
-    summary = comment.summary(report, LINKS, TRUST, [0.5] * 5000, ["x\u202e" * 9000] * 300)
+    summary = comment.summary(replace(report, recent=(0.5,) * 5000), LINKS, TRUST, ["x\u202e" * 9000] * 300)
     assert len(summary.encode()) < 1 << 20
     assert len(comment.failure("\u202e" * 9000).encode()) < 1 << 20
 
 
 def test_the_summary_holds_more_commits_than_the_comment() -> None:
-    summary = comment.summary(crowded(), LINKS, TRUST, [], [])
+    summary = comment.summary(crowded(), LINKS, TRUST, [])
     assert "| `0 long" in summary
     assert "| `0 long" not in comment.loud(crowded(), LINKS, TRUST)
 
 
 def test_the_plot_ends_with_this_change() -> None:
-    summary = comment.summary(high(), LINKS, TRUST, [0.1, 0.25], ["no comment: why"])
+    summary = comment.summary(replace(high(), recent=(0.1, 0.25)), LINKS, TRUST, ["no comment: why"])
     assert "    line [10, 25, 41]\n```" in summary
-    assert "mermaid" not in comment.summary(high(), None, TRUST, [0.1], [])
+    assert "mermaid" not in comment.summary(replace(high(), recent=(0.1,)), None, TRUST, [])
     assert summary.endswith("> no comment: why\n")
 
 
@@ -149,7 +149,11 @@ def test_nothing_of_a_stranger_is_alive_in_the_comment(text: str) -> None:
     report = hostile(text)
     assert report.change is not None
     report = replace(report, change=replace(report.change, relief=(Relief(text, 0.2),)))
-    for output in (comment.loud(report, LINKS, TRUST), comment.quiet(report, LINKS, TRUST), comment.summary(report, LINKS, TRUST, [0.1, 0.2], [text])):
+    for output in (
+        comment.loud(report, LINKS, TRUST),
+        comment.quiet(report, LINKS, TRUST),
+        comment.summary(replace(report, recent=(0.1, 0.2)), LINKS, TRUST, [text]),
+    ):
         assert [char for char in output if not char.isprintable() and char != "\n"] == []
         assert not re.search(r"^\s*::", output, re.MULTILINE)
         assert not re.search(r"##\w*\[", output)

@@ -125,6 +125,31 @@ def test_source_keeps_its_shape_and_hides_nothing() -> None:
     assert "x\\u{202e}y\\u{1b}[0m" in page and "caf\\u{dce9}" in page
 
 
+def test_what_all_lines_of_a_hunk_are_indented_by_is_left_out() -> None:
+    page = render("html", with_lines(high(), lines("+1 \t\tif a:", "+2 ", "+3 \t\t    return b", "+9     c = d")))
+    assert "<td>if a:</td>" in page and "<td></td>" in page and "<td>    return b</td>" in page and "<td>c = d</td>" in page
+
+
+def test_the_history_is_drawn_with_the_levels_and_this_change_at_its_end() -> None:
+    page = render("html", replace(high(), recent=(0.1, 0.25, 0.05)))
+    assert "History" in page and "The last 3 changes of this branch, and this one" in page and "high begins" in page
+    assert "25 %, 2 changes before this one" in page
+    assert "History" not in render("html", replace(high(), recent=(0.1,)))
+
+
+def test_what_the_number_says_is_drawn_as_so_many_of_a_hundred() -> None:
+    report = high()
+    assert report.change is not None and report.change.risk is not None
+    page = render("html", report)
+    assert page.count('<circle class="hit"') == round(100 * report.change.risk) and page.count('<circle class="rest"') == 100 - round(100 * report.change.risk)
+
+
+def test_kinds_are_explained_and_stand_before_the_lines() -> None:
+    page = render("html", with_lines(high(), lines("+1 x")))
+    assert "The outcome depends on timing" in page
+    assert page.index("Look at first") < page.index("What kind of defect") < page.index("The lines")
+
+
 def test_the_riskiest_lines_are_numbered_and_long_hunks_are_cut_around_them() -> None:
     many = [LineScore("a.py", True, k, 0.9 if k == 300 else 0.5 if 290 < k < 310 else 0.1, b"x") for k in range(1, 601)]
     page = render("html", with_lines(high(), many))

@@ -9,7 +9,8 @@ from example_reports import LIMITS, REPORTS, commit, high
 
 from codex_gate.reporters import Terminal, wording
 from codex_gate.reporters.layout import cells, fit, wrap
-from codex_gate.types import Level, Report, Thresholds
+from codex_gate.taxonomy import DefectCategory
+from codex_gate.types import Classification, Evidence, Level, Report, Thresholds
 
 
 @pytest.mark.parametrize(
@@ -104,3 +105,24 @@ def test_wrapped_text_keeps_its_words_and_its_room(text: str, room: int) -> None
 )
 def test_fit_counts_columns(text: str, room: int, expected: str) -> None:
     assert fit(text, room) == expected
+
+
+def test_evidence_of_one_place_stands_together() -> None:
+    found = [
+        Evidence("message", 1, "race"),
+        Evidence("a.py", 3, "lock("),
+        Evidence("message", 2, "deadlock"),
+        Evidence("a.py", 3, "lock("),
+        Evidence("a.py", 4, "x"),
+    ]
+    assert [(one.where, one.line, texts) for one, texts in wording.by_place(found)] == [
+        ("message", 1, ["race", "deadlock"]),
+        ("a.py", 3, ["lock("]),
+        ("a.py", 4, ["x"]),
+    ]
+
+
+def test_every_category_is_explained_in_a_sentence_and_an_unknown_one_is_not() -> None:
+    for category in DefectCategory:
+        assert wording.about(Classification(category, 0.5)).endswith(".")
+    assert wording.about(Classification("Elsewhere", 0.5)) == wording.about(Classification(None, 0.5)) == ""

@@ -1,0 +1,88 @@
+"""Into which commit a pull request would land: whose configuration and models count, also where the clone does not hold it.
+
+Where GitHub's merge was checked out, its first parent is the base as it is now. Where the head alone was, nothing in the clone can be asked: the
+payload's `base.sha` is old, and where the head parted from its base is up to whoever opened the pull request, who could branch off before a gate
+was set. So GitHub names the newest commit of the base branch; it is used where it is here or can be fetched, by its SHA, from whatever remote.
+Else the range begins where GitHub says that they parted, the configuration is asked of GitHub, and models that a repository keeps are refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from codex_gate import config, deepen, event
+from codex_gate.errors import GateError, RangeError
+from codex_gate.git import Repository, is_sha
+from codex_gate.types import Notice
+
+if TYPE_CHECKING:
+    from codex_gate.delivery import Run
+    from codex_gate.reporters.github import Parting
+
+LOOK_UP_S: Final = 30.0  # for all that is asked before the screen (chosen: without an answer there is still something to screen, or a sentence)
+
+UNASKED: Final = Notice(
+    "base-of-event",
+    "GitHub could not be asked for the newest commit of the base branch: configuration and models are those of the base that the event names, which may be older",
+)
+
+
+def change(this: Run, happened: event.Event, repo: Repository, *, may_fetch: bool) -> event.Change:
+    """What the pull request brings, from the base branch as it is now.
+
+    Raises:
+        RangeError: neither merge nor base is here, nor can be had.
+    """
+    if (merge := event.merged(happened, repo)) is not None:
+        return merge
+    parting = _parting(this, happened, repo)
+    if parting is None or happened.head is None:
+        found = event.change(happened, repo)
+        return found._replace(notices=(UNASKED,))
+    name = event.called(happened)
+    if _holds(repo, parting.tip, happened.head) or (may_fetch and not deepen.bring(repo, parting.tip) and _holds(repo, parting.tip, happened.head)):
+        return event.Change(parting.tip, happened.head, name)
+    if _holds(repo, parting.fork, happened.head):
+        return event.Change(parting.fork, happened.head, name, parting.tip)
+    return event.change(happened, repo)._replace(tip=parting.tip)
+
+
+def _holds(repo: Repository, base: str, head: str) -> bool:
+    """Whether this clone holds the commit and the way from there to the head."""
+    return bool(repo.present_commits([base])) and event.shares_history(repo, base, head)
+
+
+def _parting(this: Run, happened: event.Event, repo: Repository) -> Parting | None:
+    """The tip of the base branch and where the head parted from it, by GitHub's word; None where GitHub says neither."""
+    base, head, token = happened.branch or happened.base, happened.head, this.given("token")
+    if not (base and head and token and happened.repository and repo.present_commits([head])):
+        return None
+    try:
+        api = replace(this.api(), budget_s=LOOK_UP_S)
+        from codex_gate.reporters.github import parting
+
+        found = parting(api, happened.repository, base, head)
+    except GateError:  # no library, no answer, no permission: what is missing here is said instead
+        return None
+    return found if is_sha(found.tip) and is_sha(found.fork) else None
+
+
+def configuration(this: Run, repository: str, tip: str, named: str | None) -> config.Source | None:
+    """The configuration of a commit that is not in this clone, as GitHub has it; None where that has none.
+
+    Raises:
+        ConfigError: a file that was named is not there, or it is too large.
+        RangeError: GitHub does not say.
+    """
+    path = config.in_tree(named)
+    try:
+        api = replace(this.api(), budget_s=LOOK_UP_S)
+        from codex_gate.reporters.github import file_at
+
+        text = file_at(api, repository, tip, path)
+    except GateError as error:
+        raise RangeError(
+            f"the configuration of the base branch ({tip[:9]}) is not in this clone, and GitHub does not show it ({error}); check out with fetch-depth: 0"
+        ) from error
+    return config.of_commit(tip, path, text, is_named=named is not None)
