@@ -36,7 +36,7 @@ def test_the_terminal_at_eighty_columns() -> None:
         == """\
 Priorities of shop
 4,321 commits from 2024-01-01 to 2025-02-04, merges aside, up to aaaaaaaaa. 210
-fixes among them; the rules see a category in 120 of them.
+fixes among them; 120 of them tell a category.
 
 Categories                 fixes  share  frequency    severity   priority
   SecurityVulnerabilities     40   31 %  frequent     critical   critical
