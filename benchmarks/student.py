@@ -1,16 +1,19 @@
 """How long a student takes, as docs/students.md: `python benchmarks/student.py --output FILE` (default: print).
 
 One block and 32 blocks at once, full to their limit of tokens, by onnxruntime with one thread, in fp32 and int8; what it takes does not depend on the
-weights, so they are fresh. `--model DIR` measures a student that was distilled, and the way from a diff to its answer. Needs `.[train]`, no network and no
+weights, so they are fresh. `--model DIR` measures a student that was distilled, and the way from a diff to its answer; with `--pull CLONE BASE..HEAD` also how long the kinds of a whole
+pull request take, and of each of its commits, by tier 1 and by tier 3 of that directory, models loaded and diffs at hand. Needs `.[train]`, no network and no
 data; a minute of one core. Beside the time that passed stands that of the processor, which a busy machine leaves alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,8 +25,11 @@ import numpy as np
 
 from automl_codex import fitting, student
 from automl_codex.distillation import session
+from codex_gate.git import Repository
+from codex_gate.hybrid import HybridClassifier
 from codex_gate.student import Student
 from codex_gate.text import HunkText
+from codex_gate.walk import as_commit
 
 VOCABULARY = 24_000
 SHAPES = (("bag", 1), ("transformer", 1), ("transformer", 2), ("transformer", 3))
@@ -77,6 +83,21 @@ def distilled(folder: Path, calls: int) -> list[list[str]]:
     return [[f"{folder.name}, text to answer", "int8", "", f"{(folder / 'student.onnx').stat().st_size / 1e6:.1f}", *map(str, found)]]
 
 
+def pull(folder: Path, clone: Path, span: str, calls: int) -> str:
+    """A sentence: how long the kinds of a pull request and of its commits take, by tiers 1 and 3."""
+    repo = Repository.discover(clone, os.environ)
+    base, _, head = span.partition("..")
+    metas = repo.log(stdin=[repo.resolve(head), f"^{repo.resolve(base)}"])
+    (files,) = repo.diffs([(metas[-1].sha, repo.resolve(base))])
+    whole = replace(as_commit(metas[-1], files), message="\n\n".join(meta.message for meta in metas))
+    every = [whole, *(commit for meta in metas for commit in [as_commit(meta, *repo.diffs([(meta.sha, meta.parents[0])]))])]
+    found = []
+    for tier in (1, 3):
+        classifier = HybridClassifier.of(folder, tier)
+        found.append(timed(lambda classifier=classifier: [classifier.classify(commit) for commit in every], calls))  # type: ignore[misc]
+    return f"Kinds of a pull request of {len(files)} files and of its {len(metas)} commits: tier 1 {found[0]} ms, tier 3 {found[1]} ms, models loaded.\n"
+
+
 def page(rows: list[list[str]], limit: int, calls: int) -> str:
     """The table with how it was made."""
     head = ["student", "form", "parameters, M", "MB", f"1 block of {limit} tokens, ms", f"{SIZES[-1]} blocks, ms"]
@@ -91,10 +112,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, default=128, help="tokens of a block (default: 128)")
     parser.add_argument("--calls", type=int, default=200, help="calls of one block (default: 200)")
     parser.add_argument("--output", type=Path, help="write the table here")
+    parser.add_argument("--pull", nargs=2, metavar=("CLONE", "BASE..HEAD"), help="time the kinds of this change too; needs one --model")
     options = parser.parse_args(argv)
+    if options.pull and len(options.model) != 1:
+        parser.error("--pull needs one --model, a whole directory of models")
     fitting.use_threads(1)
     rows = [*networks(options.limit, options.calls), *(row for folder in options.model for row in distilled(folder, options.calls))]
     text = page(rows, options.limit, options.calls)
+    if options.pull:
+        text += "\n" + pull(options.model[0], Path(options.pull[0]), options.pull[1], max(3, options.calls // 10))
     if options.output:
         options.output.write_text(text, "utf-8")
     else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.codex_gate import students
+from tests.conftest import Repo
 
 
 def test_every_shape_and_a_distilled_student_are_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,3 +25,19 @@ def test_every_shape_and_a_distilled_student_are_timed(tmp_path: Path, monkeypat
     assert all(sizes[name, "int8"] < 0.4 * sizes[name, "fp32"] for name, _ in sizes)
     for row in rows[2:]:
         assert all(float(cell.split(" ")[0]) > 0 for cell in row[4:])
+
+
+def test_a_pull_request_is_timed_at_both_tiers(make_repo: Callable[..., Repo], tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is of the extra [train]")
+    from benchmarks import student
+
+    repo = make_repo()
+    repo.write("src/a.py", "x = 1\n")
+    base = repo.commit("one")
+    for number in range(2):
+        repo.write(f"src/{number}.py", "bad = 1\n")
+        repo.commit(f"Fix it {number}")
+    told = student.pull(students.write(tmp_path / "mine"), repo.path, f"{base}..HEAD", 3)
+    assert told.startswith("Kinds of a pull request of 2 files and of its 2 commits: tier 1 ") and told.endswith("ms, models loaded.\n")
+    one, three = (float(part.split(" ")[2]) for part in told.split(": ")[1].split(", ")[:2])
+    assert 0 < one < three
