@@ -84,14 +84,18 @@ class Policy:
         """Whether nothing is to be said about this file, or nothing of this category."""
         return any((not entry.categories or category in entry.categories) and matches(path) for entry, matches in self._ignores)
 
-    def spoken(self, found: Iterable[Classification]) -> tuple[Classification, ...]:
-        """The categories without the evidence that is ignored; one that loses all of it is gone."""
+    def spoken(self, found: Iterable[Classification], paths: Collection[str] = ()) -> tuple[Classification, ...]:
+        """The categories without the evidence that is ignored.
+
+        One is gone that loses all it had in files, whatever words of the message speak for it, or that only the message speaks for where it is ignored in all of `paths`.
+        """
         if not self._ignores:
             return tuple(found)
         kept = []
         for c in found:
             evidence = tuple(e for e in c.evidence if e.where == "message" or not self.mutes(e.where, c.category))
-            if evidence or not c.evidence:
+            before, after = (any(e.where != "message" for e in told) for told in (c.evidence, evidence))
+            if after or not (before or (paths and all(self.mutes(path, c.category) for path in paths))):
                 kept.append(c if len(evidence) == len(c.evidence) else Classification(c.category, c.confidence, evidence, c.source))
         return tuple(kept)
 

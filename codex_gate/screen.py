@@ -435,7 +435,7 @@ class Screener:
 
     def _spoken(self, commit: Commit, told: Heard) -> _Seen:
         """The same from what was heard in its diff."""
-        return _Seen(_paths(commit), self.policy.spoken(classifications(told)), tuple(Evidence(*mark) for mark in told[1]))
+        return _Seen(_paths(commit), self.policy.spoken(classifications(told), _paths(commit)), tuple(Evidence(*mark) for mark in told[1]))
 
     def _brief(
         self,

@@ -109,7 +109,9 @@ def _fixes(
 
 
 def _category(meta: CommitMeta, files: tuple[FileChange, ...], listen: Callable[[Commit], Heard], policy: Policy) -> DefectCategory | None:
-    seen = policy.spoken(classifications(listen(Commit(meta.sha, meta.parents, meta.author, meta.time, meta.utc_offset, meta.message, files))))
+    seen = policy.spoken(
+        classifications(listen(Commit(meta.sha, meta.parents, meta.author, meta.time, meta.utc_offset, meta.message, files))), [change.path for change in files]
+    )
     return DefectCategory(seen[0].category) if seen and seen[0].category else None
 
 
