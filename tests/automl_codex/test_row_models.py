@@ -14,6 +14,7 @@ import pytest
 
 from automl_codex import examples as rows_of
 from automl_codex import gating, judging, row_models, tune
+from automl_codex.cli import main
 from automl_codex.examples import of_part
 from automl_codex.row_models import Asked
 from automl_codex.space import Choice, FloatRange, IntRange
@@ -137,3 +138,40 @@ def test_a_teacher_is_a_family_too(tmp_path: Path) -> None:
     chosen = json.loads((tmp_path / "models" / "lora" / "chosen.json").read_bytes())["folder"]
     assert chosen == f"r{report['params']['lora']['lora_rank']}-a8-d0" and (tmp_path / "models" / "lora" / chosen / "adapter_model.safetensors").is_file()
     assert rows_of.hash_of(few) and report["judged"]["lora"]["rows"] == len(of_part(few, TEST))
+
+
+# -- automl-codex train --models ----------------------------------------------------------------------
+
+
+def test_families_by_name_have_the_specifications_ranges_in_a_search_alone() -> None:
+    plain, searched = (row_models.named("random_forest, gradient_boosting", "x", search, 1) for search in (None, SEARCH))
+    assert plain.models == {"random_forest": {}, "gradient_boosting": {}}
+    assert searched.models["gradient_boosting"]["n_estimators"] == IntRange(50, 200) and searched.models["random_forest"]["n_estimators"] == IntRange(50, 500)
+    assert set(searched.models["random_forest"]) == {"n_estimators", "max_depth"} and searched.automl == SEARCH
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--models", "forest"], "no family of models 'forest'; there are random_forest, gradient_boosting, lora"),
+        (["--models", "lora,lora"], "--models names a family twice"),
+        (["--models", "random_forest", "--family", "stack"], "leave out --family"),
+    ],
+)
+def test_families_that_cannot_be_meant_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
+    assert main(["train", "--input", str(tmp_path), "--output", str(tmp_path / "out"), *arguments]) == 2
+    assert said in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_without_its_base_model_lora_is_left_out_and_the_exit_code_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("peft", reason="peft is of the extra [train]")
+    rows_of.write_rows(tmp_path / "rows" / rows_of.ROWS, ROWS)
+    (tmp_path / "half").mkdir()
+    asked = ["train", "--input", str(tmp_path / "rows"), "--output", str(tmp_path / "out"), "--base-model", str(tmp_path / "half"), "--models"]
+    assert main([*asked, "lora"]) == 2 and not (tmp_path / "out").exists()
+    assert main([*asked, "lora,random_forest", "--eval-report", str(tmp_path / "report.json")]) == 5
+    told = capsys.readouterr()
+    assert "it was not fetched whole, fetch it again" in told.err and "lora is left out, the others are trained" in told.err
+    assert "  random_forest: macro-F1 " in told.out
+    assert set(json.loads((tmp_path / "report.json").read_text())["params"]) == {"random_forest"}
+    assert main([*asked, "random_forest"]) == 0 and "lora" not in capsys.readouterr().err

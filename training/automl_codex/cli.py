@@ -264,6 +264,14 @@ def _parser() -> argparse.ArgumentParser:
         help="with --strategy: no trial starts later (default: 60); evaluating and fitting what was found come on top",
     )
     train.add_argument("--patience", type=int, metavar="N", help="with --strategy: end after so many trials without a better one (default: 5)")
+    train.add_argument(
+        "--models", metavar="NAME,...", help="families to train on verified rows (--input an output of verify or rows): random_forest, gradient_boosting, lora"
+    )
+    train.add_argument(
+        "--base-model",
+        default="microsoft/codebert-base",
+        help="with --models lora: name on a hub, directory, or installed package (default: %(default)s); where it cannot be had the others are trained, and the exit code is 5",
+    )
     train.add_argument("--parallel", type=int, metavar="N", help="with --strategy: trials at once (default: 2); another number tries other points")
     train.add_argument(
         "--trials",
@@ -703,16 +711,20 @@ def _ready(options: argparse.Namespace) -> None:
     Raises:
         UsageError: one of them is not installed, or less than one thread.
     """
-    from importlib.util import find_spec
-
-    missing = [name for name in ("torch", "transformers", "peft", "safetensors") if find_spec(name) is None]
-    if missing:
-        raise UsageError(f"{options.command} needs {', '.join(missing)}, which the extra [train] brings: pip install 'codex-gate[train]'")
+    _need_torch(str(options.command))
     if options.threads < 1:
         raise UsageError(f"threads must be >= 1, got {options.threads}")
     from automl_codex import fitting
 
     fitting.use_threads(options.threads)
+
+
+def _need_torch(what: str) -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in ("torch", "transformers", "peft", "safetensors") if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"{what} needs {', '.join(missing)}, which the extra [train] brings: pip install 'codex-gate[train]'")
 
 
 def _stats(options: argparse.Namespace) -> int:
@@ -789,6 +801,8 @@ def _szz_eval(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    if options.models:
+        return _train_models(options)
     if options.family != "forest":
         return _train_family(options)
     if options.words:
@@ -821,6 +835,37 @@ def _train(options: argparse.Namespace) -> int:
     release.ship(release_, options.output)
     _say(f"{release_.version} written to {options.output}")
     return 0
+
+
+def _train_models(options: argparse.Namespace) -> int:
+    """Families on verified rows; 5 where the base model of one cannot be had and the others were trained."""
+    from dataclasses import replace
+
+    from automl_codex import examples, release, row_models
+
+    if options.family != "forest" or options.words or options.corpus or options.accept_missed or options.parallel is not None or options.trials:
+        raise UsageError(
+            "--models trains on verified rows; leave out --family, --words, --corpus, --accept-missed, --parallel and --trials, which are of mined tables"
+        )
+    asked = row_models.named(options.models, options.base_model, _search_of(options), options.seed)
+    lacking = ""
+    if "lora" in asked.models:
+        try:
+            _need_torch("lora")
+            from automl_codex import lora
+
+            lora.base(options.base_model)
+        except UsageError as error:
+            lacking = str(error)
+            asked = replace(asked, models={name: ranges for name, ranges in asked.models.items() if name != "lora"})
+            if not asked.models:
+                raise
+            _say(f"{lacking}; lora is left out, the others are trained")
+    report = row_models.run(examples.read(options.input), asked, options.output, _say)
+    if options.eval_report:
+        release.write_report(dict(report), options.eval_report)
+    print(row_models.summary(report, options.output), end="")
+    return 5 if lacking else 0
 
 
 def _train_family(options: argparse.Namespace) -> int:

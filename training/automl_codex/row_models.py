@@ -23,7 +23,7 @@ from automl_codex import examples as rows_of
 from automl_codex import judging, metrics, tune
 from automl_codex.examples import Example, of_part
 from automl_codex.files import whole
-from automl_codex.space import BugPredictorParam, Domain, Params, SearchSpace
+from automl_codex.space import DEFAULT_DOMAINS, BugPredictorParam, Domain, IntRange, Params, SearchSpace
 from automl_codex.split import TEST, TRAIN, VALIDATION
 from codex_gate.errors import UsageError
 
@@ -191,6 +191,32 @@ FAMILIES: Final[Mapping[str, Callable[[Sequence[Example], Asked, Path], Family]]
     "gradient_boosting": lambda rows, asked, folder: Trees(rows, _boosting, asked.seed),
     "lora": lambda rows, asked, folder: Lora(rows, asked.base_model, folder / "lora", asked.seed),
 }
+
+
+# What `automl-codex train --models` searches where it is asked to (specification, §9.2), and what it takes without a search.
+DOMAINS: Final[Mapping[str, tuple[BugPredictorParam, ...]]] = {
+    "random_forest": (BugPredictorParam.N_ESTIMATORS, BugPredictorParam.MAX_DEPTH),
+    "gradient_boosting": (BugPredictorParam.N_ESTIMATORS, BugPredictorParam.LEARNING_RATE),
+    "lora": (BugPredictorParam.LORA_RANK, BugPredictorParam.LORA_ALPHA),
+}
+MOST_BOOSTED: Final = IntRange(50, 200)
+
+
+def named(names: str, base_model: str, search: tune.AutoMLConfig | None, seed: int) -> Asked:
+    """The families of a comma-separated list: with the ranges of §9.2 where there is a search, else as their libraries have them.
+
+    Raises:
+        UsageError: a family that is none, or that stands twice.
+    """
+    asked = [name.strip() for name in names.split(",")]
+    if strange := [name for name in asked if name not in FAMILIES]:
+        raise UsageError(f"no family of models {strange[0]!r}; there are {', '.join(FAMILIES)}")
+    if len(set(asked)) < len(asked):
+        raise UsageError(f"--models names a family twice: {names}")
+    ranges: dict[str, dict[str, Domain]] = {name: {str(key): DEFAULT_DOMAINS[key] for key in DOMAINS[name]} if search else {} for name in asked}
+    if ranges.get("gradient_boosting"):
+        ranges["gradient_boosting"][str(BugPredictorParam.N_ESTIMATORS)] = MOST_BOOSTED
+    return Asked(ranges, base_model, search or tune.AutoMLConfig(), seed=seed)
 
 
 # -- the run -------------------------------------------------------------------------------------------
