@@ -5,7 +5,8 @@
     tier 3   all of them, weighted
 
 Each member gives P(kind) over the 18 categories and none; a member that has nothing to say, or cannot run, is left out and the weights of the others are
-made one again. A category is said strictly above the tier's threshold, which was chosen on validation data; below it the rules alone may speak, from LOUD on.
+made one again. Of a change without program text, which no model learned from, the rules alone speak, and only where its message says that it repairs
+something or is not known yet. A category is said strictly above the tier's threshold, which was chosen on validation data; below it the rules alone may speak, from LOUD on.
 The evidence names the words and lines that speak for it. Source: specification, §6.3 and §7.1.
 """
 
@@ -107,11 +108,16 @@ class HybridClassifier:
 
     def classify(self, commit: Commit) -> tuple[Classification, ...]:
         """The categories that the change speaks for, best first; empty where nobody speaks."""
-        fired = rules.fired(commit)
-        if self.tier == 1 and not fired and not is_fix(commit.message or ""):
+        fired, repairs = rules.fired(commit), is_fix(commit.message or "")
+        if self.tier == 1 and not fired and not repairs:
             return ()  # most commits of a history: they cost nothing more
         heard = rules.weighed(fired, commit)
-        return self.of_models(commit, fired, heard) or tuple(found for found in heard if found.confidence >= LOUD or self._is_alone)
+        loud = tuple(found for found in heard if found.confidence >= LOUD or self._is_alone)
+        if self._is_alone or any(paths.role(change.path) == "code" for change in commit.files):
+            return self.of_models(commit, fired, heard) or loud
+        return (
+            loud if repairs or commit.message is None else ()
+        )  # the models learned from changes of program text: of a dependency's new version they know nothing
 
     def of_hunks(self, hunks: Sequence[HunkText], message: str | None) -> list[Classification | None]:
         """What the student says of each hunk strictly above its own threshold; None of all without one."""

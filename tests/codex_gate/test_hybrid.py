@@ -100,6 +100,22 @@ def test_tier_1_is_silent_where_no_rule_and_no_word_of_repair_speaks() -> None:
     assert [one.category for one in classifier.classify(commit(SILENT, message="Fix the option"))] == ["LogicErrors"]
 
 
+@pytest.mark.parametrize(
+    ("path", "message", "said"),
+    [
+        ("gradle/libs.versions.toml", "Update dependency org.example:tool to v3", None),  # the models would: they never saw such a change
+        (".github/workflows/publish.yml", "Update dependency macos to v26", None),
+        (".github/workflows/publish.yml", "Fix the release job", "ConfigurationErrors"),
+        (".github/workflows/publish.yml", None, "ConfigurationErrors"),
+        ("src/a.py", "Update dependency org.example:tool to v3", "IntegrationFailures"),
+    ],
+)
+def test_of_a_change_without_program_text_only_a_repair_is_told_and_by_the_rules(path: str, message: str | None, said: str | None) -> None:
+    sure = HybridClassifier(words(IntegrationFailures=9.0), None, 1, {LINEAR: 1.0}, 0.5)
+    found = sure.classify(commit(b"@@ -1 +1 @@\n-tool = 2\n+tool = 3", path=path, message=message))
+    assert [one.category for one in found[:1]] == ([said] if said else [])
+
+
 def test_members_are_weighed_and_one_that_cannot_answer_is_left_out() -> None:
     member, weights = words(LogicErrors=0.0, none=0.0), {RULES: 0.0, LINEAR: 0.25, STUDENT: 0.75}
     both = HybridClassifier(member, Fixed(ApiMisuse=1.0), 3, weights, 0.1).classify(commit(SILENT))
@@ -107,7 +123,7 @@ def test_members_are_weighed_and_one_that_cannot_answer_is_left_out() -> None:
         ("ApiMisuse", 0.75, "rules+linear+student"),
         ("LogicErrors", 0.125, "rules+linear+student"),
     ]
-    without_text = HybridClassifier(member, Fixed(ApiMisuse=1.0), 3, weights, 0.1).classify(commit(SILENT, path="README.md"))
+    without_text = HybridClassifier(member, Fixed(ApiMisuse=1.0), 3, weights, 0.1).classify(commit(b"@@ -1 +1 @@\n-x\0\n+y\0"))
     assert [(one.category, one.confidence, one.source) for one in without_text] == [("LogicErrors", 0.5, "rules+linear")]
     alone = HybridClassifier(None, Fixed(ApiMisuse=1.0), 3, {RULES: 0.5, LINEAR: 0.25, STUDENT: 0.25}, 0.1)
     assert alone.classify(commit(SILENT))[0].confidence == pytest.approx(0.25 / 0.75, abs=1e-4)
