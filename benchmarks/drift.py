@@ -29,13 +29,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
 from benchmarks.measure import machine  # noqa: E402
 from codex_gate import monitor, watch  # noqa: E402
-from codex_gate.drift import LEVEL, RATE, RUN, WINDOW, DriftDetector, Stream, compare  # noqa: E402
+from codex_gate.drift import LEVEL, RATE, RUN, UNCLASSIFIED, WINDOW, DriftDetector, Stream, compare  # noqa: E402
 from codex_gate.errors import GateError, UsageError  # noqa: E402
 from codex_gate.git import Repository  # noqa: E402
 from codex_gate.intervals import wilson  # noqa: E402
 from codex_gate.model import Model, default_directory  # noqa: E402
 from codex_gate.policy import Policy  # noqa: E402
 from codex_gate.replay import first_parents  # noqa: E402
+from codex_gate.taxonomy import DefectCategory  # noqa: E402
 from codex_gate.watch import Observation, judge  # noqa: E402
 
 SHARES: Final = {
@@ -250,7 +251,9 @@ def calm(found: Mapping[str, Sequence[Observation]]) -> dict[str, Any]:
 def plant(rows: Sequence[Observation], what: str, rng: Random) -> list[Observation]:
     """The last PLANTED changes made into something else."""
     old, new = list(rows[:-PLANTED]), list(rows[-PLANTED:])
-    category = Counter(o.category for o in old).most_common(1)[0][0]
+    told = Counter(o.category for o in old if o.category != UNCLASSIFIED)
+    category = told.most_common(1)[0][0] if told else UNCLASSIFIED
+    other = next(str(one) for one in DefectCategory if str(one) != category)
     kind = Counter(o.kind for o in old).most_common(1)[0][0]
 
     commits: Counter[int] = Counter()
@@ -258,7 +261,9 @@ def plant(rows: Sequence[Observation], what: str, rng: Random) -> list[Observati
     def changed(o: Observation) -> Observation:
         measures = dict(o.measures or {})
         if what == "category":
-            return o._replace(category="LogicErrors") if o.category == category and rng.random() < 0.5 else o
+            return o._replace(category=other) if o.category == category and rng.random() < 0.5 else o
+        if what == "silence":
+            return o._replace(category="LogicErrors") if o.category == UNCLASSIFIED and rng.random() < 0.5 else o
         if what == "file type":
             return o._replace(kind="another language") if o.kind == kind and rng.random() < 0.5 else o
         if what == "reformatting":
@@ -283,7 +288,8 @@ LOOKED_AT: Final = frozenset({
 """Histories on which the blocks, PSI in place of KL, the watched measures and the groups of authors were chosen (2026-11-25)."""
 
 PLANTS: Final = {
-    "category": "half of the commonest category becomes another",
+    "category": "half of the changes of the commonest category get another",
+    "silence": "half of the changes without a category get one",
     "file type": "half of the changes of the commonest file type become another",
     "reformatting": "three changes in ten are a mass reformatting",
     "new team": f"seven changes in ten by {TEAM} people who are new, most in files that they never touched",
