@@ -115,9 +115,8 @@ class HybridClassifier:
         loud = tuple(found for found in heard if found.confidence >= LOUD or self._is_alone)
         if self._is_alone or any(paths.role(change.path) == "code" for change in commit.files):
             return self.of_models(commit, fired, heard) or loud
-        return (
-            loud if repairs or commit.message is None else ()
-        )  # the models learned from changes of program text: of a dependency's new version they know nothing
+        # The models learned from changes of program text: of a dependency's new version they know nothing.
+        return loud if repairs or commit.message is None else ()
 
     def of_hunks(self, hunks: Sequence[HunkText], message: str | None) -> list[Classification | None]:
         """What the student says of each hunk strictly above its own threshold; None of all without one."""

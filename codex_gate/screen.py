@@ -496,7 +496,7 @@ class Screener:
     @cached_property
     def of_many(self) -> HybridClassifier:
         """The classifier of `many`; its tier is the first where the one that was asked for cannot run."""
-        return HybridClassifier.of(self.model.directory, self.tier or 1)
+        return HybridClassifier.of(self.model.directory, 1) if self.tier is None else self._classifier
 
     @cached_property
     def _ranker(self) -> localise.LineRanker | None:
