@@ -6,6 +6,7 @@ import pytest
 
 from automl_codex import cli, metrics, prior
 from codex_gate.errors import UsageError
+from codex_gate.hybrid import HybridClassifier
 from codex_gate.model import Model
 from tests.conftest import DAY, START, Node, Repo
 
@@ -71,6 +72,7 @@ def test_adapt_writes_a_model_that_differs_in_its_probabilities_alone(repo: Repo
     assert new.calibration.scores == old.calibration.scores
     assert new.calibration.risks == pytest.approx(prior.shifted(np.array(old.calibration.risks), expected).tolist(), abs=1e-6)
     assert (tmp_path / "out" / "risk.forest").read_bytes() == (shipped / "risk.forest").read_bytes()
+    assert HybridClassifier.of(tmp_path / "out", 1).linear is not None  # kinds are told as before
     told = json.loads((tmp_path / "out" / "model.json").read_text())["adapted"]
     assert told == {"base": old.version, "shift": round(expected, 4), "changes": 80, "share_of_fixes": round(21 / 82, 4), "labels": 0, "buggy": 0}
     assert "26% of the newest 80 changes of program text say that they fix something" in capsys.readouterr().out

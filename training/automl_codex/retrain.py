@@ -125,12 +125,12 @@ def _changed(asked: Asked, data: tables.Dataset, base: Model, heard: Claims, fou
 
 def ship(made: Release, output: Path) -> Model:
     """Write the directory and load what was written; line ranker, model of kinds and notes of others come along, an ONNX form that no longer fits goes."""
-    files = lines.carried(made.files, output, default_directory()) | _kinds(output)
+    files = lines.carried(made.files, output, default_directory()) | kinds_beside(output)
     export.write_directory(files, output, without=(ONNX_FILE, release.SOURCES))
     return Model.load(output)
 
 
-def _kinds(output: Path) -> dict[str, bytes]:
+def kinds_beside(output: Path) -> dict[str, bytes]:
     """The linear model of kinds of the shipped model, where the directory holds none that can be used: without one the rules would be left alone."""
     try:
         if Linear.load(output) is not None:
