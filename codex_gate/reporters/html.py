@@ -303,9 +303,7 @@ def _alike(risk: float) -> Html:
     dots = "".join(f'<circle class="{"hit" if k < n else "rest"}" cx="{7 + 14 * (k % 20)}" cy="{7 + 14 * (k // 20)}" r="5"/>' for k in range(100))
     label = page.text(f"{n} of 100 dots are marked")
     drawn = f'<svg class="alike" viewBox="0 0 280 70" role="img" aria-label="{label}">{dots}</svg>'
-    return page.figure(
-        "A hundred changes scored like this one", drawn, f"Marked: {n}, as many as needed a fix among such changes of projects that the model had not seen."
-    )
+    return page.figure("A hundred changes scored like this one", drawn, f"Marked: {n}, about as many as needed a fix where the model learned.")
 
 
 def _meaning(report: Report, n: int) -> Iterable[Html]:
