@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is of the extra [train]")
 torch.set_num_threads(1)  # the bits of a sum depend on how it is shared out
 
-from automl_codex import cli, distillation, judging, logits  # noqa: E402 - it imports torch
+from automl_codex import cli, distillation, judging, logits, row_models  # noqa: E402 - it imports torch, row_models
 from automl_codex.distill import DistillationLoss  # noqa: E402
 from automl_codex.distillation import Recipe, threshold_for  # noqa: E402
 from automl_codex.types import BUGGY, CORRECT  # noqa: E402
@@ -274,9 +274,7 @@ def test_both_examples_of_the_specification_run(answers: Path, tmp_path: Path, c
 def test_without_the_extra_the_command_names_what_is_missing(
     answers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import importlib.util
-
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, package=None: None if name in ("torch", "peft") else found(name, package))
+    found = row_models.find_spec
+    monkeypatch.setattr(row_models, "find_spec", lambda name: None if name in ("torch", "peft") else found(name))
     assert cli.main(["distill", "--input", str(answers), "--output", str(tmp_path / "s")]) == 2
     assert "distill needs torch, peft, which the extra [train] brings: pip install 'codex-gate[train]'" in capsys.readouterr().err
