@@ -13,14 +13,14 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is of the extra [train]")
 torch.set_num_threads(1)  # the bits of a sum depend on how it is shared out
 
-from automl_codex import cli, distillation, judging, logits, row_models  # noqa: E402 - it imports torch, row_models
+from automl_codex import cli, distillation, judging, logits, row_models  # noqa: E402 - it imports torch
 from automl_codex.distill import DistillationLoss  # noqa: E402
 from automl_codex.distillation import Recipe, threshold_for  # noqa: E402
 from automl_codex.types import BUGGY, CORRECT  # noqa: E402
 from codex_gate.errors import UsageError  # noqa: E402
 from codex_gate.student import LABELS, Student  # noqa: E402
 from codex_gate.taxonomy import KINDS, NONE  # noqa: E402
-from tests.automl_codex.learners import Oracle, examples  # noqa: E402
+from tests.automl_codex.learners import Oracle, examples, vocabulary  # noqa: E402
 
 ROWS = examples(240)
 TODAY = date(2026, 1, 2)
@@ -57,7 +57,6 @@ def test_the_student_learns_what_its_teachers_know(made: tuple[Path, distillatio
         "teacher one",
         "teacher two",
         "teachers together",
-        "student, fp32",
         "student, int8",
     ]
     assert found.judged["teachers together"].accuracy.value == 1.0
@@ -110,7 +109,7 @@ def test_labels_alone_and_teachers_alone_are_the_ends_of_alpha(answers: Path, tm
     for alpha, low, high in ((0.0, 0.9, 1.0), (1.0, 0.0, 0.1)):
         recipe = replace(FAST, loss=DistillationLoss(3.0, alpha))
         found = distillation.run(logits.Answers(read.examples, liar), None, recipe, tmp_path / str(alpha), TODAY)
-        assert low <= found.judged["student, fp32"].auc.value <= high
+        assert low <= found.judged["student, int8"].auc.value <= high
 
 
 def test_rows_that_nobody_labelled_are_learned_from_teachers_but_not_which_way_they_go(answers: Path, tmp_path: Path) -> None:
@@ -131,7 +130,7 @@ def test_a_student_of_teachers_alone_knows_the_kinds(answers: Path, tmp_path: Pa
     read = logits.read(answers)
     rows = tuple(replace(row, defect="unknown", category=None) if row.part == "train" else row for row in read.examples)
     found = distillation.run(logits.Answers(rows, read.logits), None, replace(FAST, epochs=20), tmp_path / "s", TODAY, beside_tfidf=False)
-    assert found.judged["student, fp32"].accuracy.value > 0.9 and found.judged["student, fp32"].none_said.value < 0.2  # one of six
+    assert found.judged["student, int8"].accuracy.value > 0.9 and found.judged["student, int8"].none_said.value < 0.2  # one of six
     assert found.judged["majority"].accuracy.value == 0.0  # nothing was labelled that it could count
     assert "TF-IDF + logistic regression" not in found.judged
 
@@ -141,7 +140,7 @@ def test_a_label_that_cannot_occur_in_the_language_does_not_stop_the_training(an
     rows = tuple(replace(row, category="OwnershipBorrow") if row.category == "ApiMisuse" else row for row in read.examples)  # of Python
     found = distillation.run(logits.Answers(rows, read.logits), None, replace(FAST, epochs=20), tmp_path / "s", TODAY, beside_tfidf=False)
     about = sum(row.part == "test" and row.category == "LogicErrors" for row in rows)
-    assert found.judged["student, fp32"].categorised == about and found.judged["student, fp32"].accuracy.value > 0.9
+    assert found.judged["student, int8"].categorised == about and found.judged["student, int8"].accuracy.value > 0.9
 
 
 def test_filling_in_comes_first_and_goes_on_where_it_was_cut_off(answers: Path, tmp_path: Path) -> None:
@@ -235,6 +234,20 @@ def test_a_repair_has_a_category_and_whether_a_change_brings_a_defect_plays_no_p
 def test_a_category_that_cannot_occur_is_not_counted_against_the_student() -> None:
     right, odd = replace(ROWS[0], category="LogicErrors"), replace(ROWS[0], category="OwnershipBorrow")  # of Python
     assert threshold_for([right] * 20 + [odd] * 200, shares([(0.9, 1.0)] * 20 + [(0.95, 1.0)] * 200), 0.9) == 0.0
+
+
+def test_rows_that_no_teacher_was_asked_about_teach_by_their_labels(answers: Path, tmp_path: Path) -> None:
+    read = logits.read(answers)
+    away = [row for row in read.examples if row.category == "ApiMisuse"]  # teachers never see this kind
+    kept = [number for number, row in enumerate(read.examples) if row.category != "ApiMisuse"]
+    some = logits.Answers(tuple(read.examples[number] for number in kept), {name: found[kept] for name, found in read.logits.items()})
+    found = distillation.run(some, vocabulary(), replace(FAST, epochs=20), tmp_path / "s", TODAY, beside_tfidf=False, labelled=away)
+    assert found.beside is not None and found.beside.accuracy.value > 0.9 and found.beside.rows == sum(row.part == "test" for row in away)
+    assert found.judged["student, int8"].accuracy.value > 0.9
+    report = json.loads((tmp_path / "s" / distillation.REPORT).read_text("utf-8"))
+    assert report["labelled"]["train"]["ApiMisuse"] == sum(row.part == "train" for row in away)
+    assert report["judged on labelled"]["rows"] == found.beside.rows
+    assert "On rows that no teacher was asked about:" in distillation.summary(found, tmp_path / "s")
 
 
 # -- the command ---------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pytest
 from automl_codex import examples, stages
 from automl_codex.examples import Example, as_change, of_row
 from automl_codex.split import TEST, TRAIN, VALIDATION, part_of
-from automl_codex.types import LabelledTuple
+from automl_codex.types import LabelledTuple, Variant
 from codex_gate.errors import UsageError
 from codex_gate.student import LABELS, possible
 from codex_gate.taxonomy import KINDS
@@ -43,8 +44,13 @@ def test_a_mutant_is_a_defect_and_its_way_back_is_none() -> None:
 
 def test_a_variant_is_no_defect_and_nobody_knows_an_unjudged_mutant() -> None:
     assert told(replace(ROW, kind="eda", label="correct", category=None, defect="unknown"), PLUS) == [("m:python", "correct", "none")]
-    assert told(replace(ROW, kind="eda", label="correct", category="LogicErrors", defect="unknown"), PLUS) == [("m:python", "correct", "none")]
+    assert told(replace(ROW, kind="template", label="correct", category="LogicErrors", defect="unknown"), PLUS) == [("m:python", "correct", "none")]
     assert told(replace(ROW, label="equivalent_unknown", defect="unknown"), PLUS) == []
+
+
+def test_a_graft_is_neither_defect_nor_none_but_its_mutant_is_a_defect() -> None:
+    assert told(replace(ROW, kind="smote", operator="graft", label="correct", category=None, defect="unknown"), PLUS) == []
+    assert [row_id for row_id, _, _ in told(replace(ROW, kind="smote"), PLUS)] == ["m:python", "m:back"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +111,7 @@ def test_categories_are_ruled_out_by_language() -> None:
 
 
 class Given:
-    def __init__(self, rows: tuple[LabelledTuple, ...]) -> None:
+    def __init__(self, rows: tuple[Variant, ...]) -> None:
         self.rows = rows
 
     def __call__(self, work: stages.Work) -> stages.Made:
@@ -119,6 +125,25 @@ def test_a_stage_is_read_with_parents_from_any_partition(tmp_path: Path) -> None
     assert [row.row_id for row in found] == ["m:python", "m:back", "o:rust"]
     assert examples.counts(found)[part_of("seed")] == {"rows": 3, "buggy": 1, "correct": 2, "LogicErrors": 2, "none": 1}
     assert examples.of_part(found, part_of("seed")) == [0, 1, 2]
+
+
+def test_augmented_rows_tell_of_the_python_alone(tmp_path: Path) -> None:
+    rows = [Variant(**{field.name: getattr(row, field.name) for field in fields(Variant)}) for row in (ROW, ORIGINAL)]
+    stages.run(stages.Stage("augment", tmp_path / "augmented", 7, {}), [stages.Work(0, {}), stages.Work(1, {})], Given(tuple(rows)))
+    assert [row.row_id for row in examples.read(tmp_path / "augmented")] == ["m:python", "m:back"]
+    stages.run(stages.Stage("transpile", tmp_path / "transpiled", 7, {}), [stages.Work(0, {})], Given(()))
+    with pytest.raises(UsageError, match="holds the output of transpile; expected that of augment, of verify or of rows"):
+        examples.read(tmp_path / "transpiled")
+
+
+def test_the_rarest_kinds_are_drawn_whole_and_a_change_with_its_way_back() -> None:
+    kinds = ["LogicErrors"] * 60 + ["none"] * 30 + ["ApiMisuse"] * 4
+    found = [example(f"{number}:{way}", f"{number}{way}", "buggy", kind) for number, kind in enumerate(kinds) for way in ("python", "back")]
+    some = examples.drawn(found, 68, 1)
+    assert Counter(row.category for row in some) == {"ApiMisuse": 8, "none": 30, "LogicErrors": 30}
+    assert Counter(Counter(row.row_id.split(":")[0] for row in some).values()) == {2: 34}
+    assert examples.drawn(found, 68, 1) == some != examples.drawn(found, 68, 2)
+    assert sorted(row.row_id for row in examples.drawn(found, 999, 1)) == sorted(row.row_id for row in found)
 
 
 def test_a_stage_without_a_labelled_change_is_refused(tmp_path: Path) -> None:

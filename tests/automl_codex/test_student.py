@@ -1,4 +1,4 @@
-"""The student's network and its ONNX: sizes, what padding must not move, parity, int8."""
+"""The student's network and its ONNX: sizes, what padding must not move, parity, rounding."""
 
 from __future__ import annotations
 
@@ -110,14 +110,54 @@ def test_the_same_seed_gives_the_same_weights(kind: str) -> None:
 
 
 @KINDS
-def test_onnx_gives_what_pytorch_gives_at_any_size_and_int8_nearly(kind: str) -> None:
+def test_onnx_in_both_forms_gives_what_pytorch_gives_at_any_size(kind: str) -> None:
     model = made(kind)
+    student.round_from_here(model)
+    student.settle(model)
     plain, small, exact, near = student.exported(model, session, ROWS * 2)
-    assert exact <= student.PARITY
-    assert 0 < near < 0.05
+    assert max(exact, near) <= student.PARITY
     assert len(small) < 0.4 * len(plain)
     for tokens in (1, 7, 128):
         assert session(small)(np.full((3, tokens), 95, np.int64)).shape == (3, 20)
+
+
+@KINDS
+def test_the_answer_of_a_block_does_not_depend_on_its_neighbours_in_a_batch(kind: str) -> None:
+    run = session(student.to_int8(student.to_onnx(made(kind))))
+    long = padded([ROWS[0], [*ROWS[1], *range(100, 160)]]).numpy()
+    alone = padded([ROWS[0]]).numpy()
+    assert run(long)[0] == pytest.approx(run(alone)[0], abs=1e-5)
+
+
+@KINDS
+def test_weights_that_were_never_rounded_are_told_nearly_and_so_refused(kind: str) -> None:
+    model = made(kind)
+    with torch.no_grad():
+        model.category.weight *= 40
+    with pytest.raises(InternalError, match=r"PyTorch and ONNX differ by"):
+        student.exported(model, session, ROWS)
+
+
+def test_a_rounded_table_has_a_scale_for_each_row_and_passes_its_gradient_on() -> None:
+    table = torch.nn.Parameter(torch.tensor([[254.0, 1.2, -2.9], [0.0, 0.0, 0.0], [1e-3, -5e-4, 0.0]]))
+    found = student.Rounded()(table)
+    assert found[0].tolist() == [254.0, 2.0, -2.0]
+    assert found[1].tolist() == [0.0, 0.0, 0.0]
+    assert found[2].tolist() == pytest.approx([1e-3, -64 / 127 * 1e-3, 0.0], rel=1e-5)
+    (found * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert table.grad is not None and table.grad.tolist() == [[1.0, 2.0, 3.0]] * 3
+    whole, scale = student.rounded(table.detach().numpy(), 1)
+    assert np.abs(whole).max() == student.LEVELS and whole * scale == pytest.approx(found.detach().numpy(), rel=1e-6)
+
+
+def test_settling_leaves_the_rounded_tables_and_the_names_of_before() -> None:
+    model, plain = made("transformer"), made("transformer")
+    names = set(model.state_dict())
+    student.round_from_here(model)
+    given = model.tokens.weight.detach().clone()
+    assert given.shape == plain.tokens.weight.shape and 0 < float((given - plain.tokens.weight).detach().abs().max()) < 1e-3
+    student.settle(model)
+    assert set(model.state_dict()) == names and torch.equal(model.tokens.weight, given)
 
 
 def test_a_form_that_differs_is_not_let_through() -> None:

@@ -137,7 +137,8 @@ def _parser() -> argparse.ArgumentParser:
     vocabulary.add_argument("--output", type=Path, required=True, metavar="FILE", help="the vocabulary, a JSON file")
     vocabulary.set_defaults(run=_vocabulary)
     rows = commands.add_parser("rows", help="rows to learn kinds of defects from: verified pairs, commits that were read, and unread ones")
-    rows.add_argument("--input", type=Path, action="append", default=[], metavar="DIR", help="output of verify; may be repeated")
+    rows.add_argument("--input", type=Path, action="append", default=[], metavar="DIR", help="output of augment or of verify; may be repeated")
+    rows.add_argument("--generated", type=int, metavar="N", help="changes of --input at most, kinds alike as far as they go (default: all of them)")
     rows.add_argument("--commits", type=Path, metavar="DIR", help="folder of repositories.csv and commits.csv (see training/categories)")
     rows.add_argument("--clones", type=Path, metavar="DIR", help="where the clones of those repositories lie, named OWNER+NAME")
     rows.add_argument(
@@ -147,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="commits at most of each repository that nobody read, for a student to learn a teacher's answers on (default: 0)",
     )
-    rows.add_argument("--seed", type=int, default=42, help="draws the unread (default: 42)")
+    rows.add_argument("--seed", type=int, default=42, help="draws the generated and the unread (default: 42)")
     rows.add_argument("--output", type=Path, required=True, help="folder for the rows, which teach and logits take as --input")
     rows.set_defaults(run=_rows)
     kinds = commands.add_parser("kinds", help="the linear model of kinds of defects, from commits that were read, and how each tier weighs its members")
@@ -180,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     logits.set_defaults(run=_logits)
     distill = commands.add_parser("distill", help="a small student out of the answers of teachers, as ONNX in int8, judged beside them")
     distill.add_argument("--input", type=Path, required=True, help="output of logits, of one teacher or more")
+    distill.add_argument("--labelled", type=Path, metavar="DIR", help="output of rows that no teacher was asked about, to learn from by their labels alone")
     distill.add_argument("--output", type=Path, required=True, help="folder of the student; an interrupted run goes on")
     distill.add_argument("--num-teachers", type=int, metavar="N", help="teachers that there must be (default: those that there are)")
     distill.add_argument("--weights", type=float, nargs="+", default=[], metavar="W", help="of the teachers in the order of their files (default: all alike)")
@@ -620,7 +622,11 @@ def _rows(options: argparse.Namespace) -> int:
         raise UsageError(f"unread must be >= 0, got {options.unread}")
     if options.unread and options.commits is None:
         raise UsageError("--unread draws from the repositories of --commits; give --commits as well")
+    if options.generated is not None and (options.generated < 1 or not options.input):
+        raise UsageError(f"--generated must be >= 1 and draws from --input, got {options.generated} and {len(options.input)} folders")
     found = [row for folder in options.input for row in examples.read(folder)]
+    if options.generated is not None:
+        found = examples.drawn(examples.distinct(found), options.generated, options.seed)
     if options.commits is not None:
         found += commits.read(options.commits, options.clones, options.unread, options.seed, os.environ, options.commits.parent / "off-limits.txt")
     found = examples.distinct(found)
@@ -695,7 +701,7 @@ def _distill(options: argparse.Namespace) -> int:
     _ready(options)
     from datetime import UTC, datetime
 
-    from automl_codex import distill, distillation, logits, progress
+    from automl_codex import distill, distillation, examples, logits, progress
     from codex_gate.tokenise import Vocabulary
 
     loss = distill.DistillationLoss(options.temperature, options.alpha)
@@ -715,9 +721,10 @@ def _distill(options: argparse.Namespace) -> int:
     )
     words = Vocabulary.read(options.vocabulary) if options.vocabulary else None
     answers = logits.read(options.input, options.num_teachers)
+    labelled = examples.read(options.labelled) if options.labelled else []
     bar = progress.Bar("distill", unit="steps")
     found = distillation.run(
-        answers, words, recipe, options.output, datetime.now(UTC).date(), lambda done, of, kept, _: bar(done, of, kept), not options.no_tfidf
+        answers, words, recipe, options.output, datetime.now(UTC).date(), lambda done, of, kept, _: bar(done, of, kept), not options.no_tfidf, labelled
     )
     print(distillation.summary(found, options.output), end="")
     return 0

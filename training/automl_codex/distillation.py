@@ -1,7 +1,9 @@
 """From the answers of teachers to a student's directory: train, export, judge, write.
 
 The student learns the kind of defect from all rows, by the teachers' answers where nobody knows the label, and whether a change brings a defect from
-those of which that is known. What it is judged on are the lineages of the test part, which neither it nor a teacher that used the same split has seen.
+those of which that is known; rows beside them that no teacher was asked about teach by their labels alone. It computes with weights of 8 bits from the
+first step on, so what was trained is what ships. What it is judged on are the lineages of the test part, which neither it nor a teacher that used the
+same split has seen.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import torch
 from torch import Tensor
 
 from automl_codex import fitting, judging, logits, student, vocabulary, workers
-from automl_codex.distill import NO_LABEL, DistillationLoss, EnsembleDistiller, binary
+from automl_codex.distill import NO_LABEL, DistillationLoss, EnsembleDistiller, binary, hard
 from automl_codex.examples import Example, counts, of_part
 from automl_codex.files import whole
 from automl_codex.judging import Judged
@@ -83,10 +85,11 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class Distilled:
-    """A written student: its report, and the figures by who answered."""
+    """A written student: its report, and the figures by who answered; `beside` are its own on the rows that no teacher was asked about, None where there are none."""
 
     report: Mapping[str, Any]
     judged: Mapping[str, Judged]
+    beside: Judged | None
 
 
 def run(
@@ -97,10 +100,12 @@ def run(
     today: date,
     progress: Callable[[int, int, int, float], None] = lambda step, of, kept, loss: None,
     beside_tfidf: bool = True,
+    labelled: Sequence[Example] = (),
 ) -> Distilled:
     """Distil a student into `folder`; a run that was cut off goes on.
 
     Args:
+        labelled: rows that no teacher was asked about, to learn from by their labels alone.
         words: the vocabulary; None to grow one from the training part.
         beside_tfidf: whether TF-IDF with logistic regression is fitted to be judged beside it, which takes minutes for 100,000 rows.
     Raises:
@@ -123,26 +128,39 @@ def run(
     encoded = _encoded(examples, words, recipe.limit)
     combined = ensemble.combine_teachers([torch.from_numpy(array) for array in answers.logits.values()])
     model = student.make(shape, recipe.seed).to(fitting.device())
-    train = parts[TRAIN]
+    beside = [labelled[row] for row in of_part(labelled, TRAIN)]
+    train, taught = [*(examples[row] for row in parts[TRAIN]), *beside], combined[parts[TRAIN]]
+    told = [*(encoded[row] for row in parts[TRAIN]), *_encoded(beside, words, recipe.limit)]
+    key = _key(recipe, shape, words, told, taught, train)
     if recipe.fill_epochs:
-        _fill(model, [encoded[row] for row in train], recipe, folder, _key(recipe, shape, words, train, encoded, combined, examples), progress)
-    loss = _loss(model, [encoded[row] for row in train], [examples[row] for row in train], combined[train], recipe.loss)
-    checkpoint = fitting.Checkpoint(folder / CHECKPOINT, _key(recipe, shape, words, train, encoded, combined, examples))
-    fitting.fit(model, [len(encoded[row]) for row in train], loss, recipe.schedule, checkpoint, progress)
+        _fill(model, told, recipe, folder, key, progress)
+    student.round_from_here(model)
+    fitting.fit(
+        model, list(map(len, told)), _loss(model, told, train, taught, recipe.loss), recipe.schedule, fitting.Checkpoint(folder / CHECKPOINT, key), progress
+    )
     model.cpu()
+    student.settle(model)
     forms = student.exported(model, session, [encoded[row] for row in (*parts[TEST], *parts[VALIDATION])[:PROBES]])
     judges, held = [examples[row] for row in parts[TEST]], len(parts[VALIDATION])
-    said = _said(answers, [*parts[VALIDATION], *parts[TEST]], combined, model, forms[1], encoded, recipe.seed, beside_tfidf)
+    said = _said(answers, [*parts[VALIDATION], *parts[TEST]], combined, forms[1], encoded, recipe.seed, beside_tfidf)
     threshold = threshold_for([examples[row] for row in parts[VALIDATION]], said[_STUDENT][:held])
     judged = {name: judging.judge(judges, p[held:], recipe.seed) for name, p in said.items()}
+    apart = [labelled[row] for row in of_part(labelled, TEST)]
+    alone = judging.judge(apart, answered(apart, session(forms[1]), words, recipe.limit), recipe.seed) if apart else None
     facts = {
         "date": str(today), "recipe": asdict(recipe), "shape": asdict(shape), "parameters": student.parameters(model), "teachers": dict(zip(answers.logits, ensemble.weights)),
         "rows": {part: dict(found) for part, found in counts(examples).items()}, "bytes": {"fp32": len(forms[0]), "int8": len(forms[1])},
         "parity": {"rows": min(PROBES, len(parts[TEST]) + len(parts[VALIDATION])), "fp32": forms[2], "int8": forms[3]},
         "precision": PRECISION, "threshold": threshold, "judged": {name: asdict(found) for name, found in judged.items()},
+        "labelled": {part: dict(found) for part, found in counts(labelled).items()}, "judged on labelled": asdict(alone) if alone else None,
     }  # fmt: skip
     write(folder, forms[1], words, recipe.limit, threshold, facts)
-    return Distilled(facts, judged)
+    return Distilled(facts, judged, alone)
+
+
+def answered(examples: Sequence[Example], runs: Callable[[np.ndarray], np.ndarray], words: Vocabulary, limit: int) -> np.ndarray:
+    """Probabilities (n, 20) of a session."""
+    return probabilities(_in_batches(_encoded(examples, words, limit), runs), judging.masks(examples))
 
 
 def _encoded(examples: Sequence[Example], words: Vocabulary, limit: int) -> list[list[int]]:
@@ -175,30 +193,39 @@ _STUDENT: Final = "student, int8"
 def _loss(
     model: Any, encoded: Sequence[Sequence[int]], examples: Sequence[Example], teacher: Tensor, wanted: DistillationLoss
 ) -> Callable[[list[int]], Tensor]:
+    """The loss of some rows: of the first, as many as `teacher` has answers for, by these and their labels; of the rest by their labels."""
     where = next(model.parameters()).device
     category, defect, possible = (torch.from_numpy(array).to(where) for array in (*judging.truth(examples), judging.masks(examples)))
     teacher, table = teacher.to(where), student.Rows(encoded, where)
 
     def loss(rows: list[int]) -> Tensor:
-        found, soft = model(table.batch(rows)), teacher[rows]
-        known = defect[rows] != NO_LABEL  # no teacher learned of the others which way they go
-        of_kind = wanted.forward(found[:, :-1], soft[:, :-1], category[rows], possible[rows])
-        return of_kind + wanted.forward(binary(found[known, -1]), binary(soft[known, -1]), defect[rows][known])
+        found, at = model(table.batch(rows)), torch.tensor(rows, device=where)
+        known = defect[at] != NO_LABEL  # no teacher learned of the others which way they go
+        asked = at < len(teacher)
+        share = float(asked.float().mean())
+        total = torch.zeros((), device=where)
+        if share > 0:
+            soft, both = teacher[at[asked]], asked & known
+            of_kind = wanted.forward(found[asked, :-1], soft[:, :-1], category[at[asked]], possible[at[asked]])
+            total = total + share * (of_kind + wanted.forward(binary(found[both, -1]), binary(soft[known[asked], -1]), defect[at[both]]))
+        if share < 1:
+            rest = ~asked
+            of_kind = hard(found[rest, :-1], category[at[rest]], possible[at[rest]])
+            total = total + (1 - share) * (of_kind + hard(binary(found[rest, -1]), defect[at[rest]]))
+        return total
 
     return loss
 
 
-def _key(
-    recipe: Recipe,
-    shape: student.Shape,
-    words: Vocabulary,
-    train: Sequence[int],
-    encoded: Sequence[Sequence[int]],
-    teacher: Tensor,
-    examples: Sequence[Example],
-) -> str:
-    told = [FORMAT, asdict(recipe), asdict(shape), words.sha256, [[*encoded[row], examples[row].defect, examples[row].category] for row in train]]
-    return hashlib.sha256(json.dumps(told).encode() + teacher[list(train)].numpy().tobytes()).hexdigest()
+def _key(recipe: Recipe, shape: student.Shape, words: Vocabulary, encoded: Sequence[Sequence[int]], teacher: Tensor, examples: Sequence[Example]) -> str:
+    told = [
+        FORMAT,
+        asdict(recipe),
+        asdict(shape),
+        words.sha256,
+        [[*ids, example.defect, example.category] for ids, example in zip(encoded, examples, strict=True)],
+    ]
+    return hashlib.sha256(json.dumps(told).encode() + teacher.numpy().tobytes()).hexdigest()
 
 
 def session(data: bytes) -> Callable[[np.ndarray], np.ndarray]:
@@ -213,7 +240,6 @@ def _said(
     answers: logits.Answers,
     rows: Sequence[int],
     combined: Tensor,
-    model: Any,
     small: bytes,
     encoded: Sequence[Sequence[int]],
     seed: int,
@@ -228,8 +254,6 @@ def _said(
     found |= {f"teacher {name}": probabilities(array[rows], mask) for name, array in answers.logits.items()}
     if len(answers.logits) > 1:
         found["teachers together"] = probabilities(combined.numpy()[rows], mask)
-    with torch.no_grad():
-        found["student, fp32"] = probabilities(_in_batches(told, lambda ids: model(torch.from_numpy(ids)).numpy()), mask)
     return found | {_STUDENT: probabilities(_in_batches(told, session(small)), mask)}
 
 
@@ -286,7 +310,8 @@ def summary(found: Distilled, folder: Path) -> str:
         f"  from PyTorch's probabilities: fp32 {report['parity']['fp32']:.1e}, int8 {report['parity']['int8']:.1e} at most, on {report['parity']['rows']} rows",
         _spoken(report["threshold"], report["precision"]),
     ]
-    return "\n".join(told) + "\n\n" + judging.table(found.judged)
+    beside = [] if found.beside is None else ["On rows that no teacher was asked about:\n\n" + judging.table({_STUDENT: found.beside})]
+    return "\n\n".join(["\n".join(told), judging.table(found.judged), *beside])
 
 
 def _spoken(threshold: float, precision: float) -> str:

@@ -1,8 +1,9 @@
 """Rows that a teacher and a student learn from: a change as text, whether it brings a defect, and which kind of defect it is about.
 
-A verified row tells of up to three changes, each built as a diff and read as at run time (`codex_gate.text`):
+A row of `verify` tells of up to three changes, each built as a diff and read as at run time (`codex_gate.text`); one of `augment` of the first two:
 
-- its Python as a change of its parent's: a mutant is a defect of its operator's category, a variant is none;
+- its Python as a change of its parent's: a mutant is a defect of its operator's category, a variant that keeps the meaning is none. A graft is neither: it
+  does something else than its parent, and nobody says whether that is wrong;
 - a mutant turned back into its parent, which repairs a defect of that category and brings none. Without it, the size of an edit would tell a mutant
   from a variant, and the direction of the change – the thing to learn – would tell nothing;
 - its Rust as a new file, where the oracles themselves saw the defect, or none. A mutant whose Rust does what its Python does is left out: a new
@@ -15,10 +16,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from difflib import unified_diff
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +31,7 @@ import pyarrow.parquet as pq
 from automl_codex import labels, stages
 from automl_codex.files import whole
 from automl_codex.split import TEST, TRAIN, VALIDATION, part_of
-from automl_codex.types import BUGGY, CORRECT, LabelledTuple
+from automl_codex.types import BUGGY, CORRECT, LabelledTuple, Variant
 from codex_gate import text
 from codex_gate.errors import UsageError
 from codex_gate.student import possible
@@ -38,6 +41,7 @@ from codex_gate.types import FileChange
 
 ROWS: Final = "_rows.parquet"
 FORMAT: Final = 3
+GRAFT: Final = "smote"
 _ORACLES = ("rustc", "runtime", "transpiler")
 _MODE, _ID = 0o100644, "0" * 40
 
@@ -75,39 +79,38 @@ class Example:
 
 
 def read(folder: Path) -> list[Example]:
-    """The examples of a folder of rows, or of a finished `verify` stage without those whose text stands there twice with different labels.
+    """The examples of a folder of rows, or of a finished `augment` or `verify` stage without those whose text stands there twice with different labels.
 
     Raises:
-        UsageError: neither of them, or nothing in it to learn from.
+        UsageError: none of them, or nothing in it to learn from.
     """
     if (folder / ROWS).is_file():
         return read_rows(folder / ROWS)
-    parts = [folder / part["name"] for part in stages.manifest_of(folder, "verify")["partitions"]]
-    wanted = {row.parents[0] for row in _rows(parts) if row.parents}
-    sources = {row.variant_id: row.source for row in _rows(parts) if row.variant_id in wanted}
-    found = distinct(example for row in _rows(parts) for example in of_row(row, sources.get(row.parents[0]) if row.parents else None))
+    manifest = stages.manifest_of(folder)
+    if manifest["stage"] not in ("augment", "verify"):
+        raise UsageError(f"{folder} holds the output of {manifest['stage']}; expected that of augment, of verify or of rows")
+    parts, kind = [folder / part["name"] for part in manifest["partitions"]], stages.ROWS[manifest["stage"]]
+    wanted = {parents[0] for part in parts for (parents,) in stages.columns(part, ["parents"]) if parents}
+    sources = {name: source for part in parts for name, source in stages.columns(part, ["variant_id", "source"]) if name in wanted}
+    rows = (row for part in parts for row in stages.read(part, kind))
+    found = distinct(example for row in rows for example in of_row(row, sources.get(row.parents[0]) if row.parents else None))
     if not found:
-        raise UsageError(f"{folder} holds no change that is labelled as a defect or as none; verify more rows")
+        raise UsageError(f"{folder} holds no change that is labelled as a defect or as none; make more rows")
     return found
 
 
-def _rows(parts: Sequence[Path]) -> Iterator[LabelledTuple]:
-    for part in parts:
-        yield from stages.read(part, LabelledTuple)
-
-
-def of_row(row: LabelledTuple, parent: str | None) -> Iterator[Example]:
+def of_row(row: Variant, parent: str | None) -> Iterator[Example]:
     """The changes that a row tells of; `parent` is the source of its parent, None where there is none."""
-    if parent is not None and row.label in (BUGGY, CORRECT):
+    if parent is not None and (row.label == BUGGY or (row.label == CORRECT and row.kind != GRAFT)):
         yield from _example(row, "python", "program.py", parent, row.source, row.label, row.category if row.label == BUGGY else NONE)
         if row.label == BUGGY:
             yield from _example(row, "back", "program.py", row.source, parent, CORRECT, row.category)
-    if row.rust and (row.defect == CORRECT or (row.defect == BUGGY and row.label_source in _ORACLES)):
+    if isinstance(row, LabelledTuple) and row.rust and (row.defect == CORRECT or (row.defect == BUGGY and row.label_source in _ORACLES)):
         known = row.defect == BUGGY and row.confidence != labels.LOW
         yield from _example(row, "rust", "program.rs", "", row.rust, row.defect, row.defect_category if known else NONE if row.defect == CORRECT else None)
 
 
-def _example(row: LabelledTuple, name: str, path: str, before: str, after: str, defect: str, category: str | None) -> Iterator[Example]:
+def _example(row: Variant, name: str, path: str, before: str, after: str, defect: str, category: str | None) -> Iterator[Example]:
     """The largest block of a change; nothing where the two sides are the same text."""
     blocks = list(text.of_change(as_change(path, before, after)))
     if blocks:
@@ -132,6 +135,25 @@ def distinct(examples: Iterable[Example]) -> list[Example]:
         if (first.defect, first.category) != (example.defect, example.category):
             torn.add(key)
     return [example for key, example in seen.items() if key not in torn]
+
+
+def drawn(found: Sequence[Example], most: int, seed: int) -> list[Example]:
+    """At most so many examples, kinds alike as far as they go: the rarest whole, of the others what is left shared out; a change and its way back stay together."""
+    rng = random.Random(seed)
+    units: dict[str, list[Example]] = {}
+    for example in found:
+        units.setdefault(example.row_id.rpartition(":")[0], []).append(example)
+    by_kind: dict[str, list[list[Example]]] = {}
+    for unit in units.values():
+        by_kind.setdefault(unit[0].category or "", []).append(unit)
+    chosen: list[Example] = []
+    kinds = sorted(by_kind, key=lambda kind: (sum(map(len, by_kind[kind])), kind))
+    for place, kind in enumerate(kinds):
+        share = (most - len(chosen)) // (len(kinds) - place)
+        rng.shuffle(by_kind[kind])
+        ends = accumulate(map(len, by_kind[kind]))
+        chosen += [example for unit, end in zip(by_kind[kind], ends, strict=True) if end <= share for example in unit]
+    return chosen
 
 
 # -- on disk -------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ weights and compared; it knows nothing of order. Both give 20 logits: the 19 kin
 
 from __future__ import annotations
 
+import math
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -17,10 +18,9 @@ from typing import Any, Final
 import numpy as np
 import onnx
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import parametrize
 
 from codex_gate.errors import InternalError, UsageError
 from codex_gate.student import LABELS, probabilities
@@ -31,8 +31,11 @@ MAX_PARAMETERS: Final = 10_000_000  # specification, §5.4.5
 PAD_ID, OLD_ID, NEW_ID, UNKNOWN_ID = 0, FIXED.index(OLD), FIXED.index(NEW), FIXED.index(UNKNOWN)
 TAKEN: Final = 0.15  # of the tokens, in Filling (Devlin et al. 2019)
 OPSET: Final = 17
-PARITY: Final = 1e-5  # largest difference of probabilities between PyTorch and the fp32 ONNX that is let through
-QUANTISED: Final = ("MatMul", "Gather")  # the layers, and the tokens' vectors, which are most of the parameters
+PARITY: Final = 1e-5  # largest difference of probabilities between PyTorch and ONNX that is let through
+SMALLEST: Final = 8192  # numbers of a table that is worth rounding
+TINY: Final = 1e-12  # in place of the scale of a row of zeros
+LEVELS: Final = 127  # whole numbers to either side of 0
+_ROWS: Final = {"MatMul": 0, "Gemm": 1, "Gather": 1}  # over which axis of its table a layer, and the vectors of tokens, share a scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +212,48 @@ def _table(rows: Sequence[Sequence[int]], kind: Any) -> np.ndarray:
     return found
 
 
+# -- rounding ------------------------------------------------------------------------------------------
+
+
+class Rounded(nn.Module):
+    """A table (rows, columns) as 8 bits hold it, each row with a scale of its own; the gradient passes as if nothing had been rounded.
+
+    Source: Bengio et al. 2013, section 4 (the straight-through estimator); Jacob et al. 2018, section 3.
+    """
+
+    def forward(self, table: Tensor) -> Tensor:
+        scale = table.detach().abs().amax(1, keepdim=True).clamp(min=TINY) / LEVELS
+        return table + (torch.round(table.detach() / scale) * scale - table.detach())
+
+
+def rounded(table: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whole numbers from -LEVELS to LEVELS and the scales, one for each place along the other axis, whose product is nearest the table."""
+    scale = np.maximum(np.abs(table).max(axis, keepdims=True), TINY) / np.float32(LEVELS)
+    return np.round(table / scale), scale
+
+
+def round_from_here(model: nn.Module) -> None:
+    """Let a model compute with rounded tables and go on learning what they are rounded from."""
+    for module in _tables(model):
+        parametrize.register_parametrization(module, "weight", Rounded())
+
+
+def settle(model: nn.Module) -> None:
+    """Make the rounded tables the model's own."""
+    for module in _tables(model):
+        if parametrize.is_parametrized(module):
+            parametrize.remove_parametrizations(module, "weight")
+
+
+def _tables(model: nn.Module) -> list[nn.Module]:
+    """Layers and vectors whose tables are told in 8 bits."""
+    return [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.Linear | nn.Embedding) and min(module.weight.shape) > 1 and module.weight.numel() >= SMALLEST
+    ]
+
+
 # -- ONNX ----------------------------------------------------------------------------------------------
 
 
@@ -225,13 +270,52 @@ def to_onnx(model: nn.Module) -> bytes:
 
 
 def to_int8(data: bytes) -> bytes:
-    """The same with weights of 8 bits; activations are quantised as they come."""
-    with tempfile.TemporaryDirectory() as folder, _without_notices():
-        plain, ready, small = (Path(folder, name) for name in ("plain.onnx", "ready.onnx", "small.onnx"))
-        plain.write_bytes(data)
-        quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
-        quantize_dynamic(ready, small, weight_type=QuantType.QInt8, op_types_to_quantize=list(QUANTISED))
-        return small.read_bytes()
+    """The same with each large table of weights in 8 bits, a scale for each of its rows; what is computed from them stays fp32.
+
+    A weight already rounded by `Rounded` is told exactly. Activations are not quantised: their scale would come from all blocks of a batch, and a block's answer depend on its neighbours.
+    """
+    model = onnx.load_model_from_string(data)
+    graph = model.graph
+    large = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2 and min(tensor.dims) > 1 and math.prod(tensor.dims) >= SMALLEST}
+    nodes = []
+    for node in graph.node:
+        name = next((name for name in node.input if name in large), None)
+        if name is None or node.op_type not in _ROWS:
+            nodes.append(node)
+            continue
+        axis = _ROWS[node.op_type]
+        whole, scale = rounded(onnx.numpy_helper.to_array(large.pop(name)), axis)
+        graph.initializer.extend([onnx.numpy_helper.from_array(whole.astype(np.int8), f"{name}.whole"), onnx.numpy_helper.from_array(scale, f"{name}.scale")])
+        nodes += _in_gather(node, name) if node.op_type == "Gather" else _in_matmul(node, name)
+    kept = [tensor for tensor in graph.initializer if f"{tensor.name}.whole" not in {other.name for other in graph.initializer}]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(kept)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _in_gather(node: onnx.NodeProto, name: str) -> list[onnx.NodeProto]:
+    """Rows are taken first and become numbers then, so that the table stays small in memory too."""
+    ids, out = node.input[1], node.output[0]
+    make = onnx.helper.make_node
+    return [
+        make("Gather", [f"{name}.whole", ids], [f"{out}.whole"]),
+        make("Gather", [f"{name}.scale", ids], [f"{out}.scale"]),
+        make("Cast", [f"{out}.whole"], [f"{out}.number"], to=onnx.TensorProto.FLOAT),
+        make("Mul", [f"{out}.number", f"{out}.scale"], [out]),
+    ]
+
+
+def _in_matmul(node: onnx.NodeProto, name: str) -> list[onnx.NodeProto]:
+    """The table becomes numbers when the session opens: both steps are of constants."""
+    make = onnx.helper.make_node
+    node.input[list(node.input).index(name)] = f"{name}.plain"
+    return [
+        make("Cast", [f"{name}.whole"], [f"{name}.number"], to=onnx.TensorProto.FLOAT),
+        make("Mul", [f"{name}.number", f"{name}.scale"], [f"{name}.plain"]),
+        node,
+    ]
 
 
 @contextmanager
@@ -254,14 +338,14 @@ def parity(model: nn.Module, runs: Callable[[np.ndarray], np.ndarray], rows: Seq
 
 
 def exported(model: nn.Module, runs: Callable[[bytes], Callable[[np.ndarray], np.ndarray]], rows: Sequence[Sequence[int]]) -> tuple[bytes, bytes, float, float]:
-    """ONNX in fp32 and int8, and how far the probabilities of each are from PyTorch's.
+    """ONNX of a settled model in fp32 and int8, and how far the probabilities of each are from PyTorch's.
 
     Raises:
-        InternalError: the fp32 form differs by more than PARITY.
+        InternalError: a form differs by more than PARITY.
     """
     plain = to_onnx(model)
-    worst = parity(model, runs(plain), rows)
-    if worst > PARITY:
-        raise InternalError(f"PyTorch and ONNX differ by {worst:.2g} on {len(rows)} rows, expected at most {PARITY}; nothing was written")
-    small = to_int8(plain)
-    return plain, small, worst, parity(model, runs(small), rows)
+    forms = (plain, to_int8(plain))
+    apart = [parity(model, runs(form), rows) for form in forms]
+    if max(apart) > PARITY:
+        raise InternalError(f"PyTorch and ONNX differ by {max(apart):.2g} on {len(rows)} rows, expected at most {PARITY}; nothing was written")
+    return forms[0], forms[1], apart[0], apart[1]
