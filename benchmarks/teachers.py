@@ -1,9 +1,10 @@
 """Teachers and students on what none of them learned from, beside TF-IDF with logistic regression.
 
-python benchmarks/teachers.py --answers DIR --student DIR    # → docs/teachers.md
+python benchmarks/teachers.py --answers DIR --labelled DIR --student DIR    # → docs/teachers.md
 
-`--answers` is an output of `automl-codex logits`. Of its rows those of the test part are judged, in four views: commits with their message, commits by their
-program text alone, repairs of one line of Python, generated programs. TF-IDF is fitted anew for each view, on the rows of the training part that the view holds.
+`--answers` is an output of `automl-codex logits`, `--labelled` one of `automl-codex rows`. Of their rows those of the test part are judged: commits with
+their message, commits by their program text alone, repairs of one line of Python, and, of generated programs that no teacher was asked about, mutants and
+their ways back. TF-IDF is fitted anew for each view, on the rows of the training part that the view holds.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
 import numpy as np  # noqa: E402
 
-from automl_codex import judging, logits  # noqa: E402
+from automl_codex import examples, judging, logits  # noqa: E402
 from automl_codex.examples import Example, of_part  # noqa: E402
 from automl_codex.logits import Answers  # noqa: E402
 from automl_codex.split import TEST, TRAIN  # noqa: E402
 from codex_gate.errors import GateError  # noqa: E402
 from codex_gate.student import Student, probabilities  # noqa: E402
+from codex_gate.taxonomy import NONE  # noqa: E402
 
 SEED: Final = 42
 
@@ -40,21 +42,29 @@ VIEWS: Final[Mapping[str, Callable[[Example], bool]]] = {
     "Commits with their message": lambda example: bool(example.message) and example.category is not None,
     "Commits by their program text alone": lambda example: not example.message and "@" in example.row_id and example.category is not None,
     "Repairs of one line of Python, which way they go": lambda example: not example.message and "@" in example.row_id and _is_one_line(example),
-    "Generated programs": lambda example: "@" not in example.row_id,
 }
+LABELLED: Final[Mapping[str, Callable[[Example], bool]]] = {
+    "Mutants of programs that nothing was learned from, both ways": lambda example: _is_about_a_mutant(example),
+    "Variants of them that keep the meaning": lambda example: example.category == NONE,
+}
+
+
+def _is_about_a_mutant(example: Example) -> bool:
+    """A mutant from its parent or back; with grafts it is only learned from."""
+    return example.category not in (None, NONE) and (example.part == TRAIN or "-smote-" not in example.row_id)
 
 
 def view(answers: Answers, students: Mapping[str, Student], chosen: Callable[[Example], bool], beside_tfidf: bool) -> str:
     """The table of one view; a sentence where it holds no row of the test part."""
     rows = [row for row, example in enumerate(answers.examples) if chosen(example)]
-    examples = [answers.examples[row] for row in rows]
-    test = of_part(examples, TEST)
+    held = [answers.examples[row] for row in rows]
+    test = of_part(held, TEST)
     if not test:
         return "No row of the test part is of this view.\n"
-    judged, mask = [examples[row] for row in test], judging.masks([examples[row] for row in test])
-    said = {"majority": judging.majority(examples)[test]}
-    if beside_tfidf and of_part(examples, TRAIN):
-        said["TF-IDF + logistic regression"] = judging.tfidf(examples, SEED)[test]
+    judged, mask = [held[row] for row in test], judging.masks([held[row] for row in test])
+    said = {"majority": judging.majority(held)[test]}
+    if beside_tfidf and of_part(held, TRAIN):
+        said["TF-IDF + logistic regression"] = judging.tfidf(held, SEED)[test]
     asked = {name: found[rows][test] for name, found in answers.logits.items()}
     said |= {f"teacher {name}": probabilities(found, mask) for name, found in asked.items()}
     if len(asked) > 1:
@@ -65,13 +75,13 @@ def view(answers: Answers, students: Mapping[str, Student], chosen: Callable[[Ex
     return head + judging.table({name: judging.judge(judged, shares, SEED) for name, shares in said.items()})
 
 
-def _by(student: Student, examples: Sequence[Example]) -> np.ndarray:
+def _by(student: Student, judged: Sequence[Example]) -> np.ndarray:
     """Probabilities (n, 20) of the int8 student as it runs."""
-    told = [student.answer([example.hunk], example.message or None)[0] for example in examples]
+    told = [student.answer([example.hunk], example.message or None)[0] for example in judged]
     return np.array([[*answer.kinds, answer.defect] for answer in told])
 
 
-def document(answers: Answers, students: Mapping[str, Student], beside_tfidf: bool, day: date) -> str:
+def document(answers: Answers, labelled: Sequence[Example], students: Mapping[str, Student], beside_tfidf: bool, day: date) -> str:
     """docs/teachers.md."""
     parts = [
         "# Teachers and students on what none of them learned from",
@@ -82,8 +92,10 @@ def document(answers: Answers, students: Mapping[str, Student], beside_tfidf: bo
         "changes in which the change is thought the likelier defect than its way back. In brackets: 95 % intervals, whole repositories or seed programs drawn anew. No threshold: the likeliest kind counts, "
         "so the column of what is said where there is none is not that of a tier, which is silent below its threshold ([categories.md](categories.md)).",
     ]
-    for name, chosen in VIEWS.items():
-        parts += ["", f"## {name}", "", view(answers, students, chosen, beside_tfidf).rstrip()]
+    generated = Answers(tuple(labelled), {})
+    views = [*((name, answers, chosen) for name, chosen in VIEWS.items()), *((name, generated, chosen) for name, chosen in LABELLED.items() if labelled)]
+    for name, rows, chosen in views:
+        parts += ["", f"## {name}", "", view(rows, students, chosen, beside_tfidf).rstrip()]
     return "\n".join(parts) + "\n"
 
 
@@ -91,13 +103,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the document; 2 when something asked for is not as expected."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--answers", type=Path, required=True, metavar="DIR", help="output of automl-codex logits")
+    parser.add_argument("--labelled", type=Path, metavar="DIR", help="output of automl-codex rows, of generated programs that no teacher was asked about")
     parser.add_argument("--student", type=Path, action="append", default=[], metavar="DIR", help="output of automl-codex distill; may be repeated")
     parser.add_argument("--no-tfidf", action="store_true", help="leave TF-IDF with logistic regression out, which takes minutes")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "teachers.md")
     options = parser.parse_args(argv)
     try:
         students = {folder.name: Student.load(folder) for folder in options.student}
-        options.output.write_text(document(logits.read(options.answers), students, not options.no_tfidf, datetime.now(UTC).date()), "utf-8")
+        labelled = examples.read(options.labelled) if options.labelled else []
+        options.output.write_text(document(logits.read(options.answers), labelled, students, not options.no_tfidf, datetime.now(UTC).date()), "utf-8")
     except GateError as error:
         print(f"teachers: {error}", file=sys.stderr)
         return 2
