@@ -159,6 +159,26 @@ def test_start_up_stays_light() -> None:
     assert len(loaded) < 60
 
 
+def test_start_up_of_the_training_side_stays_light() -> None:
+    """The parser and the tables of commands load nothing that only a command needs."""
+    code = "import sys; before = set(sys.modules); import automl_codex.cli; print(*sorted(set(sys.modules) - before))"
+    paths = [str(ROOT), str(ROOT / "training")]
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {paths!r}; {code}"], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {name for name in loaded if name.startswith("codex_gate")} == {"codex_gate", "codex_gate.errors"}
+    ours = {"arguments", "cli", "commands", "commands.models", "commands.students", "commands.synthetic"}
+    assert {name for name in loaded if name.startswith("automl_codex")} == {"automl_codex", *(f"automl_codex.{name}" for name in ours)}
+    assert not loaded & {"subprocess", "sqlite3", "json", "hashlib", "tempfile", "logging", "inspect", "dataclasses", "numpy", "yaml"}
+
+
+def test_the_labellers_that_can_be_typed_are_those_that_there_are() -> None:
+    from automl_codex import arguments, cli
+    from codex_gate import szz
+
+    assert tuple(szz.VARIANTS) == arguments.SZZ
+    assert cli._parser().parse_args(["mine", "--output", "x"]).szz == szz.DEFAULT
+
+
 @pytest.mark.parametrize(
     ("block", "modules"),
     [

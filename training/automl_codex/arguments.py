@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codex_gate import __version__, szz
+from codex_gate import __version__
+
+SZZ = ("b", "ag", "ma", "l", "r", "recent")  # szz.VARIANTS, whose module takes longer to import than the rest of this command line
 
 if TYPE_CHECKING:
     from automl_codex.commands import Command
@@ -198,7 +200,7 @@ def _add_models(commands: Commands, run: Mapping[str, Command]) -> None:
     mine.add_argument(
         "--labels", type=Path, help="take labels from a CSV with columns sha, buggy and optionally fix_time, project; with --corpus the folder of such files"
     )
-    mine.add_argument("--szz", default=szz.DEFAULT, choices=tuple(szz.VARIANTS), help="how to label without --labels (default: %(default)s)")
+    mine.add_argument("--szz", default="recent", choices=SZZ, help="how to label without --labels (default: %(default)s)")
     mine.add_argument("--project", help="name the table so, and take only rows of this project from the labels")
     mine.add_argument("--since", metavar="DATE", help="leave out commits before this day (UTC)")
     mine.add_argument("--until", metavar="DATE", help="leave out commits after this day (UTC); a later fix of an earlier commit counts, with its time")
