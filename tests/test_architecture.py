@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -107,6 +108,14 @@ def test_numpy_is_imported_by_what_scores_in_bulk_alone() -> None:
 def test_the_runtime_needs_nothing_beyond_its_declared_libraries() -> None:
     outside = {name for path in RUNTIME for name in imports(parsed(path))} - set(sys.stdlib_module_names)
     assert outside == {"codex_gate", "rich", "lizard", "yaml", "numpy", "onnxruntime", "urllib3"}
+
+
+def test_the_training_side_needs_nothing_beyond_its_declared_libraries() -> None:
+    outside = {name for path in TRAINING for name in imports(parsed(path))} - set(sys.stdlib_module_names) - {"automl_codex", "codex_gate"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    declared = {re.split(r"[\[<>=]", line)[0].lower() for line in lines}
+    assert {{"sklearn": "scikit-learn", "yaml": "pyyaml"}.get(name, name.lower().replace("_", "-")) for name in outside} <= declared
 
 
 def test_the_counting_of_lines_names_subprocess_in_types_alone() -> None:
