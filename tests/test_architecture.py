@@ -305,6 +305,26 @@ def test_every_figure_of_the_landing_page_stands_in_the_document_beside_it() -> 
             assert figure in (ROOT / target).read_text("utf-8"), f"{figure} is not in {target}: {row}"
 
 
+def rooms() -> Iterator[str]:
+    """Files and folders of the table in docs/DESIGN.md; what stands behind the first module of a row lies beside it."""
+    text = (ROOT / "docs" / "DESIGN.md").read_text("utf-8")
+    for row in text[text.index("| Room |") :].partition("\n\n")[0].splitlines()[2:]:
+        cell = row.split(" | ")[0]
+        first, *others = re.findall(r"`([^`]+)`", cell)
+        if cell.endswith(" in it"):
+            first = f"training/automl_codex/{first}"
+        folder = first[: first.rindex("/") + 1] if first.endswith(".py") else ""
+        yield from (first, *(folder + other for other in others))
+
+
+def test_the_table_of_rooms_names_every_module_and_none_that_is_gone() -> None:
+    named = set(rooms())
+    assert not {name for name in named if not (ROOT / name).exists()}
+    whole = tuple(name for name in named if name.endswith("/") and name != "training/automl_codex/")
+    modules = {name_of(path) for path in (*RUNTIME, *TRAINING, *(ROOT / "scripts").glob("*.py")) if not path.name.startswith("__")}
+    assert not {name for name in modules - named if not name.startswith(whole)}
+
+
 def test_the_landing_page_names_the_published_repository() -> None:
     from codex_gate.scaffold import REPOSITORY
 
