@@ -231,7 +231,11 @@ class Repository:
     # -- history -------------------------------------------------------------------------------------
 
     def log(self, *args: str, stdin: Iterable[str] = (), meanwhile: Callable[[], object] = lambda: None) -> list[CommitMeta]:
-        """Commits, parents before children, without diffs; `args` and `stdin` are revisions as for rev-list. `meanwhile` is called while git walks."""
+        """Commits, parents before children, without diffs; `args` and `stdin` are revisions as for rev-list. `meanwhile` is called while git walks.
+
+        Raises:
+            GitError: no such revision, or the history is damaged.
+        """
         lines = "".join(f"{line}\n" for line in stdin)
         more = ("--stdin",) if lines else ()
         with self._started((*_LOG, "--topo-order", "--reverse", *args, *more), lines.encode("ascii")) as (process, output, errors):

@@ -78,7 +78,11 @@ def trained_on_rows(
 
 
 def report_drift(report: DriftReport, asked: Gates, output: Path | None, name: str, options: argparse.Namespace) -> int:
-    """Tell the handlers of drift, then write the report; 1 where there is drift and it is to be told."""
+    """Tell the handlers of drift, then write the report; 1 where there is drift and it is to be told.
+
+    Raises:
+        UsageError: `output` cannot be written.
+    """
     from codex_gate import watch
     from codex_gate.reporters.drift import render
 
