@@ -172,9 +172,9 @@ def learned(lines: Lines, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows, w / w.mean()
 
 
-def conditional(strength: float, columns: Sequence[int] | None = None) -> Fit:
-    """Logistic regression within commits, on all measures or on `columns`."""
-    chosen = list(range(len(LINE_FEATURES))) if columns is None else list(columns)
+def conditional(strength: float, columns: Sequence[int]) -> Fit:
+    """Logistic regression within commits, on the measures `columns`."""
+    chosen = list(columns)
 
     def fit(lines: Lines, mask: np.ndarray) -> Callable[[Lines], np.ndarray]:
         w, bias = coefficients(lines, mask, strength, chosen)

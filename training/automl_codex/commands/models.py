@@ -288,7 +288,7 @@ def _monitor(options: argparse.Namespace) -> int:
         asked = gates.with_monitoring(asked, pipeline_config.load(options.config).monitoring, str(options.config))
     given = options.alert_threshold
     threshold = watch.checked(given, "--alert-threshold") if given is not None else asked.drift.kl_threshold
-    report = monitor.compare(options.model, options.input, options.baseline, asked.drift.monitoring_window, threshold, os.environ, say)
+    report = monitor.compare(options.model, options.input, options.baseline, asked.drift.monitoring_window, threshold, os.environ)
     name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "yaml") if options.output else "yaml")
     return report_drift(report, asked, options.output, name, options)
 

@@ -120,7 +120,7 @@ def _run_models(plan: Plan, config: Config, options: argparse.Namespace) -> int:
     if plan.new_commits:
         asked = pipeline.watched(asked, config)
         drift = asked.drift
-        found = monitor.compare(default_directory(), plan.new_commits, verified, drift.monitoring_window, drift.kl_threshold, os.environ, say)
+        found = monitor.compare(default_directory(), plan.new_commits, verified, drift.monitoring_window, drift.kl_threshold, os.environ)
         return report_drift(found, asked, plan.folder / pipeline.DRIFT, "yaml", options)
     return 0
 
