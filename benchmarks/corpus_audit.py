@@ -251,7 +251,7 @@ def drawn(claims: Sequence[Claim], plan: Plan, rng: random.Random, near: Near | 
     return [replace(row, number=number) for number, row in enumerate(found, 1)]
 
 
-def _evenly(strata: Mapping[tuple[str, str], Sequence[Claim]], total: int, passes: int = 1) -> list[Claim]:
+def _evenly(strata: Mapping[tuple[str, str], Sequence[Claim]], total: int, passes: int) -> list[Claim]:
     """`total` claims, one of each stratum in turn, of those that pass `passes`, the rarest first, so that a common one does not use up its programs."""
     order = sorted(strata, key=lambda stratum: (len(strata[stratum]), stratum))
     turns = [stratum for stratum in order for _ in range(passes if FORMS[stratum[0]] == "pass" else 1)]

@@ -19,7 +19,7 @@ def markdown(results: Mapping[str, Any]) -> str:
     """The whole document."""
     rows = results["rows"]
     parts = [_HEAD, _machine(results["machine"]), _repositories(rows.values())]
-    parts += [_block(name, rows[name]) for name in ROWS if name in rows]
+    parts += [_block(rows[name]) for name in ROWS if name in rows]
     return "\n".join(part for part in parts if part)
 
 
@@ -36,7 +36,7 @@ def _repositories(rows: Iterable[Mapping[str, Any]]) -> str:
     return _table(("repository", "head", "commits", "without merges"), lines)
 
 
-def _block(name: str, row: Mapping[str, Any]) -> str:
+def _block(row: Mapping[str, Any]) -> str:
     head = f"## {row['title']}\n"
     if "skipped" in row:
         return f"{head}\nNot measured: {row['skipped']}.\n"

@@ -384,7 +384,7 @@ def _backtest(options: argparse.Namespace) -> int:
         raise UsageError(f"--noise-budget must be below 100 %, got {options.noise_budget}; 10 lets one change in ten be flagged")
     repo = Repository.discover(options.repository, os.environ)
     with _in_force(options, repo, None) as (model, policy):
-        found = replay(repo, model, policy, budget, options.last, since, _phase if sys.stderr.isatty() else lambda what, done, of: None)
+        found = replay(repo, model, policy, budget, options.last, since, _phase)
     _write(options, render(options.format, found, **look(options.output, os.environ)))
     if missing := found.missing():
         _say(f"done in part: {missing}")
@@ -410,8 +410,7 @@ def _trend(options: argparse.Namespace) -> int:
     since = _reach(options)
     repo = Repository.discover(options.repository, os.environ)
     with _in_force(options, repo, None) as (model, policy):
-        silent = not sys.stderr.isatty()
-        found = trend(repo, model, policy, int(time.time()), options.last, since, options.by, (lambda what, done, of: None) if silent else _phase)
+        found = trend(repo, model, policy, int(time.time()), options.last, since, options.by, _phase)
     if options.html:
         with sink(options.html) as out:
             out.write(render("html", found))
@@ -432,7 +431,7 @@ def _monitor(options: argparse.Namespace) -> int:
     last = options.last if options.last is not None else asked.window
     post = alarm.issue(*_forge()) if options.issue else None
     with _in_force(options, repo, None) as (model, policy):
-        report = monitor(repo, model, policy, last, threshold, options.branch, options.fixes, _phase if sys.stderr.isatty() else lambda what, done, of: None)
+        report = monitor(repo, model, policy, last, threshold, options.branch, options.fixes, _phase)
     name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "terminal") if options.output else "terminal")
     told = alarm.Alarm(_say, _say, options.andon_log, aloud=options.output is not None, post=post)
     return told.settle(report, asked, lambda: _write(options, render(name, report, **look(options.output, os.environ))))
@@ -447,9 +446,8 @@ def _priority(options: argparse.Namespace) -> int:
     from codex_gate.survey import survey
 
     repo = Repository.discover(options.repository, os.environ)
-    show = _phase if sys.stderr.isatty() else lambda what, done, of: None
     with _in_force(options, repo, None) as (model, policy):
-        found = survey(repo, model.directory, policy, int(time.time()), _day(options.since), options.half_life, options.branch, show)
+        found = survey(repo, model.directory, policy, int(time.time()), _day(options.since), options.half_life, options.branch, _phase)
     if options.html:
         with sink(options.html) as out:
             out.write(render("html", found))
@@ -491,7 +489,8 @@ def _forge() -> tuple[Run, str]:
 
 
 def _phase(what: str, done: int, of: int) -> None:
-    print(f"\r{done:,} of {of:,} {what}", end="\n" if done >= of else "", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print(f"\r{done:,} of {of:,} {what}", end="\n" if done >= of else "", file=sys.stderr, flush=True)
 
 
 def _init(options: argparse.Namespace) -> int:

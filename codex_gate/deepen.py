@@ -13,13 +13,14 @@ from codex_gate.errors import GateError
 from codex_gate.git import Repository
 from codex_gate.levels import N_RECENT
 
+REMOTE = "origin"  # as actions/checkout names it
 _NETWORK = {"GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh"}
 # A server that stalls is given up after half a minute; hooks and submodules have no part in it.
 _OPTIONS = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30", "-c", "protocol.version=2", "-c", "fetch.recurseSubmodules=false")
 _QUIET = ("--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none")
 
 
-def complete(repo: Repository, remote: str = "origin") -> str:
+def complete(repo: Repository) -> str:
     """Fetch what a screen of HEAD lacks: the history of a shallow clone without its blobs, the blobs of recent changes.
 
     Returns:
@@ -27,42 +28,42 @@ def complete(repo: Repository, remote: str = "origin") -> str:
     """
     try:
         if repo.is_shallow:
-            _fetch(repo, remote, "--unshallow", "--", remote, repo.resolve("HEAD"))
+            _fetch(repo, "--unshallow", "--", REMOTE, repo.resolve("HEAD"))
         elif not _is_partial(repo):
             return ""
-        _fetch_blobs(repo, remote, _recent_blobs(repo))
+        _fetch_blobs(repo, _recent_blobs(repo))
     except GateError as error:
         return str(error).removeprefix("git -c failed: ")
     return ""
 
 
-def bring(repo: Repository, sha: str, remote: str = "origin") -> str:
+def bring(repo: Repository, sha: str) -> str:
     """Fetch a commit that is not here, with its history and without blobs; "" when it is here then, else why not."""
     try:
-        _fetch(repo, remote, "--", remote, sha)
+        _fetch(repo, "--", REMOTE, sha)
     except GateError as error:
         return str(error).removeprefix("git -c failed: ")
     return ""
 
 
-def files(repo: Repository, revision: str, path: str, remote: str = "origin") -> None:
+def files(repo: Repository, revision: str, path: str) -> None:
     """Fetch the contents of a file, or of those right inside a directory, that a partial clone has left out; what cannot be fetched is missing to whoever reads it."""
     if not _is_partial(repo):
         return
     with suppress(GateError):
         raw = repo.run("ls-tree", "-z", "--end-of-options", revision, "--", path.rstrip("/"), f"{path.rstrip('/')}/")
         entries = (entry.partition(b"\t")[0].split() for entry in raw.split(b"\0") if entry)
-        _fetch_blobs(repo, remote, {entry[2].decode("ascii") for entry in entries if entry[1] == b"blob"})
+        _fetch_blobs(repo, {entry[2].decode("ascii") for entry in entries if entry[1] == b"blob"})
 
 
 def _is_partial(repo: Repository) -> bool:
     return bool(repo.run("config", "--get-regexp", r"^remote\..*\.promisor$", check=False))
 
 
-def _fetch_blobs(repo: Repository, remote: str, wanted: set[str]) -> None:
+def _fetch_blobs(repo: Repository, wanted: set[str]) -> None:
     here = repo.run("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)").decode("ascii").split()
     if missing := sorted(wanted.difference(here)):
-        _fetch(repo, remote, "--stdin", "--", remote, stdin="".join(f"{blob}\n" for blob in missing).encode("ascii"))
+        _fetch(repo, "--stdin", "--", REMOTE, stdin="".join(f"{blob}\n" for blob in missing).encode("ascii"))
 
 
 def _recent_blobs(repo: Repository) -> set[str]:
@@ -75,7 +76,7 @@ def _recent_blobs(repo: Repository) -> set[str]:
     return {blob for entries in parse_listings(raw, [new for new, _ in pairs]) for entry in entries for blob in blobs_of(entry)}
 
 
-def _fetch(repo: Repository, remote: str, *args: str, stdin: bytes = b"") -> None:
+def _fetch(repo: Repository, *args: str, stdin: bytes = b"") -> None:
     # What a server is asked for by id it need not negotiate about.
     negotiation = ("-c", "fetch.negotiationAlgorithm=noop") if stdin else ()
     repo.run(*_OPTIONS, *negotiation, "fetch", *_QUIET, *args, stdin=stdin, extra=_NETWORK)

@@ -33,7 +33,11 @@ def blobs_of(entry: Entry) -> Iterator[str]:
 
 
 def parse_listings(raw: bytes, expected: Sequence[str]) -> list[list[Entry]]:
-    """Output of `diff-tree --stdin -z --raw`: a SHA, then its entries."""
+    """Output of `diff-tree --stdin -z --raw`: a SHA, then its entries.
+
+    Raises:
+        GitError: it says nothing about one that is expected.
+    """
     listings, at = [], 0
     for sha in expected:
         if not raw.startswith(sha.encode("ascii") + b"\0", at):

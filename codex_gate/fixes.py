@@ -26,7 +26,6 @@ _OTHER_TYPES = frozenset(
     {"breaking", "build", "bump", "chore", "ci", "cleanup", "deps", "dev", "doc", "docs", "example", "examples", "feat", "feature", "lint", "medium", "new",
      "perf", "refactor", "regtest", "regtests", "release", "style", "test", "tests", "types", "typo", "update", "upgrade", "website"}
 )  # fmt: skip
-_ASIDE_TYPES = frozenset({"build", "chore", "ci", "deps", "doc", "docs", "lint", "release", "style", "test", "tests", "typo"})  # of what was reverted
 # A request that is closed: "add a thing (fixes #12)". Its words for a repair count only where they name more than a number.
 _REQUEST = re.compile(
     r"^\W*(?:[\w,/ -]{1,40}:\s*)*(?:add(?:s|ed|ing)?|allow(?:s|ed)?|bump(?:s|ed)?|change[sd]?|clarif(?:y|ies|ied)|clean\w*|convert(?:s|ed|ing)?|creat(?:e[sd]?|ing)|document(?:s|ed)?|enabl(?:e[sd]?|ing)"

@@ -231,7 +231,11 @@ class Repository:
     # -- history -------------------------------------------------------------------------------------
 
     def log(self, *args: str, stdin: Iterable[str] = (), meanwhile: Callable[[], object] = lambda: None) -> list[CommitMeta]:
-        """Commits, parents before children, without diffs; `args` and `stdin` are revisions as for rev-list. `meanwhile` is called while git walks."""
+        """Commits, parents before children, without diffs; `args` and `stdin` are revisions as for rev-list. `meanwhile` is called while git walks.
+
+        Raises:
+            GitError: no such revision, or the history is damaged.
+        """
         lines = "".join(f"{line}\n" for line in stdin)
         more = ("--stdin",) if lines else ()
         with self._started((*_LOG, "--topo-order", "--reverse", *args, *more), lines.encode("ascii")) as (process, output, errors):
@@ -252,7 +256,7 @@ class Repository:
 
     # -- diffs ---------------------------------------------------------------------------------------
 
-    def diffs(self, pairs: Sequence[tuple[str, str | None]], extra: Mapping[str, str] | None = None) -> Iterator[tuple[FileChange, ...]]:
+    def diffs(self, pairs: Sequence[tuple[str, str | None]]) -> Iterator[tuple[FileChange, ...]]:
         """The files changed between each (new, old) pair, in order; `old` None means the empty tree.
 
         Renames are detected as `git diff -M` does (50 %), copies are additions. A pair that git cannot
@@ -262,11 +266,11 @@ class Repository:
             GitError: a commit or a tree is missing, so that not even the files are known.
         """
         done = 0
-        for files in self._stream(pairs, extra):
+        for files in self._stream(pairs):
             done += 1
             yield files
         if done < len(pairs):  # git died on this pair
-            yield from self._around(pairs[done:], extra)
+            yield from self._around(pairs[done:])
 
     def touches(self, pairs: Sequence[tuple[str, str | None]]) -> Iterator[tuple[FileChange, ...]]:
         """The same files with their lines left unread: many times quicker, enough to record who touched what."""
@@ -290,21 +294,15 @@ class Repository:
         raw = self.run("diff-tree", "--stdin", "--always", *_RAW, *renames, stdin=pair_lines(pairs)) if pairs else b""
         return parse_listings(raw, [new for new, _ in pairs])
 
-    def _stream(self, pairs: Sequence[tuple[str, str | None]], extra: Mapping[str, str] | None) -> Iterator[tuple[FileChange, ...]]:
+    def _stream(self, pairs: Sequence[tuple[str, str | None]]) -> Iterator[tuple[FileChange, ...]]:
         """Diffs as long as git lives: it dies on a missing object."""
         if pairs:
-            with self.diff_stream(pairs, extra) as pipe:
+            with self._started(_DIFF_MANY, pair_lines(pairs) + END + b"\n", extra=_HEAP) as (_, pipe, _):
                 yield from parse_stream(pipe, [new for new, _ in pairs])
 
     @contextmanager
-    def diff_stream(self, pairs: Sequence[tuple[str, str | None]], extra: Mapping[str, str] | None = None) -> Iterator[IO[bytes]]:
-        """What a git process says about these pairs, for `parse_stream`; it ends with the block."""
-        with self._started(_DIFF_MANY, pair_lines(pairs) + END + b"\n", extra={**_HEAP, **(extra or {})}) as (_, output, _):
-            yield output
-
-    @contextmanager
     def diffs_into(self, pipe: int, pairs: Sequence[tuple[str, str | None]]) -> Iterator[None]:
-        """The same, written into a pipe that somebody else reads."""
+        """What a git process says about these pairs, written into a pipe that somebody else reads; it ends with the block."""
         with self._started(_DIFF_MANY, pair_lines(pairs) + END + b"\n", pipe, _HEAP):
             yield
 
@@ -327,45 +325,45 @@ class Repository:
                     process.terminate()
                 process.wait()
 
-    def _around(self, pairs: Sequence[tuple[str, str | None]], extra: Mapping[str, str] | None) -> Iterator[tuple[FileChange, ...]]:
+    def _around(self, pairs: Sequence[tuple[str, str | None]]) -> Iterator[tuple[FileChange, ...]]:
         """The same where blobs are missing: pairs that lack none in one stream, the others file by file."""
         for at in range(0, len(pairs), _AROUND):
             part = pairs[at : at + _AROUND]
             try:
-                raw = self.run("diff-tree", "--stdin", "--always", *_RAW, "-M100%", stdin=pair_lines(part), extra=extra)
+                raw = self.run("diff-tree", "--stdin", "--always", *_RAW, "-M100%", stdin=pair_lines(part))
                 listings = parse_listings(raw, [new for new, _ in part])
             except GitError:  # more than blobs are missing: what comes before is still told
-                yield from self._unbroken(part, extra)
+                yield from self._unbroken(part)
                 continue
-            have = self._present({i for entries in listings for entry in entries for i in blobs_of(entry)}, extra)
+            have = self._present({i for entries in listings for entry in entries for i in blobs_of(entry)})
             whole: list[tuple[str, str | None]] = []
             for pair, entries in zip(part, listings, strict=True):
                 if all(i in have for entry in entries for i in blobs_of(entry)):
                     whole.append(pair)
                     continue
-                yield from self._unbroken(whole, extra)
+                yield from self._unbroken(whole)
                 whole = []
-                yield self._piecewise(*pair, entries, have, extra)
-            yield from self._unbroken(whole, extra)
+                yield self._piecewise(*pair, entries, have)
+            yield from self._unbroken(whole)
 
-    def _unbroken(self, pairs: Sequence[tuple[str, str | None]], extra: Mapping[str, str] | None) -> Iterator[tuple[FileChange, ...]]:
+    def _unbroken(self, pairs: Sequence[tuple[str, str | None]]) -> Iterator[tuple[FileChange, ...]]:
         """A stream over pairs whose blobs are all there, though some may be damaged."""
         done = 0
         while done < len(pairs):
-            for files in self._stream(pairs[done:], extra):
+            for files in self._stream(pairs[done:]):
                 done += 1
                 yield files
             if done < len(pairs):
                 new, old = pairs[done]
-                yield self._piecewise(new, old, self._listing(new, old, extra), None, extra)
+                yield self._piecewise(new, old, self._listing(new, old), None)
                 done += 1
 
-    def _listing(self, new: str, old: str | None, extra: Mapping[str, str] | None) -> list[Entry]:
+    def _listing(self, new: str, old: str | None, extra: Mapping[str, str] | None = None) -> list[Entry]:
         raw = self.run("diff-tree", *_RAW, "-M100%", old or EMPTY_TREE, new, extra=extra)
         return parse_raw(raw, 0)[0]
 
     def _piecewise(
-        self, new: str, old: str | None, entries: Sequence[Entry], have: Mapping[str, str] | None, extra: Mapping[str, str] | None
+        self, new: str, old: str | None, entries: Sequence[Entry], have: Mapping[str, str] | None, extra: Mapping[str, str] | None = None
     ) -> tuple[FileChange, ...]:
         """One pair, a process for each file whose blobs are in `have` (None: perhaps all); the others are marked as missing."""
         files = []

@@ -152,18 +152,6 @@ class Model:
             self._sessions.append(open_session(self.directory, self.manifest, ONNX_FILE))
         return self._sessions[0]
 
-    def onnx_scores(self, rows: Sequence[Sequence[float]]) -> list[float]:
-        """Raw scores of encoded rows (n, n_features) by onnxruntime; probabilities only, the label output is not read."""
-        session = self.session()
-        import numpy as np
-
-        x = np.asarray(rows, dtype=np.float32)
-        scores: list[float] = []
-        for start in range(0, len(x), 4096):
-            (probabilities,) = session.run(["probabilities"], {"features": x[start : start + 4096]})
-            scores += probabilities[:, 1].astype(float).tolist()
-        return scores
-
 
 def extract(repo: Repository, revision: str, directory: str, target: Path) -> Path:
     """Write a model directory of a commit's tree into `target`, so that a work tree cannot put another in its place.
@@ -172,8 +160,8 @@ def extract(repo: Repository, revision: str, directory: str, target: Path) -> Pa
         ConfigError: the commit has no model there, or a blob is missing.
     """
     names = repo.files_below(revision, directory)
-    if "model.json" not in names:
-        raise ConfigError(f"models: the base commit {revision[:9]} has no {directory.strip('/')}/model.json; commit the model to the base branch first")
+    if MANIFEST not in names:
+        raise ConfigError(f"models: the base commit {revision[:9]} has no {directory.strip('/')}/{MANIFEST}; commit the model to the base branch first")
     found = repo.blobs(names.values(), MAX_MODEL_BYTES)
     for name, blob in names.items():
         if blob in found:  # what is missing or too large the manifest's check names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from statistics import median
@@ -18,12 +18,10 @@ from codex_gate.model import Model
 from codex_gate.policy import Policy
 from codex_gate.replay import brought, first_parents, landed, repairs
 from codex_gate.screen import Screener
-from codex_gate.types import Finding, Notice
+from codex_gate.types import Finding, Notice, Progress, unheard
 from codex_gate.watch import MIN_WINDOW, SEED, DriftReport, Observation
 
 BASELINE: Final = 2  # windows before the last one that it is compared with (chosen: more lie too far back)
-
-Progress = Callable[[str, int, int], None]
 
 
 def monitor(
@@ -34,7 +32,7 @@ def monitor(
     threshold: float | None = None,
     branch: str = "HEAD",
     fixes: bool = False,
-    progress: Progress = lambda what, done, of: None,
+    progress: Progress = unheard,
 ) -> DriftReport:
     """The last changes on the first-parent line of a branch against the ones before them, or against those that the model was retrained on here.
 
@@ -67,16 +65,15 @@ def monitor(
     return replace(report, repository=where, model_version=model.version, notices=notices, seconds=time.perf_counter() - started)
 
 
-def observe(repo: Repository, model: Model, last: int | None = None, progress: Progress = lambda what, done, of: None) -> list[Observation]:
-    """The last changes on HEAD's first-parent line (None: all), oldest first, each with what the model's rules predict for it.
+def observe(repo: Repository, model: Model) -> list[Observation]:
+    """The changes on HEAD's first-parent line, oldest first, each with what the model's rules predict for it.
 
     Raises:
         GitError: no commits.
     """
     line = first_parents(repo.log(stdin=[repo.resolve("HEAD")]))
-    chosen = line if last is None else line[-last:]
     when = landed(repo, line[-1].sha)
-    return [watch.observed(f, when[f.sha or ""]) for f in _found(repo, model, Policy(), chosen, progress)]
+    return [watch.observed(f, when[f.sha or ""]) for f in _found(repo, model, Policy(), line, unheard)]
 
 
 def _found(repo: Repository, model: Model, policy: Policy, chosen: Sequence[CommitMeta], progress: Progress) -> list[Finding]:

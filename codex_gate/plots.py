@@ -86,13 +86,6 @@ def share_axis(label: str, high: float = 1.0) -> Axis:
     return Axis(label, 0.0, high, tuple((i * step, f"{100 * i * step:g} %") for i in range(int(high / step + 1e-9) + 1)))
 
 
-def count_axis(label: str, high: float) -> Axis:
-    """An axis from 0 to at least `high`, ticks at round numbers."""
-    step = max(_nice(max(high, 1e-9) / 4), 1.0)
-    n = max(1, math.ceil(high / step - 1e-9))
-    return Axis(label, 0.0, n * step, tuple((i * step, f"{i * step:,.0f}") for i in range(n + 1)))
-
-
 def share_top(values: Iterable[float], least: float = 0.1) -> float:
     """A round end for a share axis that holds all the values; at most 1."""
     top = max([least, *values])

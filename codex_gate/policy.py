@@ -84,10 +84,10 @@ class Policy:
         """Whether nothing is to be said about this file, or nothing of this category."""
         return any((not entry.categories or category in entry.categories) and matches(path) for entry, matches in self._ignores)
 
-    def spoken(self, found: Iterable[Classification], paths: Collection[str] = ()) -> tuple[Classification, ...]:
-        """The categories without the evidence that is ignored.
+    def spoken(self, found: Iterable[Classification], paths: Collection[str]) -> tuple[Classification, ...]:
+        """The categories of a change of `paths`, without the evidence that is ignored.
 
-        One is gone that loses all it had in files, whatever words of the message speak for it, or that only the message speaks for where it is ignored in all of `paths`.
+        One is gone that loses all it had in files, whatever words of the message speak for it, or that only the message speaks for where it is ignored in all of the paths.
         """
         if not self._ignores:
             return tuple(found)

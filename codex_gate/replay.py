@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
@@ -19,15 +19,13 @@ from codex_gate.messages import title
 from codex_gate.model import Model
 from codex_gate.policy import Policy
 from codex_gate.screen import Screener
-from codex_gate.types import Finding, Notice
+from codex_gate.types import Finding, Notice, Progress, unheard
 
 LATEST: Final = 253_402_300_799  # the last second that a calendar knows, 9999-12-31
 EARLIEST: Final = 63_072_000  # 1972-01-01: the first version control of source text, SCCS, is of that year
 LAST: Final = levels.N_RECENT
 TRAINED_ON: Final = "training-manifest.txt"  # in a model directory: sha256 of each SHA that it learned from
 LABELS: Final = "a change needed a fix when a later change says that it repairs a defect, and changes lines that this one brought beyond doubt (SZZ, variant {}): an estimate, not a verdict"
-
-Progress = Callable[[str, int, int], None]
 
 
 class Hindsight(NamedTuple):
@@ -53,7 +51,7 @@ def replay(
     budget: float,
     last: int = LAST,
     since: date | None = None,
-    progress: Progress = lambda what, done, of: None,
+    progress: Progress = unheard,
 ) -> Backtest:
     """The last changes on HEAD's first-parent line as the model would have screened them, and which of them needed a fix.
 
@@ -74,9 +72,9 @@ def look_back(
     repo: Repository,
     model: Model,
     policy: Policy,
-    last: int = LAST,
-    since: date | None = None,
-    progress: Progress = lambda what, done, of: None,
+    last: int,
+    since: date | None,
+    progress: Progress,
     *,
     least: int = 1,
     now: int | None = None,

@@ -83,6 +83,7 @@ class Screener:
     `policy` says which paths are looked at, what is said about them, and the noise budget.
     With `lines` every finding holds its so many riskiest changed lines, riskiest first, or with ALL_LINES every
     one in the order of the diff. `with_diff` does the latter for the change alone, where the model can rank lines.
+    `tier` says who tells kinds of defects, 1 to 3; None is the highest that can run, for many commits 1.
 
     Raises:
         UsageError: `lines` of a model that has no line ranker.
@@ -124,9 +125,7 @@ class Screener:
         old = self.repo.merge_base(self.repo.resolve(base), new)
         metas = self.repo.log(stdin=[new, f"^{old}"])
         if not metas:
-            return self._report(
-                scope, None, (), Thresholds(0, self.model.base_rate), [Notice("empty-range", f"{scope} holds no commits: there is nothing to screen")]
-            )
+            return self._nothing(scope, Notice("empty-range", f"{scope} holds no commits: there is nothing to screen"))
 
         def run(index: HistoryIndex | None) -> Report:
             recent = self._recent(index, old)
@@ -134,7 +133,7 @@ class Screener:
             last = metas[-1]
             files = self._files(new, old)
             if not files and self.policy.keep is not None:
-                return self._outside(scope)
+                return self._nothing(scope, OUTSIDE)
             message = "\n\n".join(meta.message for meta in metas if len(meta.parents) < 2)
             whole = Commit(new, (old,), last.author, last.time, last.utc_offset, message, files)
             change = self._finding(whole, lambda commit: self._past(index, commit, old), recent, limits, _headline(metas))
@@ -166,7 +165,7 @@ class Screener:
             author = self.repo.metas([meta.parents[1]])[0].author if len(meta.parents) > 1 else None
             commit = as_commit(meta, self._files(sha, parent), author)
             if self._is_outside(commit):
-                return self._outside(scope)
+                return self._nothing(scope, OUTSIDE)
             finding = self._finding(commit, lambda commit: self._past(index, commit, parent), recent, limits, title(meta.message))
             return self._report(scope, finding, (), limits, self._notices(index))
 
@@ -203,11 +202,9 @@ class Screener:
         staged = self.repo.staged(head)
         files = self._kept(staged)
         if staged and not files:
-            return self._outside("staged changes")
+            return self._nothing("staged changes", OUTSIDE)
         if not files:
-            return self._report(
-                "staged changes", None, (), Thresholds(0, self.model.base_rate), [Notice("empty-range", "nothing is staged: there is nothing to screen")]
-            )
+            return self._nothing("staged changes", Notice("empty-range", "nothing is staged: there is nothing to screen"))
         name, email, when, zone = identity or ("", "", now, 0)
 
         def run(index: HistoryIndex | None) -> Report:
@@ -333,8 +330,8 @@ class Screener:
     def _limits(self, recent: Sequence[float]) -> Thresholds:
         return levels.thresholds(recent, self.model.base_rate, self.policy.shares)
 
-    def _outside(self, scope: str) -> Report:
-        return self._report(scope, None, (), Thresholds(0, self.model.base_rate), [OUTSIDE])
+    def _nothing(self, scope: str, why: Notice) -> Report:
+        return self._report(scope, None, (), Thresholds(0, self.model.base_rate), [why])
 
     def _past(self, index: HistoryIndex | None, commit: Commit, before: str | None) -> ChangePast | None:
         """What was known when `before` was the newest commit; None in a shallow clone."""

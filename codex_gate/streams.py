@@ -32,7 +32,11 @@ def look(target: Path | None, environ: Mapping[str, str]) -> Look:
 
 @contextmanager
 def sink(target: Path | None) -> Iterator[IO[str]]:
-    """Where a report goes: standard output without a target; a file appears when it is whole, and what it held before stays when it does not come to that."""
+    """Where a report goes: standard output without a target; a file appears when it is whole, and what it held before stays when it does not come to that.
+
+    Raises:
+        UsageError: the target cannot be written.
+    """
     if target is None:
         yield sys.stdout
         return

@@ -22,12 +22,10 @@ from codex_gate.history import History
 from codex_gate.policy import Heard, Policy, classifications, listener
 from codex_gate.priority import DAY, HALF_LIFE, WINDOW, FileFacts, PastFix, Priorities, matrix, scored
 from codex_gate.taxonomy import DefectCategory
-from codex_gate.types import Commit, FileChange, Notice
+from codex_gate.types import Commit, FileChange, Notice, Progress, unheard
 
 MAX_BYTES: Final = 6 << 20  # of program text that is measured, the most touched files first (redis: 343 of 548 files, 7 s in all, 2026-11-25)
 _AT_ONCE: Final = 64  # blobs in memory together; each is at most complexity.MAX_BYTES, or is not measured
-
-Progress = Callable[[str, int, int], None]
 
 
 def survey(
@@ -38,7 +36,7 @@ def survey(
     since: date | None = None,
     half_life: float = HALF_LIFE,
     branch: str = "HEAD",
-    progress: Progress = lambda what, done, of: None,
+    progress: Progress = unheard,
 ) -> Priorities:
     """The priorities as they are at the last commit of a branch, worked out of its ancestors alone.
 

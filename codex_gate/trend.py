@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -14,8 +14,7 @@ from codex_gate.model import Model
 from codex_gate.periods import Trend, summarise
 from codex_gate.policy import Policy
 from codex_gate.replay import LAST, headline, look_back
-
-Progress = Callable[[str, int, int], None]
+from codex_gate.types import Progress, unheard
 
 
 def trend(
@@ -26,7 +25,7 @@ def trend(
     last: int = LAST,
     since: date | None = None,
     by: str | None = None,
-    progress: Progress = lambda what, done, of: None,
+    progress: Progress = unheard,
 ) -> Trend:
     """The last changes on HEAD's first-parent line by period.
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+Progress = Callable[[str, int, int], None]  # told (what, done, of) now and then
+
 _HUNK = re.compile(rb"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
+
+
+def unheard(what: str, done: int, of: int) -> None:
+    """A Progress that tells nobody."""
 
 
 class Hunk(NamedTuple):

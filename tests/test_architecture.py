@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -101,12 +102,20 @@ def test_each_library_of_the_training_side_has_its_homes(library: str, homes: se
 
 
 def test_numpy_is_imported_by_what_scores_in_bulk_alone() -> None:
-    assert importers("numpy") == {"codex_gate/forest.py", "codex_gate/model.py", "codex_gate/student.py"}
+    assert importers("numpy") == {"codex_gate/forest.py", "codex_gate/student.py"}
 
 
 def test_the_runtime_needs_nothing_beyond_its_declared_libraries() -> None:
     outside = {name for path in RUNTIME for name in imports(parsed(path))} - set(sys.stdlib_module_names)
     assert outside == {"codex_gate", "rich", "lizard", "yaml", "numpy", "onnxruntime", "urllib3"}
+
+
+def test_the_training_side_needs_nothing_beyond_its_declared_libraries() -> None:
+    outside = {name for path in TRAINING for name in imports(parsed(path))} - set(sys.stdlib_module_names) - {"automl_codex", "codex_gate"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    declared = {re.split(r"[\[<>=]", line)[0].lower() for line in lines}
+    assert {{"sklearn": "scikit-learn", "yaml": "pyyaml"}.get(name, name.lower().replace("_", "-")) for name in outside} <= declared
 
 
 def test_the_counting_of_lines_names_subprocess_in_types_alone() -> None:
@@ -157,6 +166,26 @@ def test_start_up_stays_light() -> None:
     assert {name for name in loaded if name.startswith("codex_gate")} == {"codex_gate", "codex_gate.arguments", "codex_gate.cli", "codex_gate.errors"}
     assert not loaded & {"subprocess", "sqlite3", "json", "hashlib", "tempfile", "logging", "inspect", "dataclasses", "asyncio"}
     assert len(loaded) < 60
+
+
+def test_start_up_of_the_training_side_stays_light() -> None:
+    """The parser and the tables of commands load nothing that only a command needs."""
+    code = "import sys; before = set(sys.modules); import automl_codex.cli; print(*sorted(set(sys.modules) - before))"
+    paths = [str(ROOT), str(ROOT / "training")]
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {paths!r}; {code}"], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {name for name in loaded if name.startswith("codex_gate")} == {"codex_gate", "codex_gate.errors"}
+    ours = {"arguments", "cli", "commands", "commands.models", "commands.students", "commands.synthetic"}
+    assert {name for name in loaded if name.startswith("automl_codex")} == {"automl_codex", *(f"automl_codex.{name}" for name in ours)}
+    assert not loaded & {"subprocess", "sqlite3", "json", "hashlib", "tempfile", "logging", "inspect", "dataclasses", "numpy", "yaml"}
+
+
+def test_the_labellers_that_can_be_typed_are_those_that_there_are() -> None:
+    from automl_codex import arguments, cli
+    from codex_gate import szz
+
+    assert tuple(szz.VARIANTS) == arguments.SZZ
+    assert cli._parser().parse_args(["mine", "--output", "x"]).szz == szz.DEFAULT
 
 
 @pytest.mark.parametrize(
@@ -274,6 +303,26 @@ def test_every_figure_of_the_landing_page_stands_in_the_document_beside_it() -> 
         assert figures
         for figure in figures:
             assert figure in (ROOT / target).read_text("utf-8"), f"{figure} is not in {target}: {row}"
+
+
+def rooms() -> Iterator[str]:
+    """Files and folders of the table in docs/DESIGN.md; what stands behind the first module of a row lies beside it."""
+    text = (ROOT / "docs" / "DESIGN.md").read_text("utf-8")
+    for row in text[text.index("| Room |") :].partition("\n\n")[0].splitlines()[2:]:
+        cell = row.split(" | ")[0]
+        first, *others = re.findall(r"`([^`]+)`", cell)
+        if cell.endswith(" in it"):
+            first = f"training/automl_codex/{first}"
+        folder = first[: first.rindex("/") + 1] if first.endswith(".py") else ""
+        yield from (first, *(folder + other for other in others))
+
+
+def test_the_table_of_rooms_names_every_module_and_none_that_is_gone() -> None:
+    named = set(rooms())
+    assert not {name for name in named if not (ROOT / name).exists()}
+    whole = tuple(name for name in named if name.endswith("/") and name != "training/automl_codex/")
+    modules = {name_of(path) for path in (*RUNTIME, *TRAINING, *(ROOT / "scripts").glob("*.py")) if not path.name.startswith("__")}
+    assert not {name for name in modules - named if not name.startswith(whole)}
 
 
 def test_the_landing_page_names_the_published_repository() -> None:

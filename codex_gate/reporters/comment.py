@@ -60,7 +60,7 @@ class Verdict(NamedTuple):
 
 def loud(report: Report, links: Links, trust: Trust, part: str = "") -> str:
     """The comment on a change that stands out; `part` names the part of the repository that it is about, "" for all of it."""
-    added = (_relief(report.change, links), _sure(trust))
+    added = (_relief(report.change), _sure(trust))
     body = markdown.render(report, links, added=added, last=[f"- [ ] {TICK}"], limit=_ROOM)
     return f"{_marker(report, links, trust, part)}\n{body}"
 
@@ -79,7 +79,7 @@ def summary(report: Report, links: Links | None, trust: Trust, said: Sequence[st
     Args:
         said: sentences about what was left undone.
     """
-    added = (_relief(report.change, links), _sure(trust), _plot(report))
+    added = (_relief(report.change), _sure(trust), _plot(report))
     body = markdown.render(report, links, added=added, limit=_SUMMARY, rows=_SUMMARY_ROWS)
     notes = [f"> {prose(shown(text, 600))}" for text in said[:20]]
     return body + ("\n> [!NOTE]\n" + "\n>\n".join(notes) + "\n" if notes else "")
@@ -151,11 +151,11 @@ def _marker(report: Report, links: Links, trust: Trust, part: str, kind: str = "
 def _key(report: Report, trust: Trust) -> str:
     """A hash of what a reader sees, the time it took and the names of commits left out."""
     still = replace(report, seconds=0.0, scope="", commits=tuple(replace(commit, sha=None) for commit in report.commits))
-    seen = markdown.render(still, added=(_relief(report.change, None), _sure(trust)))
+    seen = markdown.render(still, added=(_relief(report.change), _sure(trust)))
     return hashlib.sha256(seen.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def _relief(change: Finding | None, links: Links | None) -> Section:
+def _relief(change: Finding | None) -> Section:
     """What would lower the risk: files in a change of their own, as far as that was measured."""
     if change is None or change.risk is None:
         return []

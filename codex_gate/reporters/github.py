@@ -380,7 +380,11 @@ def _quietly(api: Api, method: str, path: str) -> None:
 
 
 def check(api: Api, target: Target, title: str, text: str, conclusion: str, places: Sequence[Annotation]) -> None:
-    """A check run with the verdict; annotations come PER_REQUEST at a time and are appended."""
+    """A check run with the verdict; annotations come PER_REQUEST at a time and are appended.
+
+    Raises:
+        ApiError: it could not be made, or not with all annotations.
+    """
     raw = text.encode("utf-8", "replace")
     output = {"title": shown(title), "summary": text if len(raw) <= MAX_OUTPUT else raw[: MAX_OUTPUT - 3].decode("utf-8", "ignore") + "…"}
     notes = [_annotation(place) for place in places]

@@ -1,15 +1,23 @@
-"""Fixtures of the tests of retraining."""
+"""Fixtures that several tests share: a sandbox, and what retraining starts from."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from automl_codex import retrain
+from automl_codex.sandbox import Sandbox
 from automl_codex.tables import Dataset
 from tests.automl_codex.retraining import model_of, of
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    with Sandbox() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from statistics import median
 
 import pytest
 
-from automl_codex import augment, cli, eda, generate, inputs, quality, stages, template
+from automl_codex import augment, eda, generate, inputs, quality, stages, template
 from automl_codex.sandbox import Job, Sandbox
 from automl_codex.types import BUGGY, CORRECT, EQUIVALENT_UNKNOWN, Program, Variant
 from codex_gate.errors import UsageError
+from tests.automl_codex.folders import run, variants
 
 SOURCE = """import math
 
@@ -45,26 +45,12 @@ def augmented(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(*arguments: str | int | Path) -> int:
-    return cli.main([str(argument) for argument in arguments])
-
-
-def rows(folder: Path) -> list[Variant]:
-    return [row for path in sorted(folder.glob("part-*")) for row in stages.read(path, Variant)]
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    with Sandbox() as made:
-        yield made
-
-
 def outcomes(box: Sandbox, variant: Variant | Program, source: str, literals: tuple[str, ...]) -> list[str]:
     return next(iter(box.run([Job(source, variant.entry, [inputs.parse(literal) for literal in literals])])))
 
 
 def test_lineage_is_kept_and_originals_go_on(augmented: Path, raw: Path) -> None:
-    found = rows(augmented)
+    found = variants(augmented)
     seeds = {row.program_id for path in raw.glob("part-*") for row in stages.read(path, Program)}
     assert {v.variant_id for v in found if v.kind == "original"} == seeds
     assert all(v.seed_id in seeds and v.parents == (() if v.kind == "original" else (v.seed_id,)) for v in found)
@@ -76,15 +62,15 @@ def test_lineage_is_kept_and_originals_go_on(augmented: Path, raw: Path) -> None
 
 
 def test_eda_variants_behave_as_their_seed(augmented: Path, box: Sandbox) -> None:
-    originals = {v.seed_id: v for v in rows(augmented) if v.kind == "original"}
-    for variant in (v for v in rows(augmented) if v.kind == "eda"):
+    originals = {v.seed_id: v for v in variants(augmented) if v.kind == "original"}
+    for variant in (v for v in variants(augmented) if v.kind == "eda"):
         assert variant.label == CORRECT
         assert tuple(outcomes(box, variant, variant.source, variant.inputs)) == originals[variant.seed_id].outcomes
 
 
 def test_a_buggy_row_holds_an_input_that_shows_it_and_others_none(augmented: Path, box: Sandbox) -> None:
-    originals = {v.seed_id: v.source for v in rows(augmented) if v.kind == "original"}
-    mutants = [v for v in rows(augmented) if v.kind == "mutation"]
+    originals = {v.seed_id: v.source for v in variants(augmented) if v.kind == "original"}
+    mutants = [v for v in variants(augmented) if v.kind == "mutation"]
     assert {v.label for v in mutants} == {BUGGY, EQUIVALENT_UNKNOWN}
     for variant in mutants:
         assert variant.category is not None and variant.operator and variant.site
@@ -98,12 +84,12 @@ def test_a_buggy_row_holds_an_input_that_shows_it_and_others_none(augmented: Pat
 
 def test_hardly_any_mutant_is_one_that_no_input_tells_apart(augmented: Path) -> None:
     """It was one in four as long as places were drawn without a look at what changes there."""
-    mutants = [row for row in rows(augmented) if row.kind == "mutation"]
+    mutants = [row for row in variants(augmented) if row.kind == "mutation"]
     assert sum(row.label == EQUIVALENT_UNKNOWN for row in mutants) < 0.16 * len(mutants)
 
 
 def test_template_rows_are_programs_of_their_own(augmented: Path) -> None:
-    for variant in (v for v in rows(augmented) if v.kind == "template"):
+    for variant in (v for v in variants(augmented) if v.kind == "template"):
         assert variant.label == CORRECT and variant.category is None
         assert any(not outcome.startswith("!") for outcome in variant.outcomes)
 
@@ -133,10 +119,10 @@ def test_only_partitions_of_changed_input_are_made_anew(raw: Path, tmp_path: Pat
 def test_funnel_names_labels_and_survivors_by_operator(augmented: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("stats", augmented) == 0
     out = capsys.readouterr().out
-    counts = Counter(v.label for v in rows(augmented) if v.kind == "mutation")
+    counts = Counter(v.label for v in variants(augmented) if v.kind == "mutation")
     for label in (BUGGY, EQUIVALENT_UNKNOWN):
         assert any(line.split() == ["mutation:", label, str(counts[label])] for line in out.splitlines()), out
-    by_label = Counter(v.label for v in rows(augmented) if v.operator == "AOR")
+    by_label = Counter(v.label for v in variants(augmented) if v.operator == "AOR")
     told = next(line.split() for line in out.splitlines() if line.split()[:1] == ["AOR"])
     assert told[1:3] == [str(by_label[BUGGY]), str(by_label[EQUIVALENT_UNKNOWN])] and told[3] == f"{100 * by_label[EQUIVALENT_UNKNOWN] / by_label.total():.0f}"
 
@@ -145,7 +131,7 @@ def test_funnel_has_the_quality_of_each_augmenter_beside_the_specified_band(augm
     assert run("stats", augmented) == 0
     told = [line.split() for line in capsys.readouterr().out.splitlines()]
     for kind, band in (("eda", ".85–.95"), ("template", ".90–.98"), ("mutation", ".70–.85")):
-        qualities = sorted(v.quality for v in rows(augmented) if v.kind == kind)
+        qualities = sorted(v.quality for v in variants(augmented) if v.kind == kind)
         tenth = len(qualities) // 10
         assert [kind, f"{median(qualities):.2f}", f"{qualities[tenth]:.2f}–{qualities[-1 - tenth]:.2f}", band] in told
     assert not any(line[:1] == ["smote"] for line in told)  # only what is there

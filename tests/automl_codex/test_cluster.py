@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
@@ -18,6 +17,7 @@ import pytest
 
 from automl_codex import cli, cluster, generate, stages
 from codex_gate.errors import UsageError
+from tests.automl_codex.folders import contents
 
 distributed = pytest.importorskip("distributed", reason="distributed is not installed")
 OPTIONS = generate.Options(strategy="random", count=240, max_depth=2, seed=5)
@@ -68,10 +68,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster,
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stages, "PARTITION", 20)
-
-
-def contents(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
 def make(folder: Path, engine: stages.Engine) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from automl_codex.files import whole
+from automl_codex.files import listed, whole
+from codex_gate.errors import ModelError
+from codex_gate.model import check_file
 
 
 def test_what_is_written_comes_into_being_at_once(tmp_path: Path) -> None:
@@ -29,3 +31,10 @@ def test_a_run_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         cut_off()
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_listed_file_is_one_that_the_runtime_accepts(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"one")
+    check_file(tmp_path, {"files": {"a.bin": listed(b"one")}}, "a.bin")
+    with pytest.raises(ModelError):
+        check_file(tmp_path, {"files": {"a.bin": listed(b"two")}}, "a.bin")

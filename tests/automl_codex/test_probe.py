@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from automl_codex import mutate, probe
 from automl_codex.sandbox import Sandbox
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    with Sandbox() as made:
-        yield made
 
 
 def changing(box: Sandbox, source: str, *arguments: tuple[object, ...]) -> dict[tuple[str, str], bool]:

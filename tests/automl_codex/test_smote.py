@@ -9,20 +9,13 @@ from random import Random
 
 import pytest
 
-from automl_codex import augment, cli, generate, inputs, mutate, smote, stages, stats
+from automl_codex import augment, generate, inputs, mutate, smote, stages, stats
 from automl_codex.sandbox import Job, Sandbox
 from automl_codex.split import TRAIN, part_of
 from automl_codex.types import BUGGY, CORRECT, Program, Variant
+from tests.automl_codex.folders import run, variants
 
 FACTOR = 3
-
-
-def run(*arguments: str | int | Path) -> int:
-    return cli.main([str(argument) for argument in arguments])
-
-
-def rows(folder: Path) -> list[Variant]:
-    return [row for path in sorted(folder.glob("part-*")) for row in stages.read(path, Variant)]
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +41,14 @@ def by_partition(folder: Path) -> list[list[Variant]]:
 
 def grafted(folder: Path) -> list[tuple[Variant, Variant]]:
     """Programs with their mutants."""
-    found = {row.variant_id: row for row in rows(folder)}
+    found = {row.variant_id: row for row in variants(folder)}
     return [(found[row.parents[0]], row) for row in found.values() if row.kind == "smote" and row.label == BUGGY]
 
 
 def test_a_graft_is_a_program_and_its_mutant_with_their_lineage(balanced: Path) -> None:
-    found = {row.variant_id: row for row in rows(balanced)}
+    found = {row.variant_id: row for row in variants(balanced)}
     pairs = grafted(balanced)
-    assert len(pairs) > 40 and len(found) == len(rows(balanced))
+    assert len(pairs) > 40 and len(found) == len(variants(balanced))
     assert 2 * len(pairs) == sum(row.kind == "smote" for row in found.values())
     for program, mutant in pairs:
         anchor, neighbour = (found[name] for name in mutant.parents[1:])
@@ -67,7 +60,7 @@ def test_a_graft_is_a_program_and_its_mutant_with_their_lineage(balanced: Path) 
 
 
 def test_the_run_and_the_operator_confirm_every_label(balanced: Path) -> None:
-    found = {row.variant_id: row for row in rows(balanced)}
+    found = {row.variant_id: row for row in variants(balanced)}
     with Sandbox() as box:
         for program, mutant in grafted(balanced):
             given = [inputs.parse(literal) for literal in (*mutant.inputs, str(mutant.witness))]
@@ -82,7 +75,7 @@ def test_the_run_and_the_operator_confirm_every_label(balanced: Path) -> None:
 
 
 def test_only_the_training_part_takes_and_gives(balanced: Path) -> None:
-    found = {row.variant_id: row for row in rows(balanced)}
+    found = {row.variant_id: row for row in variants(balanced)}
     assert {part_of(row.seed_id) for row in found.values() if row.kind == "mutation"} > {TRAIN}
     for _, mutant in grafted(balanced):
         assert {part_of(found[name].seed_id) for name in mutant.parents} == {TRAIN}
@@ -133,7 +126,7 @@ def test_the_command_of_the_specification_says_that_there_is_nothing_to_balance(
         "smote balances the categories of mutants, and without mutation there are none: it adds nothing here; take --strategy eda+mutation+smote"
     )
     assert "smote: partitions without a category" in said.out
-    assert Counter(row.kind for row in rows(tmp_path / "augmented")).keys() == {"original", "eda"}
+    assert Counter(row.kind for row in variants(tmp_path / "augmented")).keys() == {"original", "eda"}
 
 
 # -- by hand -------------------------------------------------------------------------------------------

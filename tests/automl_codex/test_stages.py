@@ -15,9 +15,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from automl_codex import cli, generate, stages, stats
+from automl_codex import generate, stages, stats
 from automl_codex.types import Program
 from codex_gate.errors import UsageError
+from tests.automl_codex.folders import contents, run
 
 
 @pytest.fixture(autouse=True)
@@ -32,10 +33,6 @@ def options(count: int = 70, **changes: object) -> generate.Options:
 def make(folder: Path, wanted: generate.Options | None = None, parallel: int = 1, shard: tuple[int, int] = (1, 1)) -> dict[str, object]:
     wanted = wanted or options()
     return stages.run(wanted.stage(folder), wanted.works(), generate.Maker(wanted), stages.Local(parallel), shard)
-
-
-def contents(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
 def times(folder: Path) -> dict[str, int]:
@@ -146,10 +143,6 @@ def test_export_writes_loose_files(finished: Path, tmp_path: Path) -> None:
     assert stages.export_py(finished, tmp_path / "py") == 70
     first = next(stages.read(finished / "part-00000.parquet", Program))
     assert (tmp_path / "py" / f"{first.program_id}.py").read_text("utf-8") == first.source
-
-
-def run(*arguments: str | Path) -> int:
-    return cli.main([str(argument) for argument in arguments])
 
 
 def test_command_generates_and_prints_the_funnel(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from itertools import islice
 from pathlib import Path
@@ -14,6 +13,7 @@ from automl_codex import cli, grammar, rust, stages, transpile
 from automl_codex.sampling import STRATEGIES
 from automl_codex.types import TranspiledPair
 from codex_gate.errors import UsageError
+from tests.automl_codex.folders import contents
 from tests.automl_codex.pairs import PROGRAMS, needs_rustc, stage2, variant
 
 # As depyler 4.1 behaves: it writes Cargo.toml beside its output, talks on standard output whatever happens, and says why on standard error.
@@ -98,10 +98,6 @@ def test_a_program_cannot_use_the_transpiler_to_get_out(tmp_path: Path) -> None:
 def augmented(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = tuple(variant(name, variant_id=f"{name}-{copy}") for copy in range(2) for name in ("alike", "text", "refused"))
     return stage2(tmp_path_factory.mktemp("stage") / "augmented", rows)
-
-
-def contents(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
 @needs_rustc

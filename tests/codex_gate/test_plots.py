@@ -63,12 +63,6 @@ def test_share_axis_ticks_at_round_numbers(high: float, ticks: list[str]) -> Non
     assert [text for _, text in plots.share_axis("", high).ticks] == ticks
 
 
-@pytest.mark.parametrize(("high", "last"), [(0, "1"), (1, "1"), (3, "3"), (9, "10"), (1234, "1,500")])
-def test_count_axis_holds_its_highest_value(high: float, last: str) -> None:
-    axis = plots.count_axis("", high)
-    assert axis.high >= high and axis.ticks[-1] == (axis.high, last)
-
-
 def test_share_top_is_round_and_holds_all() -> None:
     assert plots.share_top([0.31, 0.12]) == pytest.approx(0.4)
     assert plots.share_top([0.99, 0.2]) == 1.0

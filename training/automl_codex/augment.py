@@ -169,6 +169,11 @@ class Options:
 
     @classmethod
     def of(cls, strategy: str, factor: int, quality_threshold: float, smote_k: int | None = None) -> Options:
+        """The options of names and numbers as they are typed; `strategy` is joined by +, `smote_k` None where it was not given.
+
+        Raises:
+            UsageError: an unknown strategy, one named twice, or a number out of its range.
+        """
         names = tuple(strategy.split("+"))
         for name in names:
             if name == "mixup":

@@ -83,7 +83,7 @@ def own_recipe(names: Sequence[str], n_trees: int, seed: int) -> train.Recipe:
     return train.Recipe(names=tuple(names), n_trees=n_trees, leaf_size=LEAF_SIZE, seed=seed)
 
 
-def own_forest(data: Dataset, cut: float, recipe: train.Recipe, gap: float = GAP, claims: Claims | None = None) -> RandomForestClassifier | None:
+def own_forest(data: Dataset, cut: float, recipe: train.Recipe, gap: float, claims: Claims | None) -> RandomForestClassifier | None:
     """The forest that could have been grown at `cut` (Unix seconds); None where too little of a kind was known."""
     y, usable = train.labels_at(data, cut), data.time < cut - gap
     if not MIN_OF_A_KIND <= y[usable].sum() <= usable.sum() - MIN_OF_A_KIND:
@@ -104,14 +104,14 @@ def challenge(data: Dataset, shipped: Forest, names: Sequence[str], seed: int, c
     """
     pieces = parts(data)
     base = predict(shipped, train.encode(data, names))
-    own = out_of_time(data, pieces[1:-1], own_recipe(names, TRIAL_TREES, seed), claims=claims) if any(weights) else np.full(len(data), np.nan)
+    own = out_of_time(data, pieces[1:-1], own_recipe(names, TRIAL_TREES, seed), GAP, claims) if any(weights) else np.full(len(data), np.nan)
     newest, cut = pieces[-1], float(data.time[pieces[-1].start])
     known = train.labels_at(data, cut)
     weight, tried = choose(known, own, base, pieces[1:-1], weights)
     raw = mixed(own, base, weight)
     judges = data.where(_mask(data, newest))
     if weight:
-        forest = own_forest(data, cut, own_recipe(names, round(weight * shipped.n_trees), seed), claims=claims)
+        forest = own_forest(data, cut, own_recipe(names, round(weight * shipped.n_trees), seed), GAP, claims)
         assert forest is not None  # more was known at the last cut than at those that the weight was chosen on
         raw[newest] = predict(Forest(blended_bytes(forest, shipped)), train.encode(judges, names))
     before, latest = recent(pieces, newest.start), recent(pieces, newest.stop)

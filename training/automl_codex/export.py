@@ -19,6 +19,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from automl_codex import train
+from automl_codex.files import listed
 from codex_gate.errors import InternalError
 from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
 from codex_gate.forest import Forest, pack
@@ -116,7 +117,7 @@ def build(
         **facts,
         "parity": {"rows": len(probe), "largest_difference": worst, "limit": PARITY},
         "recipe": recipe.as_json(),
-        "files": {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in sorted(files.items())},
+        "files": {name: listed(data) for name, data in sorted(files.items())},
     }
     return files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
 

@@ -1,12 +1,14 @@
-"""Files that are there in full or not at all, whatever ends a run."""
+"""Files that are there in full or not at all, whatever ends a run, and how a manifest lists them."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -19,3 +21,8 @@ def whole(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def listed(data: bytes) -> dict[str, Any]:
+    """How a manifest lists a file: its size in bytes and its hash, which `codex_gate.model.check_file` holds it to."""
+    return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}

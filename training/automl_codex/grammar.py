@@ -58,7 +58,11 @@ class Grammar:
         return cls(name, frozen, pools, frozenset(rule.feature for rule in every), types, _heights(frozen))
 
     def only(self, features: Collection[str]) -> Grammar:
-        """The grammar with no features but these and those that are always on."""
+        """The grammar with no features but these and those that are always on.
+
+        Raises:
+            UsageError: a feature that it does not have.
+        """
         if unknown := sorted(frozenset(features) - self.features):
             raise UsageError(f"the grammar {self.name} has no feature {unknown[0]}; it has {', '.join(sorted(self.features))}")
         kept = frozenset(features) | ALWAYS

@@ -20,7 +20,6 @@ EDGES: dict[str, tuple[Any, ...]] = {
 ANNOTATIONS = {
     "int": "int", "float": "float", "bool": "bool", "str": "str", "ints": "list[int]", "strs": "list[str]", "dict": "dict[str, int]",
 }  # fmt: skip
-_TYPES = {text: kind for kind, text in ANNOTATIONS.items()}
 POOL = 48  # values of each type that one partition draws from
 
 
@@ -74,18 +73,3 @@ def parse(literal: str) -> tuple[Any, ...]:
     found = ast.literal_eval(literal)
     assert isinstance(found, tuple)
     return found
-
-
-def parameter_types(source: str, entry: str) -> tuple[str, ...]:
-    """The types of the entry function's parameters, from its annotations.
-
-    Raises:
-        ValueError: no such function, or an annotation for which there are no inputs.
-    """
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == entry:
-            try:
-                return tuple(_TYPES[ast.unparse(argument.annotation)] for argument in node.args.args if argument.annotation)
-            except KeyError as error:
-                raise ValueError(f"no inputs for a parameter of type {error}") from None
-    raise ValueError(f"no function {entry}")

@@ -29,7 +29,7 @@ from sklearn.model_selection import GroupKFold
 
 from automl_codex import commits, judging, mine
 from automl_codex.examples import Example
-from automl_codex.files import whole
+from automl_codex.files import listed, whole
 from automl_codex.logits import Answers
 from automl_codex.split import TEST
 from codex_gate import hybrid, rules, terms, text
@@ -371,7 +371,7 @@ def write(folder: Path, model: Fitted, chosen: Chosen, found: Read, beside: Taug
     table[:, :-1] = np.round(model.weights.T / scale) + ZERO
     table[:, -1] = np.round(model.counts * COUNT)
     data, sources = table.tobytes(), _sources(found, beside)
-    files = {TABLE: _listed(data), MANIFEST: _listed(sources)}
+    files = {TABLE: listed(data), MANIFEST: listed(sources)}
     version = f"kinds-{FORMAT}-{files[TABLE]['sha256'][:8]}"
     told = {"format": FORMAT, "version": version, "kinds": list(KINDS), "buckets": BUCKETS, "bias": [round(float(value), 6) for value in model.bias],
             "scale": [float(value) * COUNT for value in scale], "tiers": {str(number): tier._asdict() for number, tier in chosen.tiers.items()}, "student": student if len(chosen.tiers) > 1 else None, "files": files,
@@ -422,7 +422,3 @@ def _sources(found: Read, beside: Taught | None) -> bytes:
     for name, sha in used:
         hashes.setdefault(name, set()).add(hashlib.sha256(sha.encode()).hexdigest())
     return "".join(f"{name}\n" + "".join(f"  {one}\n" for one in sorted(hashes[name])) for name in sorted(hashes)).encode()
-
-
-def _listed(data: bytes) -> dict[str, Any]:
-    return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}

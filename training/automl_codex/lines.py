@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import hashlib
 import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from automl_codex import export
+from automl_codex.files import listed
 from codex_gate.errors import UsageError
 from codex_gate.lines import LINE_FEATURES, LINE_SCHEMA, ChangedLine, measure, words
 from codex_gate.localise import BESIDE, LINES_FILE, LINES_FORMAT, LineRanker
@@ -172,9 +172,9 @@ def learned(lines: Lines, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows, w / w.mean()
 
 
-def conditional(strength: float, columns: Sequence[int] | None = None) -> Fit:
-    """Logistic regression within commits, on all measures or on `columns`."""
-    chosen = list(range(len(LINE_FEATURES))) if columns is None else list(columns)
+def conditional(strength: float, columns: Sequence[int]) -> Fit:
+    """Logistic regression within commits, on the measures `columns`."""
+    chosen = list(columns)
 
     def fit(lines: Lines, mask: np.ndarray) -> Callable[[Lines], np.ndarray]:
         w, bias = coefficients(lines, mask, strength, chosen)
@@ -469,6 +469,5 @@ def carried(files: Mapping[str, bytes], *directories: Path) -> dict[str, bytes]:
 
 
 def _listed(manifest: Mapping[str, Any], data: bytes) -> bytes:
-    entry = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    files = dict(sorted({**manifest["files"], LINES_FILE: entry}.items()))
+    files = dict(sorted({**manifest["files"], LINES_FILE: listed(data)}.items()))
     return (json.dumps({**manifest, "files": files}, indent=1) + "\n").encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -21,9 +21,7 @@ from codex_gate.types import Notice
 from codex_gate.watch import DriftReport, Observation
 
 
-def compare(
-    model: Path, source: Path, baseline: Path, window: int, threshold: float | None, environ: Mapping[str, str], say: Callable[[str], None]
-) -> DriftReport:
+def compare(model: Path, source: Path, baseline: Path, window: int, threshold: float | None, environ: Mapping[str, str]) -> DriftReport:
     """The newest `window` observations of `source` against those of `baseline`.
 
     Args:
@@ -37,7 +35,7 @@ def compare(
         raise UsageError(f"--input and --baseline are both {source}; codex-gate monitor -C {source} compares a repository with its own earlier changes")
     loaded = Model.load(directory_of(model))
     size = watch.fitting(window)
-    new, old = (_observed(folder, loaded, environ, say) for folder in (source, baseline))
+    new, old = (_observed(folder, loaded, environ) for folder in (source, baseline))
     if len(new) < size:
         raise UsageError(f"{source} holds {len(new):,} changes, fewer than the window of {size:,}; give more, or a smaller monitoring_window in the gates file")
     if 4 * len(old) < size:  # fewer blocks cannot be reshuffled in enough ways to be sure of anything
@@ -74,7 +72,7 @@ def _is_repository(folder: Path) -> bool:
     return (folder / ".git").exists() or ((folder / "HEAD").is_file() and (folder / "objects").is_dir())
 
 
-def _observed(folder: Path, model: Model, environ: Mapping[str, str], say: Callable[[str], None]) -> list[Observation]:
+def _observed(folder: Path, model: Model, environ: Mapping[str, str]) -> list[Observation]:
     """What a folder holds, oldest first."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder; expected a git repository, or a folder of jsonl or Parquet rows")

@@ -24,6 +24,7 @@ import numpy as np
 
 from automl_codex import blend, claims, evaluate, export, lines, metrics, mine, release, tables, train
 from automl_codex.claims import Claims
+from automl_codex.files import listed
 from automl_codex.release import Release
 from codex_gate import szz
 from codex_gate.errors import ModelError, UsageError
@@ -388,7 +389,7 @@ def _files(asked: Asked, data: tables.Dataset, base: Model, found: blend.Challen
         },
         "onnx": NO_ONNX,
         "recipe": blend.own_recipe(base.feature_names, n_own, asked.seed).as_json(),
-        "files": {name: {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()} for name, text in sorted(files.items())},
+        "files": {name: listed(text) for name, text in sorted(files.items())},
     }
     met = [gate["gate"] for gate in report["gates"] if gate["blocks"] and gate["met"]]
     manifest["signed_off"] = signed_off(manifest, "automl-codex retrain", met)

@@ -1,0 +1,323 @@
+"""The commands of labelled history and of the models that come of it: mined, judged, trained, moved, watched."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from automl_codex.commands import Command, need_torch, report_drift, say, trained_on_rows, watched
+from codex_gate.errors import UsageError
+
+if TYPE_CHECKING:
+    from automl_codex.tune import AutoMLConfig
+
+
+def _mine(options: argparse.Namespace) -> int:
+    from automl_codex import mine
+
+    if options.corpus:
+        if options.repositories or options.until or options.project or not options.clones:
+            raise UsageError("--corpus takes --clones DIR; projects and their last days come from the file, so no repository, --project or --until beside it")
+        mine.mine_corpus(options.corpus, options.clones, options.labels, options.output, say, options.szz, options.unit, options.since)
+        return 0
+    if options.labels and options.unit == mine.PULLS:
+        raise UsageError("--labels are of commits; leave it out for --unit pull-request, whose labels come from SZZ")
+    if not options.repositories:
+        raise UsageError("name a repository to mine, or give --corpus FILE")
+    jobs = mine.jobs_of(options.repositories, options.project, options.labels, options.szz, options.since, options.until, options.unit)
+    return mine.mine_all(jobs, options.output, say)
+
+
+def _words(options: argparse.Namespace) -> int:
+    from automl_codex import words
+
+    words.collect(options.corpus, options.clones, options.input, options.output, say)
+    return 0
+
+
+def _szz_eval(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from automl_codex import szz_eval, szz_report
+
+    if not options.oracle and not options.time:
+        raise UsageError("nothing to measure; give --oracle FILE with --clones DIR, or --time CLONE")
+    if options.oracle and not options.clones:
+        raise UsageError("--oracle takes --clones DIR, the folder with the clones of its repositories")
+    today = datetime.now(UTC).date()
+    parts = {}
+    if options.oracle:
+        result = szz_eval.measure(options.oracle, options.clones, options.off_limits, options.published, say)
+        parts[szz_report.ORACLE] = szz_report.judged(result, today)
+        if options.output:
+            options.output.with_suffix(".json").write_text(szz_report.as_json(result, today), "utf-8")
+    if options.time:
+        parts[szz_report.SPEED] = szz_report.timed([szz_eval.timing(path) for path in options.time], today)
+    for part, text in parts.items():
+        if options.output:
+            szz_report.put(options.output, part, text)
+        else:
+            print(text)
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    if options.models:
+        return _train_models(options)
+    if options.family != "forest":
+        return _train_family(options)
+    if options.words:
+        raise UsageError("--words is read by the families boosting, stack and blend; name one with --family")
+    from datetime import UTC, datetime
+
+    from automl_codex import evaluate, gating, mine, release, tables, train
+    from codex_gate import gates
+    from codex_gate.errors import HaltedError
+
+    asked = gates.find(Path(), options.gates)
+    search = _search_of(options)
+    data = tables.read(options.input)
+    corpus = evaluate.Corpus.of(mine.read_corpus(options.corpus)) if options.corpus else evaluate.Corpus.of_tables(data)
+    recipe, tuning = train.Recipe(seed=options.seed), None
+    with watched(options) as andon:
+        if search:
+            from automl_codex import choose
+
+            rows, _ = release.split(data, corpus)
+            chosen = choose.choose(rows, corpus, recipe, search, options.trials, say, 2 if options.parallel is None else options.parallel)
+            recipe, tuning = chosen.recipe, chosen.facts | {"table": chosen.trials}
+        release_ = release.make(data, corpus, recipe, datetime.now(UTC).date(), options.accept_missed, say, tuning)
+        if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
+            release.write_report(release_.report, options.eval_report)
+        try:
+            gating.settle(gating.of_evaluation(release_.report, asked, str(options.output)), asked, andon)
+        except HaltedError as error:
+            raise HaltedError(f"{error}; {options.output} was left as it is") from error
+    release.ship(release_, options.output)
+    say(f"{release_.version} written to {options.output}")
+    return 0
+
+
+def _train_models(options: argparse.Namespace) -> int:
+    """Families on verified rows; 5 where the base model of one cannot be had and the others were trained."""
+    from dataclasses import replace
+
+    from automl_codex import examples, release, row_models
+    from codex_gate import gates
+
+    if options.family != "forest" or options.words or options.corpus or options.accept_missed or options.parallel is not None or options.trials:
+        raise UsageError(
+            "--models trains on verified rows; leave out --family, --words, --corpus, --accept-missed, --parallel and --trials, which are of mined tables"
+        )
+    asked = row_models.named(options.models, options.base_model, _search_of(options), options.seed)
+    lacking = ""
+    if "lora" in asked.models:
+        try:
+            need_torch("lora")
+            from automl_codex import lora
+
+            lora.base(options.base_model)
+        except UsageError as error:
+            lacking = str(error)
+            asked = replace(asked, models={name: ranges for name, ranges in asked.models.items() if name != "lora"})
+            if not asked.models:
+                raise
+            say(f"{lacking}; lora is left out, the others are trained")
+    thresholds = gates.find(Path(), options.gates)
+    given = {key: getattr(thresholds.training, key) for key in ("min_auc", "min_f1") if f"training.{key}" in thresholds.given}
+    report = trained_on_rows(examples.read(options.input), asked, options.output, (given, thresholds.source, "training"), thresholds, options)
+    if options.eval_report:
+        release.write_report(dict(report), options.eval_report)
+    return 5 if lacking else 0
+
+
+def _train_family(options: argparse.Namespace) -> int:
+    from automl_codex import evaluate, families, mine, release, tables, train
+    from automl_codex.words import Words
+    from codex_gate.errors import HaltedError
+
+    if not options.words:
+        raise UsageError(f"--family {options.family} reads what changes say; give the output of automl-codex words with --words DIR")
+    if options.strategy or options.accept_missed:
+        raise UsageError(f"--strategy and --accept-missed are of the forest, which ships; leave them out for --family {options.family}")
+    data = tables.read(options.input)
+    corpus = evaluate.Corpus.of(mine.read_corpus(options.corpus)) if options.corpus else evaluate.Corpus.of_tables(data)
+    rows, _ = corpus.split(data)
+    report = families.make(options.family, rows, corpus, Words.read(options.words), train.Recipe(seed=options.seed), options.output, say)
+    if options.eval_report:
+        release.write_report(report, options.eval_report)
+    if "refused" in report:
+        raise HaltedError(str(report["refused"]))
+    say(f"{options.family} written to {options.output}; the runtime reads the forest alone")
+    return 0
+
+
+def _search_of(options: argparse.Namespace) -> AutoMLConfig | None:
+    """The search that was asked for, None for none; nothing but options is looked at, so that a wrong one costs no time."""
+    given = {"n_trials": options.n_trials, "time_budget_minutes": options.time_budget, "early_stopping_patience": options.patience}
+    given = {name: value for name, value in given.items() if value is not None}
+    if not options.strategy:
+        if given or options.parallel is not None or options.trials:
+            raise UsageError("--n-trials, --time-budget, --patience, --parallel and --trials are of a search; name one with --strategy tpe|smac|random|grid")
+        return None
+    if options.parallel is not None and options.parallel < 1:
+        raise UsageError(f"--parallel must be >= 1, got {options.parallel}")
+    from automl_codex import tune
+
+    return tune.AutoMLConfig(options.strategy, **given)
+
+
+def _adapt(options: argparse.Namespace) -> int:
+    import tempfile
+
+    from automl_codex import prior
+    from codex_gate.git import Repository
+    from codex_gate.model import Model, default_directory
+
+    repo = Repository.discover(options.repo, os.environ)
+    with tempfile.TemporaryDirectory() as work:
+        made = prior.adapt(repo, Model.load(options.model or default_directory()), options.labels, Path(work), say)
+    model = prior.ship(made, options.output)
+    print(f"{options.output}: {model.version}, log-odds moved by {made.shift:+.2f}, base rate {model.base_rate:.3f}")
+    told = f"{made.share:.0%} of the newest {made.counted:,} changes of program text say that they fix something"
+    print(told + (f"; {made.buggy} of {made.labels} labelled commits are buggy" if options.labels else ""))
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    of_report = {
+        "--corpus": options.corpus,
+        "--labels": options.labels,
+        "--unseen": options.unseen or None,
+        "--threshold": options.threshold,
+        "--seed": options.seed,
+    }
+    judged = bool(options.report or options.html)
+    if judged + options.check + bool(options.output) > 1:
+        raise UsageError("--report and --html judge a model, --check and --output compute its own evaluation again; take one of the three at a time")
+    alone = [name for name, value in of_report.items() if value is not None]
+    if alone and not judged:
+        raise UsageError(f"{', '.join(alone)} shape{'s' if len(alone) == 1 else ''} the report of a model; say where it goes with --report FILE or --html FILE")
+    return _judge(options) if judged else _check(options) if options.check else _reevaluate(options)
+
+
+def _judge(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from automl_codex import assess, evaluate, mine, report_html, tables
+    from codex_gate.model import Model
+
+    threshold = 0.5 if options.threshold is None else options.threshold
+    seed = 42 if options.seed is None else options.seed
+    model, data = Model.load(options.model), tables.read(options.input)
+    if options.corpus:
+        data = evaluate.Corpus.of(mine.read_corpus(options.corpus)).within(data)
+    if options.labels:
+        data = assess.relabelled(data, mine.read_labels(options.labels))
+    found = assess.assess(model, data, str(options.input), threshold, seed, datetime.now(UTC).date(), say, options.unseen)
+    for path, text in ((options.report, found.to_json), (options.html, lambda: report_html.render(found))):
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text(), "utf-8")
+    print(assess.summary(found), end="")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from automl_codex import release, tables
+
+    found = release.check(options.model, tables.read(options.input), say)
+    for line in found.differences:
+        print(line)
+    verdict = f"{len(found.differences)} of them differ" if found.differences else "all as recorded"
+    print(
+        f"{found.figures} figures of the time-safe table computed again, {verdict}; largest difference {found.largest:.6f}, tolerated {release.CHECK_TOLERANCE}"
+    )
+    return 1 if found.differences else 0
+
+
+def _reevaluate(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from automl_codex import release, tables
+
+    report = release.reevaluate(options.model, tables.read(options.input), datetime.now(UTC).date(), say)
+    if options.output:
+        release.write_report(report, options.output)
+    else:
+        print(release.as_json(report), end="")
+    missed = release.blocking_gates(report)
+    if missed:
+        say(f"automl-codex: {missed}")
+    return 1 if missed else 0
+
+
+def _retrain(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from automl_codex import gating, release, retrain
+    from codex_gate import gates
+    from codex_gate.errors import HaltedError
+    from codex_gate.git import Repository
+
+    asked = gates.find(options.repo, options.gates)
+    wanted = retrain.Asked(Repository.discover(options.repo, os.environ), options.output, options.base, options.work, options.seed, options.feedback)
+    with watched(options) as andon:
+        made = retrain.make(wanted, datetime.now(UTC).date(), say)
+        if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
+            release.write_report(made.report, options.eval_report)
+        print(retrain.summary(made.report), end="", flush=True)
+        try:
+            gating.settle(gating.of_evaluation(made.report, asked, str(options.output)), asked, andon)
+        except HaltedError as error:
+            raise HaltedError(f"{error}; {options.output} was left as it is") from error
+    retrain.ship(made, options.output)
+    say(f"{made.version} written to {options.output}")
+    return 0
+
+
+def _monitor(options: argparse.Namespace) -> int:
+    from automl_codex import monitor, pipeline_config
+    from codex_gate import gates, watch
+    from codex_gate.reporters.drift import SUFFIXES
+
+    asked = gates.find(Path(), options.gates)
+    if options.config:
+        asked = gates.with_monitoring(asked, pipeline_config.load(options.config).monitoring, str(options.config))
+    given = options.alert_threshold
+    threshold = watch.checked(given, "--alert-threshold") if given is not None else asked.drift.kl_threshold
+    report = monitor.compare(options.model, options.input, options.baseline, asked.drift.monitoring_window, threshold, os.environ)
+    name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "yaml") if options.output else "yaml")
+    return report_drift(report, asked, options.output, name, options)
+
+
+def _lines(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from automl_codex import lines, lines_report
+
+    read = lines.read(options.input)
+    report = lines.report(read, options.seed, say) | lines_report.origin(options.input, options.seed, datetime.now(UTC).date())
+    if options.output:
+        lines.install(lines.build(read, lines_report.facts(report)), options.output)
+        say(f"line ranker written to {options.output}")
+    if options.eval_report:
+        lines_report.write(report, options.eval_report)
+    else:
+        print(lines_report.markdown(report), end="")
+    return 0
+
+
+COMMANDS: dict[str, Command] = {
+    "mine": _mine,
+    "words": _words,
+    "szz-eval": _szz_eval,
+    "train": _train,
+    "adapt": _adapt,
+    "evaluate": _evaluate,
+    "retrain": _retrain,
+    "monitor": _monitor,
+    "lines": _lines,
+}
