@@ -177,7 +177,7 @@ def document(
         f"{counts[NONE]} are about none. Drawn: {', '.join(f'{number} {name}' for name, number in Counter(r.drawn for r in readings).most_common())} "
         "(natural: repairs at random; plain: other commits at random; rules: repairs drawn evenly over what the rules guess, so rare kinds are more frequent than in life and the rules look better than they are).",
         "",
-        "They were drawn and read after every choice of what the tiers hear and how silent they are; the models that ship were judged on them once. Commits of an earlier round, with whose figures in view three such choices were made, stand below.",
+        "They were drawn and read after every choice of what the tiers hear and how silent they are. The student was trained anew once since they were first judged, with rounded weights and on more generated programs; nothing of that was chosen by them, but they are no longer untouched. Commits of an earlier round, with whose figures in view three such choices were made, stand below.",
         "",
         "**The readers are language models**, each commit read blind from message and diff by the guide below, which was written first; no maintainer was asked. The second reader is another run of the "
         "same, so their agreement says how steady the labels are and not that they are right.",
