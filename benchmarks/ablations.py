@@ -1,6 +1,6 @@
 """What each source of learning is worth for the linear model of kinds, on commits of repositories that nothing was learned from.
 
-python benchmarks/ablations.py --clones DIR --synthetic DIR... [--answers DIR]      # training/categories → docs/ablations.md
+python benchmarks/ablations.py --clones DIR --synthetic DIR... [--answers DIR]    # training/categories → docs/ablations.md
 
 A setting is a fit of `kinds.fit` with the setting that ships; no threshold is involved. Repositories of the test are drawn anew for the intervals, the same
 ones for every setting, so that differences are paired.
@@ -14,7 +14,7 @@ import platform
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from scipy import sparse  # type: ignore[import-untyped]  # noqa: E402
 from automl_codex import commits, examples, kinds, logits, metrics  # noqa: E402
 from automl_codex.examples import Example, as_change  # noqa: E402
 from automl_codex.kinds import NONE_ID, Read, Setting, Taught  # noqa: E402
+from automl_codex.logits import Answers  # noqa: E402
 from benchmarks.categories import FOLDER, test_commits  # noqa: E402
 from codex_gate import paths, rules, terms  # noqa: E402
 from codex_gate.errors import GateError  # noqa: E402
@@ -40,6 +41,7 @@ from codex_gate.types import Commit  # noqa: E402
 SEED, DRAWS = 42, 1000
 SETTING: Final[Setting] = kinds.SETTINGS[1]  # that of the model that ships
 NEIGHBOURS: Final = 5
+MUTANTS, GRAFTS, VARIANTS = "mutants both ways", "grafts of mutants both ways", "variants (eda, template)"
 WITH_CODE: Final = "with names and operators of the changed lines"
 _PART = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[-+*/%&|^=<>!?:.]{1,3}|[()\[\]{};,@#\"'~$\\]")
 Rows = tuple[Sequence[np.ndarray], np.ndarray]
@@ -82,10 +84,16 @@ def code_terms(commit: Commit) -> list[str]:
 
 
 def synthetic(folders: Sequence[Path]) -> tuple[list[np.ndarray], np.ndarray, list[str]]:
-    """Changes of generated Python of which it is known what they are about: buckets, kinds, and what made each: mutants both ways, or variants about nothing."""
+    """Changes of generated Python of which it is known what they are about: buckets, kinds, and what made each: mutants and grafts of mutants both ways, or variants about nothing."""
     chosen = [row for folder in folders for row in examples.read(folder) if not row.row_id.endswith(":rust") and row.category]
     rows = [kinds.buckets_of(_commit(row), rules.fired(_commit(row))) for row in chosen]
-    return rows, np.array([KINDS.index(row.category or "") for row in chosen]), ["mutants" if row.category != KINDS[NONE_ID] else "variants" for row in chosen]
+    return rows, np.array([KINDS.index(row.category or "") for row in chosen]), [_made(row) for row in chosen]
+
+
+def _made(row: Example) -> str:
+    if row.category == KINDS[NONE_ID]:
+        return VARIANTS
+    return GRAFTS if "-smote-" in row.row_id else MUTANTS
 
 
 def _commit(row: Example) -> Commit:
@@ -138,7 +146,7 @@ def mixup(found: Read, n: int) -> Vectors:
     return Vectors(sparse.vstack([base.x, blend, blend]), about, np.concatenate([base.weights, share, 1 - share]), base.counts)
 
 
-def settings(found: Read, made: tuple[list[np.ndarray], np.ndarray, list[str]], beside: Taught | None) -> dict[str, tuple[Rows, Taught | None]]:
+def settings(found: Read, made: tuple[list[np.ndarray], np.ndarray, list[str]], beside: Mapping[str, Taught]) -> dict[str, tuple[Rows, Taught | None]]:
     """What is learned from, by the name of its row."""
     base: Rows = (list(found.buckets), found.kinds)
     rows, about, by = made
@@ -151,19 +159,27 @@ def settings(found: Read, made: tuple[list[np.ndarray], np.ndarray, list[str]], 
         return [rows[place] for place in places], about[places]
 
     told: dict[str, tuple[Rows, Taught | None]] = {"commits that were read": (base, None)}
-    if beside is not None:
-        told["… and unread ones by teachers"] = (base, beside)
+    told |= {f"… and unread ones by {name}": (base, taught) for name, taught in beside.items()}
     if rows:
         told[f"… and {len(rows):,} generated changes"] = (also((rows, about)), None)
-        told[f"… and {by.count('mutants'):,} of them, mutants both ways"] = (also(part("mutants")), None)
-        told[f"… and {by.count('variants'):,} of them, variants (eda, template)"] = (also(part("variants")), None)
-        told[f"… and {len(rows):,} copies at random, kinds alike"] = (also(copies(found, len(rows))), None)
+        told |= {f"… and {by.count(name):,} of them, {name}": (also(part(name)), None) for name in (MUTANTS, GRAFTS, VARIANTS) if name in by}
+        sizes = sorted({len(rows), *Counter(by).values()}, reverse=True)
+        told |= {f"… and {size:,} copies at random, kinds alike": (also(copies(found, size)), None) for size in sizes}
         told["generated changes alone"] = ((rows, about), None)
     for n in (8000, 4000, 2000, 1000):
         if n < len(base[0]):
             chosen = np.random.default_rng(SEED).permutation(len(base[0]))[:n]
             told[f"{n:,} of the commits"] = (([base[0][row] for row in chosen], found.kinds[chosen]), None)
     return told
+
+
+def by_teachers(answers: Answers, read: Collection[str], clones: Path) -> dict[str, Taught]:
+    """What all teachers together say of unread commits, and what each says alone."""
+    asked = {
+        "all teachers": answers.logits,
+        **({f"teacher {name} alone": {name: found} for name, found in answers.logits.items()} if len(answers.logits) > 1 else {}),
+    }
+    return {name: kinds.taught(Answers(answers.examples, some), read, clones, os.environ, SEED) for name, some in asked.items()}
 
 
 WITHOUT: Final[Mapping[str, Callable[[str], bool]]] = {
@@ -173,7 +189,7 @@ WITHOUT: Final[Mapping[str, Callable[[str], bool]]] = {
 }
 
 
-def measured(found: Read, judged: Test, made: tuple[list[np.ndarray], np.ndarray, list[str]], beside: Taught | None) -> dict[str, np.ndarray]:
+def measured(found: Read, judged: Test, made: tuple[list[np.ndarray], np.ndarray, list[str]], beside: Mapping[str, Taught]) -> dict[str, np.ndarray]:
     """P(kind) of the test's commits by setting."""
     shares: dict[str, np.ndarray] = {}
     for name, ((rows, about), taught) in settings(found, made, beside).items():
@@ -232,7 +248,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the document; 2 when something asked for is not as expected."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--clones", type=Path, required=True, metavar="DIR", help="clones named OWNER+NAME")
-    parser.add_argument("--synthetic", type=Path, nargs="*", default=[], metavar="DIR", help="outputs of automl-codex verify")
+    parser.add_argument("--synthetic", type=Path, nargs="*", default=[], metavar="DIR", help="outputs of automl-codex rows, augment or verify")
     parser.add_argument("--answers", type=Path, metavar="DIR", help="output of automl-codex logits on rows of unread commits")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "ablations.md")
     options = parser.parse_args(argv)
@@ -240,7 +256,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         found = kinds.read(FOLDER, options.clones, os.environ, ROOT / "training" / "off-limits.txt")
         judged = Test(Read.of([(commit, reading.repository, reading.kind) for commit, reading in test_commits(options.clones)]))
         read = set(commits.readings(FOLDER / commits.COMMITS, commits.sources(FOLDER)))
-        beside = kinds.taught(logits.read(options.answers), read, options.clones, os.environ, SEED) if options.answers else None
+        beside = by_teachers(logits.read(options.answers), read, options.clones) if options.answers else {}
         shares = measured(found, judged, synthetic(options.synthetic), beside)
         options.output.write_text(document(judged, shares, len(found.kinds)), "utf-8")
     except GateError as error:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from automl_codex import kinds
-from automl_codex.kinds import Read
+from automl_codex import examples, kinds
+from automl_codex.examples import Example
+from automl_codex.kinds import Read, Taught
 from benchmarks import ablations
 from codex_gate.taxonomy import KINDS
 from codex_gate.types import Commit, FileChange
@@ -38,15 +39,37 @@ def test_figures_by_hand() -> None:
 
 def test_settings_hold_what_their_names_say() -> None:
     found = corpus()
-    rows = [np.array([1]), np.array([2]), np.array([3])]
-    made = (rows, np.array([LEAK, LEAK, NONE]), ["mutants", "mutants", "variants"])
-    told = ablations.settings(found, made, None)
+    rows = [np.array([number]) for number in range(6)]
+    by = [ablations.MUTANTS] * 2 + [ablations.GRAFTS] * 3 + [ablations.VARIANTS]
+    made = (rows, np.array([LEAK] * 5 + [NONE]), by)
+    one = Taught(("f" * 40,), np.array(["acme/z"]), (np.array([1]),), np.ones((1, 19)) / 19, np.ones((1, 19)) / 19)
+    told = ablations.settings(found, made, {"teacher one alone": one})
     sizes = {name: len(kept) for name, ((kept, _), _) in told.items()}
     assert sizes == {
-        "commits that were read": 12, "… and 3 generated changes": 15, "… and 2 of them, mutants both ways": 14, "… and 1 of them, variants (eda, template)": 13,
-        "… and 3 copies at random, kinds alike": 15, "generated changes alone": 3,
+        "commits that were read": 12, "… and unread ones by teacher one alone": 12, "… and 6 generated changes": 18, "… and 2 of them, mutants both ways": 14,
+        "… and 3 of them, grafts of mutants both ways": 15, "… and 1 of them, variants (eda, template)": 13, "… and 6 copies at random, kinds alike": 18,
+        "… and 3 copies at random, kinds alike": 15, "… and 2 copies at random, kinds alike": 14, "… and 1 copies at random, kinds alike": 13, "generated changes alone": 6,
     }  # fmt: skip
     assert all(len(kept) == len(about) for (kept, about), _ in told.values())
+    assert [taught for _, taught in told.values() if taught is not None] == [one]
+
+
+def test_generated_changes_are_parted_by_what_made_them(tmp_path: Path) -> None:
+    rows = [
+        Example(f"seed-{name}", "s", "train", "program.py", "a = b", f"a = {number}", "", defect, category)
+        for number, (name, defect, category) in enumerate(
+            [
+                ("mutation-0:back", "correct", "LogicErrors"),
+                ("mutation-0-smote-0-mutant:python", "buggy", "ApiMisuse"),
+                ("eda-0:python", "correct", "none"),
+                ("o:rust", "buggy", "TypeErrors"),
+            ]
+        )
+    ]
+    examples.write_rows(tmp_path / examples.ROWS, rows)
+    _, about, by = ablations.synthetic([tmp_path])
+    assert by == [ablations.MUTANTS, ablations.GRAFTS, ablations.VARIANTS]
+    assert [KINDS[kind] for kind in about] == ["LogicErrors", "ApiMisuse", "none"]
 
 
 def test_smote_lies_between_neighbours_of_a_kind_and_mixup_between_any_two(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +104,7 @@ def test_the_document_has_a_row_for_each_setting(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(ablations, "DRAWS", 20)
     found = corpus(24)
     judged = ablations.Test(corpus())
-    shares = ablations.measured(found, judged, ([], np.zeros(0, np.int64), []), None)
+    shares = ablations.measured(found, judged, ([], np.zeros(0, np.int64), []), {})
     text = ablations.document(judged, shares, 24)
     vectors = ["… and 24 by SMOTE of vectors", "… and 24 by MixUp of vectors"]
     assert list(shares) == ["commits that were read", *vectors, *ablations.WITHOUT, ablations.WITH_CODE]

@@ -25,7 +25,7 @@ from torch import Tensor
 from automl_codex import fitting, judging, logits, student, vocabulary, workers
 from automl_codex.distill import NO_LABEL, DistillationLoss, EnsembleDistiller, binary, hard
 from automl_codex.examples import Example, counts, of_part
-from automl_codex.files import whole
+from automl_codex.files import listed, whole
 from automl_codex.judging import Judged
 from automl_codex.split import TEST, TRAIN, VALIDATION
 from codex_gate import text
@@ -232,7 +232,7 @@ def session(data: bytes) -> Callable[[np.ndarray], np.ndarray]:
     """ONNX as the runtime opens it."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, NETWORK).write_bytes(data)
-        opened = open_session(Path(folder), {"files": {NETWORK: _listed(data)}}, NETWORK)
+        opened = open_session(Path(folder), {"files": {NETWORK: listed(data)}}, NETWORK)
     return lambda ids: np.asarray(opened.run(["logits"], {"ids": ids})[0])
 
 
@@ -289,15 +289,11 @@ def write(folder: Path, network: bytes, words: Vocabulary, limit: int, threshold
     words.write(folder / VOCABULARY)
     (folder / NETWORK).write_bytes(network)
     (folder / REPORT).write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
-    files = {name: _listed((folder / name).read_bytes()) for name in (NETWORK, VOCABULARY)}
+    files = {name: listed((folder / name).read_bytes()) for name in (NETWORK, VOCABULARY)}
     told = {"format": FORMAT, "version": f"student-{FORMAT}-{files[NETWORK]['sha256'][:8]}", "labels": list(LABELS), "limit": limit, "threshold": threshold,
             "vocabulary": words.sha256, "files": files}  # fmt: skip
     with whole(folder / STUDENT_MANIFEST) as partial:
         partial.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
-
-
-def _listed(data: bytes) -> dict[str, Any]:
-    return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def summary(found: Distilled, folder: Path) -> str:
