@@ -29,10 +29,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
 from benchmarks.measure import machine  # noqa: E402
 from codex_gate import monitor, watch  # noqa: E402
-from codex_gate.drift import LEVEL, RATE, RUN, UNCLASSIFIED, WINDOW, DriftDetector, Stream, compare  # noqa: E402
+from codex_gate.drift import LEVEL, MIX_LEVEL, RATE, RUN, SMOOTHING, SYMBOLS, UNCLASSIFIED, WINDOW, DriftDetector, Stream, compare  # noqa: E402
 from codex_gate.errors import GateError, UsageError  # noqa: E402
 from codex_gate.git import Repository  # noqa: E402
 from codex_gate.intervals import wilson  # noqa: E402
+from codex_gate.linear import Linear  # noqa: E402
 from codex_gate.model import Model, default_directory  # noqa: E402
 from codex_gate.policy import Policy  # noqa: E402
 from codex_gate.replay import first_parents  # noqa: E402
@@ -54,6 +55,8 @@ SLIDES: Final = 10  # monitorings, so that one covers 1,000 changes
 TEAM: Final = 8
 ORDERS: Final = 3  # stable histories of one stretch
 PLANTED: Final = 300  # changes since a planted shift when the repository is monitored
+SINCE: Final = (PLANTED, 600, 1000)  # the same where one kind of defect becomes another
+RUNS: Final = 20_000  # draws of a window for the power of a test that is not known by enumeration
 
 
 def draw(shares: Mapping[str, float], n: int, rng: Random) -> list[str]:
@@ -186,15 +189,15 @@ def _fires(step: Callable[[str], bool], seed: int) -> bool:
 
 def histories(clones: Path, cache: Path) -> dict[str, list[Observation]]:
     """The observed changes of every clone, read once."""
-    model = Model.load(default_directory())
+    model, kinds = Model.load(default_directory()), Linear.load(default_directory())
     found = {}
     cache.mkdir(parents=True, exist_ok=True)
     for folder in sorted(clones.iterdir()):
-        kept = cache / f"{folder.name}.{model.version}.pickle"
+        kept = cache / f"{folder.name}.{model.version}.{kinds.version if kinds else 'rules'}.defects.pickle"
         if not kept.exists():
             where = folder / "repo" if (folder / "repo").is_dir() else folder
             rows = monitor.observe(Repository.discover(where, os.environ), model)
-            kept.write_bytes(pickle.dumps([(o.sha, o.time, o.category, o.kind, dict(o.measures or {})) for o in rows]))
+            kept.write_bytes(pickle.dumps([(o.sha, o.time, o.category, o.kind, dict(o.measures or {}), o.defect) for o in rows]))
             print(f"{folder.name}: {len(rows):,} changes", file=sys.stderr, flush=True)
         observed = [Observation(*row) for row in pickle.loads(kept.read_bytes())]  # noqa: S301 – written by this very function
         if len(observed) > 3 * WINDOW:
@@ -248,22 +251,31 @@ def calm(found: Mapping[str, Sequence[Observation]]) -> dict[str, Any]:
     }
 
 
-def plant(rows: Sequence[Observation], what: str, rng: Random) -> list[Observation]:
-    """The last PLANTED changes made into something else."""
-    old, new = list(rows[:-PLANTED]), list(rows[-PLANTED:])
-    told = Counter(o.category for o in old if o.category != UNCLASSIFIED)
-    category = told.most_common(1)[0][0] if told else UNCLASSIFIED
-    other = next(str(one) for one in DefectCategory if str(one) != category)
+def becomes(rows: Sequence[Observation], what: str) -> tuple[str, str]:
+    """The category that is planted into another one, and that other: the next commonest, or the first of the list, which few histories know."""
+    told = Counter(o.category if what == "said" else o.defect for o in rows)
+    ranked = [str(name) for name, _ in told.most_common() if name not in (UNCLASSIFIED, None)]
+    category = ranked[0] if ranked else UNCLASSIFIED
+    return category, ranked[1] if what == "next" and len(ranked) > 1 else next(str(one) for one in DefectCategory if str(one) != category)
+
+
+def plant(rows: Sequence[Observation], what: str, rng: Random, since: int = PLANTED) -> list[Observation]:
+    """The last `since` changes made into something else."""
+    old, new = list(rows[:-since]), list(rows[-since:])
+    category, other = becomes(old, what)
     kind = Counter(o.kind for o in old).most_common(1)[0][0]
 
     commits: Counter[int] = Counter()
 
     def changed(o: Observation) -> Observation:
         measures = dict(o.measures or {})
-        if what == "category":
-            return o._replace(category=other) if o.category == category and rng.random() < 0.5 else o
+        if what in ("category", "next"):
+            moves = o.defect == category and rng.random() < 0.5
+            return o._replace(category=o.category if o.category == UNCLASSIFIED else other, defect=other) if moves else o
+        if what == "said":
+            return o._replace(category=other, defect=other) if o.category == category and rng.random() < 0.5 else o
         if what == "silence":
-            return o._replace(category="LogicErrors") if o.category == UNCLASSIFIED and rng.random() < 0.5 else o
+            return o._replace(category="LogicErrors", defect="LogicErrors") if o.category == UNCLASSIFIED and rng.random() < 0.5 else o
         if what == "file type":
             return o._replace(kind="another language") if o.kind == kind and rng.random() < 0.5 else o
         if what == "reformatting":
@@ -285,10 +297,13 @@ LOOKED_AT: Final = frozenset({
     "bat", "cobra", "curl", "django-rest-framework", "express", "fmt", "gin", "gunicorn", "hyper", "jekyll", "json", "libuv",
     "mocha", "mockito", "okhttp", "pytest", "redis", "restic", "ripgrep", "sphinx", "tmux", "tokio", "typeorm", "urllib3", "werkzeug",
 })  # fmt: skip
-"""Histories on which the blocks, PSI in place of KL, the watched measures and the groups of authors were chosen (2026-11-25)."""
+"""Histories on which the blocks, PSI in place of KL, the watched measures and the groups of authors were chosen (2026-11-25); on the 16 of
+docs/drift.md the parts of the window, the mix of kinds and its level (2026-11-26)."""
 
 PLANTS: Final = {
-    "category": "half of the changes of the commonest category get another",
+    "category": "half of the changes about the commonest kind of defect are about another, which is rare here",
+    "next": "the same, and the other is the next commonest",
+    "said": "half of those that the commonest category is said of get another; those that it is likeliest for unsaid stay",
     "silence": "half of the changes without a category get one",
     "file type": "half of the changes of the commonest file type become another",
     "reformatting": "three changes in ten are a mass reformatting",
@@ -300,15 +315,98 @@ def planted(found: Mapping[str, Sequence[Observation]]) -> dict[str, Any]:
     """Monitoring of stable histories PLANTED changes after a shift."""
     hits: Counter[str] = Counter()
     n = 0
-    for name, history in found.items():
-        for number, part in enumerate(stretches(history, 3 * WINDOW)):
-            for order in range(ORDERS):
-                rows = stable(part, Random(f"{name}/{number}/{order}"))
-                n += 1
-                for what in PLANTS:
-                    hits[what] += bool(verdict(plant(rows, what, Random(f"{name}/{number}/{order}/{what}"))))
+    for name, number, order, part in _orders(found):
+        rows = stable(part, Random(f"{name}/{number}/{order}"))
+        n += 1
+        for what in PLANTS:
+            hits[what] += bool(verdict(plant(rows, what, Random(f"{name}/{number}/{order}/{what}"))))
         print(f"planted {name}: {n} {dict(hits)}", file=sys.stderr, flush=True)
     return {"n": n, "hits": hits}
+
+
+def kinds_in_time(found: Mapping[str, Sequence[Observation]], seen: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Half of one kind of defect becomes another, so many changes ago; `seen` says how often that is detected PLANTED changes ago."""
+    asked = [("said", PLANTED), *((what, since) for what in ("category", "next") for since in SINCE)]
+    return [kinds_row(found, what, since, seen.get(what) if since == PLANTED else None) for what, since in asked]
+
+
+def kinds_row(found: Mapping[str, Sequence[Observation]], what: str, since: int, seen: int | None = None) -> dict[str, Any]:
+    """How many changes that is, how often it is seen, and what the best tests would see.
+
+    Args:
+        seen: how often, where that is known.
+    """
+    moved, hits = [], 0
+    for name, number, order, part in _orders(found):
+        before = stable(part, Random(f"{name}/{number}/{order}"))
+        after = plant(before, what, Random(f"{name}/{number}/{order}/{what}"), since)
+        moved.append(sum(a.defect != b.defect for a, b in zip(before, after, strict=True)))
+        hits += seen is None and bool(verdict(after))
+    best = [bounds(part, what, since) for _, _, order, part in _orders(found) if not order]
+    known, half = (sum(column) / len(best) for column in zip(*best, strict=True))
+    row = {"what": what, "since": since, "moved": median(moved), "hits": hits if seen is None else seen, "n": len(moved), "known": known, "half": half}
+    print(f"kinds {row}", file=sys.stderr, flush=True)
+    return row
+
+
+def _orders(found: Mapping[str, Sequence[Observation]]) -> Iterator[tuple[str, int, int, Sequence[Observation]]]:
+    for name, history in found.items():
+        for number, part in enumerate(stretches(history, 3 * WINDOW)):
+            yield from ((name, number, order, part) for order in range(ORDERS))
+
+
+def bounds(rows: Sequence[Observation], what: str, n: int) -> tuple[float, float]:
+    """What the best tests at MIX_LEVEL detect of a planted shift in n changes that are drawn independently with the shares of these rows.
+
+    Returns:
+        Power in [0, 1] of the likelihood-ratio test that knows both categories, which no test at that level exceeds, and of the one that knows the
+        first alone: its likelihood is the mean over the categories that it may become, so no test has a greater mean power over them.
+    Source: Neyman & Pearson 1933, Phil. Trans. A 231.
+    """
+    counts = Counter(o.category if what == "said" else o.defect for o in rows)
+    shares = [(counts[s] + SMOOTHING) / (len(rows) + SMOOTHING * len(SYMBOLS)) for s in SYMBOLS]
+    one, other = (SYMBOLS.index(name) for name in becomes(rows, what))
+    return _known(n, shares[one], shares[other]), _half_known(n, shares, one, other)
+
+
+def _known(n: int, one: float, other: float) -> float:
+    """The windows by how likely they are with the shift against without, the likeliest first, until MIX_LEVEL is spent."""
+    calm_, shifted = _pairs(n, one, other), _pairs(n, one / 2, other + one / 2)
+    gain = math.log((other + one / 2) / other)
+    spent = power_ = 0.0
+    for pair in sorted(calm_.keys() | shifted.keys(), key=lambda pair: pair[0] * math.log(2) - pair[1] * gain):
+        alike, apart = calm_.get(pair, 0.0), shifted.get(pair, 0.0)
+        if spent + alike > MIX_LEVEL:
+            return power_ + apart * (MIX_LEVEL - spent) / alike
+        spent, power_ = spent + alike, power_ + apart
+    return power_
+
+
+def _pairs(n: int, one: float, other: float) -> dict[tuple[int, int], float]:
+    """P(a of n are of one, b of the other), for all a and b that matter."""
+    logs, rest = [math.lgamma(k + 1) for k in range(n + 1)], math.log(1 - one - other)
+    most = [min(n, int(n * share_ + 12 * math.sqrt(n * share_) + 40)) for share_ in (one, other)]
+    return {
+        (a, b): math.exp(logs[n] - logs[a] - logs[b] - logs[n - a - b] + a * math.log(one) + b * math.log(other) + (n - a - b) * rest)
+        for a in range(most[0] + 1)
+        for b in range(min(most[1], n - a) + 1)
+    }
+
+
+def _half_known(n: int, shares: Sequence[float], one: int, other: int) -> float:
+    import numpy as np
+
+    rng, p = np.random.default_rng(0), np.array(shares)
+    into = [k for k in range(len(p) - 1) if k != one]
+    gains = np.log((p[into] + p[one] / 2) / p[into])
+
+    def score(counts: Any) -> Any:
+        return np.logaddexp.reduce(counts[:, into] * gains, axis=1) - counts[:, one] * math.log(2)
+
+    limit = np.quantile(score(rng.multinomial(n, p, RUNS)), 1 - MIX_LEVEL, method="higher")
+    shifted = p.copy()
+    shifted[one], shifted[other] = p[one] / 2, p[other] + p[one] / 2
+    return float((score(rng.multinomial(n, shifted, RUNS)) > limit).mean())
 
 
 def as_they_were(found: Mapping[str, Sequence[Observation]]) -> dict[str, Any]:
@@ -438,7 +536,7 @@ def _natural_part(kept: Mapping[str, Any]) -> str:
         "## Real histories",
         "",
         f"`codex-gate monitor` on {len(kept['names'])} public repositories with more than {3 * WINDOW:,} changes, {natural['changes']:,} in all, over {natural['years']:.0f} years: {', '.join(kept['names'])}. "
-        f"No labels are read. Blocks, PSI in place of KL, the watched measures and the groups of authors were chosen on {len(LOOKED_AT)} histories, among them {seen} of these: "
+        f"No labels are read. Blocks, PSI in place of KL, the watched measures, the groups of authors, the parts of the window, the mix of kinds and its level were chosen on {len(LOOKED_AT)} histories, among them {seen} of these: "
         + ("the figures flatter by that." if seen else "nothing was chosen on these."),
         "",
         f"**Stable** histories are made of real ones: runs of {STABLE} neighbours in random order, so bursts stay and long-term drift goes. Monitored every {STEP} changes over {SLIDES * STEP:,}, "
@@ -447,7 +545,7 @@ def _natural_part(kept: Mapping[str, Any]) -> str:
         "| false alarms | measured | must | verdict |",
         "|---|---|---|---|",
         f"| that begin, by stable year | {by_year:.2f} ({calm_['begun']} in {calm_['years']:.0f} years) | ≤ 1 | {'met' if by_year <= 1 else '**missed**'} |",
-        f"| of the checks | {share(calm_['alarms'], calm_['checks'])} | {100 * LEVEL:g} % stated | {'met' if calm_['alarms'] / calm_['checks'] <= LEVEL else 'above what is stated: neighbours further apart than a block are alike too'} |",
+        f"| of the checks | {share(calm_['alarms'], calm_['checks'])} | {100 * LEVEL:g} % stated, and {100 * MIX_LEVEL:g} % of the mix of kinds | {'met' if calm_['alarms'] / calm_['checks'] <= LEVEL + MIX_LEVEL else 'above what is stated: neighbours further apart than a block are alike too'} |",
         f"| of the runs of {SLIDES * STEP:,} changes | {share(calm_['runs'], calm_['stretches'])} |  |  |",
         "",
         f"**Planted shifts** in the last {PLANTED} changes of {shifts['n']} stable stretches, monitored at their end:",
@@ -459,11 +557,30 @@ def _natural_part(kept: Mapping[str, Any]) -> str:
             for what, words in PLANTS.items()
         ),
         "",
+        *_kinds_lines(kept["kinds"]),
+        "",
         f"**As they were**, monitored once every {WINDOW:,} changes: something had moved in {natural['moved']} of {natural['n']} windows. Nobody knows which of these are false; what moved most often: "
         + ", ".join(f"{name} {n}" for name, n in sorted(natural["streams"].items(), key=lambda item: -item[1])[:6])
         + ".",
     ]
     return "\n".join(lines)
+
+
+def _kinds_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    into = {"said": "a rare one, where it is said alone", "category": "a rare one", "next": "the next commonest"}
+    return [
+        "**Half of one kind of defect becomes another**, so many changes before the monitoring. *Best*: the likelihood-ratio test at the same "
+        f"{100 * MIX_LEVEL:g} % of false alarms on independent draws with the shares of each stretch, once with both kinds known to it and once with the first alone. "
+        "It knows when the shift began, has no bursts to allow for and is told what to look for, so a monitor sees less. The rare one is the first of the list of categories, which few histories know. "
+        "What is planted is what the model says, as if it told the new kind as well as the old one.",
+        "",
+        "| becomes | changes since | of them moved, median | detected | best, both known | best, the first known |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {into[r['what']]} | {r['since']:,} | {r['moved']:g} | {share(r['hits'], r['n'])} | {100 * r['known']:.1f} % | {100 * r['half']:.1f} % |"
+            for r in rows
+        ),
+    ]
 
 
 def _growth_part(values: Mapping[str, float]) -> str:
@@ -546,10 +663,11 @@ def run(options: argparse.Namespace) -> int:
         part("null", lambda: without_drift(options.seeds))
         part("rivals", lambda: rivals(options.runs))
         part("power", lambda: power(options.runs))
-    if not {"natural", "calm", "planted", "growth", *(() if options.histories else ("speed",))} <= kept.keys():
+    if not {"natural", "calm", "planted", "kinds", "growth", *(() if options.histories else ("speed",))} <= kept.keys():
         found = histories(options.clones, options.json.with_suffix(""))
         kept["names"] = [name.replace("+", "/", 1) for name in found]
     part("planted", lambda: planted(found))
+    part("kinds", lambda: kinds_in_time(found, kept["planted"]["hits"]))
     part("calm", lambda: calm(found))
     part("natural", lambda: as_they_were(found))
     part("growth", lambda: growth(found))

@@ -8,7 +8,8 @@ Two questions, two tests:
   Calibrated, it also looks at the newest parts of the window, so that a shift need not fill all of it to be seen.
 - `compare` looks at a finished window of a repository's history. Commits come in bursts, so independent draws would call every burst
   a drift; here the same commits are reshuffled in blocks of neighbours, and there is drift when hardly any reshuffling sets its end
-  apart as much as the real order does. One level holds for all streams (categories, file types, measures) together.
+  apart as much as the real order does. One level holds for all streams (categories, file types, measures) together. `compare_mix` does
+  the same for a mix that not every change is part of, such as the kinds of defects: most changes are about none.
 
 Divergences are in nats; both sides get SMOOTHING per symbol, since one symbol that a window lacks would make the divergence infinite.
 """
@@ -41,12 +42,14 @@ DRAWS: Final = 400  # runs that calibrate the detector (chosen: 2 s)
 PARTS: Final = (0.05, 0.1, 0.2, 0.4)  # newest parts of the window that the detector looks at too (chosen; docs/drift.md)
 
 BLOCKS: Final = 20  # of neighbours in a window; chosen: 50 commits of 1,000 are a few weeks
-ENDS: Final = (4, 8, 20)  # blocks at the end that `compare` sets apart
+ENDS: Final = (4, 6, 8, 12, 20)  # blocks at the end that `compare` sets apart (chosen; docs/drift.md)
 SHUFFLES: Final = 999
 LEVEL: Final = 0.002  # of false alarms in one comparison (measured for a run of 1,000 commits in docs/drift.md)
+MIX_LEVEL: Final = 0.01  # the same of a mix for itself: the few changes that it rests on show little at less (chosen; docs/drift.md)
 LEAST: Final = 0.05  # a divergence below this is no drift however sure it is (chosen: PSI calls less than .1 stable)
 RARE: Final = 5  # symbols that the baseline holds less often are one
 UNKNOWN: Final = "unknown"
+_NO_PART: Final = -1
 OTHER: Final = "other"
 
 
@@ -299,7 +302,8 @@ class Shift:
     """How one stream's window differs from its baseline.
 
     Attributes:
-        divergence: PSI of symbols, or of a measure by tenths of its baseline; KL(baseline ‖ window) where the stream asks for it.
+        divergence: PSI of symbols, or of a measure by tenths of its baseline; KL(baseline ‖ window) where the stream asks for it; of a mix,
+            PSI of shares that are drawn towards the baseline's.
         threshold: what the whole window's divergence would have to pass.
         drifted: whether the window, or a newest part of it, passed its own threshold.
         length: newest changes that stand out most; `moved` speaks of them.
@@ -316,10 +320,17 @@ class Shift:
 
 
 class _Coded(NamedTuple):
+    """A stream with its symbols by their place in `labels`; _NO_PART for a change that does not count."""
+
     name: str
     codes: list[int]
     labels: list[str]
     one_way: bool
+
+    def counts(self, start: int, end: int) -> list[int]:
+        """How often each label stands there."""
+        found = Counter(self.codes[start:end])
+        return [found[k] for k in range(len(self.labels))]
 
 
 def block_size(window: int) -> int:
@@ -337,9 +348,27 @@ def compare(streams: Sequence[Stream], window: int, rng: Random, level: float = 
     Returns:
         A Shift for each stream, in their order.
     """
-    block = block_size(window)
     coded = [_coded(stream, len(stream.values) - window) for stream in streams]
-    deck = _Deck(coded, block)
+    return _compared(coded, _Deck(coded, block_size(window)), window, rng, level, shuffles)
+
+
+def compare_mix(
+    name: str, values: Sequence[str | None], symbols: Sequence[str], window: int, rng: Random, level: float = MIX_LEVEL, shuffles: int = SHUFFLES
+) -> Shift:
+    """The mix of symbols among those of the newest `window` changes that have one against the mix before them.
+
+    Args:
+        values: of each change, oldest first, a multiple of `block_size(window)`; None where it has no symbol and so does not count.
+        window: a multiple of BLOCKS.
+        level: share of comparisons without drift in which the mix may be called drifted.
+    """
+    place = {symbol: k for k, symbol in enumerate(symbols)}
+    one = _Coded(name, [_NO_PART if value is None else place[value] for value in values], list(symbols), False)
+    return _compared([one], _MixDeck(one, block_size(window)), window, rng, level, shuffles)[0]
+
+
+def _compared(coded: Sequence[_Coded], deck: _Deck | _MixDeck, window: int, rng: Random, level: float, shuffles: int) -> list[Shift]:
+    block = block_size(window)
     order = list(range(len(deck.blocks)))
     real = deck.distances(order)
     shuffled: list[list[list[float]]] = [[] for _ in coded]
@@ -360,14 +389,13 @@ def _shift(one: _Coded, found: Sequence[float], scale: Sequence[tuple[float, flo
     limits = [max(LEAST, middle + limit * spread) for middle, spread in scale]
     loudest = max(range(len(found)), key=lambda k: found[k] / limits[k])
     drifted, length = found[loudest] > limits[loudest], ENDS[loudest] * block
-    before, inside = one.codes[:-window], one.codes[-window:]
-    base = Counter(before)
-    shown = dict(enumerate(one.labels))
-    old = {label: base[k] / len(before) for k, label in shown.items()}
-    recent = Counter(one.codes[-length:])
-    moved = moves(old, {label: recent[k] / length for k, label in shown.items()}, length) if drifted else ()
-    since = change_point(inside, smoothed([base[k] for k in shown])) if drifted else None
-    return Shift(one.name, found[-1], limits[-1], drifted, length, since, moved)
+    if not drifted:
+        return Shift(one.name, found[-1], limits[-1], drifted, length, None, ())
+    base, recent = one.counts(0, len(one.codes) - window), one.counts(len(one.codes) - length, len(one.codes))
+    old, new = (dict(zip(one.labels, (count / (sum(counts) or 1) for count in counts), strict=True)) for counts in (base, recent))
+    inside = [(at, code) for at, code in enumerate(one.codes[-window:]) if code != _NO_PART]
+    since = inside[change_point([code for _, code in inside], smoothed(base))][0]
+    return Shift(one.name, found[-1], limits[-1], drifted, length, since, moves(old, new, sum(recent)))
 
 
 class _Deck:
@@ -394,8 +422,7 @@ class _Deck:
 
     @staticmethod
     def _packed(coded: Sequence[_Coded], start: int, end: int) -> int:
-        counts = [Counter(one.codes[start:end]) for one in coded]
-        fields = [found[k] for one, found in zip(coded, counts, strict=True) for k in range(len(one.labels))]
+        fields = [count for one in coded for count in one.counts(start, end)]
         return int.from_bytes(Struct(f"<{len(fields)}I").pack(*fields), "little")
 
     def distances(self, order: Sequence[int]) -> list[list[float]]:
@@ -425,6 +452,30 @@ class _Deck:
 
     def _read(self, packed: int) -> tuple[int, ...]:
         return self._fields.unpack(packed.to_bytes(self._fields.size, "little"))
+
+
+class _MixDeck:
+    """The same for a mix. The window's shares are drawn towards those before it, by one change for each symbol: a window with few
+    changes of the mix would stand out by that alone otherwise (docs/drift.md)."""
+
+    def __init__(self, one: _Coded, block: int) -> None:
+        self.blocks = [one.counts(start, start + block) for start in range(0, len(one.codes), block)]
+        self._whole = [sum(column) for column in zip(*self.blocks, strict=True)]
+
+    def distances(self, order: Sequence[int]) -> list[list[float]]:
+        """PSI of the last ENDS blocks of this order from those before the last BLOCKS, as a row."""
+        ends = [[0] * len(self._whole)]
+        for begin, end in zip((0, *ENDS), ENDS):
+            parts = [self.blocks[at] for at in order[len(order) - end : len(order) - begin]]
+            ends.append([sum(column) for column in zip(ends[-1], *parts, strict=True)])
+        base = smoothed([whole - newer for whole, newer in zip(self._whole, ends[-1], strict=True)])
+        return [[self._apart(base, counts) for counts in ends[1:]]]
+
+    @staticmethod
+    def _apart(base: Sequence[float], counts: Sequence[int]) -> float:
+        size = len(base)
+        n = sum(counts) + size
+        return math.fsum((p - q) * math.log(p / q) for p, q in ((p, (count + size * p) / n) for p, count in zip(base, counts, strict=True)))
 
 
 def _coded(stream: Stream, n_before: int) -> _Coded:

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from itertools import count
 from operator import mul
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from codex_gate import paths, rules, taxonomy, terms
 from codex_gate.errors import ConfigError
@@ -46,6 +46,13 @@ _NONE: Final = KINDS.index(NONE)
 
 _Fired = Sequence[tuple["Rule", Evidence]]
 Shares = Sequence[float]
+
+
+class Weighed(NamedTuple):
+    """The categories that are said of a change, best first, and the likeliest one, however unsure: None where no model answered, or where nobody says that it repairs."""
+
+    said: tuple[Classification, ...] = ()
+    likeliest: str | None = None
 
 
 class Answering(Protocol):
@@ -108,15 +115,22 @@ class HybridClassifier:
 
     def classify(self, commit: Commit) -> tuple[Classification, ...]:
         """The categories that the change speaks for, best first; empty where nobody speaks."""
+        return self.weigh(commit).said
+
+    def weigh(self, commit: Commit) -> Weighed:
+        """The same, and of a change that says that it repairs something the category that is likeliest, however unsure."""
         fired, repairs = rules.fired(commit), is_fix(commit.message or "")
         if self.tier == 1 and not fired and not repairs:
-            return ()  # most commits of a history: they cost nothing more
+            return Weighed()  # most commits of a history: they cost nothing more
         heard = rules.weighed(fired, commit)
         loud = tuple(found for found in heard if found.confidence >= LOUD or self._is_alone)
-        if self._is_alone or any(paths.role(change.path) == "code" for change in commit.files):
-            return self.of_models(commit, fired, heard) or loud
+        if self._is_alone:
+            return Weighed(loud)
+        if any(paths.role(change.path) == "code" for change in commit.files):
+            said, likeliest = self._of_models(commit, fired, heard)
+            return Weighed(said or loud, likeliest if repairs else None)
         # The models learned from changes of program text: of a dependency's new version they know nothing.
-        return loud if repairs or commit.message is None else ()
+        return Weighed(loud if repairs or commit.message is None else ())
 
     def of_hunks(self, hunks: Sequence[HunkText], message: str | None) -> list[Classification | None]:
         """What the student says of each hunk strictly above its own threshold; None of all without one."""
@@ -135,21 +149,21 @@ class HybridClassifier:
         """Whether there are only rules."""
         return self.linear is None and self.student is None
 
-    def of_models(self, commit: Commit, fired: _Fired, heard: Sequence[Classification]) -> tuple[Classification, ...]:
-        """What the members say strictly above the threshold, the surest first, and the runner-up where it is not negligible; empty without a model."""
-        if self._is_alone:
-            return ()
+    def _of_models(self, commit: Commit, fired: _Fired, heard: Sequence[Classification]) -> Weighed:
+        """What the members say strictly above the threshold, the surest first, and the runner-up where it is not negligible."""
         told = terms.of(commit, dict.fromkeys(rule.name for rule, _ in fired))
         shares, members = self._shares(commit, told, heard)
-        if max(shares[:_NONE]) <= self.threshold:
-            return ()
         ranked = sorted(((share, kind) for kind, share in enumerate(shares[:_NONE])), key=lambda pair: (-pair[0], pair[1]))
+        best, likeliest = ranked[0]
+        if best <= self.threshold:
+            return Weighed((), KINDS[likeliest] if best else None)
         found = [(share, kind) for place, (share, kind) in enumerate(ranked) if share > self.threshold or (place == 1 and share >= RUNNER_UP)]
         source = "+".join(members)
         by_rules = {one.category: one.evidence for one in heard}
-        return tuple(
+        said = tuple(
             Classification(KINDS[kind], round(share, 4), self._evidence(commit, told, kind, by_rules.get(KINDS[kind], ())), source) for share, kind in found
         )
+        return Weighed(said, KINDS[likeliest])
 
     def _shares(self, commit: Commit, told: Sequence[str], heard: Sequence[Classification]) -> tuple[Shares, list[str]]:
         """The weighted mean of P(kind) over the members that answer, and their names."""

@@ -150,8 +150,8 @@ def _strictest(found: Iterable[Level]) -> Level:
     return min((level for level in found if level is not Level.UNKNOWN), key=lambda level: level.rank, default=Level.UNKNOWN)
 
 
-Heard = tuple[tuple[tuple[str, float, tuple[tuple[str, int, str], ...], str], ...], tuple[tuple[str, int, str], ...]]
-"""Categories with confidence, evidence and source, and marked lines with the reason: what is left of a diff, in plain values that fit through a pipe."""
+Heard = tuple[tuple[tuple[str, float, tuple[tuple[str, int, str], ...], str], ...], tuple[tuple[str, int, str], ...], str | None]
+"""Categories with confidence, evidence and source, marked lines with the reason, a repair's likeliest category: what is left of a diff, in plain values that fit through a pipe."""
 
 
 def listener(directory: str) -> Callable[[Commit], Heard]:
@@ -159,17 +159,17 @@ def listener(directory: str) -> Callable[[Commit], Heard]:
     from codex_gate.hybrid import HybridClassifier  # 30 ms of patterns, for whoever asks about paths alone
 
     classifier = HybridClassifier.of(Path(directory), 1)
-    return lambda commit: said(commit, classifier.classify(commit))
+    return lambda commit: said(commit, *classifier.weigh(commit))
 
 
-def said(commit: Commit, found: tuple[Classification, ...]) -> Heard:
-    """What a classifier found in a change, without what its author marked to be ignored, and the marked lines."""
+def said(commit: Commit, found: tuple[Classification, ...], likeliest: str | None) -> Heard:
+    """What a classifier found in a change, without what its author marked to be ignored, the marked lines, and the likeliest category."""
     marks = dict[tuple[str, int], str]()
     if any(b"codex-gate:" in f.patch for f in commit.files):  # hardly ever
         marks = marked([(f.path, _added(f)) for f in commit.files])
         found = unmarked(found, marks)
     ignored = tuple([(path, line, why) for (path, line), why in marks.items()])
-    return tuple([(c.category or "", c.confidence, tuple([(*e,) for e in c.evidence]), c.source) for c in found]), ignored
+    return tuple([(c.category or "", c.confidence, tuple([(*e,) for e in c.evidence]), c.source) for c in found]), ignored, likeliest
 
 
 def classifications(told: Heard) -> list[Classification]:

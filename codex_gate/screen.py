@@ -68,11 +68,12 @@ OUTSIDE = Notice("outside-paths", "no changed file lies in the paths that the co
 
 
 class _Seen(NamedTuple):
-    """What is left of a change when its diff is let go: its files, what it speaks for, which lines their author marked to be ignored."""
+    """What is left of a change when its diff is let go: its files, what it speaks for, which lines their author marked to be ignored, what a repair is likeliest about."""
 
     paths: tuple[str, ...]
     categories: tuple[Classification, ...] = ()
     ignored: tuple[Evidence, ...] = ()
+    likeliest: str | None = None
 
 
 class Screener:
@@ -428,11 +429,14 @@ class Screener:
 
     def _seen(self, commit: Commit, classifier: HybridClassifier | None = None) -> _Seen:
         """What the classifier sees and nobody ignores."""
-        return self._spoken(commit, said(commit, (classifier or self._classifier).classify(commit)))
+        return self._spoken(commit, said(commit, *(classifier or self._classifier).weigh(commit)))
 
     def _spoken(self, commit: Commit, told: Heard) -> _Seen:
         """The same from what was heard in its diff."""
-        return _Seen(_paths(commit), self.policy.spoken(classifications(told), _paths(commit)), tuple(Evidence(*mark) for mark in told[1]))
+        found, changed, likeliest = classifications(told), _paths(commit), told[2]
+        if likeliest and not self.policy.spoken([Classification(likeliest, 0.0)], changed):
+            likeliest = None
+        return _Seen(changed, self.policy.spoken(found, changed), tuple(Evidence(*mark) for mark in told[1]), likeliest)
 
     def _brief(
         self,
@@ -459,6 +463,7 @@ class Screener:
             notices=tuple(notices),
             paths=seen.paths,
             ignored=seen.ignored,
+            likeliest=seen.likeliest,
         )
 
     def _focus(self, commit: Commit, past: ChangePast | None, line_count: LineCount) -> tuple[FileFocus, ...]:

@@ -217,6 +217,7 @@ class Finding:
     repository's recent changes with a lower risk, None where there are too few. `paths` are the files that
     were looked at; `ignored` the lines that the author marked with `codex-gate: ignore[reason]`, the reason as text.
     `lines` are the changed lines with their scores, None where nobody asked for them. `relief` says what would lower the risk, the most first.
+    `likeliest` is the category that a repair is likeliest about, however unsure: for counts over many changes, never to be said of one.
     """
 
     sha: str | None
@@ -233,6 +234,7 @@ class Finding:
     ignored: tuple[Evidence, ...] = ()
     lines: tuple[LineScore, ...] | None = None
     relief: tuple[Relief, ...] = ()
+    likeliest: str | None = None
 
     @property
     def top(self) -> Classification:

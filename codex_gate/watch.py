@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from codex_gate import paths
 from codex_gate.andon import ConceptDrift
-from codex_gate.drift import BLOCKS, SYMBOLS, UNCLASSIFIED, DriftRecommendation, Fit, Shift, Stream, block_size, compare, kl, shares
+from codex_gate.drift import BLOCKS, SYMBOLS, UNCLASSIFIED, DriftRecommendation, Fit, Shift, Stream, block_size, compare, compare_mix, kl, shares
 from codex_gate.errors import ConfigError, UsageError
 from codex_gate.types import Finding, Notice
 
@@ -20,6 +20,7 @@ MAX_BLIND: Final = 0.01  # share of changes whose contents may be missing (chose
 SEED: Final = 0  # of the reshuffling, so that two runs over the same changes say the same
 
 CATEGORY: Final = "category"
+DEFECT: Final = "kind of defect"
 KIND: Final = "file type"
 MEASURES: Final = ("fix", "test_share", "doc_share", "code_share", "n_languages", "ns", "nd", "nf", "entropy", "la", "ld", "n_hunks", "churn_max_share")
 """Measures of the form of a change. Those of history (experience, ages, past touches) grow with the repository and would always
@@ -32,20 +33,24 @@ FEW: Final = (10, 50)  # earlier commits of a newcomer, and of somebody rather n
 
 
 class Observation(NamedTuple):
-    """One change: what was predicted for it, and what that rests on. A stream is watched when every observation has it."""
+    """One change: what was predicted for it, and what that rests on. A stream is watched when every observation has it.
+
+    `defect` is the category, or where none was said of a repair the likeliest one.
+    """
 
     sha: str
     time: int
     category: str
     kind: str | None = None
     measures: Mapping[str, float] | None = None
+    defect: str | None = None
 
 
 def observed(finding: Finding, when: int) -> Observation:
     """A screened change as it is watched; `when` it came in, in Unix seconds."""
     assert finding.sha is not None
-    category = finding.top.category or UNCLASSIFIED
-    return Observation(finding.sha, when, category if category in SYMBOLS else UNCLASSIFIED, kind(finding.paths), finding.features.values)
+    category, defect = (name if name in SYMBOLS else UNCLASSIFIED for name in (finding.top.category, finding.top.category or finding.likeliest))
+    return Observation(finding.sha, when, category, kind(finding.paths), finding.features.values, defect)
 
 
 def kind(changed: Sequence[str]) -> str:
@@ -82,7 +87,7 @@ class DriftReport:
         kl_divergence: KL(baseline ‖ window) of the categories, in nats.
         threshold: what it would have to pass; given, or worked out from these changes (`calibrated`).
         drift: the verdict. With a given threshold the categories alone decide; calibrated, every stream and the fit do.
-        shifts: one for each stream, the categories first; `starts` by name of the stream.
+        shifts: one for each stream, the categories first, then the kinds of defects among the changes that are about one; `starts` by name of the stream.
     """
 
     repository: str
@@ -156,8 +161,8 @@ def judge(
     block = block_size(len(window))
     kept = before[len(before) % block :] or before
     every = [*kept, *window]
-    one_way, *rest = compare(_streams(every, authors), len(window), rng)
-    shifts = tuple(rest)
+    one_way, first, *rest = compare(_streams(every, authors), len(window), rng)
+    shifts = (first, compare_mix(DEFECT, _defects(every), SYMBOLS[:-1], len(window), rng), *rest)
     old, new = Counter(o.category for o in kept), Counter(o.category for o in window)
     baseline, current = shares(old, SYMBOLS), shares(new, SYMBOLS)
     divergence = kl([old[s] for s in SYMBOLS], [new[s] for s in SYMBOLS])
@@ -172,6 +177,13 @@ def judge(
 def _period(observed: Sequence[Observation]) -> tuple[int, int]:
     times = [o.time for o in observed]
     return min(times), max(times)
+
+
+def _defects(observed: Sequence[Observation]) -> list[str | None]:
+    """The kind of defect of each change, None where it is about none: of the categories alone where not every observation knows more."""
+    found = [o.defect for o in observed]
+    known = [o.category for o in observed] if None in found else found
+    return [name if name != UNCLASSIFIED else None for name in known]
 
 
 def _streams(observed: Sequence[Observation], authors: bool) -> list[Stream]:

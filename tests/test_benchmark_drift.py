@@ -21,7 +21,7 @@ from tests.conftest import ADA, DAY, START, Node, Repo
 def history(n: int, seed: int = 0) -> list[Observation]:
     rng = Random(seed)
     names = (*MEASURES, "exp", "own_share", "touches_sum")
-    return [
+    made = [
         Observation(
             f"{k:040x}",
             k * 86_400,
@@ -31,6 +31,7 @@ def history(n: int, seed: int = 0) -> list[Observation]:
         )
         for k in range(n)
     ]
+    return [o._replace(defect="LogicErrors" if o.category == UNCLASSIFIED and rng.random() < 0.3 else o.category) for o in made]
 
 
 def test_a_stable_history_holds_the_same_changes_at_the_same_times() -> None:
@@ -48,10 +49,41 @@ def test_a_planted_shift_lies_in_the_last_changes_alone_and_moves_what_it_names(
     changed = [k for k, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
     assert min(changed) >= 1000 - bench.PLANTED
     assert 0.05 * bench.PLANTED < len(changed) < 0.9 * bench.PLANTED
-    assert all((before[k].category != after[k].category) == (what in ("category", "silence")) for k in changed)
-    if what in ("category", "silence"):  # a category that somebody told of a change, or none
-        assert {before[k].category == UNCLASSIFIED for k in changed} == {what == "silence"}
+    kinds = what in ("category", "next", "said", "silence")
+    assert all(((before[k].category, before[k].defect) != (after[k].category, after[k].defect)) == kinds for k in changed)
+    if kinds:  # a kind that changes are about, said of them or not, one that is said, or none
+        assert {before[k].category == UNCLASSIFIED for k in changed} == {"category": {True, False}, "next": {True, False}, "said": {False}, "silence": {True}}[
+            what
+        ]
+        assert all(after[k].category in (after[k].defect, UNCLASSIFIED) for k in changed)
+        (into,) = {after[k].defect for k in changed}
+        assert into == {"next": "TypeErrors", "silence": "LogicErrors"}.get(what, "ASTTransform")
     assert all((before[k].kind != after[k].kind) == (what == "file type") for k in changed)
+
+
+def test_a_shift_can_lie_further_back() -> None:
+    before = history(1000)
+    changed = [k for k, (a, b) in enumerate(zip(before, bench.plant(before, "category", Random(2), 600), strict=True)) if a != b]
+    assert 400 <= min(changed) < 450
+
+
+@pytest.mark.parametrize("n", [10, 30])
+def test_the_best_test_that_knows_both_kinds_is_at_the_level_and_above_the_one_that_knows_one(n: int) -> None:
+    rows = history(1000)
+    known, half = bench.bounds(rows, "category", n)
+    assert bench.MIX_LEVEL < half < known <= 1
+    assert bench._known(n, 1e-9, 0.2) == pytest.approx(bench.MIX_LEVEL, abs=1e-4)  # nothing moves: what is spent is what is found
+
+
+@pytest.mark.parametrize("other", [1e-4, 0.05])
+def test_a_large_shift_is_surely_seen_by_the_best_test(other: float) -> None:
+    assert bench._known(1000, 0.4, other) == pytest.approx(1)
+
+
+def test_the_power_of_the_best_test_worked_out_by_hand() -> None:
+    """One change: about the first kind it speaks against the shift, about the second for it, else it says nothing."""
+    one, other = 0.02, 0.005
+    assert bench._known(1, one, other) == pytest.approx(0.015 + (0.01 - other) * (1 - 0.01 - 0.015) / (1 - one - other))
 
 
 def test_stretches_are_of_one_length_the_newest_first() -> None:
@@ -73,6 +105,7 @@ def test_the_page_is_written_from_what_was_kept(repo: Repo, tmp_path: Path, monk
         "power": [{"window": WINDOW, "shift": 0.25, "threshold": "calibrated"} | row, {"window": WINDOW, "shift": 0.25, "threshold": "KL .5"} | row | {"median": None}],
         "rivals": None, "names": ["org/name"], "planted": {"n": 10, "hits": {"category": 9, "file type": 10}},
         "calm": {"stretches": 2, "checks": 20, "alarms": 1, "begun": 1, "runs": 1, "years": 4.0, "streams": {}}, "natural": {"n": 9, "moved": 5, "streams": {"category": 5}, "years": 9, "changes": 9000},
+        "kinds": [{"what": "next", "since": 300, "moved": 13, "hits": 4, "n": 10, "known": 0.875, "half": 0.822}],
         "growth": {"la": 0.02, "exp": 2.5}, "cpu_s": {"null": 9},
         "speed": {"name": "org/name", "changes": 5000, "commits": 6000, "seconds": [9.0, 6.0], "cpu": [8.0, 5.0], "load": 1.0},
     }  # fmt: skip
@@ -82,6 +115,8 @@ def test_the_page_is_written_from_what_was_kept(repo: Repo, tmp_path: Path, monk
     assert "| of the runs | 4.0 % (1.6–9.8) | ≤ 5 % | met |" in said
     assert "100 % within 300 (must 90 %, aim 99 %: met, aim too), 90 % within 150 (must 40 %, aim 70 %: met, aim too)" in said
     assert "| that begin, by stable year | 0.25 (1 in 4 years) | ≤ 1 | met |" in said
+    assert "as if it told the new kind as well as the old one." in said
+    assert "| the next commonest | 300 | 13 | 40.0 % (16.8–68.7) | 87.5 % | 82.2 % |" in said
     assert f"| {bench.PLANTS['new team']} | 0.0 % (0.0–27.8) | ≥ 90 % | **missed** |" in said
     assert (
         "6.0 s wall and 5.0 s of the processors in the second run (9.0 and 8.0 in the first), 1.0 processes ready to run before it. Must be ≤ 20 s, aim 5 s: met, aim missed."
@@ -124,4 +159,4 @@ def test_clones_are_observed_once(make_repo: Callable[..., Repo], tmp_path: Path
     assert list(first) == ["org+name"] and len(first["org+name"]) == 100
     monkeypatch.setattr(bench.monitor, "observe", lambda *_: 1 / 0)
     again = bench.histories(tmp_path / "clones", tmp_path / "cache")
-    assert [o[:4] for o in again["org+name"]] == [o[:4] for o in first["org+name"]] and again["org+name"][0].measures
+    assert [(*o[:4], o.defect) for o in again["org+name"]] == [(*o[:4], o.defect) for o in first["org+name"]] and again["org+name"][0].measures

@@ -73,7 +73,7 @@ def test_no_drift_ends_in_0_and_logs_nothing(capsys: pytest.CaptureFixture[str])
     assert run(source="new", baseline="base") == 0
     found = yaml.safe_load(capsys.readouterr().out)
     assert (found["drift"], found["threshold_is"], found["n_window"]) == (False, "calibrated", 100)
-    assert [s["name"] for s in found["streams"]][:2] == ["category", "fix"]
+    assert [s["name"] for s in found["streams"]][:3] == ["category", "kind of defect", "fix"]
     assert not Path("reports").exists()
 
 

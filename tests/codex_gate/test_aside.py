@@ -93,7 +93,7 @@ def test_a_bulk_screen_says_the_same_with_and_without(repo: Repo, helped: list[s
     monkeypatch.setattr(aside, "can_help", lambda: False)
     assert repr(findings(repo.open(), shas)) == repr(found)
     assert len(helped) == 1
-    assert any(f.classifications for f in found) and any(f.ignored for f in found)
+    assert any(f.classifications for f in found) and any(f.ignored for f in found) and any(f.likeliest for f in found)
 
 
 def test_the_lines_of_a_bulk_screen_are_ranked_where_their_text_is(repo: Repo, helped: list[subprocess.Popen[bytes]]) -> None:

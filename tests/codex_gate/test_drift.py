@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from codex_gate import drift
-from codex_gate.drift import SYMBOLS, DriftDetector, DriftRecommendation, Stream, change_point, compare, compare_fit, kl, shares, smoothed
+from codex_gate.drift import SYMBOLS, DriftDetector, DriftRecommendation, Stream, change_point, compare, compare_fit, compare_mix, kl, shares, smoothed
 from codex_gate.errors import UsageError
 
 # Shares that the specification's comments suggest: half of all is one category.
@@ -181,7 +181,7 @@ def test_what_moved_and_since_when() -> None:
     shift = found["kind"]
     assert shift.drifted and not found["size"].drifted
     assert (found["size"].since, found["size"].moved) == (None, ())
-    assert (shift.since, shift.length) == (105, 80)  # the turn lies at 100
+    assert (shift.since, shift.length) == (105, 60)  # the turn lies at 100
     assert [move.name for move in shift.moved[:2]] == ["python", "zig"]
     assert shift.moved[0].before == pytest.approx(0.8, abs=0.02) and shift.moved[0].now < 0.4
 
@@ -237,6 +237,47 @@ def test_what_is_new_in_the_window_is_felt_both_ways_alone() -> None:
     both, one_way = compare([Stream("x", values), Stream("x", values, one_way=True)], 300, Random(0))
     assert both.drifted and both.divergence > 4 * one_way.divergence
     assert both.divergence / both.threshold > 2 * one_way.divergence / one_way.threshold
+
+
+def mix(rng: Random, n: int, part: float, weights: Sequence[float]) -> list[str | None]:
+    """Changes of which this part has one of three symbols."""
+    return [rng.choices("abc", weights)[0] if rng.random() < part else None for _ in range(n)]
+
+
+def mixed(values: Sequence[str | None], window: int = 200, **more: float) -> drift.Shift:
+    return compare_mix("kind", values, "abc", window, Random(0), **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("part", [0.0, 0.02, 0.5])
+def test_the_same_mix_in_more_or_fewer_changes_is_no_drift(part: float) -> None:
+    runs = [[*mix(rng, 400, 0.2, (6, 3, 1)), *mix(rng, 200, part, (6, 3, 1))] for rng in map(Random, range(8))]
+    assert sum(mixed(values).drifted for values in runs) <= 1
+    assert compare([Stream("all", [value or "none" for value in runs[0]])], 200, Random(0))[0].drifted  # of all changes, something moved
+
+
+def test_without_drift_a_mix_alarms_as_often_as_stated() -> None:
+    found = [mixed(mix(Random(seed), 600, 0.2, (6, 3, 1)), level=0.1, shuffles=99).drifted for seed in range(100)]
+    assert 2 <= sum(found) <= 20  # 10 expected; 99.7 % of such runs lie here
+
+
+def test_which_symbols_of_a_mix_moved_and_since_when() -> None:
+    rng = Random(4)
+    values = [*mix(rng, 500, 0.3, (8, 1, 0)), *mix(rng, 100, 0.3, (4, 1, 4))]  # half of "a" is "c" from the hundredth of the window on
+    shift = mixed(values)
+    assert shift.drifted and 95 <= (shift.since or 0) <= 120 and values[400 + (shift.since or 0)] is not None
+    assert {move.name for move in shift.moved} == {"a", "c"}
+    told = [value for value in values[-shift.length :] if value]
+    assert {move.name: move.now for move in shift.moved}["c"] == told.count("c") / len(told)
+
+
+def test_shares_of_a_mix_are_drawn_towards_those_before() -> None:
+    values = ["a", None, "b", "a"] * 10 + [None] * 15 + ["c"] * 5
+    before = smoothed([20, 10, 0])
+    now = [3 * share / 8 for share in before]
+    now[2] += 5 / 8
+    assert mixed(values, 20).divergence == pytest.approx(sum((p - q) * math.log(p / q) for p, q in zip(before, now, strict=True)), abs=1e-12)
+    assert mixed([*values[:40], *[None] * 20], 20).divergence == pytest.approx(0, abs=1e-12)
+    assert not mixed([None] * 60, 20).drifted
 
 
 def test_shares_keep_every_symbol() -> None:

@@ -94,6 +94,20 @@ def test_below_the_threshold_loud_rules_speak_and_quiet_ones_do_not() -> None:
     assert classifier.classify(quiet) == ()
 
 
+def test_of_a_repair_the_likeliest_category_is_known_however_unsure() -> None:
+    unsure = HybridClassifier(words(LogicErrors=0.0, TypeErrors=-1.0, none=1.0), None, 1, {RULES: 0.0, LINEAR: 1.0}, 0.9)
+    assert unsure.weigh(commit(SILENT, message="Fix wrong width")) == ((), "LogicErrors")
+    said, likeliest = unsure.weigh(commit(SILENT, message=LEAK))
+    assert ([one.category for one in said], likeliest) == (["ResourceLeaks"], "LogicErrors")  # a loud rule is said; the models have their own opinion
+    for no_repair in (None, "Add an option", "Cache the rows"):
+        assert unsure.weigh(commit(SILENT, message=no_repair)).likeliest is None
+    assert unsure.weigh(commit(SILENT, path="docs/a.md", message="Fix wrong width")).likeliest is None  # no program text: no model knows such changes
+    assert HybridClassifier().weigh(commit(SILENT, message="Fix wrong width")).likeliest is None
+    assert (
+        HybridClassifier(None, Fixed(ApiMisuse=1.0), 2, {LINEAR: 1.0}, 0.1).weigh(commit(SILENT, message="Fix wrong width")).likeliest is None
+    )  # of no weight
+
+
 def test_tier_1_is_silent_where_no_rule_and_no_word_of_repair_speaks() -> None:
     classifier = HybridClassifier(words(LogicErrors=5.0, none=0.0), None, 1, {RULES: 0.0, LINEAR: 1.0}, 0.5)
     assert classifier.classify(commit(SILENT, message="Add an option")) == classifier.classify(commit(SILENT)) == ()

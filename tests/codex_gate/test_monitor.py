@@ -17,12 +17,14 @@ import codex_gate
 from codex_gate import monitor as module
 from codex_gate import watch
 from codex_gate.config import Settings
+from codex_gate.drift import UNCLASSIFIED
 from codex_gate.errors import UsageError
 from codex_gate.model import Model
 from codex_gate.monitor import monitor
 from codex_gate.policy import Policy
 from codex_gate.replay import Repairs
 from codex_gate.reporters.drift import render
+from codex_gate.types import Classification, CommitFeatures, Finding, Level
 from codex_gate.watch import DriftReport, Observation, kind
 from tests.codex_gate import drifting
 from tests.codex_gate.quality import SPECIFICATION
@@ -237,9 +239,41 @@ def test_observations_without_measures_are_judged_by_category_alone() -> None:
     old = [Observation(str(k), 0, rng.choice(("LogicErrors", "TypeErrors"))) for k in range(400)]
     new = [Observation(str(k), 0, rng.choice(("LogicErrors", "TypeErrors", "MemorySafety"))) for k in range(100)]
     found = watch.judge(old, new, None, Random(0))
-    assert [s.name for s in found.shifts] == ["category"] and found.drift
+    assert [s.name for s in found.shifts] == ["category", "kind of defect"] and found.drift
     assert found.shifts[0].divergence > found.kl_divergence > found.threshold
     assert not watch.judge(old[:300], old[300:], None, Random(0)).drift
+
+
+def test_half_of_a_kind_that_few_changes_are_about_is_seen_in_its_own_row() -> None:
+    """One change in ten is a repair and of three in ten of these a category is said: too few for the row of all changes."""
+
+    def one(rng: Random, weights: tuple[int, int, int]) -> Observation:
+        (defect,) = rng.choices(("LogicErrors", "ApiMisuse", "MemorySafety"), weights) if rng.random() < 0.1 else (UNCLASSIFIED,)
+        return Observation("0" * 40, 0, defect if rng.random() < 0.3 else UNCLASSIFIED, defect=defect)
+
+    rng = Random(0)
+    before = [one(rng, (7, 3, 0)) for _ in range(2700)]
+    found = watch.judge(before[:2000], [*before[2000:], *(one(rng, (3, 3, 4)) for _ in range(300))], None, Random(0))
+    (shift,) = found.moved
+    assert shift.name == watch.DEFECT and found.drift and found.recommendation
+    assert {move.name: round(move.before, 1) for move in shift.moved} == {"LogicErrors": 0.7, "MemorySafety": 0}
+    assert not watch.judge(before[:1700], before[1700:], None, Random(0)).drift
+
+
+def test_kinds_are_what_is_said_where_one_side_knows_no_more() -> None:
+    rng = Random(0)
+    said = [Observation(str(k), 0, rng.choice(("LogicErrors", "TypeErrors", UNCLASSIFIED, UNCLASSIFIED))) for k in range(400)]
+    knows = [o._replace(defect="MemorySafety" if o.category == UNCLASSIFIED else o.category) for o in said]
+    assert not any(s.drifted for s in watch.judge(said[:300], knows[300:], None, Random(0)).shifts)
+    assert watch.judge(said[:300], said[300:], None, Random(0)).shifts == watch.judge(said[:300], knows[300:], None, Random(0)).shifts
+
+
+def test_a_repair_counts_as_what_it_is_likeliest_about_where_nothing_is_said() -> None:
+    made = Finding("a" * 40, "t", 0.1, Level.LOW, None, (), CommitFeatures({}), likeliest="TypeErrors")
+    assert watch.observed(made, 1)[2::3] == (UNCLASSIFIED, "TypeErrors")
+    told = replace(made, classifications=(Classification("LogicErrors", 0.9),))
+    assert watch.observed(told, 1)[2::3] == ("LogicErrors", "LogicErrors")
+    assert watch.observed(replace(made, likeliest=None), 1)[2::3] == (UNCLASSIFIED, UNCLASSIFIED)
 
 
 def test_authors_are_watched_where_the_repository_is_older_than_its_baseline(drifted: tuple[Repo, list[str]], model: Model) -> None:

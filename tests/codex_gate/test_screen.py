@@ -17,8 +17,10 @@ from codex_gate.config import Ignore, Settings
 from codex_gate.errors import GitError, RangeError, UsageError
 from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, MESSAGE_NAMES
 from codex_gate.levels import MIN_CHANGES, N_RECENT
+from codex_gate.model import Model, default_directory
 from codex_gate.policy import Policy
 from codex_gate.screen import Screener, pick
+from codex_gate.taxonomy import DefectCategory
 from codex_gate.types import CommitFeatures, Evidence, Finding, Level, Report
 from tests.codex_gate.samples import FakeModel, random_history, verdict
 from tests.conftest import ADA, BOB, DAY, EVE, HOUR, START, Node, Repo
@@ -685,6 +687,19 @@ def test_a_list_of_commits_says_what_the_configuration_ignores(repo: Repo) -> No
     policy = Policy(Settings(ignore=(Ignore(("old/",), (), "goes away", None),)))
     (row,) = Screener(repo.open(), FakeModel(), policy=policy).many([sha])
     assert (row.paths, [n.code for n in row.notices]) == (("old/b.py",), ["ignored"])
+
+
+def test_what_a_repair_is_likeliest_about_is_known_of_every_commit_but_for_what_is_ignored(repo: Repo) -> None:
+    repo.write("old/b.py", "def width(text):\n    return len(text)\n")
+    repo.commit("start")
+    repo.write("old/b.py", "def width(text):\n    return len(text) + 1\n")
+    shas = [repo.commit("Fix the wrong width of a text"), repo.commit("Say so")]
+    model = Model.load(default_directory())
+    known, other = Screener(repo.open(), model).many(shas)
+    assert known.likeliest in map(str, DefectCategory) and other.likeliest is None
+    for path, categories, found in (("old/", (), None), ("old/", (str(known.likeliest),), None), ("new/", (), known.likeliest)):
+        policy = Policy(Settings(ignore=(Ignore((path,), categories, "goes away", None),)))
+        assert next(Screener(repo.open(), model, policy=policy).many(shas)).likeliest == found
 
 
 def test_an_ignored_file_is_not_a_place_to_look_first(repo: Repo) -> None:

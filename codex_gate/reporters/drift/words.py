@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from codex_gate.drift import LEAST, LEVEL, Move, Shift
+from codex_gate.drift import LEAST, LEVEL, MIX_LEVEL, Move, Shift
 from codex_gate.reporters.backtest.words import day, share
 from codex_gate.reporters.wording import count, short
-from codex_gate.watch import DriftReport
+from codex_gate.watch import DEFECT, DriftReport
 
 COLUMNS: Final = ("divergence", "threshold", "since")
 
@@ -46,8 +46,9 @@ def divergence(report: DriftReport) -> str:
 def method() -> str:
     """What calibrated means."""
     return (
-        f"Divergences of the rows are PSI, below .1 is called stable. Thresholds are what reshuffling the same changes in blocks of neighbours passes in {100 * LEVEL:g} % of the cases, all rows together, and at least {LEAST:g}. "
-        "The newest fifth and two fifths of the window are looked at for themselves too, so a row can have drifted before its whole window has."
+        f"Divergences of the rows are PSI, below .1 is called stable. Thresholds are what reshuffling the same changes in blocks of neighbours passes in {100 * LEVEL:g} % of the cases, all rows together, and at least {LEAST:g}; of the {DEFECT} in {100 * MIX_LEVEL:g} %, "
+        "counted where a change is about one: what is said of it, or what a repair is likeliest about. "
+        "Newest parts of the window, from a fifth on, are looked at for themselves too, so a row can have drifted before its whole window has."
     )
 
 

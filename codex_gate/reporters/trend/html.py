@@ -15,7 +15,7 @@ from codex_gate.reporters.backtest.words import about, between, share
 from codex_gate.reporters.hostile import shown
 from codex_gate.reporters.trend import words
 from codex_gate.reporters.wording import duration, folder
-from codex_gate.watch import CATEGORY, KIND
+from codex_gate.watch import CATEGORY, DEFECT, KIND
 
 ROLES: Final = ("a", "b", "c", "d")  # of the categories that have a colour of their own; the rest is one
 
@@ -148,13 +148,14 @@ def _categories(found: Trend) -> list[Html]:
 
 
 def _distances(found: Trend) -> list[Html]:
-    """PSI of categories, file types, and the measure that stands out most."""
+    """PSI of categories, kinds of defects, file types, and the measure that stands out most."""
     if not found.compared:
         return []
     lines: list[tuple[str, str, Callable[[Shift], bool]]] = [
         ("categories", "a", lambda s: s.name == CATEGORY),
+        ("kinds of defects", "b", lambda s: s.name == DEFECT),
         ("file types", "c", lambda s: s.name == KIND),
-        ("the measure that moved most", "d", lambda s: s.name not in (CATEGORY, KIND)),
+        ("the measure that moved most", "d", lambda s: s.name not in (CATEGORY, DEFECT, KIND)),
     ]
     marks: list[plots.Mark] = []
     values: list[float] = []

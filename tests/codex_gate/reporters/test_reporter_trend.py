@@ -92,7 +92,7 @@ def test_the_terminal_says_what_counts() -> None:
     rows = {line.split()[0]: line.split() for line in text.splitlines() if re.match(r"2024-\d\d ", line)}
     assert list(rows) == [f"2024-0{m}" for m in range(1, 7)]
     assert rows["2024-03"][1:] == ["0", *["–"] * 6] and rows["2024-04"][1:] == ["5", *["–"] * 6]
-    assert rows["2024-06"][-1] == "category" and rows["2024-02"][-1] == "no" and rows["2024-05"][-1] == "no"
+    assert rows["2024-06"][-2:] == ["2", "measures"] and rows["2024-02"][-1] == "no" and rows["2024-05"][-1] == "no"
     assert "2 of 6 months hold fewer than 10 changes" in said and "! a notice" in said
 
 
@@ -137,7 +137,7 @@ def test_json_holds_the_figures_and_null_where_there_is_too_little() -> None:
         assert period["too_few"] and period["mean_risk"] is None and period["fixes"]["share"] is None and period["drift"] is None
         assert period["calibration"]["needed_a_fix"] is None and period["calibration"]["fits"] is None
     assert periods[5]["drift"]["drift"] and sum(periods[0]["fixes"]["categories"].values()) == periods[0]["fixes"]["n"] == 30
-    assert {s["name"] for s in periods[5]["drift"]["streams"]} == {"category"}
+    assert {s["name"] for s in periods[5]["drift"]["streams"]} == {"category", "kind of defect"}
 
 
 # -- the page ----------------------------------------------------------------------------------------
