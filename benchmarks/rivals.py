@@ -83,7 +83,7 @@ class Project:
 
 
 class Gain(NamedTuple):
-    """Mean AUC over projects of us and of another tool, and their difference with 95 % intervals by what was drawn anew (JUDGES)."""
+    """Mean AUC over projects of one tool (us) and of another, and their difference with 95 % intervals by what was drawn anew (JUDGES)."""
 
     ours: float
     other: float
@@ -102,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--results", type=Path, default=ROOT / "benchmarks" / "results.json", help="of benchmarks/run.py, for the project whose labels are not ours"
     )
+    made.add_argument("--evaluation", type=Path, default=ROOT / "models" / "evaluation.json", help="of the shipped recipe")
     made.add_argument("--labels", choices=list(SOURCES), nargs="+", default=["szz"], help="whose labels are judged by (default: %(default)s)")
     made.add_argument("--only", nargs="+", metavar="NAME", help="these projects only, to see what it takes")
     made.add_argument("--most", type=int, default=50, metavar="N", help="commits of either label a project (default: %(default)s)")
@@ -141,7 +142,8 @@ def run(options: argparse.Namespace) -> int:
     found = {name: list(projects(data, corpus, SOURCES[name], asked, options)) for name in options.labels}
     if empty := [SOURCES[name].title for name, drawn_of in found.items() if not drawn_of]:
         raise UsageError(f"no project has {evaluate.MIN_TEST_ROWS} commits in its clone, {MIN_BUGGY} of either label: {'; '.join(empty)}")
-    options.output.write_text(page(found, asked, json.loads(options.results.read_text("utf-8")), options), "utf-8")
+    evaluation, results = (json.loads(path.read_text("utf-8")) for path in (options.evaluation, options.results))
+    options.output.write_text(page(found, asked, gaps_of(evaluation, corpus), results, options), "utf-8")
     print(f"{options.output} written", file=sys.stderr)
     return 0
 
@@ -295,51 +297,52 @@ def answered(found: Iterable[Project], names: Collection[str]) -> list[Project]:
     return [one for one in kept if MIN_ANSWERED <= one.y.sum() <= len(one.y) - MIN_ANSWERED]
 
 
-def gain(found: Sequence[Project], other: str, resamples: int, seed: int) -> Gain:
-    """Us against another tool on the commits that it scored: per project the difference of AUC, then its mean.
+def gain(found: Sequence[Project], other: str, resamples: int, seed: int, one: str = OURS) -> Gain:
+    """One tool against another on the commits that both scored: per project the difference of AUC, then its mean.
 
     *commits*: the projects stay, within each as many buggy and as many clean commits as there are are drawn anew. *repositories*: whole projects are drawn anew and
     keep their commits. *both*: projects, and commits within them.
     """
-    kept = answered(found, (other,))
-    ours, theirs = (np.array([one.auc(name) for one in kept]) for name in (OURS, other))
+    kept = answered(found, (one, other))
+    first, second = (np.array([project.auc(name) for project in kept]) for name in (one, other))
     rng = np.random.default_rng(seed)
-    within = np.array([_differences(one, other, resamples, rng) for one in kept])
+    within = np.array([_differences(project, (one, other), resamples, rng) for project in kept])
     places = rng.integers(0, len(kept), (len(kept), resamples))
     draws = {
         "commits": within.mean(axis=0),
-        "repositories": (ours - theirs)[places].mean(axis=0),
+        "repositories": (first - second)[places].mean(axis=0),
         "both": within[places, rng.integers(0, resamples, places.shape)].mean(axis=0),
     }
-    value = float((ours - theirs).mean())
-    each = {one.name: float(a - b) for one, a, b in zip(kept, ours, theirs, strict=True)}
-    return Gain(
-        float(ours.mean()), float(theirs.mean()), {name: metrics.interval(value, draws[name]) for name in JUDGES}, sum(len(one.y) for one in kept), each
-    )
+    value = float((first - second).mean())
+    by = {name: metrics.interval(value, draws[name]) for name in JUDGES}
+    each = dict(zip([project.name for project in kept], (first - second).tolist(), strict=True))
+    return Gain(float(first.mean()), float(second.mean()), by, sum(len(project.y) for project in kept), each)
 
 
-def _differences(one: Project, other: str, resamples: int, rng: np.random.Generator) -> np.ndarray:
+def _differences(project: Project, names: tuple[str, str], resamples: int, rng: np.random.Generator) -> np.ndarray:
     """Differences of AUC (resamples,) when as many commits of either label are drawn anew, the same ones for both tools."""
-    places = [np.unique(one.scores[name], return_inverse=True)[1].astype(float) for name in (OURS, other)]
+    places = [np.unique(project.scores[name], return_inverse=True)[1].astype(float) for name in names]
     found = np.empty(resamples)
     for draw in range(resamples):
-        weight = np.zeros(len(one.y))
+        weight = np.zeros(len(project.y))
         for label in (0, 1):
-            rows = np.flatnonzero(one.y == label)
-            weight += np.bincount(rng.choice(rows, len(rows)), minlength=len(one.y))
-        found[draw] = metrics.auc(one.y, places[0], weight) - metrics.auc(one.y, places[1], weight)
+            rows = np.flatnonzero(project.y == label)
+            weight += np.bincount(rng.choice(rows, len(rows)), minlength=len(project.y))
+        found[draw] = metrics.auc(project.y, places[0], weight) - metrics.auc(project.y, places[1], weight)
     return found
 
 
 # -- the page -----------------------------------------------------------------------------------------
 
 
-def page(found: Mapping[str, Sequence[Project]], asked: Answers, results: Mapping[str, Any], options: argparse.Namespace) -> str:
+def page(
+    found: Mapping[str, Sequence[Project]], asked: Answers, gaps: Sequence[tuple[bool, float]], results: Mapping[str, Any], options: argparse.Namespace
+) -> str:
     """docs/rivals.md."""
     lines = _head(asked, options)
     for name, drawn_of in found.items():
         lines += _section(SOURCES[name], drawn_of, options)
-    return "\n".join([*lines, *_home(found, results), *_taken(asked)]) + "\n"
+    return "\n".join([*lines, *_home(found, gaps, results), *_taken(asked)]) + "\n"
 
 
 def _head(asked: Answers, options: argparse.Namespace) -> list[str]:
@@ -378,6 +381,7 @@ def _section(source: Source, found: Sequence[Project], options: argparse.Namespa
         for one, whole in zip(found, every, strict=True)
     ]
     common = answered(found, list(found[0].scores))
+    peers_too = [name for name in gains if name not in (LINES, PROGRAM)]
     return [
         f"## {source.title}",
         "",
@@ -393,6 +397,8 @@ def _section(source: Source, found: Sequence[Project], options: argparse.Namespa
         + ", ".join(f"{name} {np.mean([one.auc(name) for one in common]):.3f}" for name in found[0].scores)
         + ".",
         "",
+        *(f"- {_beside(name, gain(found, LINES, options.resamples, options.seed, name))}" for name in peers_too),
+        "",
         "| project | buggy | clean | codex-gate | " + " | ".join(f"− {name}" for name in gains) + " |",
         "|---|---:|---:|---:|" + "---:|" * len(gains),
         *each,
@@ -405,6 +411,11 @@ def _row(name: str, g: Gain) -> str:
     return f"| {name} | {g.ours:.3f} − {g.other:.3f} | **{g.by['both'].value:+.3f}** | {spans} | {g.n:,} |"
 
 
+def _beside(name: str, g: Gain) -> str:
+    both = g.by["both"]
+    return f"{name} beside added lines: {g.ours:.3f} − {g.other:.3f} = {both.value:+.3f} ({both.low:+.3f} to {both.high:+.3f})"
+
+
 def verdict(gains: Mapping[str, Interval]) -> str:
     """Which tools codex-gate is above, by the intervals alone."""
     above = [name for name, g in gains.items() if g.low > 0]
@@ -414,7 +425,7 @@ def verdict(gains: Mapping[str, Interval]) -> str:
     return f"Verdict: codex-gate is {'; '.join(told)}." if above or below else f"Verdict: {told[0]}."
 
 
-def _home(found: Mapping[str, Sequence[Project]], results: Mapping[str, Any]) -> list[str]:
+def _home(found: Mapping[str, Sequence[Project]], gaps: Sequence[tuple[bool, float]], results: Mapping[str, Any]) -> list[str]:
     """Whose ground this is, and what other ground says."""
     lines = [
         "## Whose ground this is",
@@ -431,10 +442,29 @@ def _home(found: Mapping[str, Sequence[Project]], results: Mapping[str, Any]) ->
             "and documents like those of the program is at a disadvantage by construction.",
             "",
         ]
+    gains = {own: [gap for labelled, gap in gaps if labelled is own] for own in (True, False)}
+    told = [
+        f"{np.mean(found):+.3f} on the {len(found)} projects that {who} labelled"
+        for found, who in ((gains[True], "this SZZ"), (gains[False], "somebody else"))
+        if found
+    ]
     row = results["rows"]["auc"]
-    figures = [f"- {figure['what']}: {figure['shown']}" for figure in row["figures"] if figure["must"]]
-    told = f"Where the labels are not ours – {row['repositories'][0]['name']}, the shipped model, which did not learn from it ([benchmarks.md](benchmarks.md)):"
-    return [*lines, told, "", *figures, ""]
+    return [
+        *lines,
+        f"The recipe beside added lines with all times judged, whole repositories unseen (models/evaluation.json): {', '.join(told)}. There the peers were not asked.",
+        "",
+        f"They were on {row['repositories'][0]['name']}, whose labels are not ours, with the shipped model, which did not learn from it ([benchmarks.md](benchmarks.md)):",
+        "",
+        *(f"- {figure['what']}: {figure['shown']}" for figure in row["figures"] if figure["must"]),
+        "",
+    ]
+
+
+def gaps_of(evaluation: Mapping[str, Any], corpus: evaluate.Corpus) -> list[tuple[bool, float]]:
+    """(labelled by our SZZ, AUC of the shipped recipe less that of added lines) of each project, over all times."""
+    own = {str(entry["project"]): "labels" not in entry for entry in corpus.entries}
+    rows = evaluation["all_times"]["projects"]
+    return [(own[row["project"]], row["models"]["forest"]["auc"] - row["models"]["lapredict"]["auc"]) for row in rows]
 
 
 def _taken(asked: Answers) -> list[str]:

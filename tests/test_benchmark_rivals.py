@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -97,7 +98,9 @@ def place(make_repo: Callable[..., Repo], tmp_path: Path, monkeypatch: pytest.Mo
         (binaries / name).write_text("\n".join([*lines, f"printf '{answer}' $n $n $n"]) + "\n")
         (binaries / name).chmod(0o755)
     (tmp_path / "results.json").write_text(RESULTS)
-    return [f"--clones={clones}", f"--peers={binaries}", f"--results={tmp_path}/results.json", f"--work={tmp_path}/work", f"--output={tmp_path}/rivals.md",
+    models = {"forest": {"auc": 0.75}, "lapredict": {"auc": 0.5}}
+    (tmp_path / "evaluation.json").write_text(json.dumps({"all_times": {"projects": [{"project": "alpha", "models": models}]}}))
+    return [f"--clones={clones}", f"--peers={binaries}", f"--results={tmp_path}/results.json", f"--evaluation={tmp_path}/evaluation.json", f"--work={tmp_path}/work", f"--output={tmp_path}/rivals.md",
             "--trees=5", "--resamples=50", "--most=30"]  # fmt: skip
 
 
@@ -110,6 +113,7 @@ def test_the_command_asks_each_peer_once_and_goes_on(place: list[str], tmp_path:
     assert f"| {LINES} | " in text and f"| {PROGRAM} | " in text and "Verdict: " in text
     none = len([sha for sha in asked["bca"] if int(sha[:6], 16) % 11 == 0])
     assert none and f"| bca 9.8.7 | 180 | {none} |" in text and f"cannot read it ({none})" in text
+    assert "- bca risk_score beside added lines: " in text and "+0.250 on the 1 projects that somebody else labelled" in text
     assert "- AUC, codex-gate − bca: +0.002" in text and "--most 30 --fewer repowise=10`" in text and str(tmp_path) not in text
     monkeypatch.setattr(evaluate, "out_of_project", None)
     assert rivals.main([*place, "--fewer", "repowise=20"]) == 0
