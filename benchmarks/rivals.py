@@ -109,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--fewer", type=_limit, nargs="+", default=[], metavar="PEER=N", help="a slow peer is asked about so many of these only")
     made.add_argument("--trees", type=int, default=train.Recipe().n_trees, help="of the forests (default: %(default)s, as shipped)")
     made.add_argument("--peer-timeout-s", type=float, default=60, metavar="S", help="time limit of a peer's call (default: %(default)g)")
-    made.add_argument("--resamples", type=int, default=2000)
+    made.add_argument("--resamples", type=int, default=evaluate.DRAWS)
     made.add_argument("--seed", type=int, default=42)
     made.add_argument("--work", type=Path, default=ROOT / "data" / "benchmarks" / "rivals", metavar="DIR", help="clones, scores and answers of earlier runs")
     made.add_argument("--output", type=Path, default=ROOT / "docs" / "rivals.md")
@@ -245,11 +245,12 @@ class Answers:
     def scores(self, where: Path, project: str, shas: Sequence[str], few: Mapping[str, Collection[str]]) -> dict[str, np.ndarray]:
         """Scores (n,) of the commits by `PEER SCORE`, NaN where the peer gave none or, by `few`, was not asked."""
         found: dict[str, np.ndarray] = {}
-        self.lacking[project] = lacking(where)
         for peer in self.peers:
             told = {sha: self.ask(peer, where, sha) for sha in shas if sha in few.get(peer.name, shas)}
             self.used[peer.name] += told.values()
             print(f"{project}: {peer.name} asked about {len(told)} commits", file=sys.stderr, flush=True)
+            if not all(one["said"] for one in told.values()):
+                self.lacking[project] = lacking(where)
             for score in peer.scores:
                 values = {sha: one["said"].get(score) for sha, one in told.items()}
                 found[f"{peer.name} {score}"] = np.array([np.nan if values.get(sha) is None else float(values[sha]) for sha in shas])
@@ -321,15 +322,13 @@ def gain(found: Sequence[Project], other: str, resamples: int, seed: int, one: s
 
 def _differences(project: Project, names: tuple[str, str], resamples: int, rng: np.random.Generator) -> np.ndarray:
     """Differences of AUC (resamples,) when as many commits of either label are drawn anew, the same ones for both tools."""
-    places = [np.unique(project.scores[name], return_inverse=True)[1].astype(float) for name in names]
-    found = np.empty(resamples)
-    for draw in range(resamples):
-        weight = np.zeros(len(project.y))
-        for label in (0, 1):
-            rows = np.flatnonzero(project.y == label)
-            weight += np.bincount(rng.choice(rows, len(rows)), minlength=len(project.y))
-        found[draw] = metrics.auc(project.y, places[0], weight) - metrics.auc(project.y, places[1], weight)
-    return found
+    buggy, clean = np.flatnonzero(project.y == 1), np.flatnonzero(project.y == 0)
+    outranks = []  # (buggy, clean): 1 where the buggy commit has the higher score, 1/2 where both have the same
+    for name in names:
+        high, low = project.scores[name][buggy, None], project.scores[name][None, clean]
+        outranks.append((high > low) + (high == low) / 2)
+    drawn_buggy, drawn_clean = (rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), resamples) for rows in (buggy, clean))
+    return np.asarray((drawn_buggy @ (outranks[0] - outranks[1]) * drawn_clean).sum(axis=1) / (len(buggy) * len(clean)))
 
 
 # -- the page -----------------------------------------------------------------------------------------

@@ -42,6 +42,9 @@ def test_a_better_tool_is_seen_by_every_interval_and_an_equal_one_by_none() -> N
     assert better.ours > better.other + 0.1 and better.n == 1600
     assert all(better.by[judge].low > 0.1 for judge in rivals.JUDGES)
     assert np.mean(list(better.each.values())) == pytest.approx(better.by["both"].value)
+    drawn = rivals._differences(project("p", 3, 2.0, 0.5), (OURS, "peer score"), 2000, np.random.default_rng(1))
+    one = project("p", 3, 2.0, 0.5)
+    assert drawn.mean() == pytest.approx(one.auc(OURS) - one.auc("peer score"), abs=0.005), "drawn around the difference itself"
     same = [
         replace(one, scores={OURS: one.scores[OURS], "peer score": 7 * one.scores[OURS] + 1}) for one in (project("p", 1, 1.0, 1.0), project("q", 2, 1.0, 1.0))
     ]
