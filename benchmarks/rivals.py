@@ -107,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--only", nargs="+", metavar="NAME", help="these projects only, to see what it takes")
     made.add_argument("--most", type=int, default=50, metavar="N", help="commits of either label a project (default: %(default)s)")
     made.add_argument("--fewer", type=_limit, nargs="+", default=[], metavar="PEER=N", help="a slow peer is asked about so many of these only")
+    made.add_argument("--kept", action="store_true", help="ask nobody: the page from the answers that earlier runs kept")
     made.add_argument("--trees", type=int, default=train.Recipe().n_trees, help="of the forests (default: %(default)s, as shipped)")
     made.add_argument("--peer-timeout-s", type=float, default=60, metavar="S", help="time limit of a peer's call (default: %(default)g)")
     made.add_argument("--resamples", type=int, default=evaluate.DRAWS)
@@ -136,12 +137,14 @@ def run(options: argparse.Namespace) -> int:
     options.fewer = dict(options.fewer)
     options.work = options.work.resolve()
     options.work.mkdir(parents=True, exist_ok=True)
-    asked = Answers(options.work, options.peers.resolve(), options.peer_timeout_s)
+    asked = Answers(options.work, options.peers.resolve(), options.peer_timeout_s, options.kept)
     corpus = evaluate.Corpus.of(mine.read_corpus(options.corpus))
     data, _ = corpus.split(tables.read(options.input))
     found = {name: list(projects(data, corpus, SOURCES[name], asked, options)) for name in options.labels}
     if empty := [SOURCES[name].title for name, drawn_of in found.items() if not drawn_of]:
         raise UsageError(f"no project has {evaluate.MIN_TEST_ROWS} commits in its clone, {MIN_BUGGY} of either label: {'; '.join(empty)}")
+    if silent := [name for name, used in asked.used.items() if not used]:
+        raise UsageError(f"{options.work} keeps no answer of {' and none of '.join(silent)} about these commits; run without --kept")
     evaluation, results = (json.loads(path.read_text("utf-8")) for path in (options.evaluation, options.results))
     options.output.write_text(page(found, asked, gaps_of(evaluation, corpus), results, options), "utf-8")
     print(f"{options.output} written", file=sys.stderr)
@@ -231,8 +234,8 @@ def clone(clones: Path, name: str, head: str, work: Path) -> Path:
 class Answers:
     """What each peer said of each commit, asked once and kept as a line of JSON under the peer's version and call."""
 
-    def __init__(self, work: Path, binaries: Path, timeout_s: float) -> None:
-        self.file, self.home, self.binaries, self.timeout_s = work / "answers.jsonl", work / "home", binaries, timeout_s
+    def __init__(self, work: Path, binaries: Path, timeout_s: float, only_kept: bool = False) -> None:
+        self.file, self.home, self.binaries, self.timeout_s, self.only_kept = work / "answers.jsonl", work / "home", binaries, timeout_s, only_kept
         self.peers = peers.installed(binaries)
         if missing := [peer.name for peer in peers.PEERS if peer not in self.peers]:
             raise UsageError(f"{binaries} holds no program {' and none '.join(missing)}; pip install repowise big-code-analysis-cli")
@@ -240,14 +243,17 @@ class Answers:
         lines = self.file.read_text("utf-8").splitlines() if self.file.is_file() else []
         self.kept = {tuple(line["key"]): line for line in map(json.loads, lines)}
         self.used: dict[str, list[dict[str, Any]]] = {peer.name: [] for peer in self.peers}
+        self.open = {peer.name: 0 for peer in self.peers}  # commits that nobody has been asked about yet
         self.lacking: dict[str, int] = {}
 
     def scores(self, where: Path, project: str, shas: Sequence[str], few: Mapping[str, Collection[str]]) -> dict[str, np.ndarray]:
         """Scores (n,) of the commits by `PEER SCORE`, NaN where the peer gave none or, by `few`, was not asked."""
         found: dict[str, np.ndarray] = {}
         for peer in self.peers:
-            told = {sha: self.ask(peer, where, sha) for sha in shas if sha in few.get(peer.name, shas)}
+            meant = [sha for sha in shas if sha in few.get(peer.name, shas)]
+            told = {sha: self.ask(peer, where, sha) for sha in meant if not self.only_kept or self.key(peer, where, sha) in self.kept}
             self.used[peer.name] += told.values()
+            self.open[peer.name] += len(meant) - len(told)
             print(f"{project}: {peer.name} asked about {len(told)} commits", file=sys.stderr, flush=True)
             if not all(one["said"] for one in told.values()):
                 self.lacking[project] = lacking(where)
@@ -262,8 +268,11 @@ class Answers:
         """What is checked out: recent changes are what repowise ranks by."""
         return git(where, "rev-parse", "HEAD").strip()
 
+    def key(self, peer: peers.Peer, where: Path, sha: str) -> tuple[str, ...]:
+        return (peer.shown(), self.versions[peer.name], where.name, self.head(where), sha)
+
     def ask(self, peer: peers.Peer, where: Path, sha: str) -> dict[str, Any]:
-        key = (peer.shown(), self.versions[peer.name], where.name, self.head(where), sha)
+        key = self.key(peer, where, sha)
         if key not in self.kept:
             ran, said = peers.ask(peer, self.binaries, where, sha, self.home, self.timeout_s)
             self.kept[key] = {
@@ -348,6 +357,7 @@ def _head(asked: Answers, options: argparse.Namespace) -> list[str]:
     where = machine()
     tools = " and ".join(f"{peer.name} {asked.versions[peer.name]} (`{peer.shown()}`)" for peer in asked.peers)
     given = [*(["--labels", *options.labels] if options.labels != ["szz"] else ()), *(["--most", str(options.most)] if options.most != 50 else ())]
+    given += ["--kept"] if options.kept else []
     given += ["--fewer", *(f"{peer}={most}" for peer, most in options.fewer.items())] if options.fewer else []
     fewer = "".join(f", for {peer} {most} and {most} of these" for peer, most in options.fewer.items())
     return [
@@ -474,7 +484,7 @@ def _taken(asked: Answers) -> list[str]:
         none = Counter(one["error"] or "an answer without a score" for one in used if one["said"].get(next(iter(peer.scores))) is None)
         cpu = [one["cpu_s"] for one in used]
         rows.append(
-            f"| {peer.name} {asked.versions[peer.name]} | {len(used):,} | {none.total():,} | {median(cpu):.2f} | {max(cpu):.2f} | {sum(cpu) / 60:.0f} |"
+            f"| {peer.name} {asked.versions[peer.name]} | {len(used):,} of {len(used) + asked.open[peer.name]:,} | {none.total():,} | {median(cpu):.2f} | {max(cpu):.2f} | {sum(cpu) / 60:.0f} |"
         )
         reasons += [f"{peer.name} said: " + "; ".join(f"{text} ({count})" for text, count in none.most_common(3)) + "."] if none else []
     poor = [f"{name} {count}" for name, count in sorted(asked.lacking.items()) if count]
@@ -488,7 +498,7 @@ def _taken(asked: Answers) -> list[str]:
             else ""
         ),
         "",
-        "| peer | asked | no score | CPU seconds, median | most | CPU minutes in all |",
+        "| peer | asked about | no score | CPU seconds, median | most | CPU minutes in all |",
         "|---|---:|---:|---:|---:|---:|",
         *rows,
         *(["", *reasons] if reasons else []),

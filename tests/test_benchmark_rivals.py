@@ -115,10 +115,13 @@ def test_the_command_asks_each_peer_once_and_goes_on(place: list[str], tmp_path:
     assert all(f"| {name} | 30 of " in text for name in ("alpha", "beta", "gamma-core")) and "gamma-web" not in text
     assert f"| {LINES} | " in text and f"| {PROGRAM} | " in text and "Verdict: " in text
     none = len([sha for sha in asked["bca"] if int(sha[:6], 16) % 11 == 0])
-    assert none and f"| bca 9.8.7 | 180 | {none} |" in text and f"cannot read it ({none})" in text
+    assert none and f"| bca 9.8.7 | 180 of 180 | {none} |" in text and f"cannot read it ({none})" in text
     assert "- bca risk_score beside added lines: " in text and "+0.250 on the 1 projects that somebody else labelled" in text
     assert "- AUC, codex-gate − bca: +0.002" in text and "--most 30 --fewer repowise=10`" in text and str(tmp_path) not in text
     monkeypatch.setattr(evaluate, "out_of_project", None)
+    assert rivals.main([*place, "--kept", "--fewer", "repowise=20"]) == 0
+    assert "| repowise 9.8.7 | 60 of 120 |" in (tmp_path / "rivals.md").read_text("utf-8")
+    assert len((tmp_path / "repowise.calls").read_text().split()) == 60, "nobody was asked"
     assert rivals.main([*place, "--fewer", "repowise=20"]) == 0
     assert len((tmp_path / "repowise.calls").read_text().split()) == 120, "only what is new"
     assert (tmp_path / "bca.calls").read_text().split() == asked["bca"]
@@ -149,6 +152,7 @@ def test_labels_from_outside_are_judged_by_forests_that_did_not_learn_from_such(
         (["--peers=/nowhere"], "holds no program repowise and none bca"),
         (["--clones=/nowhere"], "org+alpha is no clone"),
         (["--only", "nothing"], "no project has 100 commits"),
+        (["--kept"], "keeps no answer of repowise and none of bca"),
     ],
 )
 def test_what_is_missing_is_told(place: list[str], wrong: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
