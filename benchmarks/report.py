@@ -13,7 +13,6 @@ Written by `python benchmarks/run.py` from `benchmarks/results.json`; nothing he
 and the largest in brackets; times are medians of whole processes unless said otherwise, CPU time counts child processes. The verdict is worked out from the
 figure. How to run it: [benchmarks/README.md](../benchmarks/README.md).
 """
-_SEE: Final = {"auc": "On more projects, each left out of the forest that judges it, with the labels that it learns from: [rivals.md](rivals.md).\n"}
 
 
 def markdown(results: Mapping[str, Any]) -> str:
@@ -48,7 +47,6 @@ def _block(row: Mapping[str, Any]) -> str:
     parts = [head, _table(("what", "figure", "must", "aim", "verdict"), figures), row["how"] + f" ({when}.)\n", *(f"- {note}" for note in row["notes"])]
     parts += [""] if row["notes"] else []
     parts += [_times(row["times"])] if row["times"] else []
-    parts += [_SEE[name]] if name in _SEE else []
     return "\n".join([*parts, f"Made by `{row['command']}`.\n"])
 
 
