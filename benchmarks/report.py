@@ -13,13 +13,14 @@ Written by `python benchmarks/run.py` from `benchmarks/results.json`; nothing he
 and the largest in brackets; times are medians of whole processes unless said otherwise, CPU time counts child processes. The verdict is worked out from the
 figure. How to run it: [benchmarks/README.md](../benchmarks/README.md).
 """
+_SEE: Final = {"auc": "On more projects, each left out of the forest that judges it, with labels of the kind that it learns from: [rivals.md](rivals.md).\n"}
 
 
 def markdown(results: Mapping[str, Any]) -> str:
     """The whole document."""
     rows = results["rows"]
     parts = [_HEAD, _machine(results["machine"]), _repositories(rows.values())]
-    parts += [_block(rows[name]) for name in ROWS if name in rows]
+    parts += [part for name in ROWS if name in rows for part in (_block(rows[name]), _SEE.get(name, ""))]
     return "\n".join(part for part in parts if part)
 
 
