@@ -109,6 +109,13 @@ def test_a_least_value_that_is_missed_is_an_event_and_what_cannot_be_told_is_non
     assert gating.of_rows(measured, {}, "data/models", "c.yaml") == []
 
 
+def test_only_listed_metrics_are_told_and_a_least_value_counts_all_the_same(tmp_path: Path) -> None:
+    report = row_models.run(ROWS, Asked({"gradient_boosting": BOOSTING}, automl=SEARCH, seed=3, metrics=("f1_score",)), tmp_path, lambda _: None)
+    assert {name: set(told) for name, told in report["defect"].items()} == {"majority": {"f1_score"}, "gradient_boosting": {"f1_score"}}
+    (event,) = gating.of_rows(report["measured"], {"min_auc": 1.01}, "data/models", "c.yaml")
+    assert event.gate == "evaluation.min_auc"  # type: ignore[union-attr]
+
+
 def test_a_part_without_rows_and_words_that_nobody_shares_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"of 2 verified changes none falls into the (train|validation|test) part of the split; generate more programs"):
         row_models.run(ROWS[:2], ASKED, tmp_path, print)
