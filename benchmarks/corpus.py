@@ -3,7 +3,7 @@
 python benchmarks/corpus.py funnel --input NAME=DIR   # DIR holds the finished folders of all four stages; may be repeated
 python benchmarks/corpus.py sample --input NAME=DIR   # DIR is a finished output of verify; may be repeated → training/data/synthetic/NAME
 
-A sample is a folder as verify writes it, which `automl-codex teach`, `logits`, `stats` and the audit read. It holds whole families – a program with all that was made of it – drawn by a seed from all inputs together, without the
+A sample is a folder as verify writes it, which `automl-codex teach`, `logits`, `stats` and the audit read. It holds whole families – a program with all that was made of it – drawn by a seed, as many rows from each input, without the
 inputs on which both sides agreed.
 """
 
@@ -184,7 +184,7 @@ def parts_of(folder: Path) -> Iterator[Path]:
 
 
 def families(inputs: Inputs, rows: int, rng: random.Random) -> dict[str, frozenset[str]]:
-    """The seed programs whose families are drawn, by input, until there are `rows` rows.
+    """The seed programs whose families are drawn, by input, until there are `rows` rows; as many from each input as far as it goes, for the smaller may hold what is rare.
 
     Raises:
         UsageError: the inputs hold fewer, or less than one is asked for.
@@ -194,14 +194,19 @@ def families(inputs: Inputs, rows: int, rng: random.Random) -> dict[str, frozens
     sizes = Counter((name, seed) for name, folder in inputs for part in parts_of(folder) for (seed,) in stages.columns(part, ("seed_id",)))
     if sizes.total() < rows:
         raise UsageError(f"the input holds {sizes.total()} rows; expected at least {rows}: give more input or draw fewer (--rows)")
-    found: dict[str, set[str]] = {name: set() for name, _ in inputs}
-    order = sorted(sizes)
-    rng.shuffle(order)
-    while rows > 0:
-        name, seed = order.pop()
-        found[name].add(seed)
-        rows -= sizes[name, seed]
-    return {name: frozenset(seeds) for name, seeds in found.items()}
+    found: dict[str, frozenset[str]] = {}
+    by_size = sorted(inputs, key=lambda given: (sum(size for (name, _), size in sizes.items() if name == given[0]), given[0]))
+    for place, (name, _) in enumerate(by_size):
+        share = -(-rows // (len(by_size) - place))
+        order = sorted(seed for one, seed in sizes if one == name)
+        rng.shuffle(order)
+        taken: list[str] = []
+        while order and share > 0:
+            taken.append(order.pop())
+            share -= sizes[name, taken[-1]]
+        found[name] = frozenset(taken)
+        rows -= sum(sizes[name, seed] for seed in taken)
+    return found
 
 
 def sample(inputs: Inputs, rows: int, data: Path) -> str:

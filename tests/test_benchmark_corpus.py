@@ -95,6 +95,7 @@ def test_a_sample_is_whole_families_of_each_corpus_without_inputs(data: Path, tm
     assert all(Counter(row.seed_id for row in rows) == {seed: whole[seed] for seed in {row.seed_id for row in rows}} for rows in drawn.values())
     assert wanted <= sum(map(len, drawn.values())) < wanted + max(whole.values())
     assert all(rows and len(rows) < len(source) for rows in drawn.values())
+    assert abs(len(drawn["one"]) - len(drawn["two"])) < 2 * max(whole.values())
     assert all(row.inputs == () == row.outcomes and row.source and row.verdict for rows in drawn.values() for row in rows)
 
 
