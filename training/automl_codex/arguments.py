@@ -52,8 +52,7 @@ def _add_synthetic(commands: Commands, run: Mapping[str, Command]) -> None:
         "--smote-k", type=int, metavar="K", help="with smote: neighbours of a mutant of a rare category, one of which gives it a subtree (default: 5)"
     )
     augment.add_argument("--quality-threshold", type=float, default=0.75, help="lowest quality of a variant that is kept, .75 to 1 (default: .75)")
-    augment.add_argument("--seed", type=int, help="refuse input of another seed (default: that of the input)")
-    _add_stage(augment)
+    _add_later_stage(augment)
     augment.set_defaults(run=run["augment"])
 
     transpile = commands.add_parser("transpile", help="stage 3: the variants as Rust, and whether rustc takes it")
@@ -61,19 +60,17 @@ def _add_synthetic(commands: Commands, run: Mapping[str, Command]) -> None:
     transpile.add_argument("--transpiler", default="py2many", help="py2many or depyler (default: py2many)")
     transpile.add_argument("--fallback", action="store_true", help="take py2many where the named transpiler is not installed")
     transpile.add_argument("--timeout-ms", type=int, default=5000, help="longest translation of a program (default: 5000)")
-    transpile.add_argument("--seed", type=int, help="refuse input of another seed (default: that of the input)")
-    _add_stage(transpile)
+    _add_later_stage(transpile)
     transpile.set_defaults(run=run["transpile"])
 
     verify = commands.add_parser("verify", help="stage 4: run both sides on the same inputs, compare, label")
     verify.add_argument("--input", type=Path, required=True, help="output of transpile")
     verify.add_argument("--oracle", default="io+ast", help="io, ast, dataflow, joined by + (default: io+ast)")
     verify.add_argument("--timeout-ms", type=int, default=5000, help="longest run of the Rust on an input (default: 5000)")
-    verify.add_argument("--seed", type=int, help="refuse input of another seed (default: that of the input)")
     verify.add_argument(
         "--budget", type=int, metavar="N", help="run N pairs at most, those first that are likeliest to fail; a later run goes on (default: all of them)"
     )
-    _add_stage(verify)
+    _add_later_stage(verify)
     verify.set_defaults(run=run["verify"])
 
     whole = commands.add_parser("run", help="all stages in order, from a configuration; goes on where it stopped")
@@ -366,6 +363,11 @@ def _add_fitting(command: argparse.ArgumentParser, epochs: int, batch_size: int)
     command.add_argument("--learning-rate", type=float, default=5e-4, help="the highest, after the warm-up (default: .0005)")
     command.add_argument("--seed", type=int, default=42)
     command.add_argument("--threads", type=int, default=1, help="of the processor; with more the last bits may differ from run to run (default: 1)")
+
+
+def _add_later_stage(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, help="refuse input of another seed (default: that of the input)")
+    _add_stage(parser)
 
 
 def _add_stage(parser: argparse.ArgumentParser) -> None:

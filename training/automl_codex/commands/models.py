@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from automl_codex.commands import Command, need_torch, report_drift, say, trained_on_rows, watched
 from codex_gate.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from automl_codex.tune import AutoMLConfig
+    from codex_gate.andon import Andon
+    from codex_gate.gates import Gates
 
 
 def _mine(options: argparse.Namespace) -> int:
@@ -72,9 +76,8 @@ def _train(options: argparse.Namespace) -> int:
         raise UsageError("--words is read by the families boosting, stack and blend; name one with --family")
     from datetime import UTC, datetime
 
-    from automl_codex import evaluate, gating, mine, release, tables, train
+    from automl_codex import evaluate, mine, release, tables, train
     from codex_gate import gates
-    from codex_gate.errors import HaltedError
 
     asked = gates.find(Path(), options.gates)
     search = _search_of(options)
@@ -89,15 +92,27 @@ def _train(options: argparse.Namespace) -> int:
             chosen = choose.choose(rows, corpus, recipe, search, options.trials, say, 2 if options.parallel is None else options.parallel)
             recipe, tuning = chosen.recipe, chosen.facts | {"table": chosen.trials}
         release_ = release.make(data, corpus, recipe, datetime.now(UTC).date(), options.accept_missed, say, tuning)
-        if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
-            release.write_report(release_.report, options.eval_report)
-        try:
-            gating.settle(gating.of_evaluation(release_.report, asked, str(options.output)), asked, andon)
-        except HaltedError as error:
-            raise HaltedError(f"{error}; {options.output} was left as it is") from error
+        _settle(release_.report, asked, andon, options)
     release.ship(release_, options.output)
     say(f"{release_.version} written to {options.output}")
     return 0
+
+
+def _settle(report: Mapping[str, Any], asked: Gates, andon: Andon, options: argparse.Namespace) -> None:
+    """Write an evaluation where one is wanted, and hold it against the gates.
+
+    Raises:
+        HaltedError: a gate is missed; the models stay where they are.
+    """
+    from automl_codex import gating, release
+    from codex_gate.errors import HaltedError
+
+    if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
+        release.write_report(report, options.eval_report)
+    try:
+        gating.settle(gating.of_evaluation(report, asked, str(options.output)), asked, andon)
+    except HaltedError as error:
+        raise HaltedError(f"{error}; {options.output} was left as it is") from error
 
 
 def _train_models(options: argparse.Namespace) -> int:
@@ -257,22 +272,16 @@ def _reevaluate(options: argparse.Namespace) -> int:
 def _retrain(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
-    from automl_codex import gating, release, retrain
+    from automl_codex import retrain
     from codex_gate import gates
-    from codex_gate.errors import HaltedError
     from codex_gate.git import Repository
 
     asked = gates.find(options.repo, options.gates)
     wanted = retrain.Asked(Repository.discover(options.repo, os.environ), options.output, options.base, options.work, options.seed, options.feedback)
     with watched(options) as andon:
         made = retrain.make(wanted, datetime.now(UTC).date(), say)
-        if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
-            release.write_report(made.report, options.eval_report)
         print(retrain.summary(made.report), end="", flush=True)
-        try:
-            gating.settle(gating.of_evaluation(made.report, asked, str(options.output)), asked, andon)
-        except HaltedError as error:
-            raise HaltedError(f"{error}; {options.output} was left as it is") from error
+        _settle(made.report, asked, andon, options)
     retrain.ship(made, options.output)
     say(f"{made.version} written to {options.output}")
     return 0
