@@ -223,6 +223,7 @@ def _key(recipe: Recipe, shape: student.Shape, words: Vocabulary, encoded: Seque
         asdict(recipe),
         asdict(shape),
         words.sha256,
+        student.LEVELS,
         [[*ids, example.defect, example.category] for ids, example in zip(encoded, examples, strict=True)],
     ]
     return hashlib.sha256(json.dumps(told).encode() + teacher.numpy().tobytes()).hexdigest()

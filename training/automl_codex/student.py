@@ -277,7 +277,7 @@ def to_int8(data: bytes) -> bytes:
     model = onnx.load_model_from_string(data)
     graph = model.graph
     large = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2 and min(tensor.dims) > 1 and math.prod(tensor.dims) >= SMALLEST}
-    nodes = []
+    nodes, told = [], set()
     for node in graph.node:
         name = next((name for name in node.input if name in large), None)
         if name is None or node.op_type not in _ROWS:
@@ -285,9 +285,10 @@ def to_int8(data: bytes) -> bytes:
             continue
         axis = _ROWS[node.op_type]
         whole, scale = rounded(onnx.numpy_helper.to_array(large.pop(name)), axis)
+        told.add(name)
         graph.initializer.extend([onnx.numpy_helper.from_array(whole.astype(np.int8), f"{name}.whole"), onnx.numpy_helper.from_array(scale, f"{name}.scale")])
         nodes += _in_gather(node, name) if node.op_type == "Gather" else _in_matmul(node, name)
-    kept = [tensor for tensor in graph.initializer if f"{tensor.name}.whole" not in {other.name for other in graph.initializer}]
+    kept = [tensor for tensor in graph.initializer if tensor.name not in told]
     del graph.node[:], graph.initializer[:]
     graph.node.extend(nodes)
     graph.initializer.extend(kept)
