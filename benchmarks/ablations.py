@@ -23,20 +23,20 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-import numpy as np  # noqa: E402
-from imblearn.over_sampling import SMOTE  # type: ignore[import-untyped]  # noqa: E402
-from scipy import sparse  # type: ignore[import-untyped]  # noqa: E402
+import numpy as np
+from imblearn.over_sampling import SMOTE  # type: ignore[import-untyped]
+from scipy import sparse  # type: ignore[import-untyped]
 
-from automl_codex import commits, examples, kinds, logits, metrics  # noqa: E402
-from automl_codex.examples import Example, as_change  # noqa: E402
-from automl_codex.kinds import NONE_ID, Read, Setting, Taught  # noqa: E402
-from automl_codex.logits import Answers  # noqa: E402
-from benchmarks.categories import FOLDER, test_commits  # noqa: E402
-from codex_gate import paths, rules, terms  # noqa: E402
-from codex_gate.errors import GateError  # noqa: E402
-from codex_gate.intervals import Interval  # noqa: E402
-from codex_gate.taxonomy import KINDS  # noqa: E402
-from codex_gate.types import Commit  # noqa: E402
+from automl_codex import commits, examples, kinds, logits, metrics
+from automl_codex.examples import Example, as_change
+from automl_codex.kinds import NONE_ID, Read, Setting, Taught
+from automl_codex.logits import Answers
+from benchmarks.categories import FOLDER, test_commits
+from codex_gate import paths, rules, terms
+from codex_gate.errors import GateError
+from codex_gate.intervals import Interval
+from codex_gate.taxonomy import KINDS
+from codex_gate.types import Commit
 
 SEED, DRAWS = 42, 1000
 SETTING: Final[Setting] = kinds.SETTINGS[1]  # that of the model that ships

@@ -22,10 +22,10 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
-from benchmarks.bench import Place  # noqa: E402
-from benchmarks.measure import Sample, machine, run  # noqa: E402
-from tests.codex_gate.actions import payload  # noqa: E402
-from tests.github_double import GitHub, description  # noqa: E402
+from benchmarks.bench import Place
+from benchmarks.measure import Sample, machine, run
+from tests.codex_gate.actions import payload
+from tests.github_double import GitHub, description
 
 FILES = 20
 CACHE_ACTION = re.findall(r"uses: (actions/cache@\w+)", (ROOT / "action.yml").read_text("utf-8"))[0]

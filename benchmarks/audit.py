@@ -25,12 +25,12 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-from automl_codex import mine  # noqa: E402
-from benchmarks import reading  # noqa: E402
-from codex_gate import szz  # noqa: E402
-from codex_gate.errors import GateError, GitError, UsageError  # noqa: E402
-from codex_gate.git import CommitMeta, Repository  # noqa: E402
-from codex_gate.paths import language, role  # noqa: E402
+from automl_codex import mine
+from benchmarks import reading
+from codex_gate import szz
+from codex_gate.errors import GateError, GitError, UsageError
+from codex_gate.git import CommitMeta, Repository
+from codex_gate.paths import language, role
 
 FOLDER: Final = ROOT / "training" / "audit"
 STRATA: Final[dict[str, tuple[str, ...]]] = {  # projects of the corpus that SZZ labels; a stratum draws evenly from its projects

@@ -20,12 +20,12 @@ from typing import Any, Final, NamedTuple
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from automl_codex import evaluate, metrics, mine, prior, tables, train  # noqa: E402
-from automl_codex.tables import Dataset  # noqa: E402
-from benchmarks.measure import machine  # noqa: E402
-from codex_gate.errors import GateError, UsageError  # noqa: E402
+from automl_codex import evaluate, metrics, mine, prior, tables, train
+from automl_codex.tables import Dataset
+from benchmarks.measure import machine
+from codex_gate.errors import GateError, UsageError
 
 N_LABELS: Final = 50
 MIN_ROWS: Final = 150  # of a repository whose error is measured on what is left behind the labels

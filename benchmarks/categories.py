@@ -21,16 +21,16 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from automl_codex import commits, metrics, mine  # noqa: E402
-from automl_codex.split import TEST  # noqa: E402
-from codex_gate import rules  # noqa: E402
-from codex_gate.errors import GateError  # noqa: E402
-from codex_gate.hybrid import HybridClassifier  # noqa: E402
-from codex_gate.intervals import Interval  # noqa: E402
-from codex_gate.taxonomy import KINDS, NONE  # noqa: E402
-from codex_gate.types import Classification, Commit  # noqa: E402
+from automl_codex import commits, metrics, mine
+from automl_codex.split import TEST
+from codex_gate import rules
+from codex_gate.errors import GateError
+from codex_gate.hybrid import HybridClassifier
+from codex_gate.intervals import Interval
+from codex_gate.taxonomy import KINDS, NONE
+from codex_gate.types import Classification, Commit
 
 FOLDER: Final = ROOT / "training" / "categories"
 DRAWS: Final = 1000

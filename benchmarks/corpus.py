@@ -22,11 +22,11 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-from automl_codex import labels, stages, stats, verify  # noqa: E402
-from automl_codex.types import LabelledTuple  # noqa: E402
-from benchmarks import corpus_audit, reading  # noqa: E402
-from codex_gate.errors import GateError, UsageError  # noqa: E402
-from codex_gate.taxonomy import DefectCategory  # noqa: E402
+from automl_codex import labels, stages, stats, verify
+from automl_codex.types import LabelledTuple
+from benchmarks import corpus_audit, reading
+from codex_gate.errors import GateError, UsageError
+from codex_gate.taxonomy import DefectCategory
 
 DATA: Final = ROOT / "training" / "data"
 ROWS: Final = 50_000

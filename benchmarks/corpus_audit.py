@@ -27,11 +27,11 @@ from typing import Final, NamedTuple
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-from automl_codex import labels, oracle_io, stages  # noqa: E402
-from automl_codex.types import BUGGY, CORRECT, LabelledTuple  # noqa: E402
-from benchmarks import reading  # noqa: E402
-from codex_gate.errors import GateError, UsageError  # noqa: E402
-from codex_gate.taxonomy import DEFINITIONS, DefectCategory  # noqa: E402
+from automl_codex import labels, oracle_io, stages
+from automl_codex.types import BUGGY, CORRECT, LabelledTuple
+from benchmarks import reading
+from codex_gate.errors import GateError, UsageError
+from codex_gate.taxonomy import DEFINITIONS, DefectCategory
 
 FOLDER: Final = ROOT / "training" / "corpus-audit"
 FIRST, HARD_PART = "first", "hard"

@@ -27,18 +27,18 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-from benchmarks.measure import machine  # noqa: E402
-from codex_gate import monitor, watch  # noqa: E402
-from codex_gate.drift import LEVEL, MIX_LEVEL, RATE, RUN, SMOOTHING, SYMBOLS, UNCLASSIFIED, WINDOW, DriftDetector, Stream, compare  # noqa: E402
-from codex_gate.errors import GateError, UsageError  # noqa: E402
-from codex_gate.git import Repository  # noqa: E402
-from codex_gate.intervals import wilson  # noqa: E402
-from codex_gate.linear import Linear  # noqa: E402
-from codex_gate.model import Model, default_directory  # noqa: E402
-from codex_gate.policy import Policy  # noqa: E402
-from codex_gate.replay import first_parents  # noqa: E402
-from codex_gate.taxonomy import DefectCategory  # noqa: E402
-from codex_gate.watch import Observation, judge  # noqa: E402
+from benchmarks.measure import machine
+from codex_gate import monitor, watch
+from codex_gate.drift import LEVEL, MIX_LEVEL, RATE, RUN, SMOOTHING, SYMBOLS, UNCLASSIFIED, WINDOW, DriftDetector, Stream, compare
+from codex_gate.errors import GateError, UsageError
+from codex_gate.git import Repository
+from codex_gate.intervals import wilson
+from codex_gate.linear import Linear
+from codex_gate.model import Model, default_directory
+from codex_gate.policy import Policy
+from codex_gate.replay import first_parents
+from codex_gate.taxonomy import DefectCategory
+from codex_gate.watch import Observation, judge
 
 SHARES: Final = {
     "ASTTransform": 0.50, "OwnershipBorrow": 0.17, "StdlibMapping": 0.10, "SecurityVulnerabilities": 0.05, "MemorySafety": 0.05,
@@ -297,8 +297,9 @@ LOOKED_AT: Final = frozenset({
     "bat", "cobra", "curl", "django-rest-framework", "express", "fmt", "gin", "gunicorn", "hyper", "jekyll", "json", "libuv",
     "mocha", "mockito", "okhttp", "pytest", "redis", "restic", "ripgrep", "sphinx", "tmux", "tokio", "typeorm", "urllib3", "werkzeug",
 })  # fmt: skip
-"""Histories on which the blocks, PSI in place of KL, the watched measures and the groups of authors were chosen (2026-11-25); on the 16 of
-docs/drift.md the parts of the window, the mix of kinds and its level (2026-11-26)."""
+"""Histories on which the blocks, PSI in place of KL, the watched measures and the groups of authors were chosen (2026-11-25); on those of them that
+have more than three windows the parts of the window, the mix of kinds and its level (2026-11-26). What is found on others nothing was chosen on."""
+LOOKED, FRESH = "looked at", "fresh"
 
 PLANTS: Final = {
     "category": "half of the changes about the commonest kind of defect are about another, which is rare here",
@@ -309,6 +310,14 @@ PLANTS: Final = {
     "reformatting": "three changes in ten are a mass reformatting",
     "new team": f"seven changes in ten by {TEAM} people who are new, most in files that they never touched",
 }
+
+
+def by_group(found: Mapping[str, Sequence[Observation]]) -> dict[str, dict[str, Sequence[Observation]]]:
+    """The histories that something was chosen on, and the others; a group without any is left out."""
+    groups: dict[str, dict[str, Sequence[Observation]]] = {LOOKED: {}, FRESH: {}}
+    for name, history in found.items():
+        groups[LOOKED if name.partition("+")[2] in LOOKED_AT else FRESH][name] = history
+    return {group: part for group, part in groups.items() if part}
 
 
 def planted(found: Mapping[str, Sequence[Observation]]) -> dict[str, Any]:
@@ -529,15 +538,15 @@ def _rivals_part(rows: Sequence[Mapping[str, Any]] | None) -> str:
 
 
 def _natural_part(kept: Mapping[str, Any]) -> str:
-    calm_, shifts, natural = kept["calm"], kept["planted"], kept["natural"]
+    calm_, natural = kept["calm"], kept["natural"]
     by_year = calm_["begun"] / calm_["years"]
-    seen = sum(name.partition("/")[2] in LOOKED_AT for name in kept["names"])
+    looked_at = [name for name in kept["names"] if name.partition("/")[2] in LOOKED_AT]
     lines = [
         "## Real histories",
         "",
         f"`codex-gate monitor` on {len(kept['names'])} public repositories with more than {3 * WINDOW:,} changes, {natural['changes']:,} in all, over {natural['years']:.0f} years: {', '.join(kept['names'])}. "
-        f"No labels are read. Blocks, PSI in place of KL, the watched measures, the groups of authors, the parts of the window, the mix of kinds and its level were chosen on {len(LOOKED_AT)} histories, among them {seen} of these: "
-        + ("the figures flatter by that." if seen else "nothing was chosen on these."),
+        f"No labels are read. Blocks, PSI in place of KL, the watched measures, the groups of authors, the parts of the window, the mix of kinds and its level were chosen on {len(LOOKED_AT)} histories. "
+        f"{len(looked_at)} of these are among them and flatter the figures, *{LOOKED}*: {', '.join(looked_at) or 'none'}. Nothing was chosen on the others, *{FRESH}*.",
         "",
         f"**Stable** histories are made of real ones: runs of {STABLE} neighbours in random order, so bursts stay and long-term drift goes. Monitored every {STEP} changes over {SLIDES * STEP:,}, "
         f"{calm_['stretches']} stretches, {calm_['years']:.0f} years:",
@@ -548,14 +557,7 @@ def _natural_part(kept: Mapping[str, Any]) -> str:
         f"| of the checks | {share(calm_['alarms'], calm_['checks'])} | {100 * LEVEL:g} % stated, and {100 * MIX_LEVEL:g} % of the mix of kinds | {'met' if calm_['alarms'] / calm_['checks'] <= LEVEL + MIX_LEVEL else 'above what is stated: neighbours further apart than a block are alike too'} |",
         f"| of the runs of {SLIDES * STEP:,} changes | {share(calm_['runs'], calm_['stretches'])} |  |  |",
         "",
-        f"**Planted shifts** in the last {PLANTED} changes of {shifts['n']} stable stretches, monitored at their end:",
-        "",
-        "| shift | detected | must | verdict |",
-        "|---|---|---|---|",
-        *(
-            f"| {words} | {share(shifts['hits'].get(what, 0), shifts['n'])} | ≥ 90 % | {'met' if shifts['hits'].get(what, 0) / shifts['n'] >= 0.9 else '**missed**'} |"
-            for what, words in PLANTS.items()
-        ),
+        *_planted_lines(kept["planted"]),
         "",
         *_kinds_lines(kept["kinds"]),
         "",
@@ -566,7 +568,23 @@ def _natural_part(kept: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _kinds_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _planted_lines(groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    counts = {group: f"{group} ({found['n']})" for group, found in groups.items()}
+    n = sum(found["n"] for found in groups.values())
+    lines = [
+        f"**Planted shifts** in the last {PLANTED} changes of {n} stable stretches, monitored at their end. The verdict is on all of them:",
+        "",
+        f"| shift | {' | '.join(counts.values())} | all | must | verdict |",
+        f"|---|{'---|' * len(counts)}---|---|---|",
+    ]
+    for what, words in PLANTS.items():
+        hits = {group: found["hits"].get(what, 0) for group, found in groups.items()}
+        each = " | ".join(share(hits[group], found["n"]) for group, found in groups.items())
+        lines.append(f"| {words} | {each} | {share(sum(hits.values()), n)} | ≥ 90 % | {'met' if sum(hits.values()) / n >= 0.9 else '**missed**'} |")
+    return lines
+
+
+def _kinds_lines(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     into = {"said": "a rare one, where it is said alone", "category": "a rare one", "next": "the next commonest"}
     return [
         "**Half of one kind of defect becomes another**, so many changes before the monitoring. *Best*: the likelihood-ratio test at the same "
@@ -574,10 +592,11 @@ def _kinds_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         "It knows when the shift began, has no bursts to allow for and is told what to look for, so a monitor sees less. The rare one is the first of the list of categories, which few histories know. "
         "What is planted is what the model says, as if it told the new kind as well as the old one.",
         "",
-        "| becomes | changes since | of them moved, median | detected | best, both known | best, the first known |",
-        "|---|---|---|---|---|---|",
+        "| histories | becomes | changes since | of them moved, median | detected | best, both known | best, the first known |",
+        "|---|---|---|---|---|---|---|",
         *(
-            f"| {into[r['what']]} | {r['since']:,} | {r['moved']:g} | {share(r['hits'], r['n'])} | {100 * r['known']:.1f} % | {100 * r['half']:.1f} % |"
+            f"| {group} | {into[r['what']]} | {r['since']:,} | {r['moved']:g} | {share(r['hits'], r['n'])} | {100 * r['known']:.1f} % | {100 * r['half']:.1f} % |"
+            for group, rows in groups.items()
             for r in rows
         ),
     ]
@@ -666,8 +685,8 @@ def run(options: argparse.Namespace) -> int:
     if not {"natural", "calm", "planted", "kinds", "growth", *(() if options.histories else ("speed",))} <= kept.keys():
         found = histories(options.clones, options.json.with_suffix(""))
         kept["names"] = [name.replace("+", "/", 1) for name in found]
-    part("planted", lambda: planted(found))
-    part("kinds", lambda: kinds_in_time(found, kept["planted"]["hits"]))
+    part("planted", lambda: {group: planted(part) for group, part in by_group(found).items()})
+    part("kinds", lambda: {group: kinds_in_time(part, kept["planted"][group]["hits"]) for group, part in by_group(found).items()})
     part("calm", lambda: calm(found))
     part("natural", lambda: as_they_were(found))
     part("growth", lambda: growth(found))

@@ -20,13 +20,13 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from automl_codex import evaluate, families, mine, tables, train  # noqa: E402
-from automl_codex.tables import Dataset  # noqa: E402
-from automl_codex.words import Words  # noqa: E402
-from benchmarks.measure import machine  # noqa: E402
-from codex_gate.errors import GateError  # noqa: E402
+from automl_codex import evaluate, families, mine, tables, train
+from automl_codex.tables import Dataset
+from automl_codex.words import Words
+from benchmarks.measure import machine
+from codex_gate.errors import GateError
 
 NAMES: Final = {
     "forest": "forest (the recipe that ships)",

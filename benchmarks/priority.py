@@ -23,16 +23,16 @@ from typing import Final, NamedTuple
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-from automl_codex.mine import refuse_off_limits  # noqa: E402
-from benchmarks.measure import machine  # noqa: E402
-from codex_gate import intervals, szz  # noqa: E402
-from codex_gate.errors import GateError, UsageError  # noqa: E402
-from codex_gate.git import CommitMeta, Repository, count_lines  # noqa: E402
-from codex_gate.model import default_directory  # noqa: E402
-from codex_gate.policy import Policy  # noqa: E402
-from codex_gate.priority import WEIGHTS, Priorities  # noqa: E402
-from codex_gate.reporters.wording import count  # noqa: E402
-from codex_gate.survey import survey  # noqa: E402
+from automl_codex.mine import refuse_off_limits
+from benchmarks.measure import machine
+from codex_gate import intervals, szz
+from codex_gate.errors import GateError, UsageError
+from codex_gate.git import CommitMeta, Repository, count_lines
+from codex_gate.model import default_directory
+from codex_gate.policy import Policy
+from codex_gate.priority import WEIGHTS, Priorities
+from codex_gate.reporters.wording import count
+from codex_gate.survey import survey
 
 YEARS: Final = 3
 YEAR: Final = 365 * 86_400

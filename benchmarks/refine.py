@@ -21,17 +21,17 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-import numpy as np  # noqa: E402
-from sklearn.linear_model import LogisticRegression  # noqa: E402
+import numpy as np
+from sklearn.linear_model import LogisticRegression
 
-from automl_codex import commits, evaluate, metrics, mine, tables  # noqa: E402
-from automl_codex.split import TEST  # noqa: E402
-from benchmarks.measure import machine  # noqa: E402
-from codex_gate import text  # noqa: E402
-from codex_gate.errors import GateError, UsageError  # noqa: E402
-from codex_gate.intervals import Interval  # noqa: E402
-from codex_gate.student import Student  # noqa: E402
-from codex_gate.taxonomy import KINDS, NONE  # noqa: E402
+from automl_codex import commits, evaluate, metrics, mine, tables
+from automl_codex.split import TEST
+from benchmarks.measure import machine
+from codex_gate import text
+from codex_gate.errors import GateError, UsageError
+from codex_gate.intervals import Interval
+from codex_gate.student import Student
+from codex_gate.taxonomy import KINDS, NONE
 
 SEED: Final = 42
 DRAWS: Final = 1000

@@ -22,14 +22,14 @@ from typing import Any, Final, NamedTuple
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from automl_codex import blend, evaluate, export, metrics, mine, retrain, tables, train  # noqa: E402
-from automl_codex.tables import Dataset  # noqa: E402
-from benchmarks.measure import machine  # noqa: E402
-from codex_gate.errors import GateError, UsageError  # noqa: E402
-from codex_gate.forest import Forest  # noqa: E402
-from codex_gate.git import Repository  # noqa: E402
+from automl_codex import blend, evaluate, export, metrics, mine, retrain, tables, train
+from automl_codex.tables import Dataset
+from benchmarks.measure import machine
+from codex_gate.errors import GateError, UsageError
+from codex_gate.forest import Forest
+from codex_gate.git import Repository
 
 FOLDS: Final = 4  # repositories left out together
 MIN_COMMITS: Final = 2_500  # of a repository that is judged

@@ -26,16 +26,16 @@ from typing import Any, Final, NamedTuple
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from automl_codex import evaluate, metrics, mine, tables, train  # noqa: E402
-from automl_codex.tables import Dataset  # noqa: E402
-from benchmarks import peers  # noqa: E402
-from benchmarks.bench import git  # noqa: E402
-from benchmarks.measure import TIMED_OUT, Ran, checked, machine  # noqa: E402
-from benchmarks.measure import run as process  # noqa: E402
-from codex_gate.errors import GateError, UsageError  # noqa: E402
-from codex_gate.intervals import Interval  # noqa: E402
+from automl_codex import evaluate, metrics, mine, tables, train
+from automl_codex.tables import Dataset
+from benchmarks import peers
+from benchmarks.bench import git
+from benchmarks.measure import TIMED_OUT, Ran, checked, machine
+from benchmarks.measure import run as process
+from codex_gate.errors import GateError, UsageError
+from codex_gate.intervals import Interval
 
 MIN_ANSWERED: Final = 5  # of either label; with fewer an AUC says nothing (chosen)
 MIN_BUGGY: Final = 10  # as in the tables of evaluate.compare

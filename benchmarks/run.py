@@ -14,9 +14,9 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "training")]
 
-from benchmarks import report, rows  # noqa: E402
-from benchmarks.bench import ROOT, Bench, Options, Place  # noqa: E402
-from benchmarks.measure import machine  # noqa: E402
+from benchmarks import report, rows
+from benchmarks.bench import ROOT, Bench, Options, Place
+from benchmarks.measure import machine
 
 
 def parser() -> argparse.ArgumentParser:

@@ -23,17 +23,17 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from automl_codex import blend, evaluate, metrics, mine, retrain, tables, train  # noqa: E402
-from automl_codex.tables import Dataset  # noqa: E402
-from benchmarks.measure import machine  # noqa: E402
-from benchmarks.retrain import KEPT, MIN_COMMITS, NOTHING, Case, Scores, cases, decided, judged, judgement, say, scored  # noqa: E402
-from codex_gate import szz  # noqa: E402
-from codex_gate.errors import GateError, UsageError  # noqa: E402
-from codex_gate.forest import Forest  # noqa: E402
-from codex_gate.git import Repository  # noqa: E402
-from codex_gate.intervals import wilson  # noqa: E402
+from automl_codex import blend, evaluate, metrics, mine, retrain, tables, train
+from automl_codex.tables import Dataset
+from benchmarks.measure import machine
+from benchmarks.retrain import KEPT, MIN_COMMITS, NOTHING, Case, Scores, cases, decided, judged, judgement, say, scored
+from codex_gate import szz
+from codex_gate.errors import GateError, UsageError
+from codex_gate.forest import Forest
+from codex_gate.git import Repository
+from codex_gate.intervals import wilson
 
 SHARE: Final = 0.30  # of the labels
 SEEDS: Final = 50

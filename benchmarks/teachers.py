@@ -20,15 +20,15 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from automl_codex import examples, judging, logits  # noqa: E402
-from automl_codex.examples import Example, of_part  # noqa: E402
-from automl_codex.logits import Answers  # noqa: E402
-from automl_codex.split import TEST, TRAIN  # noqa: E402
-from codex_gate.errors import GateError  # noqa: E402
-from codex_gate.student import Student, probabilities  # noqa: E402
-from codex_gate.taxonomy import NONE  # noqa: E402
+from automl_codex import examples, judging, logits
+from automl_codex.examples import Example, of_part
+from automl_codex.logits import Answers
+from automl_codex.split import TEST, TRAIN
+from codex_gate.errors import GateError
+from codex_gate.student import Student, probabilities
+from codex_gate.taxonomy import NONE
 
 SEED: Final = 42
 

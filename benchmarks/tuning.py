@@ -24,14 +24,14 @@ from typing import Any, Final, NamedTuple
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-import numpy as np  # noqa: E402
-from sklearn.ensemble import RandomForestClassifier  # noqa: E402
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
 
-from automl_codex import metrics, tables  # noqa: E402
-from automl_codex.space import DEFAULT_DOMAINS, FOREST, BugPredictorParam, FloatRange, IntRange, SearchSpace, Value, forest_arguments  # noqa: E402
-from automl_codex.tune import AutoMLConfig, tune  # noqa: E402
-from benchmarks.measure import machine  # noqa: E402
-from codex_gate.features import FEATURE_NAMES, UNKNOWN  # noqa: E402
+from automl_codex import metrics, tables
+from automl_codex.space import DEFAULT_DOMAINS, FOREST, BugPredictorParam, FloatRange, IntRange, SearchSpace, Value, forest_arguments
+from automl_codex.tune import AutoMLConfig, tune
+from benchmarks.measure import machine
+from codex_gate.features import FEATURE_NAMES, UNKNOWN
 
 STRATEGIES: Final = ("random", "tpe", "smac")
 MARKS: Final = (10, 20, 50)  # trials behind which the best so far is shown

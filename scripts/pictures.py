@@ -32,16 +32,16 @@ from rich.text import Text
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from codex_gate import reread  # noqa: E402
-from codex_gate.git import Repository  # noqa: E402
-from codex_gate.model import Model, default_directory  # noqa: E402
-from codex_gate.reporters import comment  # noqa: E402
-from codex_gate.reporters.layout import layout  # noqa: E402
-from codex_gate.reporters.machine import json_report  # noqa: E402
-from codex_gate.reporters.markdown import Links  # noqa: E402
-from codex_gate.reporters.terminal import paint  # noqa: E402
-from codex_gate.screen import Screener  # noqa: E402
-from codex_gate.types import Report  # noqa: E402
+from codex_gate import reread
+from codex_gate.git import Repository
+from codex_gate.model import Model, default_directory
+from codex_gate.reporters import comment
+from codex_gate.reporters.layout import layout
+from codex_gate.reporters.machine import json_report
+from codex_gate.reporters.markdown import Links
+from codex_gate.reporters.terminal import paint
+from codex_gate.screen import Screener
+from codex_gate.types import Report
 
 FOLDER = ROOT / "docs" / "pictures"
 COMMAND = "codex-gate screen main..feature"

@@ -16,8 +16,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
-from automl_codex import cli as training  # noqa: E402
-from codex_gate import cli, config, yaml_text  # noqa: E402
+from automl_codex import cli as training
+from codex_gate import cli, config, yaml_text
 
 TARGET = ROOT / "docs" / "reference.md"
 HEAD = (

@@ -39,6 +39,8 @@ PROGRAMS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "zero": ("def f(a: int) -> int:\n    return 8 // a\n", ("int",), ("(0,)", "(2,)")),
     "index": ("def f(items: list[int]) -> int:\n    return items[0]\n", ("ints",), ("([4],)", "([],)")),
     "float_form": ("def f(a: float) -> float:\n    return a / 0.5\n", ("float",), ("(2.5,)",)),
+    "mean": ("def f(items: list[int], a: int) -> float:\n    return float(a) / float(len(items))\n", ("ints", "int"), ("([1, 2], 3,)", "([], 3,)")),
+    "mean_of_some": ("def f(items: list[int], a: int) -> float:\n    return float(a) / float(len(items))\n", ("ints", "int"), ("([1, 2], 3,)", "([4], 3,)")),
     "unfit": ("def f(a: int) -> int:\n    return a\n", ("int",), ("(9223372036854775808,)",)),
     "hangs": ("def f(a: int) -> int:\n    b = a\n    while b > 10:\n        b = b - b // -2 - b\n    return b\n", ("int",), ("(3,)", "(11,)")),
     "text": ('def f(a: str) -> int:\n    return a.wobble("x")\n', ("str",), ("('q',)",)),

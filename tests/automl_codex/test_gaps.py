@@ -56,6 +56,11 @@ def test_integers_are_divided_whole_and_floats_are_not() -> None:
     assert run("def f(a, b):\n    return a / b\n", ["whole"], (7, 2), (-7, 2), (7.0, 2), (7, 0)) == ["3.0", "-3.0", "3.5", "!ZeroDivisionError"]
 
 
+def test_a_float_by_zero_is_infinite_with_the_signs_of_both_or_no_number() -> None:
+    found = run("def f(a, b):\n    return a / b\n", ["whole"], (7.0, 0.0), (7.0, -0.0), (-7.0, 0.0), (-7.0, 0), (0.0, 0.0))
+    assert found == ["inf", "-inf", "-inf", "-inf", "nan"]
+
+
 EDGE = 2**31 - 1
 
 

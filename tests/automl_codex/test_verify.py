@@ -48,6 +48,8 @@ def test_each_pair_has_its_verdict_label_and_evidence(transpiled: Path, tmp_path
         "zero": ("pass", "unknown", None, ""),  # an input below zero, which it was not run on, would tell
         "index": said["index"],  # py2many's own; the next line says what must hold
         "float_form": ("pass", "correct", None, ""),
+        "mean": ("missing_exception", "buggy", None, "runtime"),  # of an empty list
+        "mean_of_some": ("pass", "unknown", None, ""),
         "unfit": ("not_comparable", "unknown", None, ""),
         "hangs": ("io_mismatch", "buggy", "LogicErrors", "runtime"),
         "text": ("compile_error", "buggy", "ASTTransform", "rustc"),
@@ -58,6 +60,9 @@ def test_each_pair_has_its_verdict_label_and_evidence(transpiled: Path, tmp_path
     }
     assert rows["floor"].evidence == "(-7,): Python -4 | Rust =-3 | as with division" and rows["planted"].evidence == "(5, 5,): right 10 | wrong 15"
     assert rows["alike"].evidence.endswith(" | untried (2147483647, 12)") and rows["list"].evidence.endswith(" | untried ([2147483647, 1],)")
+    assert rows["mean"].evidence == "([], 3,): Python !ZeroDivisionError | Rust =inf" and rows["mean_of_some"].evidence.partition(" | untried ")[2].startswith(
+        "([], "
+    )
     assert rows["lost_but_unseen"].evidence == "comparisons: 2 in Python, 1 in Rust"
     assert all(row.verdict in set(Verdict) and row.rustc == rust.compiler().version and row.python.startswith("3.") for row in rows.values())
     assert all(row.defect_category is None or row.defect_category in set(DefectCategory) for row in rows.values())
@@ -203,7 +208,7 @@ def test_another_version_of_the_rules_labels_what_lies_there_anew_and_runs_nothi
         patch.setattr(labels, "of_run", other)
         manifest = stages.run(wanted.stage(stage.folder, 7), works, made)
         assert {row.defect_category for row in stages.read(path, LabelledTuple) if row.label_source == "runtime"} == {"MemorySafety"}
-        assert manifest["counts"]["category MemorySafety"] == 4 and manifest["complete"]
+        assert manifest["counts"]["category MemorySafety"] == 5 and manifest["complete"]
         assert (stages.told(path) or {})["labels"] == "another"
         stamp = path.stat().st_mtime_ns
         stages.run(wanted.stage(stage.folder, 7), works, made)

@@ -42,7 +42,9 @@ def _gap_narrowed(a, *more):
 
 
 def _gap_whole(a, b):
-    return float(_gap_quotient(a, b)) if isinstance(a, int) and isinstance(b, int) else a / b
+    if isinstance(a, int) and isinstance(b, int):
+        return float(_gap_quotient(a, b))
+    return a / b if b else a * float(str(float(b)).replace("0.0", "inf"))
 
 
 def _gap_held(a):
@@ -186,7 +188,7 @@ GAPS: Mapping[str, Gap] = {
     "grouping": Gap(_groups, _Grouping, "the parentheses around `or` inside `and` left out"),
     "loop_else": Gap(lambda node: isinstance(node, ast.For | ast.While) and bool(node.orelse), _LoopElse, "`else` of a loop that runs behind a `break` too"),
     "narrowed": Gap(_is_int, _Narrowed, "`int()` of a float held to 32 bits"),
-    "whole": Gap(lambda node: isinstance(node, ast.Div), _Whole, "`/` of two integers cut off towards zero", explains=False),
+    "whole": Gap(lambda node: isinstance(node, ast.Div), _Whole, "`/` of two integers cut off towards zero, of a float by zero infinite", explains=False),
     "overflow": Gap(_grows, _Held, "integers of 32 bits: arithmetic that leaves them stops the program", explains=False),
 }
 

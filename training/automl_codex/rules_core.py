@@ -81,7 +81,12 @@ FORMS = (
     ),
 )
 
-# Without slices, lists are read by loops over the whole of one.
+# Without slices, lists are read by loops over the whole of one. Floats are divided by what may be zero, as the mean of an empty list is:
+# Python raises, Rust goes on with infinity, and where nothing else differs that is the verdict.
 EXPRESSIONS = """
 iter | 2 list | «@ints»
+int | 0.3 float | int(float(«int») / float(len(«@ints»)))
+float | 1 float | «float» / «vfloat»
+float | 1 float | float(«int») / float(len(«@ints»))
+vfloat | 1 float | float(«vint») / float(«vint»)
 """
