@@ -34,8 +34,8 @@ CONTENT: Final = ("code_lines_added", "code_lines_deleted", "words_added", "word
 numbers; names_added: distinct words added; names_new: those of them that no deleted line holds."""
 
 
-def measure(files: Iterable[FileChange]) -> dict[str, float]:
-    """The measures of CONTENT over the files of role `code`; a file whose lines are not known adds nothing."""
+def text(files: Iterable[FileChange]) -> tuple[list[bytes], list[bytes]]:
+    """The added and the deleted lines of program text, over the files of role `code`, as they stand behind their sign; a file whose lines are not known adds nothing."""
     added: list[bytes] = []
     deleted: list[bytes] = []
     for change in files:
@@ -45,9 +45,20 @@ def measure(files: Iterable[FileChange]) -> dict[str, float]:
                 added += _ADDED[family].findall(change.patch)
             if change.deleted:
                 deleted += _DELETED[family].findall(change.patch)
-    words, gone = b"\n".join(added).translate(_WORDS).split(), b"\n".join(deleted).translate(_WORDS).split()
-    names = set(words)
-    found = (len(added), len(deleted), len(words), len(gone), len(names), len(names.difference(gone)))
+    return added, deleted
+
+
+def words(lines: Iterable[bytes]) -> list[bytes]:
+    """Identifiers, keywords and numbers, in their order."""
+    return b"\n".join(lines).translate(_WORDS).split()
+
+
+def measure(files: Iterable[FileChange]) -> dict[str, float]:
+    """The measures of CONTENT."""
+    added, deleted = text(files)
+    there, gone = words(added), words(deleted)
+    names = set(there)
+    found = (len(added), len(deleted), len(there), len(gone), len(names), len(names.difference(gone)))
     return dict(zip(CONTENT, map(float, found), strict=True))
 
 

@@ -302,6 +302,25 @@ def test_a_table_of_the_same_history_is_kept_and_one_of_another_made_anew(make_r
     assert json.loads(tables.recipe_of(tmp_path / "repo.parquet") or "")["szz"] == "b"
 
 
+def test_a_table_of_older_measures_gives_its_labels_for_the_new_one(make_repo, tmp_path: Path, monkeypatch, capsys) -> None:
+    repo = make_repo()
+    repo.build(long_history(60))
+    command = ["mine", str(repo.path), "--output", str(tmp_path)]
+    assert cli.main(command) == 0
+    wanted = (tmp_path / "repo.parquet").read_bytes()
+    (tmp_path / "repo.parquet").unlink()
+    with monkeypatch.context() as patch:
+        for module in (mine, tables):
+            patch.setattr(module, "FEATURE_SCHEMA", 1)
+        assert cli.main(command) == 0
+    monkeypatch.setattr(mine.szz, "label", lambda *_: 1 / 0)  # labels are not made again
+    assert cli.main(command) == 0
+    assert "whose measures are of another schema" in capsys.readouterr().err and (tmp_path / "repo.parquet").read_bytes() == wanted
+    (tmp_path / "repo.parquet").write_bytes(b"")
+    with pytest.raises(ZeroDivisionError):
+        mine.run(mine.jobs_of([repo.path], None, None, mine.szz.DEFAULT, None, None)[0], tmp_path, lambda _: None)
+
+
 @pytest.mark.parametrize("entries", [1, 4, 12, 13, 40])
 def test_interrupted_mining_goes_on_and_ends_in_the_same_bytes(make_repo, tmp_path: Path, monkeypatch, entries: int) -> None:
     repo = make_repo()

@@ -175,7 +175,8 @@ class Job:
 def run(job: Job, output: Path, progress: Progress) -> None:
     """Make the table of a job, or keep the one that an equal job made.
 
-    Interrupted at any time, the same call goes on where the last one stopped and ends in the same bytes.
+    Interrupted at any time, the same call goes on where the last one stopped and ends in the same bytes. A table that differs in its measures
+    alone, because these have changed since, gives the labels of SZZ for the new one: they cost most.
 
     Raises:
         UsageError: nothing can be learnt here (no fixes, too few commits, one class only), or another run writes there.
@@ -188,7 +189,7 @@ def run(job: Job, output: Path, progress: Progress) -> None:
     with Journal(output / f"{job.project}.journal", recipe) as journal:
         if journal.entries:
             progress(f"going on behind {len(journal.entries)} entries of {journal.path}")
-        rows = list(mine(job.repo, _labels_of(job, journal, progress), job.until, progress, job.since, journal))
+        rows = list(mine(job.repo, _labels_of(job, target, journal, progress), job.until, progress, job.since, journal))
         if (refusal := _refusal(rows, job)) is None:
             rows = sorted(rows, key=lambda row: tables.hash_sha(row.sha))[: job.most]
             tables.write(target, job.project, rows, recipe)
@@ -198,9 +199,12 @@ def run(job: Job, output: Path, progress: Progress) -> None:
     progress(f"{len(rows)} rows in {target}, {sum(row.buggy for row in rows)} of them buggy")
 
 
-def _labels_of(job: Job, journal: Journal, progress: Progress) -> dict[str, Label]:
+def _labels_of(job: Job, target: Path, journal: Journal, progress: Progress) -> dict[str, Label]:
     if job.labels:
         return read_labels(job.labels, job.labels_project)
+    if kept := _labels_before(job, target):
+        progress(f"labels as in {target}, whose measures are of another schema")
+        return {meta.sha: kept[key] for meta in job.repo.log(job.head) if (key := tables.hash_sha(meta.sha)) in kept}
     if job.unit == PULLS:
         return {sha: Label(*one) for sha, one in pulls.label(job.repo, job.head, job.since, job.until, progress).items()}
     metas = job.repo.log(job.head)
@@ -209,6 +213,16 @@ def _labels_of(job: Job, journal: Journal, progress: Progress) -> dict[str, Labe
     traced = {trace.fix: trace for trace in map(szz.Trace.of, journal.of("trace"))}
     found = szz.label(job.repo, metas, job.variant, traced, lambda trace: journal.add("trace", trace.plain()), progress)
     return {sha: Label(one.buggy, one.fix_time) for sha, one in found.items()}
+
+
+def _labels_before(job: Job, target: Path) -> dict[str, Label]:
+    """The labels, by the hash of the SHA, of a table that an equal job made with another feature schema; none where there is no such table."""
+    try:
+        before = dict(json.loads(tables.recipe_of(target) or "{}"))
+    except (ValueError, TypeError):
+        return {}  # not made by this program
+    equal = before | {"feature_schema": FEATURE_SCHEMA} == json.loads(job.recipe())
+    return {key: Label(*label) for key, label in tables.labels_of(target).items()} if equal else {}
 
 
 def _refusal(rows: Sequence[tables.LabelledRow], job: Job) -> str | None:

@@ -96,6 +96,12 @@ def recipe_of(path: Path) -> str | None:
     return found.decode() if found else None
 
 
+def labels_of(path: Path) -> dict[str, tuple[bool, int | None]]:
+    """By the hash of the SHA: buggy or not, and the time of the first fix. The measures are not read, so that their schema may be any."""
+    table = pq.read_table(path, columns=["sha256", "buggy", "fix_time"])
+    return {row["sha256"].hex(): (row["buggy"], row["fix_time"]) for row in table.to_pylist()}
+
+
 def _is_outside(recipe: bytes) -> bool:
     """Whether the recipe of a table (`mine.Job.recipe`) says that its labels came with a file."""
     try:

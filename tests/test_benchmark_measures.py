@@ -1,0 +1,85 @@
+"""Measures that are judged before they are taken: what they count, which rows they are looked up for, and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+
+from automl_codex import evaluate, tables, train
+from benchmarks import measures as bench
+from codex_gate.git import Repository
+from tests.automl_codex.synthetic import corpus, dataset
+from tests.conftest import ADA, DAY, START, Node, Repo
+
+
+def test_pairs_that_no_deleted_line_holds_are_new() -> None:
+    assert bench.pairs_new([b"x = f(a)", b"y = f(a)"], []) == 4  # x f, f a, a y, y f; f a stands there twice
+    assert bench.pairs_new([b"x = f(a)"], [b"z = f(a)"]) == 1
+    assert bench.pairs_new([], [b"x = 1"]) == bench.pairs_new([b"word"], []) == 0
+
+
+def test_what_was_deleted_is_no_news_and_neither_is_a_repetition() -> None:
+    line = b"total += weights[place] * measured(rows, place)"
+    alone = bench.deflated([line], [])
+    assert bench.deflated([], [line]) == 0 and bench.deflated([b"    " + line], [line]) < alone / 4
+    assert alone < bench.deflated([line] * 20, []) < 1.5 * alone
+    assert bench.deflated([line], [b"x" * 50_000]) > alone / 2  # of a long text the last 32 KiB are known
+
+
+def test_candidates_of_commits_on_every_branch_are_found_by_hash(make_repo: Callable[..., Repo]) -> None:
+    repo = make_repo("org+name")
+    shas = repo.build([Node({"a.py": f"x{k} = f(y)\n"}, (max(k - 1, 0),) if k else (), ADA, START + k * DAY, "change") for k in range(3)])
+    found = bench.of_project(Repository.discover(repo.path, {}), frozenset(map(tables.hash_sha, shas[1:])))
+    assert set(found) == {tables.hash_sha(sha) for sha in shas[1:]} and all(row[0] == 1 for row in found.values())  # f y stood there before
+
+
+def test_rows_without_candidates_are_left_out_and_the_others_keep_their_order() -> None:
+    data = dataset(30)
+    kept = {project: {sha: [float(k), 2.0] for k, sha in enumerate(data.sha256[data.project == project].tolist())} for project in ("alpha", "beta")}
+    columns = bench.Columns(kept)
+    covered = columns.covers(data)
+    assert covered.sum() == 60
+    found = columns.of(data.where(covered), ("pairs_new", "la"))
+    assert found[:, 0].tolist() == [*range(30), *range(30)] and found[:, 1] == pytest.approx(data.where(covered).columns(("la",))[:, 0])
+
+
+def test_a_measure_that_tells_the_label_is_above_added_lines_and_one_that_is_noise_is_not() -> None:
+    data = dataset()
+    truth = np.random.default_rng(0).random(len(data))
+    kept: dict[str, dict[str, list[float]]] = {}
+    for project, sha, y, noise in zip(data.project.tolist(), data.sha256.tolist(), data.y.tolist(), truth.tolist(), strict=True):
+        kept.setdefault(project, {})[sha] = [noise, y + noise]
+    columns = bench.Columns(kept)
+    asked = [bench.alone(columns, name) for name in ("la", *bench.CANDIDATES)]
+    asked.append(bench.together(columns, ("deflated", "la"), replace(train.Recipe(), n_trees=5)))
+    found = bench.compare(data, corpus(), evaluate.SELECTION, asked, 1)
+    assert found["deflated"]["szz"]["auc"] == 1.0 and found["deflated + la"]["szz"]["auc"] > 0.95
+    assert found["pairs_new"]["szz"]["gain"] < 0 < found["deflated"]["szz"]["low"] and found["la"]["szz"]["gain"] == 0
+
+
+def test_the_mean_of_two_is_that_of_their_log_odds() -> None:
+    one, other = (evaluate.Entrant(name, lambda data, y, p=p: lambda rows: np.full(len(rows), p)) for name, p in (("a", 0.2), ("b", 0.5)))
+    both = bench.half(one, other)
+    data = dataset(3)
+    assert both.name == "mean of b and a" and both.fit(data, data.y)(data) == pytest.approx(np.full(len(data), np.log(0.25)))
+
+
+def test_the_page_holds_both_kinds_of_labels_where_there_are_both() -> None:
+    one = {"projects": 3, "auc": 0.8, "gain": 0.05, "low": 0.01, "high": 0.09}
+    both = {"la": {"szz": one | {"gain": 0.0}, "outside": one}, "pairs_new": {"szz": one, "outside": one | {"auc": 0.7}}}
+    text = bench.page({"selection": both, "time_safe": {"la": {"szz": one}}}, 1000, 5, 60, "here")
+    assert "| ranked by | labels by SZZ (3 projects): mean AUC | gain | labels of ApacheJIT (3 projects): mean AUC | gain |" in text
+    assert (
+        "| pairs_new | 0.8000 | +0.0500 (+0.010 to +0.090) | 0.7000 | +0.0500 (+0.010 to +0.090) |" in text and "1,000 labelled commits of 5 projects" in text
+    )
+
+
+def test_a_folder_without_clones_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["--clones", str(tmp_path), "--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "page.md")]) == 2
+    assert capsys.readouterr().err == f"measures: {tmp_path} holds no clone of a repository of the corpus, named OWNER+NAME; clone some there first\n"
