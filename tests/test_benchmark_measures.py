@@ -63,6 +63,20 @@ def test_a_measure_that_tells_the_label_is_above_added_lines_and_one_that_is_noi
     assert found["pairs_new"]["szz"]["gain"] < 0 < found["deflated"]["szz"]["low"] and found["la"]["szz"]["gain"] == 0
 
 
+def test_the_held_out_project_is_judged_by_what_the_others_taught() -> None:
+    data, holdout = corpus().split(dataset(120))
+    kept: dict[str, dict[str, list[float]]] = {}
+    for part in (data, holdout):
+        for project, sha, y in zip(part.project.tolist(), part.sha256.tolist(), part.y.tolist(), strict=True):
+            kept.setdefault(project, {})[sha] = [float(y), 0.0]
+    columns = bench.Columns(kept)
+    asked = [bench.alone(columns, "la"), bench.together(columns, ("pairs_new",), replace(train.Recipe(), n_trees=5))]
+    found = bench.held_out(data, holdout, corpus(), asked, 1)
+    assert found["pairs_new"]["holdout"]["auc"] == 1.0 and found["pairs_new"]["holdout"]["projects"] == 1 and found["la"]["holdout"]["gain"] == 0
+    text = bench.page({"holdout": found}, 100, 4, 60, "here")
+    assert "| ranked by | other labels (1 project): mean AUC | gain |" in text and "## Time-safe" not in text
+
+
 def test_the_mean_of_two_is_that_of_their_log_odds() -> None:
     one, other = (evaluate.Entrant(name, lambda data, y, p=p: lambda rows: np.full(len(rows), p)) for name, p in (("a", 0.2), ("b", 0.5)))
     both = bench.half(one, other)
