@@ -263,13 +263,15 @@ def plant(rows: Sequence[Observation], what: str, rng: Random, since: int = PLAN
     """The last `since` changes made into something else."""
     old, new = list(rows[:-since]), list(rows[-since:])
     category, other = becomes(old, what)
+    if what == "any":
+        other = rng.choice([str(one) for one in DefectCategory if str(one) != category])
     kind = Counter(o.kind for o in old).most_common(1)[0][0]
 
     commits: Counter[int] = Counter()
 
     def changed(o: Observation) -> Observation:
         measures = dict(o.measures or {})
-        if what in ("category", "next"):
+        if what in ("any", "category", "next"):
             moves = o.defect == category and rng.random() < 0.5
             return o._replace(category=o.category if o.category == UNCLASSIFIED else other, defect=other) if moves else o
         if what == "said":
@@ -298,11 +300,12 @@ LOOKED_AT: Final = frozenset({
     "mocha", "mockito", "okhttp", "pytest", "redis", "restic", "ripgrep", "sphinx", "tmux", "tokio", "typeorm", "urllib3", "werkzeug",
 })  # fmt: skip
 """Histories on which the blocks, PSI in place of KL, the watched measures and the groups of authors were chosen (2026-11-25); on those of them that
-have more than three windows the parts of the window, the mix of kinds and its level (2026-11-26). What is found on others nothing was chosen on."""
+have more than three windows the parts of the window and the mix of kinds (2026-11-26). Of what is found on others only the level of the mix was chosen."""
 LOOKED, FRESH = "looked at", "fresh"
 
 PLANTS: Final = {
-    "category": "half of the changes about the commonest kind of defect are about another, which is rare here",
+    "any": "half of the changes about the commonest kind of defect are about another, drawn from the others",
+    "category": "the same, and the other is rare here",
     "next": "the same, and the other is the next commonest",
     "said": "half of those that the commonest category is said of get another; those that it is likeliest for unsaid stay",
     "silence": "half of the changes without a category get one",
@@ -545,8 +548,9 @@ def _natural_part(kept: Mapping[str, Any]) -> str:
         "## Real histories",
         "",
         f"`codex-gate monitor` on {len(kept['names'])} public repositories with more than {3 * WINDOW:,} changes, {natural['changes']:,} in all, over {natural['years']:.0f} years: {', '.join(kept['names'])}. "
-        f"No labels are read. Blocks, PSI in place of KL, the watched measures, the groups of authors, the parts of the window, the mix of kinds and its level were chosen on {len(LOOKED_AT)} histories. "
-        f"{len(looked_at)} of these are among them and flatter the figures, *{LOOKED}*: {', '.join(looked_at) or 'none'}. Nothing was chosen on the others, *{FRESH}*.",
+        f"No labels are read. Blocks, PSI in place of KL, the watched measures, the groups of authors, the parts of the window and the mix of kinds were chosen on {len(LOOKED_AT)} histories. "
+        f"{len(looked_at)} of these are among them and flatter the figures, *{LOOKED}*: {', '.join(looked_at) or 'none'}. Nothing of it was chosen on the others, *{FRESH}*; "
+        f"the level of the mix, {100 * MIX_LEVEL:g} %, was set with the figures of all of them at 1 % in view.",
         "",
         f"**Stable** histories are made of real ones: runs of {STABLE} neighbours in random order, so bursts stay and long-term drift goes. Monitored every {STEP} changes over {SLIDES * STEP:,}, "
         f"{calm_['stretches']} stretches, {calm_['years']:.0f} years:",
