@@ -69,7 +69,7 @@ def make(
     used, y = rows.where(usable), labels[usable]
     evaluated = process_time()
     forest = train.fit(used, y, recipe)
-    report["cpu_seconds"] = {"evaluation": round(evaluated - started, 1), "training": round(process_time() - evaluated, 1)}
+    report["cpu_seconds"] = {"evaluation": round(evaluated - started, 2), "training": round(process_time() - evaluated, 2)}
     report["external"] = evaluate.external(
         holdout, _finals(used, y, recipe, forest), lambda d: train.apply(knots, train.score(forest, train.encode(d, recipe.names))), recipe.seed
     )
