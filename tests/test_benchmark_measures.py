@@ -81,7 +81,7 @@ def test_the_mean_of_two_is_that_of_their_log_odds() -> None:
     one, other = (evaluate.Entrant(name, lambda data, y, p=p: lambda rows: np.full(len(rows), p)) for name, p in (("a", 0.2), ("b", 0.5)))
     both = bench.half(one, other)
     data = dataset(3)
-    assert both.name == "mean of b and a" and both.fit(data, data.y)(data) == pytest.approx(np.full(len(data), np.log(0.25)))
+    assert both.name == "mean of b and a" and both.fit(data, data.y)(data) == pytest.approx(np.full(len(data), np.log(0.25) / 2))
 
 
 def test_the_page_holds_both_kinds_of_labels_where_there_are_both() -> None:
@@ -97,3 +97,16 @@ def test_the_page_holds_both_kinds_of_labels_where_there_are_both() -> None:
 def test_a_folder_without_clones_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(["--clones", str(tmp_path), "--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "page.md")]) == 2
     assert capsys.readouterr().err == f"measures: {tmp_path} holds no clone of a repository of the corpus, named OWNER+NAME; clone some there first\n"
+
+
+def test_what_was_kept_of_other_candidates_is_read_anew(make_repo: Callable[..., Repo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = make_repo("clones/org+alpha")
+    shas = repo.build([Node({"a.py": f"x{k} = f(y)\n"}, (k - 1,) if k else (), ADA, START + k * DAY, "change") for k in range(2)])
+    data = dataset(1)
+    data = replace(data.where(data.project == "alpha"), sha256=np.array([tables.hash_sha(shas[1])]))
+    entry = {"project": "alpha", "clone": "org/alpha"}
+    first = bench.read([entry], tmp_path / "clones", data, tmp_path / "cache")
+    assert len(first.found["alpha"][tables.hash_sha(shas[1])]) == 2
+    monkeypatch.setattr(bench, "CANDIDATES", {"one": lambda added, deleted: 7.0})
+    again = bench.read([entry], tmp_path / "clones", data, tmp_path / "cache")
+    assert again.found["alpha"] == {tables.hash_sha(shas[1]): [7.0]}
