@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
 from codex_gate.paths import language, role
@@ -29,9 +30,10 @@ _DELETED: Final = {family: _lines(rb"-", comment) for family, comment in _COMMEN
 _WORDS: Final = bytes(byte if byte >= 128 or bytes((byte,)).isalnum() or byte == 95 else 32 for byte in range(256))
 
 
-CONTENT: Final = ("code_lines_added", "code_lines_deleted", "words_added", "words_deleted", "names_added", "names_new")
+CONTENT: Final = ("code_lines_added", "code_lines_deleted", "words_added", "words_deleted", "names_added", "names_new", "pairs_new")
 """Measures of program text outside tests. code_lines_*: lines with a word that are no comment; words_*: identifiers, keywords and
-numbers; names_added: distinct words added; names_new: those of them that no deleted line holds."""
+numbers; names_added: distinct words added; names_new: those of them that no deleted line holds; pairs_new: distinct pairs of
+neighbouring added words that do not stand side by side in the deleted text, which counts what a change says that was not said there before."""
 
 
 def text(files: Iterable[FileChange]) -> tuple[list[bytes], list[bytes]]:
@@ -58,7 +60,8 @@ def measure(files: Iterable[FileChange]) -> dict[str, float]:
     added, deleted = text(files)
     there, gone = words(added), words(deleted)
     names = set(there)
-    found = (len(added), len(deleted), len(there), len(gone), len(names), len(names.difference(gone)))
+    pairs = set(pairwise(there)).difference(pairwise(gone))
+    found = (len(added), len(deleted), len(there), len(gone), len(names), len(names.difference(gone)), len(pairs))
     return dict(zip(CONTENT, map(float, found), strict=True))
 
 

@@ -91,7 +91,7 @@ def _text(v: dict[str, float]) -> str:
     text = f"{count(v['code_lines_added'], 'line')} of program text added with {count(v['words_added'], 'word')}"
     if v.get("code_lines_deleted"):
         text += f", {v['code_lines_deleted']:,.0f} deleted"
-    return f"{text}; {count(v['names_new'], 'word')} that no deleted line holds" if v.get("names_new") else text
+    return f"{text}; {count(v['pairs_new'], 'new pair')} of neighbouring words" if v.get("pairs_new") else text
 
 
 def _spread(v: dict[str, float]) -> str:
@@ -172,7 +172,7 @@ def _clock(v: dict[str, float]) -> str:
 
 THEMES: Final = (
     Theme(("la", "ld", "la_max", "code_la", "n_hunks"), _size),
-    Theme(("code_lines_added", "code_lines_deleted", "words_added", "words_deleted", "names_added", "names_new"), _text),
+    Theme(("code_lines_added", "code_lines_deleted", "words_added", "words_deleted", "names_added", "names_new", "pairs_new"), _text),
     Theme(("nf", "ns", "nd", "entropy", "churn_max_share", "code_files", "n_languages"), _spread),
     Theme(("fixes_sum", "fixes_max", "fixes_year_sum", "fixes_year_max", "days_since_fix"), _repairs),
     Theme(("touches_sum", "touches_max", "ndev", "nuc", "devs_max", "age", "days_since_change"), _traffic),

@@ -15,7 +15,7 @@ from codex_gate.history import DAY, ChangePast
 from codex_gate.messages import is_fix
 from codex_gate.types import Commit, CommitFeatures, FileChange, Notice
 
-FEATURE_SCHEMA: Final = 3
+FEATURE_SCHEMA: Final = 4
 UNKNOWN: Final = -1.0  # what vector() gives the models for NaN: no measure below is negative
 NAN: Final = math.nan
 

@@ -18,12 +18,6 @@ from tests.automl_codex.synthetic import corpus, dataset
 from tests.conftest import ADA, DAY, START, Node, Repo
 
 
-def test_pairs_that_no_deleted_line_holds_are_new() -> None:
-    assert bench.pairs_new([b"x = f(a)", b"y = f(a)"], []) == 4  # x f, f a, a y, y f; f a stands there twice
-    assert bench.pairs_new([b"x = f(a)"], [b"z = f(a)"]) == 1
-    assert bench.pairs_new([], [b"x = 1"]) == bench.pairs_new([b"word"], []) == 0
-
-
 def test_what_was_deleted_is_no_news_and_neither_is_a_repetition() -> None:
     line = b"total += weights[place] * measured(rows, place)"
     alone = bench.deflated([line], [])
@@ -36,31 +30,31 @@ def test_candidates_of_commits_on_every_branch_are_found_by_hash(make_repo: Call
     repo = make_repo("org+name")
     shas = repo.build([Node({"a.py": f"x{k} = f(y)\n"}, (max(k - 1, 0),) if k else (), ADA, START + k * DAY, "change") for k in range(3)])
     found = bench.of_project(Repository.discover(repo.path, {}), frozenset(map(tables.hash_sha, shas[1:])))
-    assert set(found) == {tables.hash_sha(sha) for sha in shas[1:]} and all(row[0] == 1 for row in found.values())  # f y stood there before
+    assert set(found) == {tables.hash_sha(sha) for sha in shas[1:]} and all(row[0] > 0 for row in found.values())
 
 
 def test_rows_without_candidates_are_left_out_and_the_others_keep_their_order() -> None:
     data = dataset(30)
-    kept = {project: {sha: [float(k), 2.0] for k, sha in enumerate(data.sha256[data.project == project].tolist())} for project in ("alpha", "beta")}
+    kept = {project: {sha: [float(k)] for k, sha in enumerate(data.sha256[data.project == project].tolist())} for project in ("alpha", "beta")}
     columns = bench.Columns(kept)
     covered = columns.covers(data)
     assert covered.sum() == 60
-    found = columns.of(data.where(covered), ("pairs_new", "la"))
+    found = columns.of(data.where(covered), ("deflated", "la"))
     assert found[:, 0].tolist() == [*range(30), *range(30)] and found[:, 1] == pytest.approx(data.where(covered).columns(("la",))[:, 0])
 
 
 def test_a_measure_that_tells_the_label_is_above_added_lines_and_one_that_is_noise_is_not() -> None:
     data = dataset()
-    truth = np.random.default_rng(0).random(len(data))
+    chance = np.random.default_rng(0).random(len(data))
     kept: dict[str, dict[str, list[float]]] = {}
-    for project, sha, y, noise in zip(data.project.tolist(), data.sha256.tolist(), data.y.tolist(), truth.tolist(), strict=True):
-        kept.setdefault(project, {})[sha] = [noise, y + noise]
+    for project, sha, y, noise in zip(data.project.tolist(), data.sha256.tolist(), data.y.tolist(), chance.tolist(), strict=True):
+        kept.setdefault(project, {})[sha] = [y + noise]
     columns = bench.Columns(kept)
-    asked = [bench.alone(columns, name) for name in ("la", *bench.CANDIDATES)]
+    asked = [bench.alone(columns, name) for name in ("la", "day_of_week", *bench.CANDIDATES)]
     asked.append(bench.together(columns, ("deflated", "la"), replace(train.Recipe(), n_trees=5)))
     found = bench.compare(data, corpus(), evaluate.SELECTION, asked, 1)
     assert found["deflated"]["szz"]["auc"] == 1.0 and found["deflated + la"]["szz"]["auc"] > 0.95
-    assert found["pairs_new"]["szz"]["gain"] < 0 < found["deflated"]["szz"]["low"] and found["la"]["szz"]["gain"] == 0
+    assert found["day_of_week"]["szz"]["gain"] < 0 < found["deflated"]["szz"]["low"] and found["la"]["szz"]["gain"] == 0
 
 
 def test_the_held_out_project_is_judged_by_what_the_others_taught() -> None:
@@ -68,13 +62,18 @@ def test_the_held_out_project_is_judged_by_what_the_others_taught() -> None:
     kept: dict[str, dict[str, list[float]]] = {}
     for part in (data, holdout):
         for project, sha, y in zip(part.project.tolist(), part.sha256.tolist(), part.y.tolist(), strict=True):
-            kept.setdefault(project, {})[sha] = [float(y), 0.0]
+            kept.setdefault(project, {})[sha] = [float(y)]
     columns = bench.Columns(kept)
-    asked = [bench.alone(columns, "la"), bench.together(columns, ("pairs_new",), replace(train.Recipe(), n_trees=5))]
+    asked = [bench.alone(columns, "la"), bench.together(columns, ("deflated",), replace(train.Recipe(), n_trees=5))]
     found = bench.held_out(data, holdout, corpus(), asked, 1)
-    assert found["pairs_new"]["holdout"]["auc"] == 1.0 and found["pairs_new"]["holdout"]["projects"] == 1 and found["la"]["holdout"]["gain"] == 0
+    assert found["deflated"]["holdout"]["auc"] == 1.0 and found["deflated"]["holdout"]["projects"] == 1 and found["la"]["holdout"]["gain"] == 0
     text = bench.page({"holdout": found}, 100, 4, 60, "here")
     assert "| ranked by | other labels (1 project): mean AUC | gain |" in text and "## Time-safe" not in text
+
+
+def test_the_forest_before_read_what_is_plain_but_no_news() -> None:
+    recipe = bench.before_news(replace(train.Recipe(), n_trees=7))
+    assert (len(recipe.names), recipe.n_trees, "pairs_new" in recipe.names) == (34, 7, False) and set(recipe.names) < set(train.PLAIN)
 
 
 def test_the_mean_of_two_is_that_of_their_log_odds() -> None:
@@ -106,7 +105,7 @@ def test_what_was_kept_of_other_candidates_is_read_anew(make_repo: Callable[...,
     data = replace(data.where(data.project == "alpha"), sha256=np.array([tables.hash_sha(shas[1])]))
     entry = {"project": "alpha", "clone": "org/alpha"}
     first = bench.read([entry], tmp_path / "clones", data, tmp_path / "cache")
-    assert len(first.found["alpha"][tables.hash_sha(shas[1])]) == 2
+    assert len(first.found["alpha"][tables.hash_sha(shas[1])]) == 1 and first.found["alpha"][tables.hash_sha(shas[1])] != [7.0]
     monkeypatch.setattr(bench, "CANDIDATES", {"one": lambda added, deleted: 7.0})
     again = bench.read([entry], tmp_path / "clones", data, tmp_path / "cache")
     assert again.found["alpha"] == {tables.hash_sha(shas[1]): [7.0]}

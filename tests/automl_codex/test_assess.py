@@ -113,10 +113,10 @@ def test_scores_are_those_of_a_screen(model: Model) -> None:
 
 def test_what_matters_is_important_and_what_is_constant_is_not(model: Model) -> None:
     data = fresh()
-    column = FEATURE_NAMES.index("nf")
+    column = FEATURE_NAMES.index("nd")
     data.X[:, column] = 3
     found = dict(assess.importance(model, data, np.random.default_rng(0)))
-    assert found["nf"] == 0
+    assert found["nd"] == 0
     assert max(found, key=lambda name: found[name]) in ("la", "code_la", "fixes_max")
     assert found == dict(assess.importance(model, data, np.random.default_rng(0)))
 

@@ -37,6 +37,7 @@ def test_lines_words_and_names() -> None:
         "words_deleted": 3,
         "names_added": 10,  # x three times, y twice
         "names_new": 8,  # not return, not x
+        "pairs_new": 12,  # each of the twelve pairs once; of the deleted ones, return old and old x, none is among them
     }  # fmt: skip
 
 
@@ -73,6 +74,12 @@ def test_letters_beyond_ascii_are_part_of_a_word() -> None:
 def test_files_add_up_and_a_moved_line_brings_no_new_name() -> None:
     found = measure([change("a.go", "-call(one)"), change("b.go", "+call(one, two)")])
     assert (found["names_added"], found["names_new"], found["code_lines_deleted"]) == (3, 1, 1)
+    assert found["pairs_new"] == 1  # one two: call one stood there before
+
+
+def test_the_same_words_in_another_order_are_new_pairs() -> None:
+    found = measure([change("a.go", "-f(a, b)", "+f(b, a)", "+f(b, a)")])
+    assert (found["names_new"], found["pairs_new"]) == (0, 3)  # f b, b a, and a f from the end of a line to the next
 
 
 def test_a_file_without_lines_adds_nothing() -> None:

@@ -70,6 +70,7 @@ FIRST = NO_PAST | {
     "new_files": 3, "deleted_files": 0, "renamed_files": 0, "n_hunks": 3, "la_max": 8, "lt_max": 0, "churn_max_share": 8 / 11,
     "test_share": 2 / 11, "doc_share": 1 / 11, "code_share": 8 / 11, "code_la": 8, "code_files": 1, "n_languages": 1,
     "code_lines_added": 8, "code_lines_deleted": 0, "words_added": 16, "words_deleted": 0, "names_added": 9, "names_new": 9,
+    "pairs_new": 15,  # "statement" before each of eight numbers, seven times behind one
     "message_length": 10, "hour_of_day": 5, "day_of_week": 0,
 }  # fmt: skip
 
@@ -84,6 +85,7 @@ SECOND = {
     "new_files": 0, "deleted_files": 0, "renamed_files": 0, "n_hunks": 2, "la_max": 2, "lt_max": 8, "churn_max_share": 1,
     "test_share": 0, "doc_share": 0, "code_share": 1, "code_la": 2, "code_files": 1, "n_languages": 1,
     "code_lines_added": 2, "code_lines_deleted": 1, "words_added": 4, "words_deleted": 2, "names_added": 3, "names_new": 2,
+    "pairs_new": 3,  # statement two, two statement, statement 9
     "message_length": 24, "hour_of_day": 19, "day_of_week": 3,
 }  # fmt: skip
 
@@ -102,7 +104,7 @@ THIRD = {
     "touches_sum": 4, "touches_max": 2, "devs_max": 2, "own_share": 3 / 4, "top_share": (1 + 1 / 2 + 1) / 3,
     "new_files": 0, "deleted_files": 1, "renamed_files": 1, "n_hunks": 3, "la_max": 3, "lt_max": 9, "churn_max_share": 3 / 5,
     "test_share": 3 / 5, "doc_share": 1 / 5, "code_share": 1 / 5, "code_la": 1, "code_files": 1, "n_languages": 1,
-    "code_lines_added": 1, "code_lines_deleted": 0, "words_added": 2, "words_deleted": 0, "names_added": 2, "names_new": 2,
+    "code_lines_added": 1, "code_lines_deleted": 0, "words_added": 2, "words_deleted": 0, "names_added": 2, "names_new": 2, "pairs_new": 1,
     "message_length": 19, "hour_of_day": 0, "day_of_week": 1,
 }  # fmt: skip
 
@@ -117,7 +119,7 @@ FOURTH = {
     "touches_sum": 3, "touches_max": 3, "devs_max": 2, "own_share": 1 / 3, "top_share": 2 / 3,
     "new_files": 2, "deleted_files": 0, "renamed_files": 0, "n_hunks": 2, "la_max": 5, "lt_max": 10, "churn_max_share": 5 / 7,
     "test_share": 0, "doc_share": 0, "code_share": 1, "code_la": 5, "code_files": 2, "n_languages": 2,
-    "code_lines_added": 5, "code_lines_deleted": 2, "words_added": 5, "words_deleted": 4, "names_added": 5, "names_new": 4,
+    "code_lines_added": 5, "code_lines_deleted": 2, "words_added": 5, "words_deleted": 4, "names_added": 5, "names_new": 4, "pairs_new": 4,
     "message_length": 35, "hour_of_day": 12, "day_of_week": 2,
 }  # fmt: skip
 
