@@ -300,7 +300,7 @@ LOOKED_AT: Final = frozenset({
     "mocha", "mockito", "okhttp", "pytest", "redis", "restic", "ripgrep", "sphinx", "tmux", "tokio", "typeorm", "urllib3", "werkzeug",
 })  # fmt: skip
 """Histories on which the blocks, PSI in place of KL, the watched measures and the groups of authors were chosen (2026-11-25); on those of them that
-have more than three windows the parts of the window and the mix of kinds (2026-11-26). Of what is found on others only the level of the mix was chosen."""
+have more than three windows the parts of the window and that the mix of kinds is a row of its own (2026-11-26). Of what is found on others the level of the mix and its statistic were chosen."""
 LOOKED, FRESH = "looked at", "fresh"
 
 PLANTS: Final = {
@@ -550,7 +550,7 @@ def _natural_part(kept: Mapping[str, Any]) -> str:
         f"`codex-gate monitor` on {len(kept['names'])} public repositories with more than {3 * WINDOW:,} changes, {natural['changes']:,} in all, over {natural['years']:.0f} years: {', '.join(kept['names'])}. "
         f"No labels are read. Blocks, PSI in place of KL, the watched measures, the groups of authors, the parts of the window and the mix of kinds were chosen on {len(LOOKED_AT)} histories. "
         f"{len(looked_at)} of these are among them and flatter the figures, *{LOOKED}*: {', '.join(looked_at) or 'none'}. Nothing of it was chosen on the others, *{FRESH}*; "
-        f"the level of the mix, {100 * MIX_LEVEL:g} %, was set with the figures of all of them at 1 % in view.",
+        f"but the level of the mix, {100 * MIX_LEVEL:g} %, and its statistic, a likelihood ratio in place of PSI, were chosen with the figures of all of them in view.",
         "",
         f"**Stable** histories are made of real ones: runs of {STABLE} neighbours in random order, so bursts stay and long-term drift goes. Monitored every {STEP} changes over {SLIDES * STEP:,}, "
         f"{calm_['stretches']} stretches, {calm_['years']:.0f} years:",

@@ -46,6 +46,7 @@ ENDS: Final = (4, 6, 8, 12, 20)  # blocks at the end that `compare` sets apart (
 SHUFFLES: Final = 999
 LEVEL: Final = 0.002  # of false alarms in one comparison (measured for a run of 1,000 commits in docs/drift.md)
 MIX_LEVEL: Final = 0.02  # the same of a mix for itself: the few changes that it rests on show little at less (chosen; docs/drift.md)
+HALF: Final = 0.5  # of a symbol of a mix that may have become another: the shift that has to be found
 LEAST: Final = 0.05  # a divergence below this is no drift however sure it is (chosen: PSI calls less than .1 stable)
 RARE: Final = 5  # symbols that the baseline holds less often are one
 UNKNOWN: Final = "unknown"
@@ -302,8 +303,8 @@ class Shift:
     """How one stream's window differs from its baseline.
 
     Attributes:
-        divergence: PSI of symbols, or of a measure by tenths of its baseline; KL(baseline ‖ window) where the stream asks for it; of a mix,
-            PSI of shares that are drawn towards the baseline's.
+        divergence: PSI of symbols, or of a measure by tenths of its baseline; KL(baseline ‖ window) where the stream asks for it; of a mix, the
+            evidence that half of one symbol has become another, a logarithm of likelihoods, 0 where there is none.
         threshold: what the whole window's divergence would have to pass.
         drifted: whether the window, or a newest part of it, passed its own threshold.
         length: newest changes that stand out most; `moved` speaks of them.
@@ -390,12 +391,12 @@ def _shift(one: _Coded, found: Sequence[float], scale: Sequence[tuple[float, flo
     loudest = max(range(len(found)), key=lambda k: found[k] / limits[k])
     drifted, length = found[loudest] > limits[loudest], ENDS[loudest] * block
     if not drifted:
-        return Shift(one.name, found[-1], limits[-1], drifted, length, None, ())
+        return Shift(one.name, max(0.0, found[-1]), limits[-1], drifted, length, None, ())
     base, recent = one.counts(0, len(one.codes) - window), one.counts(len(one.codes) - length, len(one.codes))
     old, new = (dict(zip(one.labels, (count / (sum(counts) or 1) for count in counts), strict=True)) for counts in (base, recent))
     inside = [(at, code) for at, code in enumerate(one.codes[-window:]) if code != _NO_PART]
     since = inside[change_point([code for _, code in inside], smoothed(base))][0]
-    return Shift(one.name, found[-1], limits[-1], drifted, length, since, moves(old, new, sum(recent)))
+    return Shift(one.name, max(0.0, found[-1]), limits[-1], drifted, length, since, moves(old, new, sum(recent)))
 
 
 class _Deck:
@@ -455,27 +456,39 @@ class _Deck:
 
 
 class _MixDeck:
-    """The same for a mix. The window's shares are drawn towards those before it, by one change for each symbol: a window with few
-    changes of the mix would stand out by that alone otherwise (docs/drift.md)."""
+    """The same for a mix, by how much likelier its newest changes are where half of one symbol has become another than where nothing has moved.
+
+    The logarithm of the mean likelihood ratio over all pairs of symbols: the few changes of a mix are asked about the shift that is looked for,
+    which PSI, open to any, feels later (docs/drift.md).
+    """
 
     def __init__(self, one: _Coded, block: int) -> None:
         self.blocks = [one.counts(start, start + block) for start in range(0, len(one.codes), block)]
         self._whole = [sum(column) for column in zip(*self.blocks, strict=True)]
 
     def distances(self, order: Sequence[int]) -> list[list[float]]:
-        """PSI of the last ENDS blocks of this order from those before the last BLOCKS, as a row."""
+        """The evidence of the last ENDS blocks of this order against those before the last BLOCKS, as a row."""
         ends = [[0] * len(self._whole)]
         for begin, end in zip((0, *ENDS), ENDS):
             parts = [self.blocks[at] for at in order[len(order) - end : len(order) - begin]]
             ends.append([sum(column) for column in zip(ends[-1], *parts, strict=True)])
         base = smoothed([whole - newer for whole, newer in zip(self._whole, ends[-1], strict=True)])
-        return [[self._apart(base, counts) for counts in ends[1:]]]
+        seen = [k for k, count in enumerate(ends[-1]) if count]
+        gains = [[math.log1p(share * HALF / base[k]) for k in seen] for share in base]
+        return [[self._evidence(gains, seen, counts) for counts in ends[1:]]]
 
     @staticmethod
-    def _apart(base: Sequence[float], counts: Sequence[int]) -> float:
-        size = len(base)
-        n = sum(counts) + size
-        return math.fsum((p - q) * math.log(p / q) for p, q in ((p, (count + size * p) / n) for p, count in zip(base, counts, strict=True)))
+    def _evidence(gains: Sequence[Sequence[float]], seen: Sequence[int], counts: Sequence[int]) -> float:
+        """Of counts, nats. gains[a][i]: what one change of the symbol seen[i] speaks for a having half become it."""
+        size, logs = len(counts), []
+        for a, row in enumerate(gains):
+            kept = counts[a] * math.log1p(-HALF)
+            logs += [kept + counts[k] * gain for k, gain in zip(seen, row, strict=True) if k != a]
+            unseen = size - len(seen) - (a not in seen)
+            if unseen:
+                logs.append(kept + math.log(unseen))
+        top = max(logs)
+        return top + math.log(math.fsum(math.exp(value - top) for value in logs) / (size * (size - 1)))
 
 
 def _coded(stream: Stream, n_before: int) -> _Coded:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import permutations
 from random import Random
+from statistics import fmean
 
 import pytest
 
@@ -270,13 +272,14 @@ def test_which_symbols_of_a_mix_moved_and_since_when() -> None:
     assert {move.name: move.now for move in shift.moved}["c"] == told.count("c") / len(told)
 
 
-def test_shares_of_a_mix_are_drawn_towards_those_before() -> None:
-    values = ["a", None, "b", "a"] * 10 + [None] * 15 + ["c"] * 5
-    before = smoothed([20, 10, 0])
-    now = [3 * share / 8 for share in before]
-    now[2] += 5 / 8
-    assert mixed(values, 20).divergence == pytest.approx(sum((p - q) * math.log(p / q) for p, q in zip(before, now, strict=True)), abs=1e-12)
-    assert mixed([*values[:40], *[None] * 20], 20).divergence == pytest.approx(0, abs=1e-12)
+def test_the_evidence_of_a_mix_is_the_mean_likelihood_of_half_of_one_symbol_having_become_another() -> None:
+    values = ["a", None, "b", "a"] * 10 + [None] * 14 + ["a"] + ["c"] * 5
+    before, now = smoothed([20, 10, 0]), (1, 0, 5)
+    ratios = [
+        math.prod(((1 - (k == one) / 2 + (k == other) * before[one] / before[k] / 2) ** now[k]) for k in range(3)) for one, other in permutations(range(3), 2)
+    ]
+    assert mixed(values, 20).divergence == pytest.approx(math.log(fmean(ratios)), abs=1e-12)
+    assert mixed([*values[:40], *["a", "a", "b"] * 6, None, None], 20).divergence == 0  # as before: that speaks against any such shift
     assert not mixed([None] * 60, 20).drifted
 
 
