@@ -148,7 +148,7 @@ def _categories(found: Trend) -> list[Html]:
 
 
 def _distances(found: Trend) -> list[Html]:
-    """PSI of categories, kinds of defects, file types, and the measure that stands out most."""
+    """How far categories, kinds of defects, file types, and the measure that stands out most are on their way to being called drift."""
     if not found.compared:
         return []
     lines: list[tuple[str, str, Callable[[Shift], bool]]] = [
@@ -160,22 +160,30 @@ def _distances(found: Trend) -> list[Html]:
     marks: list[plots.Mark] = []
     values: list[float] = []
     for name, role, belongs in lines:
-        loudest = [max((s for s in p.drift.shifts if belongs(s)), key=lambda s: s.divergence, default=None) if p.drift else None for p in found.periods]
-        points = [(float(k), math.nan if s is None else s.divergence) for k, s in enumerate(loudest)]
+        loudest = [max((s for s in p.drift.shifts if belongs(s)), key=_near, default=None) if p.drift else None for p in found.periods]
+        points = [(float(k), math.nan if s is None else _near(s)) for k, s in enumerate(loudest)]
         tips = [f"{p.name}: {s.name} {s.divergence:.3f}, threshold {s.threshold:.3f}" if s else "" for p, s in zip(found.periods, loudest, strict=True)]
         marks += plots.broken(points, tips, name, role)
         values += [value for _, value in points if not math.isnan(value)]
-    axis = _psi_axis(max([0.1, *values]))
+    axis = _share_axis(max([1.0, *values]))
     drifted = [k for k, p in enumerate(found.periods) if p.drift and p.drift.drift]
     tips = [f"{found.periods[k].name}: drift of {_names(found.periods[k])}" for k in drifted]
     flags = plots.Bars([(k - 0.5, k + 0.5, axis.high) for k in drifted], tips, "drift", "shade")
     svg = plots.chart("Drift", _axis(found), axis, [flags, *marks])
-    caption = "How far each period lies from the one before (PSI; below .1 is called stable). Shaded where monitor would have called it drift, by thresholds calibrated on the same changes."
+    caption = (
+        "How far each period lies from the one before, as a share of what is called drift, by thresholds calibrated on the same changes. "
+        "Shaded where monitor would have said so: of the whole period or of its newest part."
+    )
     return [page.figure("Drift", svg, caption, plots.legend([*marks, *([flags] if drifted else [])]))]
 
 
-def _psi_axis(top: float) -> plots.Axis:
-    step = next(step for step in (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0) if top <= 5 * step or step == 10.0)
+def _near(shift: Shift) -> float:
+    """The whole period's divergence as a share of its threshold."""
+    return shift.divergence / shift.threshold
+
+
+def _share_axis(top: float) -> plots.Axis:
+    step = next(step for step in (0.2, 0.5, 1.0, 2.0, 5.0, 10.0) if top <= 5 * step or step == 10.0)
     n = math.ceil(top / step - 1e-9)
     return plots.Axis("", 0.0, n * step, tuple((k * step, f"{k * step:.2g}") for k in range(n + 1)))
 
@@ -200,5 +208,5 @@ def _streams(found: Trend) -> list[Html]:
 
 def _cell(period: Period, shift: Shift) -> tuple[float, str]:
     """How near the stream came to its threshold; one of which only a newest part drifted counts as past it."""
-    near = shift.divergence / shift.threshold
+    near = _near(shift)
     return (max(near, 1.01) if shift.drifted else min(near, 1.0)), f"{period.name}: {shift.name} {shift.divergence:.3f} of {shift.threshold:.3f}"

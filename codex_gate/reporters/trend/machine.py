@@ -70,7 +70,7 @@ def _period(period: Period) -> Object:
 
 
 def _drift(report: DriftReport) -> Object:
-    streams = [{"name": s.name, "psi": number(s.divergence, 6), "threshold": number(s.threshold, 6), "drift": s.drifted} for s in report.shifts]
+    streams = [{"name": s.name, "divergence": number(s.divergence, 6), "threshold": number(s.threshold, 6), "drift": s.drifted} for s in report.shifts]
     return {"drift": report.drift, "n": report.n_window, "n_before": report.n_baseline, "since": day(report.periods[1][0]), "streams": streams}
 
 
