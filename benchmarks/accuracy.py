@@ -51,7 +51,11 @@ def auc(bench: Bench) -> Block:
         notes.append(f"{name} against counting added lines on the same commits: {_difference(beside)}.")
         if score == next(iter(peer.scores)) and (bound := _bound(name, found[name], len(shas))):
             notes.append(bound)
-    seen = "the shipped model never saw it" if options.project not in _learnt_from() else "**the shipped model learnt from it**"
+    seen = (
+        "the shipped model never learned from it, though its AUC was in view while measures were chosen"
+        if options.project not in _learnt_from()
+        else "**the shipped model learnt from it**"
+    )
     how = (
         f"{len(shas):,} labelled commits of {place.name} that the clone has ({sum(labels[sha] for sha in shas):,} buggy; {seen}); risk as `screen --commits` gives it, "
         f"each commit with only what was known before it. The peers score {len(asked)} of them, drawn at random (seed {options.seed}), and each is compared on the commits that it scored. "

@@ -593,7 +593,7 @@ def _kinds_lines(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]
     return [
         "**Half of one kind of defect becomes another**, so many changes before the monitoring. *Best*: the likelihood-ratio test at the same "
         f"{100 * MIX_LEVEL:g} % of false alarms on independent draws with the shares of each stretch, once with both kinds known to it and once with the first alone. "
-        "It knows when the shift began, has no bursts to allow for and is told what to look for, so a monitor sees less. The rare one is the first of the list of categories, which few histories know. "
+        "It knows when the shift began and has no bursts to allow for, so a monitor sees less. The rare one is the first of the list of categories, which few histories know. "
         "What is planted is what the model says, as if it told the new kind as well as the old one.",
         "",
         "| histories | becomes | changes since | of them moved, median | detected | best, both known | best, the first known |",

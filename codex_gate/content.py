@@ -33,7 +33,7 @@ _WORDS: Final = bytes(byte if byte >= 128 or bytes((byte,)).isalnum() or byte ==
 CONTENT: Final = ("code_lines_added", "code_lines_deleted", "words_added", "words_deleted", "names_added", "names_new", "pairs_new")
 """Measures of program text outside tests. code_lines_*: lines with a word that are no comment; words_*: identifiers, keywords and
 numbers; names_added: distinct words added; names_new: those of them that no deleted line holds; pairs_new: distinct pairs of
-neighbouring added words that do not stand side by side in the deleted text, which counts what a change says that was not said there before."""
+neighbouring added words that stand side by side nowhere in what the change deletes: how much of it is news, and not moved or edited text."""
 
 
 def text(files: Iterable[FileChange]) -> tuple[list[bytes], list[bytes]]:

@@ -11,7 +11,7 @@ Two questions, two tests:
   apart as much as the real order does. One level holds for all streams (categories, file types, measures) together. `compare_mix` does
   the same for a mix that not every change is part of, such as the kinds of defects: most changes are about none.
 
-Divergences are in nats; both sides get SMOOTHING per symbol, since one symbol that a window lacks would make the divergence infinite.
+Divergences are in nats; both sides, of a mix the baseline alone, get SMOOTHING per symbol: one that a window lacks would make the divergence infinite.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SHUFFLES: Final = 999
 LEVEL: Final = 0.002  # of false alarms in one comparison (measured for a run of 1,000 commits in docs/drift.md)
 MIX_LEVEL: Final = 0.02  # the same of a mix for itself: the few changes that it rests on show little at less (chosen; docs/drift.md)
 HALF: Final = 0.5  # of a symbol of a mix that may have become another: the shift that has to be found
-LEAST: Final = 0.05  # a divergence below this is no drift however sure it is (chosen: PSI calls less than .1 stable)
+LEAST: Final = 0.05  # a divergence below this is no drift however sure it is (chosen: PSI calls less than .1 stable; of a mix it keeps thresholds above 0)
 RARE: Final = 5  # symbols that the baseline holds less often are one
 UNKNOWN: Final = "unknown"
 _NO_PART: Final = -1
@@ -308,6 +308,7 @@ class Shift:
         threshold: what the whole window's divergence would have to pass.
         drifted: whether the window, or a newest part of it, passed its own threshold.
         length: newest changes that stand out most; `moved` speaks of them.
+        ratio: how far these are on their way to being drift, as a share of their own threshold: above 1 with drift.
         since: index in the window of the change that the shift seems to have begun with; None without drift.
     """
 
@@ -318,6 +319,7 @@ class Shift:
     length: int
     since: int | None
     moved: tuple[Move, ...]
+    ratio: float
 
 
 class _Coded(NamedTuple):
@@ -388,15 +390,17 @@ def _compared(coded: Sequence[_Coded], deck: _Deck | _MixDeck, window: int, rng:
 
 def _shift(one: _Coded, found: Sequence[float], scale: Sequence[tuple[float, float]], limit: float, window: int, block: int) -> Shift:
     limits = [max(LEAST, middle + limit * spread) for middle, spread in scale]
-    loudest = max(range(len(found)), key=lambda k: found[k] / limits[k])
-    drifted, length = found[loudest] > limits[loudest], ENDS[loudest] * block
+    ratios = [value / limit for value, limit in zip(found, limits, strict=True)]
+    ratio = max(0.0, *ratios)
+    drifted, length = ratio > 1, ENDS[ratios.index(max(ratios))] * block
+    divergence = max(0.0, found[-1])
     if not drifted:
-        return Shift(one.name, max(0.0, found[-1]), limits[-1], drifted, length, None, ())
+        return Shift(one.name, divergence, limits[-1], drifted, length, None, (), ratio)
     base, recent = one.counts(0, len(one.codes) - window), one.counts(len(one.codes) - length, len(one.codes))
     old, new = (dict(zip(one.labels, (count / (sum(counts) or 1) for count in counts), strict=True)) for counts in (base, recent))
     inside = [(at, code) for at, code in enumerate(one.codes[-window:]) if code != _NO_PART]
     since = inside[change_point([code for _, code in inside], smoothed(base))][0]
-    return Shift(one.name, max(0.0, found[-1]), limits[-1], drifted, length, since, moves(old, new, sum(recent)))
+    return Shift(one.name, divergence, limits[-1], drifted, length, since, moves(old, new, sum(recent)), ratio)
 
 
 class _Deck:
@@ -481,6 +485,8 @@ class _MixDeck:
     def _evidence(gains: Sequence[Sequence[float]], seen: Sequence[int], counts: Sequence[int]) -> float:
         """Of counts, nats. gains[a][i]: what one change of the symbol seen[i] speaks for a having half become it."""
         size, logs = len(counts), []
+        if size < 2:
+            return 0.0
         for a, row in enumerate(gains):
             kept = counts[a] * math.log1p(-HALF)
             logs += [kept + counts[k] * gain for k, gain in zip(seen, row, strict=True) if k != a]

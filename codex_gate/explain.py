@@ -91,7 +91,7 @@ def _text(v: dict[str, float]) -> str:
     text = f"{count(v['code_lines_added'], 'line')} of program text added with {count(v['words_added'], 'word')}"
     if v.get("code_lines_deleted"):
         text += f", {v['code_lines_deleted']:,.0f} deleted"
-    return f"{text}; {count(v['pairs_new'], 'new pair')} of neighbouring words" if v.get("pairs_new") else text
+    return f"{text}; {count(v['pairs_new'], 'new pair') if v['pairs_new'] else 'no new pair'} of neighbouring words"
 
 
 def _spread(v: dict[str, float]) -> str:

@@ -114,7 +114,7 @@ class DriftReport:
     @property
     def moved(self) -> list[Shift]:
         """The streams that drifted, the loudest first."""
-        return sorted((s for s in self.shifts if s.drifted), key=lambda s: -s.divergence / s.threshold)
+        return sorted((s for s in self.shifts if s.drifted), key=lambda s: -s.ratio)
 
 
 def checked(threshold: float, place: str) -> float:

@@ -32,6 +32,13 @@ def test_every_parameter_of_the_space_reaches_the_forest() -> None:
     assert {name: getattr(forest, name) for name in POINT} == POINT
 
 
+def test_the_recipe_that_ships_lies_in_the_space() -> None:
+    recipe, domains = train.Recipe(), choose.SPACE.domains
+    assert recipe.max_features in domains["max_features"].options and recipe.bootstrap in domains["bootstrap"].options
+    assert domains["min_samples_leaf"].low <= recipe.leaf_size <= domains["min_samples_leaf"].high
+    assert domains["max_depth"].low <= recipe.max_depth <= domains["max_depth"].high
+
+
 @pytest.mark.usefixtures("quick")
 def test_no_trial_sees_a_commit_after_the_selection_window() -> None:
     rows = corpus().split(dataset())[0]

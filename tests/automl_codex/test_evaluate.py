@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from automl_codex import cli, evaluate, release, tables, train
+from automl_codex import cli, evaluate, export, release, tables, train
 from codex_gate.errors import UsageError
 from codex_gate.features import FEATURE_NAMES
 from codex_gate.model import Model
@@ -113,6 +113,15 @@ def test_leaked_label_would_show(rows) -> None:
     leaking = replace(rows, X=x)
     scores = evaluate.out_of_project(leaking, corpus(), evaluate.TIME_SAFE, evaluate.logistic_entrant("lapredict", ("la",)))
     assert evaluate.mean_auc(leaking, evaluate.TIME_SAFE, scores) == 1.0
+
+
+def test_an_ablation_says_apart_what_either_kind_of_labels_says(rows) -> None:
+    order = train.encode(rows, ("la",))[:, 0]
+    alone = evaluate._ablated(rows, "la", 1, order)
+    assert alone["mean_auc_szz"] == alone["mean_auc"] == evaluate.mean_auc(rows, evaluate.SELECTION, order) and np.isnan(alone["mean_auc_outside"])
+    both = evaluate._ablated(replace(rows, outside=rows.project == "alpha"), "la", 1, order)
+    assert both["mean_auc"] == alone["mean_auc"] and both["mean_auc_szz"] != both["mean_auc_outside"]
+    assert export._figure(None) == "–" and export._figure(0.81234) == "0.8123"
 
 
 def test_table_of_an_unknown_project_is_refused() -> None:

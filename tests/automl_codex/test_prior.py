@@ -18,6 +18,12 @@ def sample(n: int, moved: float, seed: int = 1) -> tuple[np.ndarray, np.ndarray]
     return p, (rng.random(n) < prior.shifted(p, moved)).astype(np.int8)
 
 
+def test_what_other_repositories_say_is_what_the_page_of_the_model_that_ships_prints() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "calibration.md").read_text("utf-8")
+    at_even, slope, spread = prior.LEARNED
+    assert f"The shift is {at_even:+.3f} {slope:+.3f} · log-odds(share of fixes), with a spread of {spread:.3f} around it" in page
+
+
 @pytest.mark.parametrize("moved", [-1.0, 0.0, 2.5])
 def test_many_labels_find_the_shift(moved: float) -> None:
     p, y = sample(20_000, moved)

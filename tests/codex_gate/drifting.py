@@ -32,9 +32,9 @@ def report(**changes: object) -> DriftReport:
     baseline = shares({"LogicErrors": 30, "unclassified": 70}, SYMBOLS)
     current = shares({"LogicErrors": 60, "unclassified": 40}, SYMBOLS)
     shifts = (
-        Shift("category", 0.21, 0.05, True, 100, 3, (Move("LogicErrors", 0.3, 0.6), Move("unclassified", 0.7, 0.4))),
-        Shift("file type", 0.09, 0.1, True, 20, 80, (Move("rust", 0.0, 0.55),)),
-        Shift("la", 0.02, 0.1, False, 20, None, ()),
+        Shift("category", 0.21, 0.05, True, 100, 3, (Move("LogicErrors", 0.3, 0.6), Move("unclassified", 0.7, 0.4)), 4.2),
+        Shift("file type", 0.09, 0.1, True, 20, 80, (Move("rust", 0.0, 0.55),), 1.5),
+        Shift("la", 0.02, 0.1, False, 20, None, (), 0.4),
     )
     starts = {"category": Start("a" * 40, START), "file type": Start("b" * 40, START + 80 * DAY)}
     values: dict[str, object] = {

@@ -80,6 +80,8 @@ def test_files_add_up_and_a_moved_line_brings_no_new_name() -> None:
 def test_the_same_words_in_another_order_are_new_pairs() -> None:
     found = measure([change("a.go", "-f(a, b)", "+f(b, a)", "+f(b, a)")])
     assert (found["names_new"], found["pairs_new"]) == (0, 3)  # f b, b a, and a f from the end of a line to the next
+    over_files = measure([change("a.go", "+one"), change("b.go", "+two")])
+    assert over_files["pairs_new"] == 1  # and from the end of a file to the next
 
 
 def test_a_file_without_lines_adds_nothing() -> None:

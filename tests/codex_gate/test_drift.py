@@ -281,6 +281,17 @@ def test_the_evidence_of_a_mix_is_the_mean_likelihood_of_half_of_one_symbol_havi
     assert mixed(values, 20).divergence == pytest.approx(math.log(fmean(ratios)), abs=1e-12)
     assert mixed([*values[:40], *["a", "a", "b"] * 6, None, None], 20).divergence == 0  # as before: that speaks against any such shift
     assert not mixed([None] * 60, 20).drifted
+    alone = compare_mix("kind", ["a", None] * 30, "a", 20, Random(0))
+    assert (alone.drifted, alone.divergence, alone.ratio) == (False, 0, 0)  # one symbol cannot become another
+
+
+def test_what_drifted_only_in_its_newest_part_is_above_its_threshold_there() -> None:
+    rng = Random(3)
+    values = [*mix(rng, 560, 0.3, (6, 3, 1)), *mix(rng, 40, 0.9, (1, 3, 6))]
+    shift = mixed(values)
+    assert shift.drifted and shift.length < 200 and shift.ratio > 1
+    calm = mixed(mix(Random(5), 600, 0.3, (6, 3, 1)))
+    assert not calm.drifted and 0 <= calm.ratio <= 1
 
 
 def test_shares_keep_every_symbol() -> None:

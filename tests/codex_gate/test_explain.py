@@ -102,6 +102,13 @@ def test_a_change_without_program_text_is_not_said_to_delete_0_lines_of_it() -> 
     assert text({"code_lines_added": 0.0, "code_lines_deleted": 1.0}) == "1 line of program text deleted, none added"
 
 
+def test_what_brings_no_news_is_said_to() -> None:
+    text = next(theme.say for theme in THEMES if "pairs_new" in theme.features)
+    moved = {"code_lines_added": 2.0, "code_lines_deleted": 2.0, "words_added": 9.0, "pairs_new": 0.0}
+    assert text(moved) == "2 lines of program text added with 9 words, 2 deleted; no new pair of neighbouring words"
+    assert text(moved | {"pairs_new": 1.0}).endswith("; 1 new pair of neighbouring words")
+
+
 def test_a_change_without_files_is_not_called_new() -> None:
     assert "new" not in sentence("no files", "file_age_mean")
 

@@ -1,8 +1,8 @@
 """Honest figures: whole repositories unseen, labels only as they were known, baselines in the same run.
 
 Three scenarios. `selection` (cut-off 2015, test 2016–2017) is where measures and recipe are chosen; `time_safe`
-(cut-off 2018, test from 2019) is the figure that counts and plays no part in the choice; `all_times` leaves
-repositories out but not time, so that small and old projects are seen too, and gives the scores that the
+(cut-off 2018, test from 2019) is the figure that counts, and no search sees it, though settings were looked
+at there while measures were chosen (SELECTION_NOTE); `all_times` leaves repositories out but not time, so that small and old projects are seen too, and gives the scores that the
 shipped calibration rests on.
 """
 
@@ -362,7 +362,7 @@ def without_history(data: Dataset, corpus: Corpus, recipe: train.Recipe) -> dict
 
 
 def external(rows: Dataset, models: Mapping[str, Callable[[Dataset], np.ndarray]], chance: Callable[[Dataset], np.ndarray], seed: int) -> list[dict[str, Any]]:
-    """Holdout projects, never trained or tuned on, by the final models; AUC with intervals, ECE of the shipped one."""
+    """Holdout projects, never trained on, by the final models; AUC with intervals, ECE of the shipped one."""
     found = []
     for project in np.unique(rows.project).tolist():
         part = rows.where(rows.project == project)

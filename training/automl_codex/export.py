@@ -208,7 +208,7 @@ def card(report: Mapping[str, Any]) -> str:
         "## How good it is",
         "",
         f"Whole repositories left out, trained on labels known on 2018-01-01, tested on commits from 2019 on. Mean AUC **{safe['mean']['forest']['auc']:.3f}** "
-        f"({_span(safe['mean']['forest']['auc_interval'])}); against counting added lines (LApredict) **{gain['value']:+.3f}** ({_span([gain['low'], gain['high']])}).",
+        f"({_span(safe['mean']['forest']['auc_interval'])}); against counting added lines (LApredict) **{gain['value']:+.3f}** ({_span([gain['low'], gain['high']])}). Nothing was searched on this window; some settings were looked at there, as told below.",
         "",
         _lowest(safe),
         "",

@@ -35,10 +35,11 @@ def render(report: DriftReport) -> str:
 
 
 def _distances(report: DriftReport) -> Html:
-    """Each stream's divergence as a share of its threshold."""
-    ranked = sorted(report.shifts, key=lambda s: -s.divergence / s.threshold)
-    rows = [(s.name, s.divergence / s.threshold, f"{s.divergence:.3f} of {s.threshold:.3f}" + (" – drift" if s.drifted else "")) for s in ranked]
-    return page.figure("Divergence by threshold", plots.bars("Divergence by threshold", rows), "The whole window; a newest part of it can have drifted before.")
+    """How far each stream is on its way to being called drift."""
+    ranked = sorted(report.shifts, key=lambda s: -s.ratio)
+    rows = [(s.name, s.ratio, f"{s.ratio:.2f}" + (" – drift" if s.drifted else "")) for s in ranked]
+    caption = "Of the newest part that stands out most, as a share of what is called drift there."
+    return page.figure("Divergence by threshold", plots.bars("Divergence by threshold", rows), caption)
 
 
 def _categories(report: DriftReport) -> Html:

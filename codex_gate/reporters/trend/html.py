@@ -17,6 +17,7 @@ from codex_gate.reporters.trend import words
 from codex_gate.reporters.wording import duration, folder
 from codex_gate.watch import CATEGORY, DEFECT, KIND
 
+_SHARES: Final = plots.Axis("", 0.0, 3.0, ((0.0, "0"), (1.0, "1"), (2.0, "2"), (3.0, "≥ 3")))  # of a threshold; how far beyond says no more
 ROLES: Final = ("a", "b", "c", "d")  # of the categories that have a colour of their own; the rest is one
 
 
@@ -157,35 +158,21 @@ def _distances(found: Trend) -> list[Html]:
         ("file types", "c", lambda s: s.name == KIND),
         ("the measure that moved most", "d", lambda s: s.name not in (CATEGORY, DEFECT, KIND)),
     ]
-    marks: list[plots.Mark] = []
-    values: list[float] = []
+    marks: list[plots.Mark] = [plots.Line(((-0.5, 1.0), (len(found.periods) - 0.5, 1.0)), "called drift", "base", True)]
     for name, role, belongs in lines:
-        loudest = [max((s for s in p.drift.shifts if belongs(s)), key=_near, default=None) if p.drift else None for p in found.periods]
-        points = [(float(k), math.nan if s is None else _near(s)) for k, s in enumerate(loudest)]
-        tips = [f"{p.name}: {s.name} {s.divergence:.3f}, threshold {s.threshold:.3f}" if s else "" for p, s in zip(found.periods, loudest, strict=True)]
+        loudest = [max((s for s in p.drift.shifts if belongs(s)), key=lambda s: s.ratio, default=None) if p.drift else None for p in found.periods]
+        points = [(float(k), math.nan if s is None else s.ratio) for k, s in enumerate(loudest)]
+        tips = [f"{p.name}: {s.name} {s.ratio:.2f} of what is called drift" if s else "" for p, s in zip(found.periods, loudest, strict=True)]
         marks += plots.broken(points, tips, name, role)
-        values += [value for _, value in points if not math.isnan(value)]
-    axis = _share_axis(max([1.0, *values]))
     drifted = [k for k, p in enumerate(found.periods) if p.drift and p.drift.drift]
     tips = [f"{found.periods[k].name}: drift of {_names(found.periods[k])}" for k in drifted]
-    flags = plots.Bars([(k - 0.5, k + 0.5, axis.high) for k in drifted], tips, "drift", "shade")
-    svg = plots.chart("Drift", _axis(found), axis, [flags, *marks])
+    flags = plots.Bars([(k - 0.5, k + 0.5, _SHARES.high) for k in drifted], tips, "drift", "shade")
+    svg = plots.chart("Drift", _axis(found), _SHARES, [flags, *marks])
     caption = (
-        "How far each period lies from the one before, as a share of what is called drift, by thresholds calibrated on the same changes. "
-        "Shaded where monitor would have said so: of the whole period or of its newest part."
+        "How far each period, or a newest part of it, lies from the one before, as a share of what is called drift by thresholds calibrated on the same changes. "
+        "Shaded where monitor would have said so."
     )
     return [page.figure("Drift", svg, caption, plots.legend([*marks, *([flags] if drifted else [])]))]
-
-
-def _near(shift: Shift) -> float:
-    """The whole period's divergence as a share of its threshold."""
-    return shift.divergence / shift.threshold
-
-
-def _share_axis(top: float) -> plots.Axis:
-    step = next(step for step in (0.2, 0.5, 1.0, 2.0, 5.0, 10.0) if top <= 5 * step or step == 10.0)
-    n = math.ceil(top / step - 1e-9)
-    return plots.Axis("", 0.0, n * step, tuple((k * step, f"{k * step:.2g}") for k in range(n + 1)))
 
 
 def _names(period: Period) -> str:
@@ -207,6 +194,5 @@ def _streams(found: Trend) -> list[Html]:
 
 
 def _cell(period: Period, shift: Shift) -> tuple[float, str]:
-    """How near the stream came to its threshold; one of which only a newest part drifted counts as past it."""
-    near = _near(shift)
-    return (max(near, 1.01) if shift.drifted else min(near, 1.0)), f"{period.name}: {shift.name} {shift.divergence:.3f} of {shift.threshold:.3f}"
+    """How near the stream came to what is called drift."""
+    return shift.ratio, f"{period.name}: {shift.name} {shift.ratio:.2f} of what is called drift"

@@ -35,7 +35,7 @@ def undated() -> DriftReport:
 
 
 def hostile() -> DriftReport:
-    shift = Shift("file type", 9.0, 0.1, True, 20, 80, (Move(f"{HOSTILE}|`x`\n::error::y", 0.0, 0.5),))
+    shift = Shift("file type", 9.0, 0.1, True, 20, 80, (Move(f"{HOSTILE}|`x`\n::error::y", 0.0, 0.5),), 90.0)
     return report(repository=f"/x/{HOSTILE}", model_version=HOSTILE, notices=(Notice("x", HOSTILE),), shifts=(shift,))
 
 

@@ -156,6 +156,17 @@ def test_the_page_draws_what_there_is_to_say() -> None:
     assert drawn(sparse()) == {"Risk", "Fixes", "Calibration"}
 
 
+def test_drift_is_drawn_as_a_share_of_its_threshold_up_to_three() -> None:
+    page_ = render("html", full())
+    svg = re.search(r'<svg [^>]*aria-label="Drift".*?</svg>', page_, re.DOTALL)
+    assert svg is not None and [text for text in re.findall(r"<text [^>]*>([^<]*)</text>", svg[0]) if text in {"0", "1", "2", "≥ 3"}] == ["0", "1", "2", "≥ 3"]
+    told = re.findall(r"<title>[^<]*? (\d+\.\d+) of what is called drift</title>", svg[0])
+    ratios = {f"{s.ratio:.2f}" for p in full().periods if p.drift for s in p.drift.shifts}
+    assert told and set(told) <= ratios
+    streams = [s for p in json.loads(render("json", full()))["periods"] if p["drift"] for s in p["drift"]["streams"]]
+    assert all(set(s) == {"name", "divergence", "threshold", "drift"} for s in streams) and any(s["divergence"] > 0 for s in streams)
+
+
 def test_the_page_lists_every_period_and_says_hostile_words_aloud() -> None:
     page = check(render("html", hostile()))
     assert "<script>alert(1)</script>" in page.text and "\u202e" not in page.text and "learned from 3 of these changes" in page.text.replace("\u00a0", " ")
