@@ -263,17 +263,21 @@ def plant(rows: Sequence[Observation], what: str, rng: Random, since: int = PLAN
     """The last `since` changes made into something else."""
     old, new = list(rows[:-since]), list(rows[-since:])
     category, other = becomes(old, what)
-    if what == "any":
-        other = rng.choice([str(one) for one in DefectCategory if str(one) != category])
+    others = [str(one) for one in DefectCategory if str(one) != category]
+    if what in ("any", "third"):
+        other = rng.choice(others)
+    part = 1 / 3 if what == "third" else 0.5
     kind = Counter(o.kind for o in old).most_common(1)[0][0]
 
     commits: Counter[int] = Counter()
 
     def changed(o: Observation) -> Observation:
         measures = dict(o.measures or {})
-        if what in ("any", "category", "next"):
-            moves = o.defect == category and rng.random() < 0.5
-            return o._replace(category=o.category if o.category == UNCLASSIFIED else other, defect=other) if moves else o
+        if what in ("any", "category", "next", "third", "spread"):
+            if o.defect != category or rng.random() >= part:
+                return o
+            into = rng.choice(others) if what == "spread" else other
+            return o._replace(category=o.category if o.category == UNCLASSIFIED else into, defect=into)
         if what == "said":
             return o._replace(category=other, defect=other) if o.category == category and rng.random() < 0.5 else o
         if what == "silence":
@@ -308,11 +312,16 @@ PLANTS: Final = {
     "category": "the same, and the other is rare here",
     "next": "the same, and the other is the next commonest",
     "said": "half of those that the commonest category is said of get another; those that it is likeliest for unsaid stay",
+    "third": "a third of the changes about the commonest kind of defect are about another, drawn from the others",
+    "spread": "half of them are about others, each drawn for itself",
     "silence": "half of the changes without a category get one",
     "file type": "half of the changes of the commonest file type become another",
     "reformatting": "three changes in ten are a mass reformatting",
     "new team": f"seven changes in ten by {TEAM} people who are new, most in files that they never touched",
 }
+UNASKED: Final = frozenset(
+    {"third", "spread"}
+)  # planted to see what the statistic of the mix, which asks for half of a kind becoming one other, makes of another shift
 
 
 def by_group(found: Mapping[str, Sequence[Observation]]) -> dict[str, dict[str, Sequence[Observation]]]:
@@ -576,7 +585,7 @@ def _planted_lines(groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
     counts = {group: f"{group} ({found['n']})" for group, found in groups.items()}
     n = sum(found["n"] for found in groups.values())
     lines = [
-        f"**Planted shifts** in the last {PLANTED} changes of {n} stable stretches, monitored at their end. The verdict is on all of them:",
+        f"**Planted shifts** in the last {PLANTED} changes of {n} stable stretches, monitored at their end. The verdict is on all of them; without one stand two shifts that are not what the statistic of the mix asks for:",
         "",
         f"| shift | {' | '.join(counts.values())} | all | must | verdict |",
         f"|---|{'---|' * len(counts)}---|---|---|",
@@ -584,7 +593,8 @@ def _planted_lines(groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for what, words in PLANTS.items():
         hits = {group: found["hits"].get(what, 0) for group, found in groups.items()}
         each = " | ".join(share(hits[group], found["n"]) for group, found in groups.items())
-        lines.append(f"| {words} | {each} | {share(sum(hits.values()), n)} | ≥ 90 % | {'met' if sum(hits.values()) / n >= 0.9 else '**missed**'} |")
+        judged = "| | |" if what in UNASKED else f"| ≥ 90 % | {'met' if sum(hits.values()) / n >= 0.9 else '**missed**'} |"
+        lines.append(f"| {words} | {each} | {share(sum(hits.values()), n)} {judged}")
     return lines
 
 

@@ -22,12 +22,12 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate, islice
+from itertools import islice
 from random import Random
 from statistics import fmean, pstdev
-from struct import Struct
 from typing import Final, NamedTuple
 
+from codex_gate.decks import BLOCKS, ENDS, NO_PART, SMOOTHING, Coded, Deck, MixDeck, smoothed
 from codex_gate.errors import UsageError
 from codex_gate.taxonomy import DefectCategory
 
@@ -35,22 +35,17 @@ UNCLASSIFIED: Final = "unclassified"
 SYMBOLS: Final = (*map(str, DefectCategory), UNCLASSIFIED)
 WINDOW: Final = 1000  # specification §6.4, as the next
 THRESHOLD: Final = 0.5
-SMOOTHING: Final = 0.5  # added to every count (Krichevsky & Trofimov 1981)
 RUN: Final = 1000  # sliding checks that the detector's rate is stated for
 RATE: Final = 0.05  # of false alarms in a run
 DRAWS: Final = 400  # runs that calibrate the detector (chosen: 2 s)
 PARTS: Final = (0.05, 0.1, 0.2, 0.4)  # newest parts of the window that the detector looks at too (chosen; docs/drift.md)
 
-BLOCKS: Final = 20  # of neighbours in a window; chosen: 50 commits of 1,000 are a few weeks
-ENDS: Final = (4, 6, 8, 12, 20)  # blocks at the end that `compare` sets apart (chosen; docs/drift.md)
 SHUFFLES: Final = 999
 LEVEL: Final = 0.002  # of false alarms in one comparison (measured for a run of 1,000 commits in docs/drift.md)
 MIX_LEVEL: Final = 0.02  # the same of a mix for itself: the few changes that it rests on show little at less (chosen; docs/drift.md)
-HALF: Final = 0.5  # of a symbol of a mix that may have become another: the shift that has to be found
 LEAST: Final = 0.05  # a divergence below this is no drift however sure it is (chosen: PSI calls less than .1 stable; of a mix it keeps thresholds above 0)
 RARE: Final = 5  # symbols that the baseline holds less often are one
 UNKNOWN: Final = "unknown"
-_NO_PART: Final = -1
 OTHER: Final = "other"
 
 
@@ -251,11 +246,6 @@ def shares(counts: Mapping[str, float], symbols: Sequence[str]) -> dict[str, flo
     return {symbol: counts.get(symbol, 0.0) / total for symbol in symbols}
 
 
-def smoothed(counts: Sequence[float]) -> list[float]:
-    n = math.fsum(counts) + SMOOTHING * len(counts)
-    return [(count + SMOOTHING) / n for count in counts]
-
-
 def kl(baseline: Sequence[float], current: Sequence[float]) -> float:
     """KL(baseline ‖ current) of counts, smoothed, in nats."""
     return math.fsum(p * math.log(p / q) for p, q in zip(smoothed(baseline), smoothed(current), strict=True))
@@ -304,7 +294,7 @@ class Shift:
 
     Attributes:
         divergence: PSI of symbols, or of a measure by tenths of its baseline; KL(baseline ‖ window) where the stream asks for it; of a mix, the
-            evidence that half of one symbol has become another, a logarithm of likelihoods, 0 where there is none.
+            evidence that half of one symbol has become another, a logarithm of likelihoods, 0 where there is none; a mix can drift by its PSI too.
         threshold: what the whole window's divergence would have to pass.
         drifted: whether the window, or a newest part of it, passed its own threshold.
         length: newest changes that stand out most; `moved` speaks of them.
@@ -320,20 +310,6 @@ class Shift:
     since: int | None
     moved: tuple[Move, ...]
     ratio: float
-
-
-class _Coded(NamedTuple):
-    """A stream with its symbols by their place in `labels`; _NO_PART for a change that does not count."""
-
-    name: str
-    codes: list[int]
-    labels: list[str]
-    one_way: bool
-
-    def counts(self, start: int, end: int) -> list[int]:
-        """How often each label stands there."""
-        found = Counter(self.codes[start:end])
-        return [found[k] for k in range(len(self.labels))]
 
 
 def block_size(window: int) -> int:
@@ -352,7 +328,7 @@ def compare(streams: Sequence[Stream], window: int, rng: Random, level: float = 
         A Shift for each stream, in their order.
     """
     coded = [_coded(stream, len(stream.values) - window) for stream in streams]
-    return _compared(coded, _Deck(coded, block_size(window)), window, rng, level, shuffles)
+    return _compared(coded, Deck(coded, block_size(window)), window, rng, level, shuffles)
 
 
 def compare_mix(
@@ -366,11 +342,11 @@ def compare_mix(
         level: share of comparisons without drift in which the mix may be called drifted.
     """
     place = {symbol: k for k, symbol in enumerate(symbols)}
-    one = _Coded(name, [_NO_PART if value is None else place[value] for value in values], list(symbols), False)
-    return _compared([one], _MixDeck(one, block_size(window)), window, rng, level, shuffles)[0]
+    one = Coded(name, [NO_PART if value is None else place[value] for value in values], list(symbols), False)
+    return _compared([one], MixDeck(one, block_size(window)), window, rng, level, shuffles)[0]
 
 
-def _compared(coded: Sequence[_Coded], deck: _Deck | _MixDeck, window: int, rng: Random, level: float, shuffles: int) -> list[Shift]:
+def _compared(coded: Sequence[Coded], deck: Deck | MixDeck, window: int, rng: Random, level: float, shuffles: int) -> list[Shift]:
     block = block_size(window)
     order = list(range(len(deck.blocks)))
     real = deck.distances(order)
@@ -388,116 +364,22 @@ def _compared(coded: Sequence[_Coded], deck: _Deck | _MixDeck, window: int, rng:
     return [_shift(one, found, scale, limit, window, block) for one, found, scale in zip(coded, real, scales, strict=True)]
 
 
-def _shift(one: _Coded, found: Sequence[float], scale: Sequence[tuple[float, float]], limit: float, window: int, block: int) -> Shift:
+def _shift(one: Coded, found: Sequence[float], scale: Sequence[tuple[float, float]], limit: float, window: int, block: int) -> Shift:
     limits = [max(LEAST, middle + limit * spread) for middle, spread in scale]
     ratios = [value / limit for value, limit in zip(found, limits, strict=True)]
     ratio = max(0.0, *ratios)
-    drifted, length = ratio > 1, ENDS[ratios.index(max(ratios))] * block
-    divergence = max(0.0, found[-1])
+    drifted, length = ratio > 1, ENDS[ratios.index(max(ratios)) % len(ENDS)] * block
+    divergence, threshold = max(0.0, found[len(ENDS) - 1]), limits[len(ENDS) - 1]
     if not drifted:
-        return Shift(one.name, divergence, limits[-1], drifted, length, None, (), ratio)
+        return Shift(one.name, divergence, threshold, drifted, length, None, (), ratio)
     base, recent = one.counts(0, len(one.codes) - window), one.counts(len(one.codes) - length, len(one.codes))
     old, new = (dict(zip(one.labels, (count / (sum(counts) or 1) for count in counts), strict=True)) for counts in (base, recent))
-    inside = [(at, code) for at, code in enumerate(one.codes[-window:]) if code != _NO_PART]
+    inside = [(at, code) for at, code in enumerate(one.codes[-window:]) if code != NO_PART]
     since = inside[change_point([code for _, code in inside], smoothed(base))][0]
-    return Shift(one.name, divergence, limits[-1], drifted, length, since, moves(old, new, sum(recent)), ratio)
+    return Shift(one.name, divergence, threshold, drifted, length, since, moves(old, new, sum(recent)), ratio)
 
 
-class _Deck:
-    """The blocks of neighbours, to be laid in any order, and how far the newest then lie from the rest.
-
-    A block is one integer, a field of four bytes for each symbol of each stream, so that blocks are put together by one addition, and logarithms
-    of counts come from a table: a comparison of 600 changes by 18 streams takes 0.2 CPU seconds (0.45 with lists of counts, 2026-11-25).
-    """
-
-    def __init__(self, coded: Sequence[_Coded], block: int) -> None:
-        length = len(coded[0].codes)
-        self.blocks = [self._packed(coded, start, start + block) for start in range(0, length, block)]
-        self._whole = sum(self.blocks)
-        self._logs = [math.log(count + SMOOTHING) for count in range(length + 1)]
-        sizes = [len(one.labels) for one in coded]
-        ends = list(accumulate(sizes))
-        self._parts = [slice(end - n, end) for end, n in zip(ends, sizes, strict=True)]
-        self._one_way = [k for k, one in enumerate(coded) if one.one_way]
-        self._fields = Struct(f"<{ends[-1]}I")
-        # What one more change adds to a symbol's smoothed share, before the window and in each of its ends.
-        self._before, *self._ends = (
-            [1 / (n + SMOOTHING * size) for size in sizes for _ in range(size)] for n in (length - ENDS[-1] * block, *(end * block for end in ENDS))
-        )
-
-    @staticmethod
-    def _packed(coded: Sequence[_Coded], start: int, end: int) -> int:
-        fields = [count for one in coded for count in one.counts(start, end)]
-        return int.from_bytes(Struct(f"<{len(fields)}I").pack(*fields), "little")
-
-    def distances(self, order: Sequence[int]) -> list[list[float]]:
-        """For each stream the divergence of the last ENDS blocks of this order from those before the last BLOCKS."""
-        packed, newer = [], 0
-        for begin, end in zip((0, *ENDS), ENDS):
-            newer += sum(self.blocks[at] for at in order[len(order) - end : len(order) - begin])
-            packed.append(newer)
-        before = self._read(self._whole - newer)
-        logs = [self._logs[count] for count in before]
-        old = [(count + SMOOTHING) * unit for count, unit in zip(before, self._before, strict=True)]
-        return [
-            list(row)
-            for row in zip(*(self._apart(old, logs, fields, units) for fields, units in zip(map(self._read, packed), self._ends, strict=True)), strict=True)
-        ]
-
-    def _apart(self, old: Sequence[float], logs: Sequence[float], fields: Sequence[int], units: Sequence[float]) -> list[float]:
-        """By stream the PSI, or KL, of smoothed shares `old`, whose counts have these logarithms, and counts. Shares sum to 1, so what logarithms of sizes add to PSI is 0."""
-        known = self._logs
-        terms = [(share - (count + SMOOTHING) * unit) * (log - known[count]) for share, log, count, unit in zip(old, logs, fields, units)]
-        found = [math.fsum(terms[part]) for part in self._parts]
-        for k in self._one_way:
-            part = self._parts[k]
-            gaps = (share * (log - known[count]) for share, log, count in zip(old[part], logs[part], fields[part]))
-            found[k] = math.fsum(gaps) + math.log(self._before[part.start] / units[part.start])
-        return found
-
-    def _read(self, packed: int) -> tuple[int, ...]:
-        return self._fields.unpack(packed.to_bytes(self._fields.size, "little"))
-
-
-class _MixDeck:
-    """The same for a mix, by how much likelier its newest changes are where half of one symbol has become another than where nothing has moved.
-
-    The logarithm of the mean likelihood ratio over all pairs of symbols: the few changes of a mix are asked about the shift that is looked for,
-    which PSI, open to any, feels later (docs/drift.md).
-    """
-
-    def __init__(self, one: _Coded, block: int) -> None:
-        self.blocks = [one.counts(start, start + block) for start in range(0, len(one.codes), block)]
-        self._whole = [sum(column) for column in zip(*self.blocks, strict=True)]
-
-    def distances(self, order: Sequence[int]) -> list[list[float]]:
-        """The evidence of the last ENDS blocks of this order against those before the last BLOCKS, as a row."""
-        ends = [[0] * len(self._whole)]
-        for begin, end in zip((0, *ENDS), ENDS):
-            parts = [self.blocks[at] for at in order[len(order) - end : len(order) - begin]]
-            ends.append([sum(column) for column in zip(ends[-1], *parts, strict=True)])
-        base = smoothed([whole - newer for whole, newer in zip(self._whole, ends[-1], strict=True)])
-        seen = [k for k, count in enumerate(ends[-1]) if count]
-        gains = [[math.log1p(share * HALF / base[k]) for k in seen] for share in base]
-        return [[self._evidence(gains, seen, counts) for counts in ends[1:]]]
-
-    @staticmethod
-    def _evidence(gains: Sequence[Sequence[float]], seen: Sequence[int], counts: Sequence[int]) -> float:
-        """Of counts, nats. gains[a][i]: what one change of the symbol seen[i] speaks for a having half become it."""
-        size, logs = len(counts), []
-        if size < 2:
-            return 0.0
-        for a, row in enumerate(gains):
-            kept = counts[a] * math.log1p(-HALF)
-            logs += [kept + counts[k] * gain for k, gain in zip(seen, row, strict=True) if k != a]
-            unseen = size - len(seen) - (a not in seen)
-            if unseen:
-                logs.append(kept + math.log(unseen))
-        top = max(logs)
-        return top + math.log(math.fsum(math.exp(value - top) for value in logs) / (size * (size - 1)))
-
-
-def _coded(stream: Stream, n_before: int) -> _Coded:
+def _coded(stream: Stream, n_before: int) -> Coded:
     """Symbols by their place, the rare ones as one; numbers by the tenth of the baseline that they lie in."""
     names = [value for value in stream.values if isinstance(value, str)]
     if stream.symbols:
@@ -515,8 +397,8 @@ def _coded(stream: Stream, n_before: int) -> _Coded:
     return _counted(stream, codes, [*labels, UNKNOWN])
 
 
-def _counted(stream: Stream, codes: list[int], labels: list[str]) -> _Coded:
-    return _Coded(stream.name, codes, labels, stream.one_way)
+def _counted(stream: Stream, codes: list[int], labels: list[str]) -> Coded:
+    return Coded(stream.name, codes, labels, stream.one_way)
 
 
 def _bins(values: Iterable[float]) -> tuple[list[float], list[str]]:

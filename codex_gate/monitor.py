@@ -10,7 +10,8 @@ from statistics import median
 from typing import Final, Generic, TypeVar
 
 from codex_gate import szz, watch
-from codex_gate.drift import BLOCKS, WINDOW, Fit, compare_fit
+from codex_gate.decks import BLOCKS
+from codex_gate.drift import WINDOW, Fit, compare_fit
 from codex_gate.errors import UsageError
 from codex_gate.git import CommitMeta, Repository, is_sha
 from codex_gate.globs import Filter

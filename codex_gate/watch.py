@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 
 from codex_gate import paths
 from codex_gate.andon import ConceptDrift
-from codex_gate.drift import BLOCKS, SYMBOLS, UNCLASSIFIED, DriftRecommendation, Fit, Shift, Stream, block_size, compare, compare_mix, kl, shares
+from codex_gate.decks import BLOCKS
+from codex_gate.drift import SYMBOLS, UNCLASSIFIED, DriftRecommendation, Fit, Shift, Stream, block_size, compare, compare_mix, kl, shares
 from codex_gate.errors import ConfigError, UsageError
 from codex_gate.types import Finding, Notice
 

@@ -49,13 +49,14 @@ def test_a_planted_shift_lies_in_the_last_changes_alone_and_moves_what_it_names(
     changed = [k for k, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
     assert min(changed) >= 1000 - bench.PLANTED
     assert 0.05 * bench.PLANTED < len(changed) < 0.9 * bench.PLANTED
-    kinds = what in ("any", "category", "next", "said", "silence")
+    kinds = what in ("any", "category", "next", "said", "third", "spread", "silence")
     assert all(((before[k].category, before[k].defect) != (after[k].category, after[k].defect)) == kinds for k in changed)
     if kinds:  # a kind that changes are about, said of them or not, one that is said, or none
         assert {before[k].category == UNCLASSIFIED for k in changed} == {"said": {False}, "silence": {True}}.get(what, {True, False})
         assert all(after[k].category in (after[k].defect, UNCLASSIFIED) for k in changed)
-        (into,) = {after[k].defect for k in changed}
-        assert into == {"next": "TypeErrors", "silence": "LogicErrors", "any": into}.get(what, "ASTTransform") and into != before[min(changed)].defect
+        first, *more = {after[k].defect for k in changed}
+        into = {"next": "TypeErrors", "silence": "LogicErrors", "any": first, "third": first, "spread": first}.get(what, "ASTTransform")
+        assert first == into != before[min(changed)].defect and bool(more) == (what == "spread")
     assert all((before[k].kind != after[k].kind) == (what == "file type") for k in changed)
 
 
@@ -121,6 +122,7 @@ def test_the_page_is_written_from_what_was_kept(repo: Repo, tmp_path: Path, monk
     )
     assert f"| {bench.PLANTS['category']} | 80.0 % (49.0–94.3) | 95.0 % (76.4–99.1) | 90.0 % (74.4–96.5) | ≥ 90 % | met |" in said
     assert "| fresh | the next commonest | 300 | 13 | 40.0 % (16.8–68.7) | 87.5 % | 82.2 % |" in said
+    assert f"| {bench.PLANTS['spread']} | 0.0 % (0.0–27.8) | 0.0 % (0.0–16.1) | 0.0 % (0.0–11.4) | | |" in said
     assert f"| {bench.PLANTS['new team']} | 0.0 % (0.0–27.8) | 0.0 % (0.0–16.1) | 0.0 % (0.0–11.4) | ≥ 90 % | **missed** |" in said
     assert (
         "6.0 s wall and 5.0 s of the processors in the second run (9.0 and 8.0 in the first), 1.0 processes ready to run before it. Must be ≤ 20 s, aim 5 s: met, aim missed."

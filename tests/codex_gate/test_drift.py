@@ -285,6 +285,14 @@ def test_the_evidence_of_a_mix_is_the_mean_likelihood_of_half_of_one_symbol_havi
     assert (alone.drifted, alone.divergence, alone.ratio) == (False, 0, 0)  # one symbol cannot become another
 
 
+def test_a_symbol_that_becomes_many_others_is_seen_by_the_psi_of_the_mix() -> None:
+    rng, letters = Random(6), "abcdefgh"
+    before = [rng.choice("aaaab") if rng.random() < 0.3 else None for _ in range(400)]
+    after = [(rng.choice("cdefgh") if rng.random() < 0.5 else rng.choice("aaaab")) if rng.random() < 0.3 else None for _ in range(200)]
+    shift = compare_mix("kind", [*before, *after], letters, 200, Random(0))
+    assert shift.drifted and len({move.name for move in shift.moved} & set("cdefgh")) >= 2
+
+
 def test_what_drifted_only_in_its_newest_part_is_above_its_threshold_there() -> None:
     rng = Random(3)
     values = [*mix(rng, 560, 0.3, (6, 3, 1)), *mix(rng, 40, 0.9, (1, 3, 6))]
