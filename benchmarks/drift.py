@@ -321,7 +321,7 @@ PLANTS: Final = {
 }
 UNASKED: Final = frozenset(
     {"third", "spread"}
-)  # planted to see what the statistic of the mix, which asks for half of a kind becoming one other, makes of another shift
+)  # planted to see what the mix, whose likelihood is of half of a kind becoming one other, shows of another shift
 
 
 def by_group(found: Mapping[str, Sequence[Observation]]) -> dict[str, dict[str, Sequence[Observation]]]:
@@ -559,7 +559,7 @@ def _natural_part(kept: Mapping[str, Any]) -> str:
         f"`codex-gate monitor` on {len(kept['names'])} public repositories with more than {3 * WINDOW:,} changes, {natural['changes']:,} in all, over {natural['years']:.0f} years: {', '.join(kept['names'])}. "
         f"No labels are read. Blocks, PSI in place of KL, the watched measures, the groups of authors, the parts of the window and the mix of kinds were chosen on {len(LOOKED_AT)} histories. "
         f"{len(looked_at)} of these are among them and flatter the figures, *{LOOKED}*: {', '.join(looked_at) or 'none'}. Nothing of it was chosen on the others, *{FRESH}*; "
-        f"but the level of the mix, {100 * MIX_LEVEL:g} %, and its statistic, a likelihood ratio in place of PSI, were chosen with the figures of all of them in view.",
+        f"but the level of the mix, {100 * MIX_LEVEL:g} %, and its statistic, a likelihood ratio beside PSI, were chosen with the figures of all of them in view.",
         "",
         f"**Stable** histories are made of real ones: runs of {STABLE} neighbours in random order, so bursts stay and long-term drift goes. Monitored every {STEP} changes over {SLIDES * STEP:,}, "
         f"{calm_['stretches']} stretches, {calm_['years']:.0f} years:",
@@ -585,7 +585,7 @@ def _planted_lines(groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
     counts = {group: f"{group} ({found['n']})" for group, found in groups.items()}
     n = sum(found["n"] for found in groups.values())
     lines = [
-        f"**Planted shifts** in the last {PLANTED} changes of {n} stable stretches, monitored at their end. The verdict is on all of them; without one stand two shifts that are not what the statistic of the mix asks for:",
+        f"**Planted shifts** in the last {PLANTED} changes of {n} stable stretches, monitored at their end. The verdict is on all of them; without one stand two shifts that the likelihood of the mix is not about:",
         "",
         f"| shift | {' | '.join(counts.values())} | all | must | verdict |",
         f"|---|{'---|' * len(counts)}---|---|---|",
