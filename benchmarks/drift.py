@@ -319,9 +319,7 @@ PLANTS: Final = {
     "reformatting": "three changes in ten are a mass reformatting",
     "new team": f"seven changes in ten by {TEAM} people who are new, most in files that they never touched",
 }
-UNASKED: Final = frozenset(
-    {"third", "spread"}
-)  # planted to see what the mix, whose likelihood is of half of a kind becoming one other, shows of another shift
+UNASKED: Final = frozenset({"third", "spread"})  # planted to see what the mix, whose likelihood is of half of a kind becoming one other, shows of another shift
 
 
 def by_group(found: Mapping[str, Sequence[Observation]]) -> dict[str, dict[str, Sequence[Observation]]]:
