@@ -51,11 +51,10 @@ def auc(bench: Bench) -> Block:
         notes.append(f"{name} against counting added lines on the same commits: {_difference(beside)}.")
         if score == next(iter(peer.scores)) and (bound := _bound(name, found[name], len(shas))):
             notes.append(bound)
-    seen = (
-        "the shipped model never learned from it, though its AUC was in view while measures were chosen"
-        if options.project not in _learnt_from()
-        else "**the shipped model learnt from it**"
-    )
+    seen = {
+        "train": "**the shipped model learnt from it**",
+        "holdout": "the shipped model never learned from it, though its AUC was in view while measures were chosen",
+    }.get(_roles().get(options.project, ""), "the shipped model never saw it")
     how = (
         f"{len(shas):,} labelled commits of {place.name} that the clone has ({sum(labels[sha] for sha in shas):,} buggy; {seen}); risk as `screen --commits` gives it, "
         f"each commit with only what was known before it. The peers score {len(asked)} of them, drawn at random (seed {options.seed}), and each is compared on the commits that it scored. "
@@ -65,10 +64,10 @@ def auc(bench: Bench) -> Block:
     return Block(tuple(figures), how, notes=tuple(notes), data={"auc": found, "sample": asked})
 
 
-def _learnt_from() -> set[str]:
-    """Projects whose labels the shipped model was trained on."""
+def _roles() -> dict[str, str]:
+    """What each project was to the shipped model: trained on, or held out."""
     sources = json.loads((ROOT / "models" / "training-sources.json").read_text("utf-8"))
-    return {project["project"] for project in sources["projects"] if project["role"] == "train"}
+    return {project["project"]: project["role"] for project in sources["projects"]}
 
 
 def _compare(labels: Mapping[str, int], options: Options, ours: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:

@@ -175,8 +175,7 @@ def before_news(recipe: train.Recipe) -> train.Recipe:
 def compare(data: Dataset, corpus: evaluate.Corpus, scenario: Scenario, asked: Sequence[Entrant], seed: int) -> dict[str, dict[str, Any]]:
     """Of each entrant the mean AUC over projects whose labels are SZZ's, and over the others, each with its interval against added lines."""
     scores = {entrant.name: evaluate.out_of_project(data, corpus, scenario, entrant) for entrant in asked}
-    masks = evaluate.judged(data, scenario)
-    groups = {"szz": [mask for mask in masks if data.traced()[mask].all()], "outside": [mask for mask in masks if not data.traced()[mask].all()]}
+    groups = dict(zip(("szz", "outside"), evaluate.by_labels(data, evaluate.judged(data, scenario)), strict=True))
     found: dict[str, dict[str, Any]] = {name: {} for name in scores}
     for group, parts in groups.items():
         if parts:

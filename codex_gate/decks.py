@@ -13,6 +13,7 @@ SMOOTHING: Final = 0.5  # added to every count (Krichevsky & Trofimov 1981)
 BLOCKS: Final = 20  # of neighbours in a window; chosen: 50 commits of 1,000 are a few weeks
 ENDS: Final = (4, 6, 8, 12, 20)  # blocks at the end that `compare` sets apart (chosen; docs/drift.md)
 HALF: Final = 0.5  # of a symbol of a mix that may have become another: the shift that has to be found
+_KEPT: Final = math.log1p(-HALF)
 NO_PART: Final = -1
 
 
@@ -121,7 +122,7 @@ class MixDeck:
         if size < 2:
             return 0.0
         for a, row in enumerate(gains):
-            kept = counts[a] * math.log1p(-HALF)
+            kept = counts[a] * _KEPT
             logs += [kept + counts[k] * gain for k, gain in zip(seen, row, strict=True) if k != a]
             unseen = size - len(seen) - (a not in seen)
             if unseen:

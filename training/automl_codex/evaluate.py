@@ -2,8 +2,8 @@
 
 Three scenarios. `selection` (cut-off 2015, test 2016–2017) is where measures and recipe are chosen; `time_safe`
 (cut-off 2018, test from 2019) is the figure that counts, and no search sees it, though settings were looked
-at there while measures were chosen (SELECTION_NOTE); `all_times` leaves repositories out but not time, so that small and old projects are seen too, and gives the scores that the
-shipped calibration rests on.
+at there while measures were chosen (SELECTION_NOTE); `all_times` leaves repositories out but not time, so that
+small and old projects are seen too, and gives the scores that the shipped calibration rests on.
 """
 
 from __future__ import annotations
@@ -322,17 +322,25 @@ def ablation(data: Dataset, corpus: Corpus, recipe: train.Recipe, progress: Prog
 
 def _ablated(data: Dataset, name: str, n_features: int, scores: np.ndarray) -> dict[str, Any]:
     """A row of the ablation: mean AUC over all projects, over those that SZZ labelled and over the others (NaN where there are none)."""
-    masks = judged(data, SELECTION)
-    values = np.array([metrics.auc(data.y[m], scores[m]) for m in masks])
-    traced = np.array([bool(data.traced()[m].all()) for m in masks])
-    szz, outside = (float(values[part].mean()) if part.any() else math.nan for part in (traced, ~traced))
-    return {"measures": name, "n_features": n_features, "mean_auc": float(values.mean()), "mean_auc_szz": szz, "mean_auc_outside": outside}
+    every = judged(data, SELECTION)
+    szz, outside = by_labels(data, every)
+    means = {"mean_auc": every, "mean_auc_szz": szz, "mean_auc_outside": outside}
+    return {"measures": name, "n_features": n_features} | {key: _mean_auc(data, masks, scores) for key, masks in means.items()}
 
 
 def mean_auc(data: Dataset, scenario: Scenario, scores: np.ndarray) -> float:
     """Mean AUC over the projects that `judged` finds, of raw scores (n,)."""
-    masks = judged(data, scenario)
-    return float(np.mean([metrics.auc(data.y[m], scores[m]) for m in masks]))
+    return _mean_auc(data, judged(data, scenario), scores)
+
+
+def _mean_auc(data: Dataset, masks: Sequence[np.ndarray], scores: np.ndarray) -> float:
+    return float(np.mean([metrics.auc(data.y[m], scores[m]) for m in masks])) if masks else math.nan
+
+
+def by_labels(data: Dataset, masks: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Masks (n,) of projects apart: those that SZZ labelled, and those whose labels came with a file."""
+    traced = data.traced()
+    return [m for m in masks if traced[m].all()], [m for m in masks if not traced[m].all()]
 
 
 def judged(data: Dataset, scenario: Scenario) -> list[np.ndarray]:

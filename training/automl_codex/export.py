@@ -208,7 +208,7 @@ def card(report: Mapping[str, Any]) -> str:
         "## How good it is",
         "",
         f"Whole repositories left out, trained on labels known on 2018-01-01, tested on commits from 2019 on. Mean AUC **{safe['mean']['forest']['auc']:.3f}** "
-        f"({_span(safe['mean']['forest']['auc_interval'])}); against counting added lines (LApredict) **{gain['value']:+.3f}** ({_span([gain['low'], gain['high']])}). Nothing was searched on this window; some settings were looked at there, as told below.",
+        f"({_span(safe['mean']['forest']['auc_interval'])}); against counting added lines (LApredict) **{gain['value']:+.3f}** ({_span([gain['low'], gain['high']])}). Nothing is searched on this window; what was looked at there while the measures of this package were chosen is told below.",
         "",
         _lowest(safe),
         "",
@@ -350,7 +350,12 @@ def _too_few(table: Mapping[str, Any]) -> list[str]:
 def _external(found: Sequence[Mapping[str, Any]]) -> list[str]:
     if not found:
         return []
-    lines = ["## External holdout", "", "Never trained on, labels by other people. Its AUC was in view while measures were chosen, see below.", ""]
+    lines = [
+        "## External holdout",
+        "",
+        "Never trained on, labels by other people. The AUC of jdt was in view while the measures of this package were chosen, see below.",
+        "",
+    ]
     lines += ["| project | commits | buggy | AUC | LApredict | difference | mean risk | ECE |", "|---|---|---|---|---|---|---|---|"]
     for row in found:
         ours, base, gain = row["auc"]["forest"], row["auc"]["lapredict"], row["difference_to_lapredict"]["forest"]

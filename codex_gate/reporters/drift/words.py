@@ -47,7 +47,7 @@ def method() -> str:
     """What calibrated means."""
     return (
         f"Divergences of the rows are PSI, below .1 is called stable. Thresholds are what reshuffling the same changes in blocks of neighbours passes in {100 * LEVEL:g} % of the cases, all rows together, and at least {LEAST:g}. "
-        f"Of the {DEFECT} it is the evidence that half of one kind has become another, as a logarithm of likelihoods, and {100 * MIX_LEVEL:g} %, counted where a change is about one: what is said of it, or what a repair is likeliest about. "
+        f"Of the {DEFECT} it is the evidence that half of one kind has become another, as a logarithm of likelihoods, and {100 * MIX_LEVEL:g} % for it and a PSI of its own together, counted where a change is about one: what is said of it, or what a repair is likeliest about. "
         "Newest parts of the window, from a fifth on, are looked at for themselves too, so a row can have drifted before its whole window has."
     )
 
