@@ -1,6 +1,6 @@
 """`codex-gate`: commands, and the only place where errors become exit codes.
 
-Exit codes: 0 done · 1 a gate tripped or drift · 2 wrong use, configuration or input · 3 our fault · 5 done in part.
+Exit codes: 0 done · 1 a gate tripped or drift · 2 wrong use, configuration or input · 3 our fault · 5 done in part · 130 interrupted · 141 the reader went before the end, so no gate was judged.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        _say("interrupted; nothing was changed")
+        _say("interrupted")
         return 130
-    except BrokenPipeError:  # `codex-gate … | head`: the reader has seen enough
+    except BrokenPipeError:  # `codex-gate … | head`: what was not reached was not judged either, so 0 would be a lie under pipefail
         _close_output()
-        return 0
+        return 141
     except Exception as error:  # the last resort: a sentence in place of a traceback
         if os.environ.get("CODEX_GATE_DEBUG"):
             raise
@@ -147,7 +147,11 @@ def _settings(options: argparse.Namespace, repo: Repository, base: str | None) -
     given = {key: getattr(options, name) for key, name in _FLAGS.get(options.command, ())}
     flags = {key: value for key, value in given.items() if value is not None}
     named = options.config or os.environ.get("CODEX_GATE_CONFIG") or None
-    source = None if base == "" and named is None else config.find(repo, base or None, named)
+    if base == "" and named is not None:
+        raise ConfigError(
+            f"the configuration {named} would be read from what is being judged: in CI it is read from a base commit, and here is none; screen a range with --base, or leave it out"
+        )
+    source = None if base == "" else config.find(repo, base or None, named)
     return config.load(source, os.environ, flags)
 
 
@@ -178,6 +182,7 @@ def _in_force(options: argparse.Namespace, repo: Repository, base: str | None) -
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy looks things up here; its linear algebra would start threads that spin (0.1 s of CPU)
     settings = _settings(options, repo, base)
+    options.advisory = options.command == "hook" and settings.hook == "advisory"
     with _model(options, repo, settings.models, base) as model:
         yield model, Policy(settings, datetime.now().astimezone().date())
 
@@ -307,7 +312,6 @@ def _hook(options: argparse.Namespace) -> int:
     try:
         repo = Repository.discover(options.repository, os.environ)
         with _screener(options, repo, None, thorough=False) as screener:
-            options.advisory = screener.policy.settings is None or screener.policy.settings.hook == "advisory"
             report = _hooked(options, repo, screener)
             if report is None or report.change is None:
                 return 0
@@ -372,6 +376,8 @@ def _feedback(options: argparse.Namespace) -> int:
 
 
 def _backtest(options: argparse.Namespace) -> int:
+    import time
+
     from codex_gate.config import percentage
     from codex_gate.git import Repository
     from codex_gate.replay import replay
@@ -384,7 +390,7 @@ def _backtest(options: argparse.Namespace) -> int:
         raise UsageError(f"--noise-budget must be below 100 %, got {options.noise_budget}; 10 lets one change in ten be flagged")
     repo = Repository.discover(options.repository, os.environ)
     with _in_force(options, repo, None) as (model, policy):
-        found = replay(repo, model, policy, budget, options.last, since, _phase)
+        found = replay(repo, model, policy, budget, options.last, since, _phase, now=int(time.time()))
     _write(options, render(options.format, found, **look(options.output, os.environ)))
     if missing := found.missing():
         _say(f"done in part: {missing}")

@@ -43,6 +43,7 @@ class PathLevels(NamedTuple):
     paths: tuple[str, ...]
     comment: Level | None
     fail_on: Level | None
+    line: int  # of the file, where the entry begins
 
 
 class Ignore(NamedTuple):
@@ -354,6 +355,14 @@ def _budget(value: Any) -> dict[Level, float]:
     return shares
 
 
+def _named(entry: _Entry, line: int) -> tuple[str, ...]:
+    """The patterns of an entry that is about some paths."""
+    found = _patterns(entry.value)
+    if not found:
+        raise _Mismatch("an entry with an empty list of paths changes nothing; name some, for example src/**", line)
+    return found
+
+
 def _patterns(value: Any) -> tuple[str, ...]:
     items = value if isinstance(value, list) else [_Entry(value, 0)]
     found = []
@@ -382,7 +391,7 @@ def _path_levels(value: Any) -> tuple[PathLevels, ...]:
         if len(entry) == 1:
             raise _Mismatch("an entry without comment and fail-on changes nothing; give one of them", line)
         comment, fail_on = (_level(entry[key].value) if key in entry else None for key in ("comment", "fail-on"))
-        found.append(PathLevels(_patterns(entry["paths"].value), comment, fail_on))
+        found.append(PathLevels(_named(entry["paths"], line), comment, fail_on, line))
     return tuple(found)
 
 
@@ -393,7 +402,7 @@ def _ignores(value: Any) -> tuple[Ignore, ...]:
         if not isinstance(reason, str) or not reason.strip():
             raise _Mismatch("an empty reason; say why, so that someone can judge it later", line)
         until = _date(entry["until"].value, entry["until"].line) if "until" in entry else None
-        found.append(Ignore(_patterns(entry["paths"].value), _categories(entry.get("categories"), line), reason.strip(), until))
+        found.append(Ignore(_named(entry["paths"], line), _categories(entry.get("categories"), line), reason.strip(), until))
     return tuple(found)
 
 
@@ -404,6 +413,8 @@ def _categories(entry: _Entry | None, line: int) -> tuple[str, ...]:
         return ()
     names = [str(category) for category in DefectCategory]
     wanted = [str(item.value) for item in entry.value] if isinstance(entry.value, list) else [str(entry.value)]
+    if not wanted:
+        raise _Mismatch("an empty list of categories; name those that are not to be said, or leave the key out to mean all", line)
     for name in wanted:
         if name not in names:
             raise _Mismatch(_unknown(name, names).replace("unknown key", "unknown category").replace("the keys are", "the categories are"), line)

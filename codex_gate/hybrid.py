@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from codex_gate import paths, rules, taxonomy, terms
 from codex_gate.errors import ConfigError
 from codex_gate.messages import is_fix
-from codex_gate.model import STUDENT_MANIFEST
+from codex_gate.model import STUDENT_MANIFEST, default_directory
 from codex_gate.taxonomy import KINDS, NONE
 from codex_gate.types import Classification, Commit, Evidence, Notice
 
@@ -90,11 +90,15 @@ class HybridClassifier:
     def of(cls, directory: Path, tier: int | None = None) -> HybridClassifier:
         """The models of a directory at a tier, the highest that can run for None; a tier that cannot run falls to the next below, and `missing` says why.
 
+        A directory that holds neither (a risk model that was retrained or adapted) leaves kinds to the models that ship.
+
         Raises:
             ModelError: a model that is there cannot be used.
         """
-        from codex_gate.linear import Linear, Tier, tiers
+        from codex_gate.linear import KINDS_MANIFEST, Linear, Tier, tiers
 
+        if not any((directory / name).is_file() for name in (KINDS_MANIFEST, STUDENT_MANIFEST)):
+            directory = default_directory()
         linear = Linear.load(directory)
         there, runs = (directory / STUDENT_MANIFEST).is_file(), find_spec("onnxruntime") is not None
         missing = ""

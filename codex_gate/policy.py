@@ -19,7 +19,7 @@ from codex_gate.types import Classification, Commit, Evidence, FileChange, Findi
 if TYPE_CHECKING:
     from datetime import date
 
-    from codex_gate.config import Ignore, Settings
+    from codex_gate.config import Ignore, PathLevels, Settings
 
 _SHOWN: Final = 3  # ignored paths that a notice names
 
@@ -73,9 +73,9 @@ class Policy:
         return tuple((entry, compiled(entry.paths)) for entry in listed if not self._is_over(entry))
 
     @cached_property
-    def _levels(self) -> tuple[tuple[Callable[[str], bool], Level | None, Level | None], ...]:
+    def _levels(self) -> tuple[tuple[PathLevels, Callable[[str], bool]], ...]:
         listed = self.settings.levels if self.settings is not None else ()
-        return tuple((compiled(entry.paths), entry.comment, entry.fail_on) for entry in listed)
+        return tuple((entry, compiled(entry.paths)) for entry in listed)
 
     def _is_over(self, entry: Ignore) -> bool:
         return entry.until is not None and self.today is not None and entry.until < self.today
@@ -117,17 +117,27 @@ class Policy:
         limits = self.limits(finding.paths)
         if not limits.fails(finding.level):
             return ""
-        source = self.settings.sources.get("fail-on", "--fail-on") if self.settings is not None else "--fail-on"
+        source = self._who_asks(finding.paths, limits.fail_on)
         return f"level {finding.level} reaches " + (f"--fail-on {limits.fail_on}" if source == "--fail-on" else f"fail-on {limits.fail_on} ({source})")
 
     def _of(self, path: str, general: Limits) -> Limits:
         if self.mutes(path):
             return Limits(Level.UNKNOWN, Level.UNKNOWN)
         comment, fail_on = general
-        for matches, own_comment, own_fail in self._levels:
+        for entry, matches in self._levels:
             if matches(path):
-                comment, fail_on = own_comment or comment, own_fail or fail_on
+                comment, fail_on = entry.comment or comment, entry.fail_on or fail_on
         return Limits(comment, fail_on)
+
+    def _who_asks(self, paths: Sequence[str], fail_on: Level) -> str:
+        """Where the strictest gate of these files is written: the general setting, where one of them is under it and it asks for as much, or an entry of `levels`."""
+        if self.settings is None:
+            return "--fail-on"
+        ruling = [next((entry for entry, matches in reversed(self._levels) if entry.fail_on and matches(path)), None) for path in paths if not self.mutes(path)]
+        lines = [entry.line for entry in ruling if entry is not None and entry.fail_on is fail_on]
+        if lines and not (None in ruling and self.settings.fail_on is fail_on):
+            return f"{self.settings.sources.get('levels', 'levels').partition(',')[0]}, line {lines[0]}"
+        return self.settings.sources.get("fail-on", "--fail-on")
 
     def notices(self, paths: Sequence[str]) -> list[Notice]:
         """Which of these files are ignored and why, and which entries have run out."""

@@ -52,6 +52,8 @@ def replay(
     last: int = LAST,
     since: date | None = None,
     progress: Progress = unheard,
+    *,
+    now: int | None = None,
 ) -> Backtest:
     """The last changes on HEAD's first-parent line as the model would have screened them, and which of them needed a fix.
 
@@ -60,11 +62,12 @@ def replay(
         budget: share of changes that may be flagged, in (0, 1).
         last: how many changes; all of them since `since`, when that is given.
         progress: told (what, done, of) now and then.
+        now: as `look_back` has it.
     Raises:
         UsageError: a shallow clone, or fewer than levels.MIN_CHANGES changes.
         GitError: no commits.
     """
-    found = look_back(repo, model, policy, last, since, progress, least=levels.MIN_CHANGES).replayed
+    found = look_back(repo, model, policy, last, since, progress, least=levels.MIN_CHANGES, now=now).replayed
     return Backtest(found.repository, found.model_version, found.changes, found.labels, found.seen, found.notices, found.seconds, budget)
 
 

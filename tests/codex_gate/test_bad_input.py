@@ -456,7 +456,7 @@ def test_ctrl_c_in_a_bulk_run(repo: Repo, model: Path, tmp_path: Path) -> None:
     assert run.poll() is None, "it ended before it could be interrupted"
     os.killpg(run.pid, signal.SIGINT)  # as the terminal does: python and git
     out, err = run.communicate(timeout=20)
-    assert (run.returncode, out, err) == (130, b"", b"codex-gate: interrupted; nothing was changed\n")
+    assert (run.returncode, out, err) == (130, b"", b"codex-gate: interrupted\n")
     assert not target.exists()
     assert list(scratch.iterdir()) == []
     assert {p.name for p in (repo.path / ".git").iterdir()} <= {*before, "codex-gate"}

@@ -347,7 +347,7 @@ def test_an_interrupt_is_a_sentence_and_exit_code_130(gate: GateCall, monkeypatc
     monkeypatch.setattr(Screener, "commit", interrupted)
     said = gate("--commit", "topic")
     assert (said.code, said.out) == (130, "")
-    assert said.err == "codex-gate: interrupted; nothing was changed\n"
+    assert said.err == "codex-gate: interrupted\n"
 
 
 def test_messages_show_what_hides_in_a_name(gate: GateCall) -> None:
@@ -400,7 +400,7 @@ def test_a_staged_screen_of_program_text_measures_it_and_stays_without_numpy(pro
     assert {name.partition(".")[0] for name in imported(done)} & HEAVY <= {"lizard", "pygments"}
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(project: Repo) -> None:
+def test_a_reader_that_goes_early_gets_no_verdict_and_no_traceback(project: Repo) -> None:
     command = [sys.executable, "-I", "-c", "import sys; from codex_gate.cli import main; sys.exit(main())", "screen", "--commits", "-"]
     run = subprocess.Popen(command, cwd=project.path, env=project.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert run.stdout is not None and run.stdin is not None and run.stderr is not None
@@ -409,7 +409,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(project: Repo) -> None:
     run.stdin.close()
     err = run.stderr.read()
     run.stderr.close()
-    assert (run.wait(timeout=30), err) == (0, b"")
+    assert (run.wait(timeout=30), err) == (141, b"")  # as a shell says it: half a list is not a list without findings
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -445,7 +445,7 @@ def test_a_signal_in_a_bulk_run_ends_it_with_a_sentence(project: Repo) -> None:
         [sys.executable, "-I", "-c", code, "screen", "--each", "main~20..topic"], cwd=project.path, env=project.environ, capture_output=True, timeout=30
     )
     assert done.returncode == 130
-    assert done.stderr == b"codex-gate: interrupted; nothing was changed\n"
+    assert done.stderr == b"codex-gate: interrupted\n"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -474,6 +474,21 @@ def test_in_ci_a_range_is_screened_with_the_configuration_of_its_base(gate: Gate
     assert said.code == 1
     assert ".codex-gate.yaml of " in said.err
     assert gate("--commit", "topic").code == 0  # of a commit its parent's, which has none
+
+
+def test_a_list_of_commits_takes_no_configuration_of_its_own_in_ci(gate: GateCall, project: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed, root = listing(project, "topic"), project.git("rev-list", "--max-parents=0", "topic").strip()
+    loose = project.path / "loose.yaml"
+    loose.write_text("fail-on: never\n")
+    assert gate("--commits", listed, "--config", loose).code == 0
+    monkeypatch.setenv("CI", "true")
+    for what in (("--commits", listed), ("--commit", root)):
+        said = gate(*what, "--config", loose)
+        assert said.code == 2 and "loose.yaml would be read from what is being judged" in said.err
+        monkeypatch.setenv("CODEX_GATE_CONFIG", str(loose))
+        assert gate(*what).code == 2
+        monkeypatch.delenv("CODEX_GATE_CONFIG")
+        assert gate(*what).code == 0
 
 
 def test_config_shows_each_value_with_its_source(project: Repo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

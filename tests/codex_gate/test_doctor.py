@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from codex_gate import doctor
 from codex_gate.doctor import Check, examine
 from codex_gate.git import Repository
 from codex_gate.index import INDEX_FORMAT
+from codex_gate.model import default_directory
 from codex_gate.screen import Screener
 from tests.codex_gate.samples import FakeModel, call, write_model
 from tests.conftest import ADA, START, Node, Repo
@@ -58,6 +60,8 @@ def test_a_tier_that_is_asked_for_and_cannot_run_is_named(repo: Repo, model: Pat
     build(repo, 60)
     monkeypatch.setattr("codex_gate.hybrid.find_spec", lambda name: None)
     repo.write(".codex-gate.yaml", "tier: 3\n")
+    for name in ("kinds.json", "kinds.table"):
+        shutil.copy(default_directory() / name, model)
     said = call(capsys, "doctor", "-C", repo.path, "--model", model)
     assert said.code == 0 and re.search(r"^warn  tier +tier 3 was asked for, and the model directory holds no student", said.out, re.MULTILINE)
     assert "warn  tier          the model directory holds a student, but onnxruntime is not installed" in call(capsys, "doctor", "-C", repo.path).out

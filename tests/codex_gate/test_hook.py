@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from codex_gate.hook import push
+from codex_gate.model import default_directory
 from tests.codex_gate.samples import Said, call, write_model
 from tests.conftest import BOB, DAY, START, Node, Repo
 
@@ -143,3 +145,17 @@ def test_our_own_fault_stops_a_commit_only_where_the_hook_is_a_gate(
     said = hook()
     assert (said.code, said.out) == (code, "")
     assert said.err.startswith("codex-gate: internal error, RuntimeError: no such luck") and len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("text", "code"), [("", 0), ("hook: gate\n", 3)])
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_model_that_cannot_be_used_stops_a_commit_only_where_the_hook_is_a_gate(
+    project: Repo, capsys: pytest.CaptureFixture[str], text: str, code: int, damage: str
+) -> None:
+    if damage == "cut":
+        shutil.copytree(default_directory(), project.path / "mine")
+        (project.path / "mine" / "risk.forest").write_bytes(b"")
+    project.write(".codex-gate.yaml", f"{text}models: mine\n")
+    said = call(capsys, "hook")
+    assert (said.code, said.out) == (code, "")
+    assert ("the hook is advisory, nothing is stopped" in said.err) is not text.startswith("hook: gate")

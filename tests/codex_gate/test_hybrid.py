@@ -202,12 +202,13 @@ def test_hostile_changes_are_answered_within_bounds() -> None:
 # -- directories ---------------------------------------------------------------------------------------
 
 
-def test_a_directory_with_a_student_brings_it_and_one_without_brings_the_rules(tmp_path: Path) -> None:
+def test_a_directory_with_a_student_brings_it_and_one_without_any_leaves_kinds_to_what_ships(tmp_path: Path) -> None:
     found = HybridClassifier.of(students.write(tmp_path / "with", threshold=0.25))
     assert (found.threshold, found.tier) == (0.25, 2) and found.student is not None
     (said, *_) = found.classify(commit(b"@@ -1 +1 @@\n-good\n+bad"))
     assert said.category == "LogicErrors"
-    assert HybridClassifier.of(tmp_path) == HybridClassifier()
+    plain, shipped = HybridClassifier.of(tmp_path, 3), HybridClassifier.of(default_directory(), 3)
+    assert (plain.tier, plain.threshold, plain.weights, plain.missing) == (3, shipped.threshold, shipped.weights, "")
 
 
 def test_tier_1_of_what_ships_needs_no_library_and_falls_short_of_nothing() -> None:
@@ -233,6 +234,8 @@ def test_a_student_that_nothing_can_run_leaves_tier_1_and_says_why(tmp_path: Pat
 
 
 def test_a_tier_without_its_student_falls_to_the_first_and_says_why(tmp_path: Path) -> None:
+    for name in ("kinds.json", "kinds.table"):
+        shutil.copy(default_directory() / name, tmp_path)
     found = HybridClassifier.of(tmp_path, 3)
     assert found.tier == 1 and found.missing == "tier 3 was asked for, and the model directory holds no student: kinds of defects come from tier 1"
 

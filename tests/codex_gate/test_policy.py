@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from codex_gate.config import Ignore, PathLevels, Settings
+from codex_gate.config import Ignore, PathLevels, Settings, Source, load
 from codex_gate.policy import Limits, Policy, marked, unmarked
-from codex_gate.types import Classification, Evidence, Level
+from codex_gate.types import Classification, CommitFeatures, Evidence, Finding, Level
 
 NEVER = Level.UNKNOWN
 TODAY = date(2026, 6, 1)
@@ -38,7 +38,7 @@ def test_the_strictest_file_decides_and_the_last_entry_counts_for_a_file() -> No
     settings = Settings(
         comment=Level.HIGH,
         fail_on=Level.CRITICAL,
-        levels=(PathLevels(("*",), None, NEVER), PathLevels(("pay/",), Level.MODERATE, Level.HIGH), PathLevels(("pay/docs/",), NEVER, NEVER)),
+        levels=(PathLevels(("*",), None, NEVER, 2), PathLevels(("pay/",), Level.MODERATE, Level.HIGH, 3), PathLevels(("pay/docs/",), NEVER, NEVER, 4)),
     )
     policy = Policy(settings)
     assert policy.limits(["a.py"]) == Limits(Level.HIGH, NEVER)
@@ -125,3 +125,20 @@ def test_a_mark_stands_for_its_line_and_alone_for_the_next() -> None:
     )
     (left,) = unmarked(seen, marks)
     assert (left.category, left.evidence) == ("ConcurrencyBugs", (Evidence("message", 0, "race"),))
+
+
+def finding(paths: tuple[str, ...], level: Level) -> Finding:
+    return Finding("a" * 40, "t", 0.1, level, None, (), CommitFeatures({}), paths=paths)
+
+
+def test_the_gate_names_the_line_that_asks() -> None:
+    settings = load(
+        Source(".codex-gate.yaml", b"fail-on: high\nlevels:\n  - paths: docs/\n    comment: never\n  - paths: pay/\n    fail-on: moderate\n"), {}, {}
+    )
+    policy = Policy(settings)
+    assert policy.tripped(finding(("pay/a.py", "b.py"), Level.MODERATE)) == "level moderate reaches fail-on moderate (.codex-gate.yaml, line 5)"
+    assert policy.tripped(finding(("b.py",), Level.HIGH)) == "level high reaches fail-on high (.codex-gate.yaml, line 1)"
+    assert policy.tripped(finding(("b.py",), Level.MODERATE)) == policy.tripped(finding(("pay/a.py",), Level.LOW)) == ""
+    only = Policy(load(Source("c.yaml", b"levels:\n  - {paths: pay/, fail-on: high}\n"), {"CODEX_GATE_FAIL_ON": "high"}, {}))
+    assert only.tripped(finding(("b.py", "pay/a.py"), Level.HIGH)) == "level high reaches fail-on high (CODEX_GATE_FAIL_ON)"
+    assert only.tripped(finding(("pay/a.py",), Level.HIGH)) == "level high reaches fail-on high (c.yaml, line 2)"

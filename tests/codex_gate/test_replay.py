@@ -98,6 +98,16 @@ def test_the_day_is_when_a_change_came_in_not_when_it_was_written(repo: Repo, mo
     assert found.weeks == pytest.approx(59 / 7)
 
 
+def test_one_clock_that_is_wrong_does_not_stretch_the_weeks(repo: Repo, model: Model) -> None:
+    shas = replayed.build(repo)
+    repo.write("late.py", "x = 1\n")
+    late = repo.commit("from a machine with a wrong clock", date=START + 20 * 365 * DAY)
+    found = run(repo, model, now=START + 100 * DAY)
+    assert [c.sha for c in found.changes] == [*shas, late] and found.changes[-1].time == found.changes[-2].time
+    assert late not in found.judged and found.weeks == pytest.approx((replayed.N - 1) / 7)
+    assert [n.code for n in found.notices] == ["clock"]
+
+
 def test_progress_is_told_for_both_halves(repo: Repo, model: Model) -> None:
     replayed.build(repo)
     said: list[tuple[str, int, int]] = []

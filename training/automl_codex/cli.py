@@ -1,6 +1,6 @@
 """`automl-codex`: the offline commands, and the only place where their errors become exit codes.
 
-Exit codes: 0 done · 1 a gate missed · 2 wrong use, configuration or input · 3 our fault · 4 halted by a gate · 5 done in part.
+Exit codes: 0 done · 1 a gate missed · 2 wrong use, configuration or input · 3 our fault · 4 halted by a gate · 5 done in part · 130 interrupted · 141 the reader went before the end.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("automl-codex: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # `automl-codex … | head`: the reader has seen enough
+    except BrokenPipeError:  # `automl-codex … | head`: the command was cut short
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 141
     except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:  # a path that does not serve
         if os.environ.get("CODEX_GATE_DEBUG"):
             raise

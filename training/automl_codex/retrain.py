@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -32,7 +33,7 @@ from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
 from codex_gate.git import Repository
 from codex_gate.linear import KINDS_MANIFEST, TABLE, Linear
 from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, ONNX_FILE, Model, check_file, default_directory, signed_off
-from codex_gate.replay import TRAINED_ON
+from codex_gate.replay import TRAINED_ON, landed
 
 MAX_LOSS: Final = 0.01  # of AUC on the newest part that the interval against another model may hold
 MIN_KEPT: Final = 0.95  # of the changes that the model in use learned as having needed a fix; a fix is not unmade, so nearly all are kept (docs/retraining.md)
@@ -125,21 +126,21 @@ def _changed(asked: Asked, data: tables.Dataset, base: Model, heard: Claims, fou
 
 
 def ship(made: Release, output: Path) -> Model:
-    """Write the directory and load what was written; line ranker, model of kinds and notes of others come along, an ONNX form that no longer fits goes."""
-    files = lines.carried(made.files, output, default_directory()) | kinds_beside(output)
-    export.write_directory(files, output, without=(ONNX_FILE, release.SOURCES))
+    """Write the directory and load what was written; line ranker and notes of others come along, an ONNX form that no longer fits goes.
+
+    What tells kinds of defects is not written: a directory without it leaves that to the models that ship. One of another version goes.
+    """
+    export.write_directory(lines.carried(made.files, output, default_directory()), output, without=(ONNX_FILE, release.SOURCES, *_outdated_kinds(output)))
     return Model.load(output)
 
 
-def kinds_beside(output: Path) -> dict[str, bytes]:
-    """The linear model of kinds of the shipped model, where the directory holds none that can be used: without one the rules would be left alone."""
+def _outdated_kinds(output: Path) -> tuple[str, ...]:
+    """The files of a model of kinds that this version cannot read."""
     try:
-        if Linear.load(output) is not None:
-            return {}
-    except ModelError:  # of another version: the shipped one is of this one
-        pass
-    shipped = default_directory()
-    return {name: (shipped / name).read_bytes() for name in (KINDS_MANIFEST, TABLE)} if Linear.load(shipped) is not None else {}
+        Linear.load(output)
+    except ModelError:
+        return KINDS_MANIFEST, TABLE
+    return ()
 
 
 def in_use(output: Path) -> Model | None:
@@ -176,8 +177,8 @@ def history(asked: Asked, progress: Progress) -> tuple[tables.Dataset, str]:
     if repo.is_shallow:
         raise UsageError("this clone is shallow: blame ends at its edge, so no label could be trusted; fetch with full depth (git fetch --unshallow)")
     head = repo.resolve("HEAD")
-    (newest,) = repo.metas([head])
-    job = mine.Job(mine.name_of(repo), repo, head, until=newest.time - train.YEAR)
+    newest = min(landed(repo, head)[head], int(time.time()))  # when it came in: a picked commit was written earlier, and a clock can be ahead
+    job = mine.Job(mine.name_of(repo), repo, head, until=newest - train.YEAR)
     mine.run(job, asked.place, progress)
     return tables.read(asked.place / f"{job.project}.parquet"), head
 
