@@ -5,15 +5,16 @@ Exit codes: 0 done · 1 a gate tripped or drift · 2 wrong use, configuration or
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from codex_gate.arguments import parser
-from codex_gate.errors import ConfigError, GateError, ModelError, UsageError
+from codex_gate.errors import AGAIN, ConfigError, GateError, ModelError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    _open_closed()
     for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
         if hasattr(stream, "reconfigure"):  # a C locale must not break on a title with an umlaut
             stream.reconfigure(encoding="utf-8", errors=errors)
     options = _parser().parse_args(argv)
     try:
+        _check_filled(options)
         code: int = options.run(options)
         sys.stdout.flush()
         return code
@@ -52,8 +55,29 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         if isinstance(error, OSError):  # a full disk would speak up again when the interpreter ends
             _close_output()
+            if error.errno in _NO_ROOM:
+                _say(f"{error.filename or 'the output'} cannot be written: {error.strerror}")
+                return 2
         _say(f"internal error, {type(error).__name__}: {error}; set CODEX_GATE_DEBUG=1 to see where, and please report it")
         return 0 if getattr(options, "advisory", False) else 3
+
+
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+
+
+def _open_closed() -> None:
+    """Give a standard stream that was closed before the start (`>&-`) the device that holds nothing: the verdict is the exit code too."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # the lowest free number is the closed one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def _check_filled(options: argparse.Namespace) -> None:
+    """Refuse an empty value: it comes from a variable that is not set, and must not mean that nothing was asked."""
+    asked = ("commit", "commits", "each", "config") if options.command == "screen" else ("config",)
+    for name in asked:
+        if getattr(options, name, None) == "":
+            raise UsageError(f"--{name} is empty; give it a value, or leave it out (is a variable unset?)")
 
 
 def _close_output() -> None:
@@ -191,11 +215,14 @@ def _in_force(options: argparse.Namespace, repo: Repository, base: str | None) -
 def _model(options: argparse.Namespace, repo: Repository, chosen: str | None, base: str | None) -> Iterator[Model]:
     from codex_gate.model import Model, opened
 
-    if options.model:
-        yield Model.load(options.model)
-    else:
-        with opened(repo, chosen, base) as model:
+    theirs = f"--model {options.model}" if options.model else f"models: {chosen}" if chosen else ""
+    try:
+        with nullcontext(Model.load(options.model)) if options.model else opened(repo, chosen, base) as model:
             yield model
+    except ModelError as error:
+        if not theirs:
+            raise
+        raise UsageError(f"{theirs}: {str(error).replace(AGAIN, 'restore it, or name another model')}") from error
 
 
 def _for_programs(options: argparse.Namespace) -> bool:
@@ -243,7 +270,7 @@ def _many(options: argparse.Namespace, screener: Screener, repo: Repository) -> 
         new = repo.resolve(head)
         shas = repo.rev_list(stdin=[new, f"^{repo.merge_base(repo.resolve(base), new)}"])
     if not shas:
-        _say(f"{scope if options.each else options.commits} holds no commits: there is nothing to screen")
+        _say(f"{scope if options.each else 'standard input' if options.commits == '-' else options.commits} holds no commits: there is nothing to screen")
         return 0
     gc.disable()  # rows come by the thousand and hold no cycles: looking for some cost a tenth of the time (2026-11-23)
     try:
@@ -451,6 +478,8 @@ def _priority(options: argparse.Namespace) -> int:
     from codex_gate.streams import look, sink
     from codex_gate.survey import survey
 
+    if options.html and options.output and options.html.resolve() == options.output.resolve():
+        raise UsageError(f"--html and --output both name {options.html}; give each a file of its own")
     repo = Repository.discover(options.repository, os.environ)
     with _in_force(options, repo, None) as (model, policy):
         found = survey(repo, model.directory, policy, int(time.time()), _day(options.since), options.half_life, options.branch, _phase)

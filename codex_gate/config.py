@@ -115,6 +115,8 @@ def find(repo: Repository, base: str | None, name: str | None = None) -> Source 
         return None if repo.is_unborn() else _committed(repo, repo.resolve("HEAD"), None)  # a bare repository has no work tree
     path = name if name is not None else os.path.join(str(repo.top), FILE)
     try:
+        if name is None and os.path.lexists(path) and not os.path.isfile(path):
+            raise ConfigError(f"{path} is no file that can be read (a link to nothing, a directory, a pipe?); put the configuration itself there, or remove it")
         with open(path, "rb") as stream:
             return Source(name or FILE, _bounded(stream.read(MAX_BYTES + 1), name or FILE))
     except FileNotFoundError:
@@ -128,6 +130,8 @@ def find(repo: Repository, base: str | None, name: str | None = None) -> Source 
 def _committed(repo: Repository, base: str, name: str | None) -> Source | None:
     path = in_tree(name)
     try:
+        if repo.is_link(base, path):
+            raise ConfigError(f"{path} of {base[:9]} is a symbolic link, which has no contents in a commit; put the configuration itself there")
         found = repo.file_at(base, path, MAX_BYTES + 1)
     except GitError as error:  # to take it for none would be to loosen a gate
         raise ConfigError(f"the configuration cannot be read: {error}") from error
@@ -181,6 +185,9 @@ def load(source: Source | None, environ: Mapping[str, str], flags: Mapping[str, 
         if key in flags:
             flag = called or _FLAGS.get(key, f"--{key}")
             chosen[key], sources[key] = _parsed(key, flags[key], flag), flag
+    for key in ("comment", "fail-on"):  # never, said beside the file, is never for every path of it too
+        if chosen.get(key) is Level.UNKNOWN and source is not None and not sources[key].startswith(f"{source.name}, line "):
+            chosen["levels"] = tuple(entry._replace(**{key.replace("-", "_"): None}) for entry in chosen.get("levels", ()))
     include, exclude = chosen.pop("paths", ((), ()))
     return Settings(**{key.replace("-", "_"): value for key, value in chosen.items()}, include=include, exclude=exclude, sources=sources)
 
@@ -233,7 +240,10 @@ def _plain(node: yaml.Node, name: str, seen: set[int]) -> _Entry:
     if isinstance(node, yaml.MappingNode):
         found: dict[str, _Entry] = {}
         for key_node, value_node in node.value:
-            key, at = str(key_node.value), key_node.start_mark.line + 1
+            at = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ConfigError(f"{name}, line {at}: a key is one word, here it is a list or holds keys itself; write for example fail-on: high")
+            key = str(key_node.value)
             if key in found:
                 raise ConfigError(f"{name}, line {at}: the key {_shown(key)} stands here for the second time; keep one")
             found[key] = _Entry(_plain(value_node, name, seen).value, at)

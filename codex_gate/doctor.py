@@ -19,6 +19,7 @@ from codex_gate.git import Repository
 from codex_gate.hybrid import HybridClassifier
 from codex_gate.index import HistoryIndex, IndexDamagedError
 from codex_gate.levels import MIN_CHANGES
+from codex_gate.localise import LineRanker
 from codex_gate.model import Model
 from codex_gate.reporters.hostile import visible
 from codex_gate.types import Level
@@ -67,6 +68,8 @@ def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator
     yield Check("ok", "codex-gate", f"{__version__}, Python {platform.python_version()} at {sys.executable}")
     try:
         model = Model.load(model_dir)
+        LineRanker.load(model_dir, model.manifest)
+        HybridClassifier.of(model_dir, 1)
         yield Check("ok", "model", f"{model.version}, {len(model.feature_names)} measures, base rate {model.base_rate * 100:.0f} %, in {model_dir}")
     except GateError as error:
         yield Check("fail", "model", str(error))
@@ -81,7 +84,10 @@ def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator
         return
     yield _git_version(repo)
     yield Check("ok", "repository", f"{repo.top or repo.git_dir}{'' if repo.top else ' (bare)'}")
-    yield from _history(repo)
+    try:
+        yield from _history(repo)
+    except GateError as error:
+        yield Check("fail", "history", f"{error}; `git fsck` names what is damaged, a fresh clone has it")
     yield _author(repo, environ)
     yield from _workflows(repo, environ)
     if environ.get("GITHUB_ACTIONS") == "true" and not any(environ.get(name) for name in TOKENS):
@@ -148,6 +154,10 @@ def _history(repo: Repository) -> Iterator[Check]:
         yield Check("warn", "history", "no commits yet: only `screen --staged` has something to look at")
         return
     head = repo.resolve("HEAD")
+    if repo.is_partial():
+        text = "this clone leaves out file contents (--filter): where they are missing, lines and program text are unknown; `git fetch --refetch --no-filter` brings them"
+        yield Check("warn", "contents", text)
+    list(repo.diffs([(head, next(iter(repo.metas([head])[0].parents), None))]))  # a history whose newest change cannot be read serves no screen
     changes = len(repo.rev_list("--first-parent", "-n", str(MIN_CHANGES), head))
     if not repo.is_shallow:
         enough = changes >= MIN_CHANGES

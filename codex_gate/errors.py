@@ -12,6 +12,8 @@ GateError                 something stopped the run
 │   └── ModelError        model missing, truncated, of another hash or schema
 """
 
+AGAIN = "install the package again"  # what mends a model that ships; of a model that somebody named, `cli.py` says what mends that
+
 
 class GateError(Exception):
     """Base of every error that codex-gate raises on purpose; `exit_code` is what the command returns."""

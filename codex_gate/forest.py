@@ -31,7 +31,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from codex_gate.errors import ModelError
+from codex_gate.errors import AGAIN, ModelError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,13 +59,13 @@ class Forest:
         """
         self._data = data
         if len(data) < _HEADER.size or data[:8] != MAGIC:
-            raise ModelError(f"{name} is no forest file: it does not begin with {MAGIC.decode()}; install the package again")
+            raise ModelError(f"{name} is no forest file: it does not begin with {MAGIC.decode()}; {AGAIN}")
         _, version, self.n_features, self.n_trees, self.n_nodes = _HEADER.unpack(data[: _HEADER.size])
         if version != VERSION:
             raise ModelError(f"{name} has forest format {version}, this version reads {VERSION}; install matching versions of package and model")
         expected = _HEADER.size + 4 * self.n_trees + _NODE_BYTES * self.n_nodes
         if len(data) != expected or not self.n_trees:
-            raise ModelError(f"{name} has {len(data)} bytes, its header promises {expected}; it was truncated or damaged, install the package again")
+            raise ModelError(f"{name} has {len(data)} bytes, its header promises {expected}; it was truncated or damaged, {AGAIN}")
         starts = _starts(self.n_trees, self.n_nodes)
         self._roots = self._section("I", starts[0], starts[1])
         self._child = self._section("I", starts[1], starts[2])
@@ -84,7 +84,7 @@ class Forest:
             with path.open("rb") as stream:
                 data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
-            raise ModelError(f"{path} cannot be read ({error}); install the package again") from error
+            raise ModelError(f"{path} cannot be read ({error}); {AGAIN}") from error
         return cls(data, str(path))
 
     def _section(self, code: Literal["I", "f", "B"], start: int, end: int) -> Any:

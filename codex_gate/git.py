@@ -29,7 +29,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 from codex_gate.diffs import END, ZERO_ID, Entry, blobs_of, pair_lines, parse_listings, parse_pair, parse_raw, parse_stream
-from codex_gate.errors import GitError, RangeError, UsageError
+from codex_gate.errors import GitError, RangeError
 from codex_gate.types import FileChange
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -37,6 +37,7 @@ MAX_DIFF_MB = 8  # a larger file is treated as binary: memory stays bounded, nob
 MAX_TIME = 253_402_300_799  # the last second of the year 9999; a later date is a broken clock
 _PIPE = 1 << 20  # bytes; the largest that Linux gives an ordinary user
 _LISTED = 2048  # pairs whose files are listed at once; bounds memory (chosen)
+_LONGEST = 4096  # characters of a revision (chosen)
 _AROUND = 256  # pairs that are listed at once where blobs are missing (chosen)
 _SHA = re.compile(r"[0-9a-f]{40}\Z")
 _FIELDS = "%H%x00%P%x00%an%x00%ae%x00%ad%x00%ct%x00%B%x00"
@@ -146,8 +147,10 @@ class Repository:
         Raises:
             GitError: unknown or ambiguous revision, or not a commit.
         """
-        if "\0" in revision:
-            raise GitError(f"{revision!r} is not a commit in this repository; no name holds a NUL")
+        if "\0" in revision or revision.startswith("^") or len(revision) > _LONGEST:
+            raise GitError(
+                f"{revision[:60]!r} is not a commit in this repository; a name holds no NUL, begins with no ^ and has {_LONGEST:,} characters at most"
+            )
         wanted = revision if revision.startswith(":/") else revision + "^{commit}"  # after :/ all is the text to look for
         args = ["rev-parse", "--verify", "--end-of-options", wanted]
         done = subprocess.run(self._command(args), cwd=self.git_dir, env=self._env(), capture_output=True)
@@ -199,6 +202,10 @@ class Repository:
                 shown = self.run("rev-parse", "--abbrev-ref", name, check=False).decode("utf-8", "replace").strip() or name
                 return shown, sha.decode("ascii").strip()
         raise RangeError("no upstream and no default branch (main, master, trunk, develop) to compare with; give a range: codex-gate screen BASE..HEAD")
+
+    def is_partial(self) -> bool:
+        """Whether this is a clone that was made with a filter."""
+        return bool(self.run("config", "--get-regexp", r"^remote\..*\.promisor$", check=False))
 
     def has_remote(self) -> bool:
         """Whether any remote is configured."""
@@ -457,6 +464,10 @@ class Repository:
             raise GitError(f"the contents of {path} in {revision[:9]} are not in this clone, which leaves out file contents; fetch it without a filter")
         return self.run("cat-file", "blob", found)[:max_bytes] if kind == "blob" else None
 
+    def is_link(self, revision: str, path: str) -> bool:
+        """Whether a commit's tree holds a symbolic link there."""
+        return self.run("ls-tree", "--end-of-options", revision, f":(literal){path}", check=False).startswith(b"120000 ")
+
     def files_below(self, revision: str, directory: str, deep: bool = False) -> dict[str, str]:
         """Blob ids of the plain files right inside a directory of a commit's tree, or anywhere below it, by path from there; empty where there is none."""
         raw = self.run("ls-tree", *(["-r"] if deep else []), "-z", "--end-of-options", f"{revision}:{directory.strip('/')}", check=False)
@@ -578,20 +589,3 @@ def _not_a_repository(path: Path, stderr: bytes) -> str:
 
 def is_sha(text: str) -> bool:
     return bool(_SHA.match(text))
-
-
-def read_shas(lines: Iterable[str]) -> list[str]:
-    """Revisions from a file: one a line, blank lines and `#` comments skipped.
-
-    Raises:
-        UsageError: a line holds more than one word.
-    """
-    found = []
-    for number, line in enumerate(lines, 1):
-        word = line.split("#", 1)[0].strip()
-        if not word:
-            continue
-        if len(word.split()) > 1:
-            raise UsageError(f"line {number} of the commit list holds {line.strip()!r}; expected one SHA a line")
-        found.append(word)
-    return found

@@ -24,7 +24,7 @@ from struct import Struct
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-from codex_gate.errors import ModelError
+from codex_gate.errors import AGAIN, ModelError
 from codex_gate.model import check_file, check_keys, json_object
 from codex_gate.taxonomy import KINDS
 
@@ -32,7 +32,7 @@ KINDS_MANIFEST: Final = "kinds.json"
 TABLE: Final = "kinds.table"
 FORMAT: Final = 1
 ROW: Final = len(KINDS) + 1  # bytes
-_REMEDY: Final = "install the package again, or make it anew with automl-codex kinds"
+_REMEDY: Final = f"{AGAIN}, or make it anew with automl-codex kinds"
 KEPT: Final = 1 << 16  # terms whose rows are at hand
 _SIDE_BY_SIDE: Final = Struct(f"<{ROW}I")  # 32 bits for each number: room for the sum over 65,000 terms
 ZERO: Final = 128  # what stands for a weight of 0

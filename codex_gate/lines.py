@@ -263,7 +263,7 @@ def _against_change(read: Sequence[_Read], rows: Sequence[list[float]]) -> None:
         row += [
             share * sum(name not in deleted for name in names),
             share * counts.count(1),
-            share * sum(math.log((n + 1) / count) for count in counts),
+            share * math.fsum(math.log((n + 1) / count) for count in counts),  # names are a set, whose order a plain sum would show
             (sum(counts) - len(counts)) / n,
             math.log(texts[True][entry.stripped] + texts[False][entry.stripped]),
             float(entry.stripped in texts[not entry.line.added]),

@@ -16,7 +16,7 @@ from operator import mul
 from pathlib import Path
 from typing import Any, Final
 
-from codex_gate.errors import ModelError
+from codex_gate.errors import AGAIN, ModelError
 from codex_gate.lines import LINE_FEATURES, LINE_SCHEMA, ChangedLine, by_path, changed_lines, measure
 from codex_gate.model import check_file
 from codex_gate.paths import role
@@ -65,16 +65,14 @@ class LineRanker:
             versions = (found["format"], found["line_schema"], tuple(found["features"]))
             weights, bias, share = tuple(map(float, found["weights"])), float(found["bias"]), float(found["deleted_share"])
         except (ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{name} is no line ranker ({error!r}); install the package again") from error
+            raise ModelError(f"{name} is no line ranker ({error!r}); {AGAIN}") from error
         if versions != (LINES_FORMAT, LINE_SCHEMA, LINE_FEATURES):
             raise ModelError(
                 f"{name} has format {versions[0]} and line schema {versions[1]} with {len(versions[2])} measures, this version reads "
                 f"{LINES_FORMAT} and {LINE_SCHEMA} with {len(LINE_FEATURES)}; use a model made by this version"
             )
         if len(weights) != len(LINE_FEATURES) or not all(map(math.isfinite, (*weights, bias))) or not 0 <= share <= 1:
-            raise ModelError(
-                f"{name} holds {len(weights)} weights, expected {len(LINE_FEATURES)} finite ones and a deleted_share in [0, 1]; install the package again"
-            )
+            raise ModelError(f"{name} holds {len(weights)} weights, expected {len(LINE_FEATURES)} finite ones and a deleted_share in [0, 1]; {AGAIN}")
         return cls(weights, bias, share)
 
     def rank(self, files: Iterable[FileChange], most: int = MAX_LINES) -> list[LineScore]:

@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from codex_gate.errors import ConfigError, ModelError
+from codex_gate.errors import AGAIN, ConfigError, ModelError
 from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA, UNKNOWN, vector
 from codex_gate.forest import Forest
 from codex_gate.git import Repository
@@ -98,7 +98,7 @@ class Model:
         check_file(directory, manifest, FOREST_FILE)
         forest = Forest.open(directory / FOREST_FILE)
         if forest.n_features != len(names):
-            raise ModelError(f"{directory / FOREST_FILE} takes {forest.n_features} features, {where} names {len(names)}; install the package again")
+            raise ModelError(f"{directory / FOREST_FILE} takes {forest.n_features} features, {where} names {len(names)}; {AGAIN}")
         return cls(directory, str(manifest["version"]), names, float(manifest["base_rate"]), calibration, manifest, forest)
 
     def risk(self, features: CommitFeatures) -> float:
@@ -237,14 +237,14 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         ModelError: missing, not JSON, incomplete, of another format or schema.
     """
     path = directory / MANIFEST
-    manifest = json_object(path, "install the package again", lost="give a model directory with --model, or install the package again")
+    manifest = json_object(path, AGAIN, lost=f"give a model directory with --model, or {AGAIN}")
     found = manifest.get("format")
     if found != FORMAT:
         raise ModelError(f"{path} has manifest format {found}, this version reads {FORMAT}; use a model made by this version")
     schema = manifest.get("feature_schema")
     if schema != FEATURE_SCHEMA:
         raise ModelError(f"{path} was trained on feature schema {schema}, this version computes {FEATURE_SCHEMA}; use a model made by this version")
-    check_keys(manifest, ("version", "feature_names", "unknown", "calibration", "base_rate", "files"), path, "install the package again")
+    check_keys(manifest, ("version", "feature_names", "unknown", "calibration", "base_rate", "files"), path, AGAIN)
     _check_sign_off(manifest, path)
     return manifest
 
@@ -285,23 +285,23 @@ def check_file(directory: Path, manifest: Mapping[str, Any], name: str) -> None:
     path = directory / name
     listed = manifest["files"].get(name) if isinstance(manifest["files"], dict) else None
     if not isinstance(listed, dict):
-        raise ModelError(f"{path} is not listed in {directory / MANIFEST}; install the package again")
+        raise ModelError(f"{path} is not listed in {directory / MANIFEST}; {AGAIN}")
     try:
         size = path.stat().st_size
         if size != listed.get("size"):
-            raise ModelError(f"{path} has {size} bytes, the manifest says {listed.get('size')}; it was truncated or altered, install the package again")
+            raise ModelError(f"{path} has {size} bytes, the manifest says {listed.get('size')}; it was truncated or altered, {AGAIN}")
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror or error}); install the package again") from error
+        raise ModelError(f"{path} cannot be read ({error.strerror or error}); {AGAIN}") from error
     if digest != listed.get("sha256"):
-        raise ModelError(f"{path} has sha256 {digest}, the manifest says {listed.get('sha256')}; it was altered, install the package again")
+        raise ModelError(f"{path} has sha256 {digest}, the manifest says {listed.get('sha256')}; it was altered, {AGAIN}")
 
 
 def _feature_names(manifest: Mapping[str, Any], where: Path) -> tuple[str, ...]:
     names = manifest["feature_names"]
     if not isinstance(names, list) or not names:
-        raise ModelError(f"{where} names no features; install the package again")
+        raise ModelError(f"{where} names no features; {AGAIN}")
     strange = [str(name) for name in names if name not in FEATURE_NAMES]
     if strange:
         raise ModelError(f"{where} asks for unknown features {', '.join(strange)}; use a model made by this version")
@@ -315,10 +315,10 @@ def _calibration(manifest: Mapping[str, Any], where: Path) -> Calibration:
         knots = [(float(score), float(risk)) for score, risk in manifest["calibration"]]
         base_rate = float(manifest["base_rate"])
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{where} has a calibration or base_rate that is no list of numbers ({error}); install the package again") from error
+        raise ModelError(f"{where} has a calibration or base_rate that is no list of numbers ({error}); {AGAIN}") from error
     ordered = all(a[0] < b[0] and a[1] <= b[1] for a, b in pairwise(knots))
     if not knots or not ordered or not all(0.0 <= number <= 1.0 for number in (base_rate, *(n for knot in knots for n in knot))):
-        raise ModelError(f"{where} has calibration knots or a base_rate outside [0, 1] or out of order; install the package again")
+        raise ModelError(f"{where} has calibration knots or a base_rate outside [0, 1] or out of order; {AGAIN}")
     return Calibration(tuple(k[0] for k in knots), tuple(k[1] for k in knots))
 
 
@@ -340,4 +340,4 @@ def open_session(directory: Path, manifest: Mapping[str, Any], name: str) -> Any
     try:
         return onnxruntime.InferenceSession(str(directory / name), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises its own unrelated classes for a refused file
-        raise ModelError(f"{directory / name} was refused by onnxruntime ({str(error)[:200]}); install the package again") from error
+        raise ModelError(f"{directory / name} was refused by onnxruntime ({str(error)[:200]}); {AGAIN}") from error

@@ -17,7 +17,7 @@ from codex_gate.git import CommitMeta, Repository, is_sha
 from codex_gate.globs import Filter
 from codex_gate.model import Model
 from codex_gate.policy import Policy
-from codex_gate.replay import brought, first_parents, landed, repairs
+from codex_gate.replay import brought, clocks, first_parents, landed, repairs, set_right
 from codex_gate.screen import Screener
 from codex_gate.types import Finding, Notice, Progress, unheard
 from codex_gate.watch import MIN_WINDOW, SEED, DriftReport, Observation
@@ -56,13 +56,14 @@ def monitor(
     watch.check_contents(found)
     edge = {m.sha for m in asked.window}
     spans = _fitted(asked, [f for f in found if f.sha not in edge], [f for f in found if f.sha in edge])
-    when = landed(repo, line[-1].sha)
+    said = landed(repo, line[-1].sha)
+    when = set_right(line, said, int(time.time()))
     first = line.index(asked.before[0])
     fit, more = _fit(repo, metas, line, first, spans, when, progress, policy.keep) if fixes else (None, [])
     before, window = ([watch.observed(f, when[f.sha or ""]) for f in side] for side in (spans.before, spans.window))
     report = watch.judge(before, window, threshold, Random(SEED), fit, authors=first >= len(window))
     where = str(repo.top or repo.git_dir)
-    notices = (*spans.notices, *more)
+    notices = (*spans.notices, *more, *clocks([f.sha or "" for f in (*spans.before, *spans.window)], said, when))
     return replace(report, repository=where, model_version=model.version, notices=notices, seconds=time.perf_counter() - started)
 
 
@@ -150,7 +151,9 @@ def _window(available: int, last: int | None) -> tuple[int, tuple[Notice, ...]]:
 
 def _enough(window: int, available: int) -> int:
     if window < MIN_WINDOW:
-        raise UsageError(f"{available:,} changes are too few to tell drift from chance; at least {2 * MIN_WINDOW} are needed")
+        raise UsageError(
+            f"{available:,} {'change is' if available == 1 else 'changes are'} too few to tell drift from chance; at least {2 * MIN_WINDOW} are needed"
+        )
     return window
 
 

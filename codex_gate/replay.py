@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 
-from codex_gate import levels, szz
+from codex_gate import levels, szz, watch
 from codex_gate.backtest import DAY, Backtest, Change, Repair, Replayed
 from codex_gate.errors import UsageError
 from codex_gate.git import CommitMeta, Repository
@@ -64,10 +64,12 @@ def replay(
         progress: told (what, done, of) now and then.
         now: as `look_back` has it.
     Raises:
-        UsageError: a shallow clone, or fewer than levels.MIN_CHANGES changes.
+        UsageError: a shallow or partial clone, or fewer than levels.MIN_CHANGES changes.
         GitError: no commits.
     """
-    found = look_back(repo, model, policy, last, since, progress, least=levels.MIN_CHANGES, now=now).replayed
+    seen = look_back(repo, model, policy, last, since, progress, least=levels.MIN_CHANGES, now=now)
+    watch.check_contents(seen.findings)
+    found = seen.replayed
     return Backtest(found.repository, found.model_version, found.changes, found.labels, found.seen, found.notices, found.seconds, budget)
 
 
@@ -99,7 +101,7 @@ def look_back(
     metas = repo.log(stdin=[repo.resolve("HEAD")])
     line = first_parents(metas)
     said = landed(repo, line[-1].sha)
-    times = said if now is None else _set_right(line, said, now)
+    times = said if now is None else set_right(line, said, now)
     start = _start([times[meta.sha] for meta in line], last, since, least)
     found = {
         f.sha: f for f in Screener(repo, model, policy=policy).many([m.sha for m in line[start:]], lambda done, of: progress("commits measured", done, of))
@@ -113,7 +115,7 @@ def look_back(
             f"{' to compare with' if least > 1 else ''}, take an earlier date or more changes, or other paths"
         )
     changes = tuple(_change(meta, times, found[meta.sha], traced.first.get(place), place not in traced.doubtful) for place, meta in inside)
-    notices = (*traced.notices, *_clocks([m.sha for m in line[start:]], said, times))
+    notices = (*traced.notices, *clocks([m.sha for m in line[start:]], said, times))
     where = str(repo.top or repo.git_dir)
     learned = _learned(model, {sha: place for sha, place in owner.items() if place >= start})
     replayed = Replayed(where, model.version, changes, LABELS.format(szz.DEFAULT), learned, notices, time.perf_counter() - started)
@@ -150,7 +152,13 @@ def landed(repo: Repository, tip: str) -> dict[str, int]:
     return {sha: min(int(when), LATEST) for sha, when in zip(flat[1::2], flat[::2], strict=True)}
 
 
-def _set_right(line: Sequence[CommitMeta], said: Mapping[str, int], now: int) -> dict[str, int]:
+def newest(repo: Repository, tip: str, now: int) -> int:
+    """When the newest change of the line came in, of those with a date that a clock can have shown; Unix seconds, at most `now`."""
+    found = next((when for when in landed(repo, tip).values() if EARLIEST <= when <= now + DAY), now)
+    return min(found, now)
+
+
+def set_right(line: Sequence[CommitMeta], said: Mapping[str, int], now: int) -> dict[str, int]:
     """The times of the line; in place of those before EARLIEST or after now that of the change before, at the old end of the first that can be.
 
     Raises:
@@ -168,7 +176,8 @@ def _set_right(line: Sequence[CommitMeta], said: Mapping[str, int], now: int) ->
     return found
 
 
-def _clocks(shas: Sequence[str], said: Mapping[str, int], times: Mapping[str, int]) -> list[Notice]:
+def clocks(shas: Sequence[str], said: Mapping[str, int], times: Mapping[str, int]) -> list[Notice]:
+    """That dates of these changes were set right, and how many."""
     n = sum(said[sha] != times[sha] for sha in shas)
     text = f"{n:,} of {len(shas):,} changes are dated before 1972 or in the future; each is counted at the date of the change before it"
     return [Notice("clock", text)] if n else []
@@ -192,7 +201,7 @@ def _start(line: Sequence[int], last: int, since: date | None, least: int) -> in
     n = len(line) - start
     if n < least:
         raise UsageError(
-            f"{n} changes to replay ({asked} of {len(line):,} on the first-parent line of HEAD); at least {least} {'is needed' if least == 1 else 'are needed to compare with'}, "
+            f"{n} {'change' if n == 1 else 'changes'} to replay ({asked} of {len(line):,} on the first-parent line of HEAD); at least {least} {'is needed' if least == 1 else 'are needed to compare with'}, "
             + ("take an earlier date or more changes" if len(line) >= least else "come back when the repository has grown")
         )
     return start

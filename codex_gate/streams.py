@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TypedDict
+from typing import IO, Final, TypedDict
 
 from codex_gate.errors import UsageError
-from codex_gate.git import read_shas
+
+STDOUT: Final = "-"  # as a name of a file
 
 
 class Look(TypedDict):
@@ -24,7 +25,7 @@ class Look(TypedDict):
 
 def look(target: Path | None, environ: Mapping[str, str]) -> Look:
     """How a report that goes to `target` may look; a pipe and a file get 80 plain columns, a terminal that calls itself dumb plain text in its own width."""
-    to_terminal = target is None and sys.stdout.isatty()
+    to_terminal = (target is None or str(target) == STDOUT) and sys.stdout.isatty()
     width = max(40, shutil.get_terminal_size((80, 24)).columns) if to_terminal else 80
     paints = to_terminal and environ.get("TERM") != "dumb"
     return {"width": width, "colour": paints and not environ.get("NO_COLOR"), "rich": paints}
@@ -32,12 +33,12 @@ def look(target: Path | None, environ: Mapping[str, str]) -> Look:
 
 @contextmanager
 def sink(target: Path | None) -> Iterator[IO[str]]:
-    """Where a report goes: standard output without a target; a file appears when it is whole, and what it held before stays when it does not come to that.
+    """Where a report goes: standard output without a target or for "-"; a file appears when it is whole, and what it held before stays when it does not come to that.
 
     Raises:
         UsageError: the target cannot be written.
     """
-    if target is None:
+    if target is None or str(target) == STDOUT:
         yield sys.stdout
         return
     replaced, part = False, target
@@ -48,6 +49,8 @@ def sink(target: Path | None) -> Iterator[IO[str]]:
             if replaced:
                 part = target.resolve().with_name(target.name + f".{os.getpid()}.part")
             opened = part.open("w", encoding="utf-8", newline="\n")
+            if replaced and target.exists():
+                shutil.copymode(target, part)
         except OSError as error:
             raise UsageError(f"{target} cannot be written: {error.strerror}") from error
         with opened:
@@ -76,3 +79,20 @@ def read_shas_of(name: str, stdin: Iterable[str]) -> list[str]:
         raise UsageError(
             f"{name} cannot be read ({getattr(error, 'strerror', error)}); expected a file with one SHA a line, or - for standard input"
         ) from error
+
+
+def read_shas(lines: Iterable[str]) -> list[str]:
+    """Revisions from a file: one a line, blank lines and `#` comments skipped.
+
+    Raises:
+        UsageError: a line holds more than one word.
+    """
+    found = []
+    for number, line in enumerate(lines, 1):
+        word = line.removeprefix("\ufeff").split("#", 1)[0].strip()
+        if not word:
+            continue
+        if len(word.split()) > 1:
+            raise UsageError(f"line {number} of the commit list holds {line.strip()!r}; expected one SHA a line")
+        found.append(word)
+    return found

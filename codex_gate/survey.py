@@ -21,6 +21,7 @@ from codex_gate.git import CommitMeta, Repository
 from codex_gate.history import History
 from codex_gate.policy import Heard, Policy, classifications, listener
 from codex_gate.priority import DAY, HALF_LIFE, WINDOW, FileFacts, PastFix, Priorities, matrix, scored
+from codex_gate.replay import newest
 from codex_gate.taxonomy import DefectCategory
 from codex_gate.types import Commit, FileChange, Notice, Progress, unheard
 
@@ -47,7 +48,7 @@ def survey(
         since: the first day that counts; WINDOW days before the last commit by default.
         half_life: days after which a commit counts half.
     Raises:
-        UsageError: a shallow clone, or a window without commits.
+        UsageError: a shallow clone, a window without commits, or paths that hold nothing.
         GitError: no such branch, no commits.
         ModelError: the linear model cannot be used.
     """
@@ -55,13 +56,17 @@ def survey(
     head = repo.resolve(branch)
     if repo.is_shallow:
         raise UsageError("this clone is shallow: past fixes and who touched the files are not here; fetch with full depth (git fetch --unshallow)")
-    until = min(int(repo.rev_list("--timestamp", "--max-count=1", head)[0]), now)
+    until = newest(repo, head, now)
     start = _start(since, until)
     metas = [meta for meta in repo.log(stdin=[head]) if meta.time >= start and len(meta.parents) < 2]
     if not metas:
         raise UsageError(f"no commit, merges aside, was made since {_day(start)}, and the last one here is of {_day(until)}; take an earlier day for --since")
     fixes, notices = _fixes(repo, metas, listener(str(models)), policy, progress)
     facts, unread = _files(repo, head, metas, {sha for sha, (_, size) in fixes.items() if size <= szz.MAX_FILES}, policy, progress)
+    if policy.keep is not None and not facts and not fixes:
+        raise UsageError(
+            f"no file of program text in the tree of {head[:9]} and no fix since {_day(start)} lies in the paths that were asked for; look at --path and at paths in the configuration"
+        )
     languages = {paths.language(file.path) or "" for file in facts}
     past = [fix for fix, _ in fixes.values()]
     rows, absent = matrix(past, languages, until, half_life)

@@ -61,7 +61,7 @@ def kind(changed: Sequence[str]) -> str:
 
 
 def check_contents(found: Sequence[Finding]) -> None:
-    """Refuse a partial clone: what is unknown there on one side alone would be called drift.
+    """Refuse a partial clone: what is unknown there on one side alone would be called drift, and what cannot be blamed would pass for sound.
 
     Raises:
         UsageError: the contents of more than MAX_BLIND of the changes are missing.
@@ -69,7 +69,7 @@ def check_contents(found: Sequence[Finding]) -> None:
     blind = sum(any(notice.code == "missing-blobs" for notice in f.notices) for f in found)
     if blind > MAX_BLIND * len(found):
         raise UsageError(
-            f"the contents of {blind:,} of {len(found):,} changes are not in this clone, so they cannot be compared; fetch them (git fetch --refetch --no-filter)"
+            f"the contents of {blind:,} of {len(found):,} changes are not in this clone, so neither their risk nor their fixes can be told; fetch them (git fetch --refetch --no-filter)"
         )
 
 

@@ -414,12 +414,12 @@ def test_models_missing_truncated_of_the_wrong_hash_or_schema(repo: Repo, gate: 
     assert gate("--commit", "HEAD").code == 0
     spoil(model)
     for args in (["--commit", "HEAD"], ["--each", "HEAD~1..HEAD"], ["--staged"]):
-        refused(gate(*args), str(model / name), code=3)
+        refused(gate(*args), str(model / name), code=2)
 
 
 def test_a_model_directory_that_is_not_there(repo: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     build(repo, 3)
-    refused(call(capsys, "screen", "-C", repo.path, "--commit", "HEAD", "--model", tmp_path / "none"), "model.json", "--model", code=3)
+    refused(call(capsys, "screen", "-C", repo.path, "--commit", "HEAD", "--model", tmp_path / "none"), "model.json", "--model", code=2)
 
 
 # -- the index of git, and Ctrl-C ----------------------------------------------------------------------

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -414,14 +415,14 @@ def test_a_reader_that_goes_early_gets_no_verdict_and_no_traceback(project: Repo
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("what", [["--commit", "topic"], ["--each", "main..topic"]], ids=" ".join)
-def test_a_full_disk_is_a_sentence_and_exit_code_3(project: Repo, what: list[str]) -> None:
+def test_a_full_disk_is_a_sentence_and_exit_code_2(project: Repo, what: list[str]) -> None:
     command = [sys.executable, "-I", "-c", "import sys; from codex_gate.cli import main; sys.exit(main())", "screen", *what]
     with open("/dev/full", "wb") as full:
         to_stdout = subprocess.run(command, cwd=project.path, env=project.environ, stdout=full, stderr=subprocess.PIPE, timeout=30)
     to_file = process(project, "screen", *what, "--output", "/dev/full")
     for done in (to_stdout, to_file):
-        assert done.returncode == 3
-        assert b"No space left" in done.stderr
+        assert done.returncode == 2
+        assert b"cannot be written: No space left" in done.stderr
         assert len(done.stderr.splitlines()) == 1
 
 
@@ -519,7 +520,7 @@ def test_models_of_the_configuration_come_from_the_base_commit_in_ci(
     project.write("models/model.json", "{}")
     project.commit("other models", date=START + 80 * 86_400)
     said = call(capsys, "screen", "main..evil", "--format", "json")
-    assert said.code == 3
+    assert said.code == 2 and "models: models: " in said.err
     monkeypatch.setenv("CI", "true")
     assert json.loads(call(capsys, "screen", "main..evil", "--format", "json").out)["model_version"] == "test-1"
     said = call(capsys, "screen", "--commits", listing(project, "main"))
@@ -556,3 +557,34 @@ def test_doctor_reads_the_configuration(project: Repo, tmp_path: Path, capsys: p
     said = call(capsys, "doctor")
     assert said.code == 2
     assert re.search(r"^fail +configuration +\.codex-gate\.yaml, line 1: unknown key 'model'; did you mean models\?$", said.out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("option", ["--commit", "--commits", "--each", "--fail-on", "--config"])
+def test_an_empty_value_is_refused(gate: GateCall, option: str) -> None:
+    """It comes from a variable that is not set; to screen something else in its place would pass a gate that was never asked."""
+    if option != "--fail-on":  # argparse knows its choices
+        said = gate(option, "")
+        assert said.code == 2 and said.err.startswith(f"codex-gate: {option} is empty")
+    else:
+        assert gate("main..topic", option, "").code == 2
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_costs_no_verdict(project: Repo, closed: str) -> None:
+    command = f"{shlex.quote(sys.executable)} -I -c 'import sys; from codex_gate.cli import main; sys.exit(main())'"
+    for what, code in (
+        ("screen main..topic", 0),
+        ("screen --each main..topic --fail-on moderate", 1),
+        ("doctor", 0),
+        ("hook", 0),
+        ("screen --fail-on nonsense", 2),
+    ):
+        done = subprocess.run(["sh", "-c", f"{command} {what} {closed}"], cwd=project.path, env=project.environ, capture_output=True, timeout=60)
+        assert (what, done.returncode) == (what, code) and b"Traceback" not in done.stdout + done.stderr
+
+
+def test_what_begins_like_an_exclusion_is_no_commit(gate: GateCall, project: Repo) -> None:
+    (project.path.parent / "list").write_text("^HEAD\n")
+    for args in (("--commit", "^HEAD"), ("--commits", project.path.parent / "list"), ("--commit", "x" * 5000)):
+        said = gate(*args)
+        assert said.code == 2 and "is not a commit" in said.err and len(said.err) < 400

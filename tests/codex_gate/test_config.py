@@ -205,7 +205,11 @@ def test_a_file_that_is_too_large_or_no_file_is_refused(project: Repo) -> None:
         config.find(project.open(), None)
     (project.path / config.FILE).unlink()
     (project.path / config.FILE).mkdir()
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="is no file that can be read"):
+        config.find(project.open(), None)
+    (project.path / config.FILE).rmdir()
+    (project.path / config.FILE).symlink_to("nowhere")
+    with pytest.raises(ConfigError, match=r"a link to nothing"):
         config.find(project.open(), None)
     assert config.find(project.open(), project.head()) is not None
 
@@ -213,6 +217,20 @@ def test_a_file_that_is_too_large_or_no_file_is_refused(project: Repo) -> None:
 def test_a_link_in_a_commit_is_not_followed(make_repo: Callable[..., Repo]) -> None:
     repo = make_repo()
     repo.symlink(config.FILE, "/etc/passwd")
-    found = config.find(repo.open(), repo.commit())
-    assert found is not None
-    assert found.text == b"/etc/passwd"
+    with pytest.raises(ConfigError, match=r"is a symbolic link, which has no contents in a commit"):
+        config.find(repo.open(), repo.commit())
+
+
+def test_never_beside_the_file_is_never_for_its_paths_too() -> None:
+    source = config.Source("c.yaml", b"fail-on: high\nlevels:\n  - {paths: a/, fail-on: high, comment: high}\n")
+    said = [
+        config.load(source, environ, flags)
+        for environ, flags in (({}, {}), ({}, {"fail-on": "never"}), ({"CODEX_GATE_FAIL_ON": "never"}, {}), ({}, {"fail-on": "critical"}))
+    ]
+    assert [settings.levels[0].fail_on for settings in said] == [Level.HIGH, None, None, Level.HIGH]
+    assert all(settings.levels[0].comment is Level.HIGH for settings in said)
+
+
+def test_a_key_that_is_no_word_is_named_as_such() -> None:
+    with pytest.raises(ConfigError, match=r"c\.yaml, line 1: a key is one word"):
+        config.load(config.Source("c.yaml", b"? [a]\n: 1\n"), {}, {})

@@ -69,6 +69,23 @@ def test_a_tier_that_is_asked_for_and_cannot_run_is_named(repo: Repo, model: Pat
     assert not re.search("^.... +tier ", call(capsys, "doctor", "-C", repo.path, "--model", model).out, re.MULTILINE)
 
 
+def test_what_a_screen_would_stumble_over_is_found(repo: Repo, model: Path, tmp_path: Path) -> None:
+    build(repo, 60)
+    shutil.copy(default_directory() / "kinds.json", model)
+    assert checks(repo, model)["model"].state == "fail" and "kinds.table" in checks(repo, model)["model"].found
+    (model / "kinds.json").unlink()
+    repo.git("config", "uploadpack.allowFilter", "true")
+    repo.git("clone", "-q", "--filter=blob:none", "--no-checkout", f"file://{repo.path}", str(tmp_path / "partial"))
+    found = checks(repo, model, tmp_path / "partial")
+    assert found["contents"].state == "warn" and "git fetch --refetch --no-filter" in found["contents"].found
+    repo.write("z.py", "z = 1\n")
+    repo.commit()
+    tree = repo.git("rev-parse", "HEAD^{tree}").strip()
+    (repo.path / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+    found = checks(repo, model)
+    assert found["history"].state == "fail" and "git fsck" in found["history"].found and "author" in found
+
+
 def test_no_repository_is_a_failure_and_ends_the_examination(repo: Repo, model: Path, tmp_path: Path) -> None:
     found = checks(repo, model, tmp_path)
     assert found["repository"].state == "fail"

@@ -118,10 +118,10 @@ def test_model_without_a_ranker_explains_without_lines(project: Repo, tmp_path: 
     assert call(capsys, "screen", "--commit", "HEAD", "--format", "json", "--model", tmp_path / "bare").code == 0
 
 
-def test_damaged_ranker_is_our_fault(gate: Callable[..., Said], tmp_path: Path) -> None:
+def test_a_damaged_ranker_is_the_fault_of_the_model_that_was_named(gate: Callable[..., Said], tmp_path: Path) -> None:
     (tmp_path / "model" / "lines.json").write_text("{}")
     said = gate("explain", "HEAD")
-    assert said.code == 3 and "lines.json" in said.err
+    assert said.code == 2 and "lines.json" in said.err and "restore it, or name another model" in said.err
 
 
 # -- screen --lines --------------------------------------------------------------------------------------

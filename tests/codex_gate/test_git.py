@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from codex_gate.diffs import ZERO_ID
-from codex_gate.errors import GitError, RangeError, UsageError
-from codex_gate.git import EMPTY_TREE, MAX_DIFF_MB, MAX_TIME, CommitMeta, Repository, count_lines, is_sha, read_shas
+from codex_gate.errors import GitError, RangeError
+from codex_gate.git import EMPTY_TREE, MAX_DIFF_MB, MAX_TIME, CommitMeta, Repository, count_lines, is_sha
 from codex_gate.types import FileChange, Hunk
 from tests.conftest import ADA, BOB, HOUR, START, Node, Repo, has_children
 
@@ -1203,12 +1203,6 @@ def test_author_keys_ignore_case(repo: Repo) -> None:
 
 
 # -- small things ----------------------------------------------------------------------------------------
-
-
-def test_read_shas() -> None:
-    assert read_shas(["abc\n", "\n", "# a comment\n", "  def  # why\n", "HEAD"]) == ["abc", "def", "HEAD"]
-    with pytest.raises(UsageError, match=r"line 2 of the commit list holds 'b c'; expected one SHA a line"):
-        read_shas(["a\n", " b c \n"])
 
 
 def test_is_sha() -> None:

@@ -147,7 +147,7 @@ def test_our_own_fault_stops_a_commit_only_where_the_hook_is_a_gate(
     assert said.err.startswith("codex-gate: internal error, RuntimeError: no such luck") and len(said.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("text", "code"), [("", 0), ("hook: gate\n", 3)])
+@pytest.mark.parametrize(("text", "code"), [("", 0), ("hook: gate\n", 2)])
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_a_model_that_cannot_be_used_stops_a_commit_only_where_the_hook_is_a_gate(
     project: Repo, capsys: pytest.CaptureFixture[str], text: str, code: int, damage: str

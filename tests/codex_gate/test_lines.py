@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -150,3 +153,18 @@ def test_files_stand_in_the_order_of_their_paths_and_those_without_lines_are_lef
 def test_silent_kinds_are_no_measure() -> None:
     assert not {f"kind_{kind}" for kind in SILENT} & set(LINE_FEATURES)
     assert len(set(LINE_FEATURES)) == len(LINE_FEATURES)
+
+
+def test_the_same_lines_have_the_same_measures_in_every_process() -> None:
+    """Names are held in sets, whose order changes with the seed of Python's hashes; a last bit that follows it decides between equal lines."""
+    code = (
+        "from codex_gate.lines import ChangedLine, measure\n"
+        "texts = [f'def f{i}(a, b, c): return a if a > {i} else evaluate(b, c, limit, other)' for i in range(40)]\n"
+        "print(measure([ChangedLine('a.py', 'a.py', True, i, text.encode()) for i, text in enumerate(texts)]))"
+    )
+    root = str(Path(__file__).parents[2])
+    runs = [
+        subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": str(seed), "PYTHONPATH": root}, capture_output=True, check=True).stdout
+        for seed in range(5)
+    ]
+    assert len(set(runs)) == 1

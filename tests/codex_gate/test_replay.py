@@ -147,6 +147,10 @@ def test_an_empty_repository_and_a_shallow_clone_are_refused(repo: Repo, model: 
     repo.git("clone", "-q", "--depth", "60", f"file://{repo.path}", str(tmp_path / "shallow"))
     with pytest.raises(UsageError, match=r"shallow.*--unshallow"):
         replay(repo.open(tmp_path / "shallow"), model, ALL, 0.1)
+    repo.git("config", "uploadpack.allowFilter", "true")
+    repo.git("clone", "-q", "--filter=blob:none", "--no-checkout", f"file://{repo.path}", str(tmp_path / "partial"))
+    with pytest.raises(UsageError, match=r"contents of \d+ of 70 changes are not in this clone, so neither their risk nor their fixes can be told"):
+        replay(repo.open(tmp_path / "partial"), model, ALL, 0.1)
 
 
 def test_a_repository_without_fixes_has_flags_and_nothing_judged(repo: Repo, model: Model) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from codex_gate.errors import UsageError
-from codex_gate.streams import look, read_shas_of, sink
+from codex_gate.streams import look, read_shas, read_shas_of, sink
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -43,3 +43,24 @@ def test_commits_come_from_a_file_or_standard_input(tmp_path: Path) -> None:
     assert read_shas_of(str(tmp_path / "list"), []) == read_shas_of("-", ["abc\n", "\n", "def # no\n"])
     with pytest.raises(UsageError, match="expected a file with one SHA a line"):
         read_shas_of(str(tmp_path / "none"), [])
+
+
+def test_read_shas() -> None:
+    assert read_shas(["\ufeffabc\n", "\n", "# a comment\n", "  def  # why\n", "HEAD"]) == ["abc", "def", "HEAD"]
+    with pytest.raises(UsageError, match=r"line 2 of the commit list holds 'b c'; expected one SHA a line"):
+        read_shas(["a\n", " b c \n"])
+
+
+def test_a_file_that_is_replaced_keeps_its_mode_and_a_dash_is_standard_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "secret.json"
+    target.write_text("old")
+    target.chmod(0o600)
+    with sink(target) as out:
+        out.write("new")
+    assert target.read_text() == "new" and target.stat().st_mode & 0o777 == 0o600
+    monkeypatch.chdir(tmp_path)
+    with sink(Path("-")) as out:
+        out.write("said")
+    assert capsys.readouterr().out == "said" and not Path("-").exists()

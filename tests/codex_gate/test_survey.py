@@ -103,7 +103,7 @@ def test_clocks_that_lie_cost_nothing(when: int, repo: Repo) -> None:
         [Node({"a.py": f"x = {k}\n", "b.py": "y = 1\n"}, (k - 1,) if k else (), ADA, when if k == 2 else START + k * DAY, "fix: crash") for k in range(3)]
     )
     found = run(repo)
-    assert found.until == min(when, NOW)
+    assert found.until == START + DAY  # of the newest change whose date can be
     assert found.files and all(math.isfinite(f.score) for f in found.files)
 
 
@@ -146,8 +146,14 @@ def test_nothing_is_said_of_ignored_files_but_they_are_compared_with(built: tupl
     assert found.notices[-1].text == "the configuration ignores src/core.py: goes away"
 
 
-def test_categories_that_are_ignored_in_a_file_are_not_seen_there(repo: Repo, tmp_path: Path) -> None:
-    """By the rules alone, of a directory without a model of kinds: that one finds evidence in any message, which no ignore of a file takes away."""
+def test_paths_that_hold_nothing_are_refused(built: tuple[Repo, list[str]]) -> None:
+    with pytest.raises(UsageError, match=r"no file of program text .* lies in the paths that were asked for; look at --path"):
+        run(built[0], Settings(include=("nope/",)))
+
+
+def test_categories_that_are_ignored_in_a_file_are_not_seen_there(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the rules alone, without any model of kinds: that one finds evidence in any message, which no ignore of a file takes away."""
+    monkeypatch.setattr("codex_gate.hybrid.default_directory", lambda: tmp_path)
     before, after = "ask(u, verify=False)\n", "ask(u)\n"
     repo.build([Node({"a.py": before}, (), ADA, START, "begin"), Node({"a.py": after}, (0,), ADA, START + DAY, "fix: crash")])
     found = survey(repo.open(), tmp_path, Policy(), NOW)

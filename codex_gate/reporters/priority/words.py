@@ -22,7 +22,7 @@ def scope(found: Priorities) -> str:
     """What the matrix rests on."""
     span = f"{count(found.n_commits, 'commit')} from {day(max(0, found.since))} to {day(max(0, found.until))}, merges aside, up to {short(found.head)}"
     if not found.n_fixes:
-        return f"{span}. No message among them says that its commit repairs a defect."
+        return f"{span}. No commit among them that touches what is looked at says that it repairs a defect."
     told = f"{found.n_told:,} of them tell a category" if found.n_fixes > 1 else f"it tells {'a' if found.n_told else 'no'} category"
     return f"{span}. {count(found.n_fixes, 'fix', 'fixes')} among them; {told}."
 

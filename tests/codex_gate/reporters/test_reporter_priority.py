@@ -70,7 +70,10 @@ def test_unknown_is_a_dash_and_no_zero() -> None:
 
 def test_a_young_repository_is_told_what_cannot_be_said() -> None:
     said = " ".join(render("terminal", YOUNG).split())
-    assert "No message among them says that its commit repairs a defect. Fewer than 20 fixes tell a category, older ones counted less" in said
+    assert (
+        "No commit among them that touches what is looked at says that it repairs a defect. Fewer than 20 fixes tell a category, older ones counted less"
+        in said
+    )
     assert "In none of these fixes: SecurityVulnerabilities (critical), LogicErrors (moderate)" in said
     assert "No file of program text to score here" in said and "a step up where it is frequent" not in said
 
