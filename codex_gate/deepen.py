@@ -29,7 +29,7 @@ def complete(repo: Repository) -> str:
     try:
         if repo.is_shallow:
             _fetch(repo, "--unshallow", "--", REMOTE, repo.resolve("HEAD"))
-        elif not _is_partial(repo):
+        elif not repo.is_partial():
             return ""
         _fetch_blobs(repo, _recent_blobs(repo))
     except GateError as error:
@@ -48,16 +48,12 @@ def bring(repo: Repository, sha: str) -> str:
 
 def files(repo: Repository, revision: str, path: str) -> None:
     """Fetch the contents of a file, or of those right inside a directory, that a partial clone has left out; what cannot be fetched is missing to whoever reads it."""
-    if not _is_partial(repo):
+    if not repo.is_partial():
         return
     with suppress(GateError):
         raw = repo.run("ls-tree", "-z", "--end-of-options", revision, "--", path.rstrip("/"), f"{path.rstrip('/')}/")
         entries = (entry.partition(b"\t")[0].split() for entry in raw.split(b"\0") if entry)
         _fetch_blobs(repo, {entry[2].decode("ascii") for entry in entries if entry[1] == b"blob"})
-
-
-def _is_partial(repo: Repository) -> bool:
-    return bool(repo.run("config", "--get-regexp", r"^remote\..*\.promisor$", check=False))
 
 
 def _fetch_blobs(repo: Repository, wanted: set[str]) -> None:

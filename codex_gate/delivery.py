@@ -16,6 +16,7 @@ from codex_gate.errors import ConfigError, UsageError
 from codex_gate.event import Event
 from codex_gate.reporters import comment, render, wording, workflow
 from codex_gate.reporters.markdown import Links
+from codex_gate.taxonomy import UNCLASSIFIED
 from codex_gate.types import Level, Report
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ class Delivery:
         return {
             "risk": f"{found.risk:.4f}" if found is not None and found.risk is not None else "",
             "level": str(found.level) if found is not None else "unknown",
-            "category": found.top.category or wording.UNCLASSIFIED if found is not None else wording.UNCLASSIFIED,
+            "category": found.top.category or UNCLASSIFIED if found is not None else UNCLASSIFIED,
             "top-file": found.files[0].path if found is not None and found.files else "",
             "report-json": str(files["json"]),
             "report-html": str(files["html"]),

@@ -29,9 +29,8 @@ from typing import Final, NamedTuple
 
 from codex_gate.decks import BLOCKS, ENDS, NO_PART, SMOOTHING, Coded, Deck, MixDeck, smoothed
 from codex_gate.errors import UsageError
-from codex_gate.taxonomy import DefectCategory
+from codex_gate.taxonomy import UNCLASSIFIED, DefectCategory
 
-UNCLASSIFIED: Final = "unclassified"
 SYMBOLS: Final = (*map(str, DefectCategory), UNCLASSIFIED)
 WINDOW: Final = 1000  # specification §6.4, as the next
 THRESHOLD: Final = 0.5

@@ -17,8 +17,8 @@ from typing import Final
 from codex_gate import intervals, plots, watch
 from codex_gate.backtest import Change, Replayed
 from codex_gate.decks import BLOCKS, ENDS
-from codex_gate.drift import UNCLASSIFIED
 from codex_gate.intervals import Interval
+from codex_gate.taxonomy import UNCLASSIFIED
 from codex_gate.watch import MIN_WINDOW, SEED, DriftReport, Observation
 
 MONTH: Final = "month"

@@ -34,6 +34,7 @@ class DefectCategory(StrEnum):
 
 
 NONE = "none"
+UNCLASSIFIED = "unclassified"  # what is said where no category is
 KINDS = (*(category.value for category in DefectCategory), NONE)
 """What a change is about, one of 19: a defect of a category, brought or repaired, or none."""
 

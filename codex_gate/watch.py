@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 from codex_gate import paths
 from codex_gate.andon import ConceptDrift
 from codex_gate.decks import BLOCKS
-from codex_gate.drift import SYMBOLS, UNCLASSIFIED, DriftRecommendation, Fit, Shift, Stream, block_size, compare, compare_mix, kl, shares
+from codex_gate.drift import SYMBOLS, DriftRecommendation, Fit, Shift, Stream, block_size, compare, compare_mix, kl, shares
 from codex_gate.errors import ConfigError, UsageError
+from codex_gate.taxonomy import UNCLASSIFIED
 from codex_gate.types import Finding, Notice
 
 MIN_WINDOW: Final = 100  # changes in the window of a repository: blocks of 5, fewer say nothing (chosen)

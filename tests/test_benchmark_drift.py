@@ -12,7 +12,8 @@ from random import Random
 import pytest
 
 from benchmarks import drift as bench
-from codex_gate.drift import UNCLASSIFIED, WINDOW, DriftDetector
+from codex_gate.drift import WINDOW, DriftDetector
+from codex_gate.taxonomy import UNCLASSIFIED
 from codex_gate.watch import MEASURES, Observation
 from tests.codex_gate import drifting
 from tests.conftest import ADA, DAY, START, Node, Repo

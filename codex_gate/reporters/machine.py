@@ -15,6 +15,7 @@ from typing import Any, Final
 from codex_gate import __version__
 from codex_gate.reporters import wording
 from codex_gate.reporters.hostile import writable
+from codex_gate.taxonomy import UNCLASSIFIED
 from codex_gate.types import Classification, Finding, LineScore, Notice, Report
 
 SCHEMA_VERSION: Final = 1
@@ -50,7 +51,7 @@ def jsonl_row(finding: Finding, tier: int, model_version: str) -> str:
 def report_object(report: Report) -> Object:
     """The report as plain values."""
     change = None if report.change is None else row(report.change, report.tier, report.model_version)
-    verdict = change or {"sha": None, "risk": None, "level": "unknown", "percentile": None, "category": wording.UNCLASSIFIED, "confidence": 0.0, "features": {}}
+    verdict = change or {"sha": None, "risk": None, "level": "unknown", "percentile": None, "category": UNCLASSIFIED, "confidence": 0.0, "features": {}}
     return {
         "schema": SCHEMA_VERSION,
         "tool": {"name": "codex-gate", "version": __version__},
@@ -83,7 +84,7 @@ def _row(finding: Finding, tier: int, model_version: str, measures: Object | str
         "risk": number(finding.risk),
         "level": finding.level.value,
         "percentile": number(finding.percentile, 2),
-        "category": wording.UNCLASSIFIED if top.category is None else str(top.category),
+        "category": UNCLASSIFIED if top.category is None else str(top.category),
         "confidence": number(top.confidence) or 0.0,
         "features": measures,
         "tier": tier,
@@ -116,7 +117,7 @@ def encoded(value: Object) -> str:
 
 def _classification(found: Classification) -> Object:
     return {
-        "category": wording.UNCLASSIFIED if found.category is None else str(found.category),
+        "category": UNCLASSIFIED if found.category is None else str(found.category),
         "confidence": number(found.confidence) or 0.0,
         "source": found.source,
         "evidence": [{"where": writable(e.where), "line": e.line or None, "text": writable(e.text)} for e in found.evidence],

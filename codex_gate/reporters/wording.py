@@ -9,7 +9,6 @@ from typing import Final
 from codex_gate.taxonomy import DEFINITIONS, DefectCategory
 from codex_gate.types import Classification, Evidence, Finding, Level, Notice, Report, Thresholds
 
-UNCLASSIFIED: Final = "unclassified"
 MESSAGE: Final = "message"  # Evidence.where of a match in the commit message
 MAX_CATEGORIES: Final = 3  # chosen, as the two below: what fits on a screen beside the rest
 MAX_EVIDENCE: Final = 2

@@ -588,3 +588,9 @@ def test_what_begins_like_an_exclusion_is_no_commit(gate: GateCall, project: Rep
     for args in (("--commit", "^HEAD"), ("--commits", project.path.parent / "list"), ("--commit", "x" * 5000)):
         said = gate(*args)
         assert said.code == 2 and "is not a commit" in said.err and len(said.err) < 400
+
+
+def test_numpy_is_kept_from_starting_threads(gate: GateCall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    gate("main..topic")
+    assert os.environ.pop("OPENBLAS_NUM_THREADS") == "1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import date
 from importlib.resources import files
@@ -212,6 +213,13 @@ def test_a_file_that_is_too_large_or_no_file_is_refused(project: Repo) -> None:
     with pytest.raises(ConfigError, match=r"a link to nothing"):
         config.find(project.open(), None)
     assert config.find(project.open(), project.head()) is not None
+
+
+def test_more_brackets_than_a_team_writes_are_refused_before_yaml_reads_them() -> None:
+    began = time.process_time()
+    with pytest.raises(ConfigError, match="holds more than 400 brackets"):
+        config.load(config.Source("c.yaml", b"paths: " + b"[" * 30_000), {}, {})
+    assert time.process_time() - began < 1
 
 
 def test_a_link_in_a_commit_is_not_followed(make_repo: Callable[..., Repo]) -> None:

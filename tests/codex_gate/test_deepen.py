@@ -50,6 +50,15 @@ def test_a_completed_clone_gives_the_verdict_of_a_whole_one(remote: Repo, tmp_pa
     assert [verdict(c) for c in mine.commits] == [verdict(c) for c in theirs.commits]
 
 
+def test_contents_of_older_changes_are_not_fetched(remote: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deepen, "N_RECENT", 3)
+    clone = cloned(remote, tmp_path / "clone", "--depth=2")
+    assert deepen.complete(clone.open()) == ""
+    here = set(clone.git("cat-file", "--batch-all-objects", "--batch-check=%(objectname)").split())
+    old, new = (remote.git("rev-parse", f"{revision}:{path}") for revision, path in (("main~50", "f4.py"), ("topic", "lib/g1.py")))
+    assert new in here and old not in here
+
+
 def test_a_whole_clone_asks_for_nothing(remote: Repo, tmp_path: Path) -> None:
     clone = cloned(remote, tmp_path / "clone")
     clone.git("remote", "set-url", "origin", "file:///nowhere")

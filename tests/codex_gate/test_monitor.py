@@ -17,13 +17,13 @@ import codex_gate
 from codex_gate import monitor as module
 from codex_gate import watch
 from codex_gate.config import Settings
-from codex_gate.drift import UNCLASSIFIED
 from codex_gate.errors import UsageError
 from codex_gate.model import Model
 from codex_gate.monitor import monitor
 from codex_gate.policy import Policy
 from codex_gate.replay import Repairs
 from codex_gate.reporters.drift import render
+from codex_gate.taxonomy import UNCLASSIFIED
 from codex_gate.types import Classification, CommitFeatures, Finding, Level
 from codex_gate.watch import DriftReport, Observation, kind
 from tests.codex_gate import drifting

@@ -16,14 +16,13 @@ import codex_gate
 from codex_gate import config, szz
 from codex_gate import survey as module
 from codex_gate.config import Ignore, Settings
-from codex_gate.drift import UNCLASSIFIED
 from codex_gate.errors import GitError, UsageError
 from codex_gate.model import Model, default_directory
 from codex_gate.policy import Policy
 from codex_gate.priority import WINDOW, Frequency, Priorities
 from codex_gate.screen import Screener
 from codex_gate.survey import survey
-from codex_gate.taxonomy import DefectCategory
+from codex_gate.taxonomy import UNCLASSIFIED, DefectCategory
 from tests.codex_gate import surveyed
 from tests.codex_gate.samples import call
 from tests.conftest import ADA, BOB, DAY, START, Node, Repo

@@ -7,12 +7,12 @@ from typing import Final
 from codex_gate import page, plots
 from codex_gate.backtest import Backtest
 from codex_gate.page import Html
+from codex_gate.periods import MIN_JUDGED
 from codex_gate.reporters.backtest import words
 from codex_gate.reporters.hostile import shown
 from codex_gate.reporters.wording import duration, folder, percent
 
 N_LOUDEST: Final = 50  # changes that are listed; the JSON holds all (chosen)
-MIN_JUDGED: Final = 15  # fewer in a period give a share of ± 20 points, which would only hide the others
 N_POINTS: Final = 60  # thresholds on the curve of precision and recall (chosen)
 
 

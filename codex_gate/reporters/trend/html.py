@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from codex_gate import page, plots
-from codex_gate.drift import UNCLASSIFIED, Shift
+from codex_gate.drift import Shift
 from codex_gate.intervals import Interval
 from codex_gate.page import Html
 from codex_gate.periods import MIN_CHANGES, MIN_FIXES, MIN_JUDGED, Period, Trend
@@ -15,6 +15,7 @@ from codex_gate.reporters.backtest.words import about, between, share
 from codex_gate.reporters.hostile import shown
 from codex_gate.reporters.trend import words
 from codex_gate.reporters.wording import duration, folder
+from codex_gate.taxonomy import UNCLASSIFIED
 from codex_gate.watch import CATEGORY, DEFECT, KIND
 
 _SHARES: Final = plots.Axis("", 0.0, 3.0, ((0.0, "0"), (1.0, "1"), (2.0, "2"), (3.0, "≥ 3")))  # of a threshold; how far beyond says no more
