@@ -20,7 +20,7 @@ from codex_gate.errors import ConfigError, UsageError
 from codex_gate.git import Repository
 
 REPOSITORY: Final = "owner/codex-gate"  # where the action and the hooks are published; RELEASING.md says when it changes
-ACTION: Final = f"{REPOSITORY}@v1"
+ACTION: Final = f"{REPOSITORY}@v{__version__.partition('.')[0]}"  # the major tag, which moves with each release
 WORKFLOW: Final = ".github/workflows/codex-gate.yml"
 MAX_BYTES: Final = 1 << 20  # nobody's workflow; a larger file is left alone
 _HEAD: Final = re.compile(r"# codex-gate init [\w.+-]+ wrote this file \(([0-9a-f]{12})\)[^\n]*\n")
