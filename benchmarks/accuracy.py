@@ -21,6 +21,7 @@ from benchmarks.measure import paired_difference, run
 OURS: Final = "codex-gate"
 LAPREDICT: Final = "LApredict (added lines)"
 LINES: Final = "changed lines (la + ld)"
+CARD: Final = " models/MODEL_CARD.md draws anew for the same difference, so the ends of its interval may differ in the last digit."
 
 
 def auc(bench: Bench) -> Block:
@@ -51,15 +52,16 @@ def auc(bench: Bench) -> Block:
         notes.append(f"{name} against counting added lines on the same commits: {_difference(beside)}.")
         if score == next(iter(peer.scores)) and (bound := _bound(name, found[name], len(shas))):
             notes.append(bound)
+    role = _roles().get(options.project, "")
     seen = {
         "train": "**the shipped model learnt from it**",
         "holdout": "the shipped model never learned from it, though its AUC was in view while measures were chosen",
-    }.get(_roles().get(options.project, ""), "the shipped model never saw it")
+    }.get(role, "the shipped model never saw it")
     how = (
         f"{len(shas):,} labelled commits of {place.name} that the clone has ({sum(labels[sha] for sha in shas):,} buggy; {seen}); risk as `screen --commits` gives it, "
         f"each commit with only what was known before it. The peers score {len(asked)} of them, drawn at random (seed {options.seed}), and each is compared on the commits that it scored. "
         f"The figure is the difference of AUC with its paired 95 % bootstrap interval ({options.resamples:,} resamples); met means that the whole interval lies above 0. "
-        "LApredict is logistic regression on added lines alone, so its order is that of the added lines."
+        f"LApredict is logistic regression on added lines alone, so its order is that of the added lines.{CARD if role == 'holdout' else ''}"
     )
     return Block(tuple(figures), how, notes=tuple(notes), data={"auc": found, "sample": asked})
 

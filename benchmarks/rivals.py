@@ -462,7 +462,7 @@ def _home(found: Mapping[str, Sequence[Project]], gaps: Sequence[tuple[bool, flo
         *lines,
         f"The recipe beside added lines with all times judged, whole repositories unseen (models/evaluation.json): {', '.join(told)}. There the peers were not asked.",
         "",
-        f"They were on {row['repositories'][0]['name']}, whose labels are not ours, with the shipped model, which did not learn from it, though its AUC was in view while measures were chosen ([benchmarks.md](benchmarks.md)):",
+        f"They were on {row['repositories'][0]['name']}, whose labels are not ours, with the shipped model, which did not learn from it, though its AUC was in view while measures were chosen (figures and intervals are those of [benchmarks.md](benchmarks.md); the model card draws anew for its own):",
         "",
         *(f"- {figure['what']}: {figure['shown']}" for figure in row["figures"] if figure["must"]),
         "",

@@ -16,12 +16,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from math import prod
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 from typing import NamedTuple
 
 import numpy as np
+import onnx
 
 from automl_codex import fitting, student
 from automl_codex.distillation import session
@@ -80,7 +82,14 @@ def distilled(folder: Path, calls: int) -> list[list[str]]:
     made = Student.load(folder)
     hunk = HunkText("a.py", 1, PROGRAM * 4, PROGRAM.replace("<", "<=") * 4)
     found = [timed(partial(made.answer, [hunk] * size), max(3, calls // size)) for size in SIZES]
-    return [[f"{folder.name}, text to answer", "int8", "", f"{(folder / 'student.onnx').stat().st_size / 1e6:.1f}", *map(str, found)]]
+    size = f"{parameters(folder / 'student.onnx') / 1e6:.1f}"
+    return [[f"{folder.name}, text to answer", "int8", size, f"{(folder / 'student.onnx').stat().st_size / 1e6:.1f}", *map(str, found)]]
+
+
+def parameters(network: Path) -> int:
+    """How many numbers a rounded network holds, the scales of its rows left out."""
+    found = onnx.load(network).graph.initializer
+    return sum(prod(tensor.dims) for tensor in found if not tensor.name.endswith(".scale"))
 
 
 def pull(folder: Path, clone: Path, span: str, calls: int) -> str:

@@ -119,7 +119,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     similar = commands.add_parser(
         "similar",
         help="how alike two files are as programs, whatever their names, comments and layout; more files are ranked",
-        description="Compares the structure and the data flow of files, in any language, without a model and without a repository. A consistently renamed copy is 100 % alike.",
+        description="Compares the structure and the data flow of files, in any language, without a model and without a repository. A copy with its own names replaced wherever they stand is 100 % alike.",
         epilog="exit codes: 0 done, 2 a file that is missing, unreadable, binary or larger than 16 MiB, 3 internal error",
     )
     similar.add_argument("file", type=Path, metavar="FILE_A", help="the file that the others are compared with")

@@ -2,7 +2,8 @@
 
 A program is a bag of features. *Structure*: every run of K tokens with its own names numbered inside the run, so that it is the same whatever they are called.
 *Flow*: for every use of a name its surroundings joined with those of the use before it, and once more with what is known of the names around it; so a value that goes elsewhere is seen,
-and an edit changes the features around it alone. The likeness is the cosine of the square roots of both bags, half for half: 1 for a consistently renamed copy, 0 without a common feature.
+and an edit changes the features around it alone. The likeness is the cosine of the square roots of both bags, half for half: 1 for a copy with its own names replaced one to one wherever
+they stand, 0 without a common feature. There is no parser: a word that means two things in a file – an imported `open` beside a function of that name – is one name, so a copy with one of the two renamed lies a little below 1.
 
 Source: Baker 1997 (SIAM J. Comput. 26(5), parameterised matching: names numbered by where they came before); Schleimer et al. 2003 (SIGMOD, winnowing: hashed runs of K tokens);
 Shervashidze et al. 2011 (JMLR 12, Weisfeiler-Lehman labels) for the second round of flow; Weinberger et al. 2009 (ICML, feature hashing) for the vector.

@@ -9,7 +9,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -293,16 +293,58 @@ def test_the_quick_start_is_two_commands_that_exist() -> None:
         assert (ROOT / block.split()[1]).is_file()
 
 
+NUMBER = r"[+−-]?\d+(?:,\d{3})*(?:\.\d+)?"
+
+
+def stands(figure: str, text: str) -> bool:
+    """Whether a figure stands in a text as a whole: no digit, sign or unit more; one with its interval also where a line holds both apart, as cells of a table do."""
+    whole = re.search(rf"(?<![\w.,+−-]){re.escape(figure)}(?!\w|[.,]\d|\s?%)", text)
+    parts = re.fullmatch(rf"({NUMBER}) \(({NUMBER} to {NUMBER})\)", figure)
+    return bool(whole) or (parts is not None and any(all(stands(part, line) for part in parts.groups()) for line in text.splitlines()))
+
+
+def claims(text: str) -> Iterator[tuple[str, str, str]]:
+    """(line, document, figure) of the landing page: whole what is bold, and every other number in the rows of its table and in the short lines on top, that name a document."""
+    top = text.partition("\n## ")[0]
+    lines = [line for line in top.splitlines() if line.startswith("- **") and "](" in line]
+    lines += [row for row in text[text.index("## What it is worth") :].partition("\n## ")[0].splitlines() if row.startswith("| ") and "](" in row]
+    for line in lines:
+        (target,) = re.findall(r"\]\(([^)]+)\)", line)
+        bold = [found for found in re.findall(r"\*\*([^*]+)\*\*", line) if re.search(r"\d", found)]
+        rest = re.sub(r"\*\*[^*]+\*\*|\]\([^)]+\)|`[^`]*`", " ", line)
+        yield from ((line, target, figure) for figure in (*bold, *re.findall(rf"(?<![\w.]){NUMBER}", rest)))
+
+
+def test_a_figure_is_found_as_a_whole_alone() -> None:
+    assert stands("8.1 s", "it took 8.1 s.") and stands("+0.098 (+0.063 to +0.130)", "| **+0.098** | +0.063 to +0.130 |")
+    for figure, text in (
+        ("8.1 s", "18.1 s"),
+        ("8.1", "8.12"),
+        ("0.030", "+0.030"),
+        ("44 MB", "44 MBit"),
+        ("1,000", "11,000"),
+        ("1,000", "1,000,000"),
+        ("0.5", "0.5 %"),
+        ("+0.098 (+0.063 to +0.130)", "+0.098\n+0.063 to +0.130"),
+    ):
+        assert not stands(figure, text), (figure, text)
+
+
 def test_every_figure_of_the_landing_page_stands_in_the_document_beside_it() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
-    rows = [row for row in text[text.index("## What it is worth") :].partition("\n## ")[0].splitlines() if "](" in row]
-    assert len(rows) >= 8
-    for row in rows:
-        (target,) = re.findall(r"\]\(([^)]+)\)", row)
-        figures = re.findall(r"\*\*([^*]+)\*\*", row)
-        assert figures
-        for figure in figures:
-            assert figure in (ROOT / target).read_text("utf-8"), f"{figure} is not in {target}: {row}"
+    found = list(claims(text))
+    assert len({line for line, _, _ in found}) >= 14 and len(found) >= 45
+    for line, target, figure in found:
+        assert stands(figure, (ROOT / target).read_text("utf-8")), f"{figure} is not in {target}: {line}"
+
+
+@pytest.mark.parametrize("change", [lambda number: f"1{number}", lambda number: number.replace(".", ".9", 1)])
+def test_a_figure_of_the_landing_page_that_is_changed_is_missed(change: Callable[[str], str]) -> None:
+    """What the test above is worth: a decimal of the page with a digit more is not in its document."""
+    for line, target, figure in claims((ROOT / "README.md").read_text("utf-8")):
+        for number in re.findall(r"\d+\.\d+", figure):
+            altered = figure.replace(number, change(number))
+            assert not stands(altered, (ROOT / target).read_text("utf-8")), f"{altered} for {figure} is not noticed: {line}"
 
 
 def rooms() -> Iterator[str]:
@@ -326,10 +368,21 @@ def test_the_table_of_rooms_names_every_module_and_none_that_is_gone() -> None:
 
 
 def test_the_landing_page_names_the_published_repository() -> None:
-    from codex_gate.scaffold import REPOSITORY
+    from codex_gate.scaffold import ACTION, REPOSITORY
 
     text = (ROOT / "README.md").read_text("utf-8")
     assert f"git+https://github.com/{REPOSITORY}\n" in text and f"repo: https://github.com/{REPOSITORY}\n" in text
+    assert f"- uses: {ACTION}\n" in text and ACTION in (ROOT / "RELEASING.md").read_text("utf-8")
+
+
+def test_the_examples_take_the_major_tag_of_the_version() -> None:
+    from codex_gate import __version__
+    from codex_gate.scaffold import ACTION, REPOSITORY
+
+    tag = f"v{__version__.split('.')[0]}"
+    assert f"{REPOSITORY}@{tag}" == ACTION
+    found = [ref for path in (ROOT / "examples").rglob("*.yml") for ref in re.findall(rf"repository: {REPOSITORY}\n +ref: (\S+)", path.read_text("utf-8"))]
+    assert found == [tag] * 3
 
 
 def test_ci_runs_the_documented_test_command() -> None:

@@ -27,6 +27,17 @@ def test_every_shape_and_a_distilled_student_are_timed(tmp_path: Path, monkeypat
         assert all(float(cell.split(" ")[0]) > 0 for cell in row[4:])
 
 
+def test_the_page_has_the_parameters_of_the_student_that_ships() -> None:
+    pytest.importorskip("torch", reason="torch is of the extra [train]")
+    from benchmarks import student
+
+    root = Path(__file__).parents[1]
+    size = f"{student.parameters(root / 'models' / 'student.onnx') / 1e6:.1f}"
+    page = (root / "docs" / "students.md").read_text("utf-8")
+    assert f"| models, text to answer | int8 | {size} |" in page and f"A transformer of two layers, {size} M parameters" in page
+    assert f"({size} M of 22.7 M)" in (root / "docs" / "spec.md").read_text("utf-8")
+
+
 def test_a_pull_request_is_timed_at_both_tiers(make_repo: Callable[..., Repo], tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is of the extra [train]")
     from benchmarks import student

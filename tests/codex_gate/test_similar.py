@@ -125,6 +125,15 @@ def test_the_same_parts_in_another_order_are_not_the_same_program() -> None:
     assert "the same parts in another order" in render("terminal", [found])
 
 
+def test_a_word_that_means_two_things_is_one_name_so_a_copy_with_one_of_them_renamed_is_not_the_same() -> None:
+    """As Python reads it the import's `open` and the function's are two; there is no parser here."""
+    text = "from builtins import open as _first\n\n\ndef open(path, mode):\n    found = _first(path, mode)\n    return found\n"
+    both, one = (similar.program(text.replace(old, new), "x.py") for old, new in ((" open", " begin"), ("def open", "def begin")))
+    whole = similar.program(text, "x.py")
+    assert similar.compare(whole, both).value == 1.0 and similar.compare(whole, both).same_program
+    assert 0.8 < similar.compare(whole, one).value < 1.0
+
+
 def test_a_command_of_the_shell_counts() -> None:
     assert likeness("a=1\necho $a\n", "b=1\necho $b\n", "x.sh").same_program
     assert likeness("a=1\necho $a\n", "a=1\neval $a\n", "x.sh").value < 1
