@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from automl_codex import cli, stats
+from automl_codex import cli, commands, files, stats
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -17,7 +21,18 @@ from automl_codex import cli, stats
     [
         (PermissionError(13, "Permission denied", "data/raw"), 2, "automl-codex: data/raw cannot be read or written: Permission denied\n"),
         (RuntimeError("odd"), 3, "automl-codex: internal error, RuntimeError: odd; set CODEX_GATE_DEBUG=1 to see where, and please report it\n"),
-        (OSError(28, "No space left on device"), 3, "automl-codex: internal error, OSError: [Errno 28] No space left on device; "),
+        (OSError(28, "No space left on device"), 2, "automl-codex: what stats writes cannot be written: No space left on device\n"),
+        (OSError(28, "Error writing bytes to file", "a/b"), 2, "automl-codex: a/b cannot be written: No space left on device\n"),
+        (OSError(30, "Read-only file system", "a/b"), 2, "automl-codex: a/b cannot be written: Read-only file system\n"),
+        (OSError(122, "Disk quota exceeded"), 2, "automl-codex: what stats writes cannot be written: Disk quota exceeded\n"),
+        (OSError(5, "Input/output error"), 3, "automl-codex: internal error, OSError: [Errno 5] Input/output error; "),
+        (FileExistsError(17, "File exists", "data"), 2, "automl-codex: data cannot be read or written: File exists\n"),
+        (
+            ModuleNotFoundError("No module named 'sklearn.tree'", name="sklearn.tree"),
+            2,
+            "automl-codex: stats needs sklearn, which the extra [retrain] brings: pip install 'codex-gate[retrain]'\n",
+        ),
+        (ModuleNotFoundError("No module named 'automl_codex.x'", name="automl_codex.x"), 3, "automl-codex: internal error, ModuleNotFoundError: "),
     ],
 )
 def test_an_error_is_one_sentence(error: Exception, code: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,4 +55,78 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     run.stdout.close()
     err = run.stderr.read()
     run.stderr.close()
-    assert (run.wait(timeout=30), err) == (0, b"")
+    assert (run.wait(timeout=30), err) == (141, b"")
+
+
+def test_a_full_disk_behind_standard_output_is_said(tmp_path: Path) -> None:
+    code = "import sys; from automl_codex import cli, stats; stats.of = lambda _: 'line\\n'; sys.exit(cli.main(['stats', 'x']))"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "automl-codex: what stats writes cannot be written: No space left on device\n")
+
+
+# -- an installation without extras ------------------------------------------------------------------------
+
+BARE = """
+import sys
+from automl_codex import cli, commands
+for modules in commands.EXTRAS.values():
+    sys.modules |= dict.fromkeys(modules)  # importing one of them fails, as where it is not installed
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        ("mine . --output x", "retrain"),
+        ("retrain --output x", "retrain"),
+        ("adapt --output x", "retrain"),
+        ("train --input x --output x", "retrain"),
+        ("train --models lora --input x --output x", "retrain"),
+        ("evaluate --model x", "retrain"),
+        ("monitor --model x --input x --baseline y", "retrain"),
+        ("lines --input x", "retrain"),
+        ("words --corpus x --clones x --output x", "retrain"),
+        ("rows --input x --output x", "retrain"),
+        ("generate --output x", "retrain"),
+        ("stats x", "retrain"),
+        ("teach --input x --output x", "train"),
+        ("logits --input x --model x --output x", "train"),
+        ("distill --input x --output x", "train"),
+    ],
+)
+def test_a_light_installation_says_which_extra_a_command_needs(arguments: str, extra: str, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", BARE, *arguments.split()], capture_output=True, text=True, cwd=tmp_path)
+    wanted = rf"automl-codex: {arguments.split()[0]} needs \w+, which the extra \[{extra}\] brings: pip install 'codex-gate\[{extra}\]'\n"
+    assert done.returncode == 2 and re.fullmatch(wanted, done.stderr), done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+MODULES = {"scikit-learn": "sklearn", "protobuf": "google"}  # whose name is not that of the distribution
+
+
+def test_the_table_of_extras_is_that_of_the_project() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    names = {extra: {re.split(r"[\[<>=]", line)[0] for line in lines if not line.startswith("codex-gate[")} for extra, lines in extras.items()}
+    names["retrain"] |= names["onnx"]
+    found = {extra: {MODULES.get(name, name.replace("-", "_")) for name in names[extra]} for extra in commands.EXTRAS}
+    assert {extra: set(modules) for extra, modules in commands.EXTRAS.items()} == found
+    assert set(extras) - set(commands.EXTRAS) == {"onnx", "github"}
+
+
+# -- a place that is taken ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", ["train --input none", "train --models lora --input none", "train --family stack --words none --input none", "adapt"])
+def test_a_file_in_the_place_of_a_model_directory_is_refused_before_the_work(arguments: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "notes.txt"
+    target.write_text("mine")
+    assert cli.main([*arguments.split(), "--output", str(target)]) == 2
+    assert f"{target} is no directory; a model takes a directory of its own" in capsys.readouterr().err
+    assert target.read_text() == "mine" and list(tmp_path.iterdir()) == [target]
+
+
+def test_a_report_that_meets_a_full_disk_names_its_file() -> None:
+    with pytest.raises(files.UsageError, match=r"^/dev/full cannot be written: No space left on device$"):
+        files.put(Path("/dev/full"), "report")

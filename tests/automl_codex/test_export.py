@@ -6,7 +6,7 @@ import onnx
 import pytest
 
 from automl_codex import export, train
-from codex_gate.errors import InternalError, ModelError
+from codex_gate.errors import InternalError, ModelError, UsageError
 from codex_gate.features import HISTORY_NAMES
 from codex_gate.forest import Forest, pack
 from codex_gate.model import Model
@@ -104,6 +104,26 @@ def test_failed_write_leaves_the_old_directory(fitted, tmp_path) -> None:
         export.write_directory(broken, target)
     assert {f.name: f.read_bytes() for f in target.iterdir()} == before
     assert [p.name for p in tmp_path.iterdir()] == ["models"]
+
+
+def test_a_file_in_the_place_of_the_directory_is_refused_and_stays(fitted, tmp_path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "link").symlink_to("notes.txt")
+    for target in (tmp_path / "notes.txt", tmp_path / "link"):
+        with pytest.raises(UsageError, match=f"{target.name} is no directory; a model takes a directory of its own"):
+            export.write_directory(files_of(fitted), target)
+    assert (tmp_path / "notes.txt").read_text() == (tmp_path / "link").read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_link_to_a_directory_stays_one_and_what_lies_there_is_kept(fitted, tmp_path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "notes.txt").write_text("mine")
+    (tmp_path / "link").symlink_to("real")
+    export.write_directory(files_of(fitted), tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real" / "notes.txt").read_text() == "mine"
+    assert Model.load(tmp_path / "real").version == Model.load(tmp_path / "link").version
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_files_of_other_tiers_are_kept(fitted, tmp_path) -> None:

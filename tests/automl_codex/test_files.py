@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from automl_codex.files import listed, whole
+from automl_codex.files import listed, put, whole
 from codex_gate.errors import ModelError
 from codex_gate.model import check_file
 
@@ -38,3 +38,17 @@ def test_a_listed_file_is_one_that_the_runtime_accepts(tmp_path: Path) -> None:
     check_file(tmp_path, {"files": {"a.bin": listed(b"one")}}, "a.bin")
     with pytest.raises(ModelError):
         check_file(tmp_path, {"files": {"a.bin": listed(b"two")}}, "a.bin")
+
+
+def test_a_report_is_there_in_full_or_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "report.json"
+    put(path, "old\n")
+    with pytest.raises(UnicodeEncodeError):
+        put(path, "half \ud800")
+    assert path.read_text() == "old\n" and list(path.parent.iterdir()) == [path]
+
+
+def test_a_full_disk_is_named_by_the_file_that_was_written(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left") as caught, whole(tmp_path / "a.json"):
+        raise OSError(28, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "a.json")

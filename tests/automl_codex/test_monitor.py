@@ -243,3 +243,13 @@ def test_an_alert_is_not_lost_with_its_folder(capsys: pytest.CaptureFixture[str]
     assert run("--output", "alerts/drift.yaml") == 2
     assert "alert, ConceptDrift" in capsys.readouterr().err
     assert json.loads(Path("reports/andon.jsonl").read_text())["event"] == "ConceptDrift"
+
+
+def test_a_report_that_cannot_be_written_whole_leaves_the_one_before(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    verified("data/verified", ["LogicErrors"] * 100)
+    rows("new_commits", ["MemorySafety"] * 100)
+    Path("drift.yaml").write_text("before")
+    monkeypatch.setattr("codex_gate.reporters.drift.render", lambda *_: "half \ud800")
+    assert run("--output", "drift.yaml") == 3
+    assert Path("drift.yaml").read_text() == "before" and "alert, ConceptDrift" in capsys.readouterr().err
+    assert json.loads(Path("reports/andon.jsonl").read_text())["event"] == "ConceptDrift"

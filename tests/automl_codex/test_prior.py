@@ -84,6 +84,13 @@ def test_adapt_writes_a_model_that_differs_in_its_probabilities_alone(repo: Repo
     assert "26% of the newest 80 changes of program text say that they fix something" in capsys.readouterr().out
 
 
+def test_a_file_in_the_place_of_the_output_stays(repo: Repo, shipped: Path, tmp_path: Path, capsys) -> None:
+    repo.build(history(81, 4))
+    (tmp_path / "notes.txt").write_text("mine")
+    assert cli.main(["adapt", "--repo", str(repo.path), "--model", str(shipped), "--output", str(tmp_path / "notes.txt")]) == 2
+    assert "notes.txt is no directory" in capsys.readouterr().err and (tmp_path / "notes.txt").read_text() == "mine"
+
+
 def test_labels_move_it_further(repo: Repo, shipped: Path, tmp_path: Path, capsys) -> None:
     shas = repo.build(history(81, 4))
     (tmp_path / "labels.csv").write_text("sha,buggy\n" + "".join(f"{sha},{int(k % 10 < 9)}\n" for k, sha in enumerate(shas[1:61])))

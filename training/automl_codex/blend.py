@@ -20,7 +20,8 @@ from sklearn.ensemble import RandomForestClassifier
 
 from automl_codex import metrics, train
 from automl_codex.claims import Claims
-from automl_codex.export import PARITY, nodes
+from automl_codex.export import nodes
+from automl_codex.files import PARITY
 from automl_codex.tables import Dataset
 from codex_gate.errors import InternalError, UsageError
 from codex_gate.forest import Forest, pack
@@ -65,17 +66,17 @@ def parts(data: Dataset) -> list[slice]:
     """
     newest = max(len(data) // N_PARTS, MIN_ROWS)
     if len(data) < 2 * MIN_ROWS:
-        raise UsageError(f"{len(data)} commits can be learned from, {2 * MIN_ROWS} are needed: half of them judge what the other half teaches; {_REMEDY}")
+        raise UsageError(f"{len(data)} commits can be learned from, {2 * MIN_ROWS} are needed: half of them judge what the other half teaches; {REMEDY}")
     edges = [*np.linspace(0, len(data) - newest, N_PARTS).astype(int).tolist(), len(data)]
     buggy = int(data.y[edges[-2] :].sum())
     if not MIN_OF_A_KIND <= buggy <= newest - MIN_OF_A_KIND:
         raise UsageError(
-            f"of the newest {newest} commits that can be judged {buggy} needed a fix; at least {MIN_OF_A_KIND} of each kind are needed to tell two models apart; {_REMEDY}"
+            f"of the newest {newest} commits that can be judged {buggy} needed a fix; at least {MIN_OF_A_KIND} of each kind are needed to tell two models apart; {REMEDY}"
         )
     return [slice(start, end) for start, end in pairwise(edges)]
 
 
-_REMEDY: Final = "stay with the shipped model until there is more history, or take labels from outside (automl-codex mine --labels FILE)"
+REMEDY: Final = "stay with the shipped model until there is more history, or move its probabilities to this repository (automl-codex adapt)"
 
 
 def own_recipe(names: Sequence[str], n_trees: int, seed: int) -> train.Recipe:

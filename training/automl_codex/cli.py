@@ -5,17 +5,22 @@ Exit codes: 0 done · 1 a gate missed · 2 wrong use, configuration or input · 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from automl_codex.arguments import parser
-from automl_codex.commands import models, say, students, synthetic
+from automl_codex.commands import extra_of, lacking, models, say, students, synthetic
 from codex_gate.errors import GateError
 
 if TYPE_CHECKING:
     import argparse
+
+_PATHS = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)  # a path that does not serve
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # a place that takes nothing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             setattr(options, name, vars(options)[name].absolute())
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
+        return code
     except GateError as error:
         print(f"automl-codex: {error}", file=sys.stderr)
         return error.exit_code
@@ -33,19 +40,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("automl-codex: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `automl-codex … | head`: the command was cut short
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return 141
-    except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:  # a path that does not serve
-        if os.environ.get("CODEX_GATE_DEBUG"):
-            raise
-        say(f"automl-codex: {error.filename or 'a file'} cannot be read or written: {error.strerror or error}")
-        return 2
     except Exception as error:  # the last resort: a sentence in place of a traceback
         if os.environ.get("CODEX_GATE_DEBUG"):
             raise
-        say(f"automl-codex: internal error, {type(error).__name__}: {error}; set CODEX_GATE_DEBUG=1 to see where, and please report it")
-        return 3
-    return code
+        if isinstance(error, OSError):  # a full disk would speak up again when the interpreter ends
+            _close_output()
+        code, text = _meant(error, str(options.command))
+        say(f"automl-codex: {text}")
+        return code
+
+
+def _meant(error: Exception, command: str) -> tuple[int, str]:
+    """The exit code and the sentence of an error that no command raises on purpose."""
+    if isinstance(error, ModuleNotFoundError) and (extra := extra_of(error.name or "")):
+        return 2, lacking(command, [str(error.name).partition(".")[0]], extra)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return 2, f"{error.filename or f'what {command} writes'} cannot be written: {os.strerror(error.errno)}"
+    if isinstance(error, _PATHS):
+        return 2, f"{error.filename or 'a file'} cannot be read or written: {error.strerror or error}"
+    return 3, f"internal error, {type(error).__name__}: {error}; set CODEX_GATE_DEBUG=1 to see where, and please report it"
+
+
+def _close_output() -> None:
+    """Let what is still to be written to standard output go nowhere."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

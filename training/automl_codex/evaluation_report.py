@@ -244,7 +244,7 @@ def from_predictions(
         origin=origin,
         n=len(y),
         n_buggy=int(y.sum()),
-        period=(_day(time.min()), _day(time.max())),
+        period=(day(time.min()), day(time.max())),
         threshold=threshold,
         accuracy=float((flagged == y).mean()),
         precision=classes[BUGGY].precision,
@@ -374,5 +374,6 @@ def _periods(y: np.ndarray, p: np.ndarray, time: np.ndarray) -> tuple[Period, ..
     return tuple(found)
 
 
-def _day(seconds: float) -> str:
+def day(seconds: float) -> str:
+    """The day (UTC) of a Unix time, as YYYY-MM-DD."""
     return datetime.fromtimestamp(int(seconds), UTC).date().isoformat()

@@ -19,13 +19,12 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from automl_codex import train
-from automl_codex.files import listed
+from automl_codex.files import PARITY, check_directory, listed, named
 from codex_gate.errors import InternalError
 from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
 from codex_gate.forest import Forest, pack
 from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, ONNX_FILE, Model
 
-PARITY: Final = 1e-5  # largest difference that is let through between scikit-learn, ONNX and the flat file
 OPSET: Final = 18  # onnxruntime 1.23 and later load it
 IR_VERSION: Final = 8
 
@@ -126,10 +125,13 @@ def write_directory(files: Mapping[str, bytes], target: Path, without: Sequence[
     """Put the files into `target` by swapping whole directories: readers see the old model or the new one.
 
     Files of the old directory that are not replaced are kept, but those named in `without`. The new one is loaded before the swap.
+    A link to a directory stays one: what it leads to is swapped.
 
     Raises:
         ModelError: the new directory does not load; the old one stays.
+        UsageError: something else than a directory lies at `target`; it stays.
     """
+    check_directory(target)
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -137,7 +139,8 @@ def write_directory(files: Mapping[str, bytes], target: Path, without: Sequence[
         if target.is_dir():
             shutil.copytree(target, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*without))
         for name, data in files.items():
-            (fresh / name).write_bytes(data)
+            with named(target / name):
+                (fresh / name).write_bytes(data)
         fresh.chmod(0o755)
         Model.load(fresh)
         _swap(fresh, target)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from automl_codex.files import named
 from codex_gate.errors import UsageError
 
 try:
@@ -57,8 +58,9 @@ class Journal:
 
     def add(self, kind: str, value: Any) -> None:
         """Append an entry; it is with the operating system when this returns."""
-        self._file.write(json.dumps([kind, value], separators=(",", ":")).encode() + b"\n")
-        self._file.flush()
+        with named(self.path):
+            self._file.write(json.dumps([kind, value], separators=(",", ":")).encode() + b"\n")
+            self._file.flush()
         self._unsynced += 1
         self._is_empty = self._is_empty and kind == "work"
         if self._unsynced >= _SYNC_EVERY:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from automl_codex.evaluate import machine
+from automl_codex.files import put
 from automl_codex.lines import DELETED_SHARE, MEASURES, SEEN, SHIPPED, STRENGTHS
 
 _HEADS: Final = {"top_5": "Top-5", "top_10": "Top-10", "recall_at_20_percent": "recall at 20 %", "ifa": "IFA"}
@@ -33,8 +34,7 @@ def facts(report: Mapping[str, Any]) -> dict[str, Any]:
 
 def write(report: Mapping[str, Any], path: Path) -> None:
     """JSON where the name ends in .json, else Markdown."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=1) + "\n" if path.suffix == ".json" else markdown(report), "utf-8")
+    put(path, json.dumps(report, indent=1) + "\n" if path.suffix == ".json" else markdown(report))
 
 
 def markdown(report: Mapping[str, Any]) -> str:

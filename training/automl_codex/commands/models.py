@@ -44,7 +44,7 @@ def _words(options: argparse.Namespace) -> int:
 def _szz_eval(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
-    from automl_codex import szz_eval, szz_report
+    from automl_codex import files, szz_eval, szz_report
 
     if not options.oracle and not options.time:
         raise UsageError("nothing to measure; give --oracle FILE with --clones DIR, or --time CLONE")
@@ -56,7 +56,7 @@ def _szz_eval(options: argparse.Namespace) -> int:
         result = szz_eval.measure(options.oracle, options.clones, options.off_limits, options.published, say)
         parts[szz_report.ORACLE] = szz_report.judged(result, today)
         if options.output:
-            options.output.with_suffix(".json").write_text(szz_report.as_json(result, today), "utf-8")
+            files.put(options.output.with_suffix(".json"), szz_report.as_json(result, today))
     if options.time:
         parts[szz_report.SPEED] = szz_report.timed([szz_eval.timing(path) for path in options.time], today)
     for part, text in parts.items():
@@ -68,6 +68,9 @@ def _szz_eval(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from automl_codex import files
+
+    files.check_directory(options.output)  # before the work
     if options.models:
         return _train_models(options)
     if options.family != "forest":
@@ -187,10 +190,11 @@ def _search_of(options: argparse.Namespace) -> AutoMLConfig | None:
 def _adapt(options: argparse.Namespace) -> int:
     import tempfile
 
-    from automl_codex import prior
+    from automl_codex import files, prior
     from codex_gate.git import Repository
     from codex_gate.model import Model, default_directory
 
+    files.check_directory(options.output)
     repo = Repository.discover(options.repo, os.environ)
     with tempfile.TemporaryDirectory() as work:
         made = prior.adapt(repo, Model.load(options.model or default_directory()), options.labels, Path(work), say)
@@ -221,7 +225,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _judge(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
-    from automl_codex import assess, evaluate, mine, report_html, tables
+    from automl_codex import assess, evaluate, files, mine, report_html, tables
     from codex_gate.model import Model
 
     threshold = 0.5 if options.threshold is None else options.threshold
@@ -234,8 +238,7 @@ def _judge(options: argparse.Namespace) -> int:
     found = assess.assess(model, data, str(options.input), threshold, seed, datetime.now(UTC).date(), say, options.unseen)
     for path, text in ((options.report, found.to_json), (options.html, lambda: report_html.render(found))):
         if path:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text(), "utf-8")
+            files.put(path, text())
     print(assess.summary(found), end="")
     return 0
 
