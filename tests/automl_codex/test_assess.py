@@ -199,3 +199,10 @@ def test_end_of_labels_is_kept_where_a_corpus_says_it() -> None:
     data = dataset(50)
     late = replace(data, time=np.where(np.arange(len(data)) % 2 == 0, data.time + 10**9, data.time))
     assert len(corpus().within(late)) == int((late.time <= corpus().ends(late)).sum()) < len(late)
+
+
+def test_what_cannot_be_said_is_a_dash_in_the_terminal(model: Model) -> None:
+    data = fresh()
+    text = assess.summary(judged(model, replace(data, y=np.zeros_like(data.y), fix_time=np.full(len(data), np.nan))))
+    assert "nan" not in text
+    assert "pooled  –, – (0.000 by chance)" in text and "recall –, F1 –" in text

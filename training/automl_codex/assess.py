@@ -108,14 +108,19 @@ def summary(report: reports.EvaluationReport) -> str:
     rows = [
         ("mean AUC of projects", _figure(ranks.mean_project_auc, ranks.low, ranks.high)),
         *((f"  {name}", _figure(r.mean_project_auc, r.low, r.high)) for name, r in others.items()),
-        ("AUC, average precision, pooled", f"{report.auc_roc:.3f}, {report.auc_pr:.3f} ({report.n_buggy / report.n:.3f} by chance)"),
-        (f"flagged above {report.threshold:g}", f"precision {report.precision:.3f}, recall {report.recall:.3f}, F1 {report.f1_score:.3f}"),
-        ("calibration error, Brier score", f"{report.ece:.3f}, {report.brier:.3f}"),
+        ("AUC, average precision, pooled", f"{_known(report.auc_roc)}, {_known(report.auc_pr)} ({report.n_buggy / report.n:.3f} by chance)"),
+        (f"flagged above {report.threshold:g}", f"precision {_known(report.precision)}, recall {_known(report.recall)}, F1 {_known(report.f1_score)}"),
+        ("calibration error, Brier score", f"{_known(report.ece)}, {_known(report.brier)}"),
     ]
     if report.speed:
         rows.append(("one change takes", f"{report.speed.avg_latency_ms:.3g} ms"))
     wide = max(len(name) for name, _ in rows)
     return "\n".join([*textwrap.wrap(report.origin.data, 80), "", *(f"{name:<{wide}}  {value}" for name, value in rows)]) + "\n"
+
+
+def _known(value: float) -> str:
+    """Three digits; – where there is nothing to divide by."""
+    return f"{value:.3f}" if value == value else "–"
 
 
 def _figure(value: float, low: float, high: float) -> str:
