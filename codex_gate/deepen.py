@@ -1,4 +1,4 @@
-"""Fetching what a shallow or partial clone lacks, where that is allowed: the one place that lets git use the network.
+"""What a shallow or partial clone lacks: counting it, and fetching it where that is allowed – the one place that lets git use the network.
 
 Commits and trees come without blobs; then the blobs that levels need (those of the last changes on the base's line)
 come in one request, for without them the lines of those changes are unknown and levels would rest on guesses.
@@ -6,11 +6,12 @@ come in one request, for without them the lines of those changes are unknown and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from codex_gate.diffs import blobs_of, pair_lines, parse_listings
 from codex_gate.errors import GateError
-from codex_gate.git import Repository
+from codex_gate.git import CommitMeta, Repository
 from codex_gate.levels import N_RECENT
 
 REMOTE = "origin"  # as actions/checkout names it
@@ -56,9 +57,22 @@ def files(repo: Repository, revision: str, path: str) -> None:
         _fetch_blobs(repo, {entry[2].decode("ascii") for entry in entries if entry[1] == b"blob"})
 
 
+def n_blind(repo: Repository, metas: Sequence[CommitMeta]) -> int:
+    """How many of the commits have files whose contents a partial clone has left out; merges and roots are not looked at. In any other clone 0 at once."""
+    if not repo.is_partial():
+        return 0
+    here = _objects(repo)
+    touched = repo.touches([(meta.sha, meta.parents[0]) for meta in metas if len(meta.parents) == 1])
+    entries = ([(f.status, f.path, f.old_path, (f.old_mode, f.new_mode), f.old_id, f.new_id) for f in files] for files in touched)
+    return sum(any(blob not in here for entry in found for blob in blobs_of(entry)) for found in entries)
+
+
+def _objects(repo: Repository) -> set[str]:
+    return set(repo.run("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)").decode("ascii").split())
+
+
 def _fetch_blobs(repo: Repository, wanted: set[str]) -> None:
-    here = repo.run("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)").decode("ascii").split()
-    if missing := sorted(wanted.difference(here)):
+    if missing := sorted(wanted - _objects(repo)):
         _fetch(repo, "--stdin", "--", REMOTE, stdin="".join(f"{blob}\n" for blob in missing).encode("ascii"))
 
 

@@ -415,6 +415,7 @@ def label(
     traced: Mapping[str, Trace] | None = None,
     keep: Callable[[Trace], None] = lambda _: None,
     progress: Progress = lambda _: None,
+    remedy: str = "nothing can be learnt here without labels from outside",
 ) -> dict[str, Label]:
     """Labels of the commits in `metas` that change program text.
 
@@ -426,6 +427,7 @@ def label(
         variant: a name in VARIANTS.
         traced: what an earlier run found, by fix; these are not traced again.
         keep: called with each new trace, so that it can be stored.
+        remedy: what to do where there are no fixes, for the sentence.
     Raises:
         UsageError: no such variant, or no commit says that it is a fix.
         GitError: a shallow clone.
@@ -434,7 +436,7 @@ def label(
         raise UsageError(f"there is no SZZ variant {variant!r}; expected one of {', '.join(VARIANTS)}")
     fixes = find_fixes(metas)
     if not fixes:
-        raise UsageError(f"none of {len(metas)} commits says that it repairs a defect; nothing can be learnt here without labels from outside (--labels FILE)")
+        raise UsageError(f"none of {len(metas)} commits says that it repairs a defect; {remedy}")
     traces = {fix.sha: traced[fix.sha] for fix in fixes if fix.sha in traced} if traced else {}
     rest = [(fix.sha, fix.time) for fix in fixes if fix.sha not in traces]
     progress(f"{len(fixes)} of {len(metas)} commits are fixes" + (f", {len(traces)} of them traced before" if traces else ""))

@@ -67,11 +67,17 @@ def check_contents(found: Sequence[Finding]) -> None:
     Raises:
         UsageError: the contents of more than MAX_BLIND of the changes are missing.
     """
-    blind = sum(any(notice.code == "missing-blobs" for notice in f.notices) for f in found)
-    if blind > MAX_BLIND * len(found):
-        raise UsageError(
-            f"the contents of {blind:,} of {len(found):,} changes are not in this clone, so neither their risk nor their fixes can be told; fetch them (git fetch --refetch --no-filter)"
-        )
+    refuse_blind(sum(any(notice.code == "missing-blobs" for notice in f.notices) for f in found), len(found), "changes", "neither their risk nor their fixes can be told")
+
+
+def refuse_blind(blind: int, n: int, what: str, so: str) -> None:
+    """Refuse a clone that lacks the contents of `blind` of `n` changes or commits, where these are too many; `what` they are, and what follows.
+
+    Raises:
+        UsageError: they are more than MAX_BLIND.
+    """
+    if blind > MAX_BLIND * n:
+        raise UsageError(f"the contents of {blind:,} of {n:,} {what} are not in this clone, so {so}; fetch them (git fetch --refetch --no-filter)")
 
 
 class Start(NamedTuple):

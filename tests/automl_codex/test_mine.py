@@ -48,6 +48,10 @@ def test_gzip_and_project_and_the_other_name_of_the_fix_column(tmp_path: Path) -
         (f"sha,buggy\n{A[:12]},1\n", None, "expected 40 hex digits"),
         (f"sha,buggy\n{A},maybe\n", None, "buggy 'maybe'; expected 40 hex digits and 0 or 1"),
         (f"sha,buggy,fix_time\n{A},1,soon\n", None, "line 2: fix_time 'soon' is no Unix time"),
+        (f"sha,buggy,fix_time\n{A},1,inf\n", None, "line 2: fix_time 'inf' is no Unix time; expected seconds since 1970"),
+        (f"sha,buggy,fix_time\n{A},1,-5\n", None, "line 2: fix_time '-5' is no Unix time"),
+        (f"sha,buggy,fix_time\n{A},1,1700000000000\n", None, "line 2: fix_time '1700000000000' is no Unix time"),
+        (f"sha,buggy,first_fix_time\n{A},1,5\n{B},0,1500\n", None, "line 3: buggy is 0, but first_fix_time is 1500; what needed no fix has none"),
         (f"sha,buggy\n{A},1\n{A},0\n", None, "line 3: a{40} was labelled both ways"),
         ("sha,buggy\n", None, "holds no labels"),
         (f"project,sha,buggy\none,{A},1\n", "two", "holds no labels for project two"),
@@ -133,6 +137,24 @@ def corpus_of(folder: Path, repo_path: Path, shas: list[str], repository: str = 
     os.symlink(repo_path, clones / "org+tool")
     entry = f"{{project: tool, repository: {repository}, clone: org/tool, labels: labels.csv, until: 2011-03-14, role: train}}"
     csv(folder / "corpus.yaml", f"projects:\n  - {entry}\n")
+
+
+def test_a_fix_long_before_the_commit_is_refused_with_its_line(history, tmp_path: Path, capsys) -> None:
+    repo, shas = history
+    time = 1_300_000_000 + 86_400
+    labels = csv(tmp_path / "l.csv", f"project,sha,buggy,fix_time\nx,{shas[1]},1,5\nrepo,{shas[0]},0,\nrepo,{shas[1].upper()},1,{time - 86_401}\n")
+    command = ["mine", str(repo.path), "--project", "repo", "--labels", str(labels), "--output", str(tmp_path / "data")]
+    assert cli.main(command) == 2
+    assert f"l.csv, line 4: the fix of {shas[1][:12]} is dated before the commit itself (2011-03-13 and 2011-03-14)" in capsys.readouterr().err
+    assert not list((tmp_path / "data").glob("*"))
+
+
+def test_a_fix_less_than_a_day_before_the_commit_is_a_clock_and_taken(history, tmp_path: Path) -> None:
+    """As in ApacheJIT, up to nine hours."""
+    repo, shas = history
+    labels = csv(tmp_path / "l.csv", f"sha,buggy,fix_time\n{shas[1]},1,{1_300_000_000 + 86_400 - 32_400}\n{A},1,1\n")
+    assert cli.main(["mine", str(repo.path), "--labels", str(labels), "--output", str(tmp_path / "data")]) == 0
+    assert tables.read(tmp_path / "data").fix_time.tolist() == [1_300_054_000]
 
 
 def test_corpus_is_mined_up_to_its_end_and_kept_afterwards(history, tmp_path: Path) -> None:
@@ -274,6 +296,52 @@ def test_a_history_that_teaches_nothing_is_refused_with_a_reason(make_repo, tmp_
     said = capsys.readouterr().err
     assert says in said and "Traceback" not in said
     assert not list((tmp_path / "data").glob("*"))
+
+
+@pytest.mark.parametrize("unit", mine.UNITS)
+def test_a_shallow_clone_is_called_one_before_anything_else(make_repo, tmp_path: Path, capsys, unit: str) -> None:
+    repo = make_repo()
+    repo.build(long_history(60))
+    repo.git("clone", "-q", "--depth", "5", f"file://{repo.path}", str(tmp_path / "shallow"))
+    assert cli.main(["mine", str(tmp_path / "shallow"), "--unit", unit, "--output", str(tmp_path / "data")]) == 2
+    said = capsys.readouterr().err
+    assert "this clone is shallow" in said and "git fetch --unshallow" in said and "5 commits" not in said
+    assert not list((tmp_path / "data").glob("*"))
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_a_clone_without_contents_is_refused_until_they_are_fetched(make_repo, tmp_path: Path, capsys, labelled: bool) -> None:
+    repo = make_repo()
+    shas = repo.build(long_history(60))
+    repo.git("config", "uploadpack.allowFilter", "true")
+    repo.git("clone", "-q", "--filter=blob:none", f"file://{repo.path}", str(tmp_path / "partial"))
+    labels = ["--labels", str(csv(tmp_path / "l.csv", "sha,buggy\n" + "".join(f"{sha},1\n" for sha in shas[1:11])))] if labelled else []
+    command = ["mine", str(tmp_path / "partial"), *labels, "--output", str(tmp_path / "data")]
+    assert cli.main(command) == 2
+    n = 10 if labelled else 59
+    assert (
+        f"the contents of {n} of {n} commits are not in this clone, so nothing can be learned from them; fetch them (git fetch --refetch --no-filter)"
+        in capsys.readouterr().err
+    )
+    repo.git("-C", str(tmp_path / "partial"), "fetch", "-q", "--refetch", "--no-filter")
+    assert cli.main(command) == 0
+    assert len(tables.read(tmp_path / "data")) == n
+
+
+@pytest.mark.parametrize(
+    ("nodes", "options", "remedy"),
+    [
+        (long_history(60, fixes=False), [], "repairs a defect; take labels from outside (--labels FILE)"),
+        (long_history(10), [], "changed earlier: take labels from outside (--labels FILE)"),
+        (long_history(60), ["--until", "2024-01-04"], "both kinds: take a longer period or take labels from outside (--labels FILE)"),
+        (long_history(60), ["--since", "2034-01-04"], "program text; take a longer period"),
+    ],
+)
+def test_what_is_refused_comes_with_what_helps(make_repo, tmp_path: Path, capsys, nodes: list[Node], options: list[str], remedy: str) -> None:
+    repo = make_repo()
+    repo.build(nodes)
+    assert cli.main(["mine", str(repo.path), *options, "--output", str(tmp_path / "data")]) == 2
+    assert capsys.readouterr().err.rstrip().endswith(remedy)
 
 
 def test_a_commit_that_git_cannot_diff_is_left_to_what_is_known(make_repo, tmp_path: Path, capsys) -> None:

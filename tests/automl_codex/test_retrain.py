@@ -358,6 +358,8 @@ def test_a_history_that_teaches_too_little_is_refused(make_repo, shipped: Path, 
     assert cli.main(command(repo, tmp_path / "models", shipped)) == 2
     said = capsys.readouterr().err
     assert says in said and "Traceback" not in said
+    assert "stay with the shipped model until there is more history, or move its probabilities to this repository (automl-codex adapt)" in said
+    assert "--labels" not in said and "period, " not in said
     assert not (tmp_path / "models").exists()
 
 
@@ -375,3 +377,13 @@ def test_a_shallow_clone_is_refused(make_repo, shipped: Path, tmp_path: Path, ca
     arguments = ["retrain", "--repo", str(tmp_path / "shallow"), "--output", str(tmp_path / "models"), "--base", str(shipped)]
     assert cli.main([*arguments, "--andon-log", str(tmp_path / "a")]) == 2
     assert "this clone is shallow" in capsys.readouterr().err
+
+
+def test_a_clone_without_contents_is_refused(make_repo, shipped: Path, tmp_path: Path, capsys) -> None:
+    repo = make_repo()
+    repo.build(long_history(60, start=START - 3 * YEAR))
+    repo.git("config", "uploadpack.allowFilter", "true")
+    repo.git("clone", "-q", "--filter=blob:none", f"file://{repo.path}", str(tmp_path / "partial"))
+    arguments = ["retrain", "--repo", str(tmp_path / "partial"), "--output", str(tmp_path / "models"), "--base", str(shipped)]
+    assert cli.main([*arguments, "--andon-log", str(tmp_path / "a")]) == 2
+    assert "the contents of 60 of 60 commits are not in this clone, so nothing can be learned from them; fetch them" in capsys.readouterr().err

@@ -22,10 +22,11 @@ import yaml
 
 from automl_codex import pulls, tables
 from automl_codex.journal import Journal
-from codex_gate import szz, yaml_text
+from codex_gate import deepen, szz, watch, yaml_text
 from codex_gate.errors import UsageError
 from codex_gate.features import FEATURE_SCHEMA
-from codex_gate.git import Repository, is_sha
+from codex_gate.git import CommitMeta, Repository, is_sha
+from codex_gate.replay import LATEST
 from codex_gate.walk import walk
 
 Progress = Callable[[str], None]
@@ -34,6 +35,9 @@ MIN_COMMITS = 50  # fewer hold no more than a handful of fixes, most of them of 
 ENTRY = ("project", "repository", "until", "role")  # what each project of a corpus file must say
 ROLES = ("train", "holdout")
 COMMITS, PULLS = UNITS = ("commit", "pull-request")  # what a row is
+OUTSIDE = "take labels from outside (--labels FILE)"
+LONGER = "take a longer period"
+CLOCKS = 86_400  # seconds that a fix may lie before what it repairs: of ApacheJIT's 20,253 220 do, by nine hours at most
 _SAY_EVERY = 5000  # commits
 
 
@@ -63,6 +67,17 @@ def read_labels(path: Path, project: str | None = None) -> dict[str, Label]:
 
 def _read_labels(path: Path, project: str | None) -> dict[str, Label]:
     labels: dict[str, Label] = {}
+    for number, sha, label in _label_rows(path, project):
+        if labels.get(sha, label).buggy != label.buggy:
+            raise UsageError(f"{path}, line {number}: {sha} was labelled both ways; keep one")
+        labels[sha] = label
+    if not labels:
+        raise UsageError(f"{path} holds no labels" + (f" for project {project}" if project else ""))
+    return labels
+
+
+def _label_rows(path: Path, project: str | None) -> Iterator[tuple[int, str, Label]]:
+    """(line, SHA, label) of each row."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") if path.suffix == ".gz" else path.open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream)
         columns = reader.fieldnames or []
@@ -73,27 +88,40 @@ def _read_labels(path: Path, project: str | None) -> dict[str, Label]:
             raise UsageError(f"{path} has no column project, so --project {project} selects nothing")
         when = next((c for c in ("fix_time", "first_fix_time") if c in columns), None)
         for number, row in enumerate(reader, 2):
-            if project is not None and row["project"] != project:
-                continue
-            label = _label(row, when, f"{path}, line {number}")
-            sha = row["sha"].strip().lower()
-            if labels.get(sha, label).buggy != label.buggy:
-                raise UsageError(f"{path}, line {number}: {sha} was labelled both ways; keep one")
-            labels[sha] = label
-    if not labels:
-        raise UsageError(f"{path} holds no labels" + (f" for project {project}" if project else ""))
-    return labels
+            if project is None or row["project"] == project:
+                yield number, row["sha"].strip().lower(), _label(row, when, f"{path}, line {number}")
 
 
 def _label(row: dict[str, str], when: str | None, where: str) -> Label:
     text = (row["buggy"] or "").strip().lower()  # a short row has no value
     if text not in ("0", "1", "true", "false") or not is_sha(row["sha"].strip().lower()):
         raise UsageError(f"{where}: sha {row['sha']!r}, buggy {row['buggy']!r}; expected 40 hex digits and 0 or 1")
-    value = (row[when] or "").strip() if when else ""
+    buggy, value = text in ("1", "true"), (row[when] or "").strip() if when else ""
+    if value and not buggy:
+        raise UsageError(f"{where}: buggy is {text}, but {when} is {value}; what needed no fix has none: leave {when} empty, or let buggy be 1")
     try:
-        return Label(text in ("1", "true"), int(float(value)) if value else None)
-    except ValueError:
-        raise UsageError(f"{where}: {when} {value!r} is no Unix time") from None
+        fixed = int(float(value)) if value else None
+    except (ValueError, OverflowError):
+        fixed = -1
+    if fixed is not None and not 0 <= fixed <= LATEST:
+        raise UsageError(f"{where}: {when} {value!r} is no Unix time; expected seconds since 1970")
+    return Label(buggy, fixed)
+
+
+def _refuse_early_fixes(path: Path, project: str | None, labels: Mapping[str, Label], metas: Sequence[CommitMeta]) -> None:
+    """Refuse a fix that was made long before what it repairs.
+
+    Raises:
+        UsageError: by more than CLOCKS; the message names the line.
+    """
+    for meta in metas:
+        fixed = labels[meta.sha].fix_time
+        if fixed is not None and fixed < meta.time - CLOCKS:
+            number = next(number for number, sha, label in _label_rows(path, project) if sha == meta.sha and label.fix_time == fixed)
+            days = " and ".join(datetime.fromtimestamp(min(time, LATEST), UTC).date().isoformat() for time in (fixed, meta.time))
+            raise UsageError(
+                f"{path}, line {number}: the fix of {meta.sha[:12]} is dated before the commit itself ({days}); a fix comes later: correct the time, or leave it empty"
+            )
 
 
 # -- rows -------------------------------------------------------------------------------------------------
@@ -147,6 +175,7 @@ class Job:
     `labels` is a CSV file, of which only rows of `labels_project` are taken unless that is None; without a file SZZ labels the
     history of `head` (a SHA). `since` and `until` are author times in Unix seconds, None for no limit. Of more rows than `most` those
     stay whose hash is lowest: a draw that depends on nothing else. `unit`: a row for each commit, or for each merge and squash on the first-parent line.
+    `remedy` and `longer` say what to do where a history has no fixes or too few commits, and where a period is too short.
     """
 
     project: str
@@ -159,6 +188,8 @@ class Job:
     until: int | None = None
     most: int | None = None
     unit: str = COMMITS
+    remedy: str = OUTSIDE
+    longer: str = LONGER
 
     def recipe(self) -> str:
         """All that the table depends on beside this program's code, as one line of JSON."""
@@ -179,7 +210,8 @@ def run(job: Job, output: Path, progress: Progress) -> None:
     alone, because these have changed since, gives the labels of SZZ for the new one: they cost most.
 
     Raises:
-        UsageError: nothing can be learnt here (no fixes, too few commits, one class only), or another run writes there.
+        UsageError: nothing can be learnt here (a shallow or partial clone, no fixes, too few commits, one class only), labels from outside that
+            contradict themselves or the history, or another run writes there.
     """
     target = output / f"{job.project}.parquet"
     recipe = job.recipe()
@@ -199,20 +231,48 @@ def run(job: Job, output: Path, progress: Progress) -> None:
     progress(f"{len(rows)} rows in {target}, {sum(row.buggy for row in rows)} of them buggy")
 
 
+def refuse_shallow(repo: Repository) -> None:
+    """Refuse a clone whose history ends where it was cut.
+
+    Raises:
+        UsageError: it is shallow.
+    """
+    if repo.is_shallow:
+        raise UsageError("this clone is shallow: blame ends at its edge, so no label could be trusted; fetch with full depth (git fetch --unshallow)")
+
+
 def _labels_of(job: Job, target: Path, journal: Journal, progress: Progress) -> dict[str, Label]:
     if job.labels:
-        return read_labels(job.labels, job.labels_project)
+        return _labels_from(job.labels, job)
+    refuse_shallow(job.repo)
+    metas = job.repo.log(job.head)
+    _refuse_blind(job.repo, metas)
     if kept := _labels_before(job, target):
         progress(f"labels as in {target}, whose measures are of another schema")
-        return {meta.sha: kept[key] for meta in job.repo.log(job.head) if (key := tables.hash_sha(meta.sha)) in kept}
+        return {meta.sha: kept[key] for meta in metas if (key := tables.hash_sha(meta.sha)) in kept}
     if job.unit == PULLS:
         return {sha: Label(*one) for sha, one in pulls.label(job.repo, job.head, job.since, job.until, progress).items()}
-    metas = job.repo.log(job.head)
     if len(metas) < MIN_COMMITS:
-        raise UsageError(f"{job.project} has {len(metas)} commits; labels by SZZ need at least {MIN_COMMITS}, for fixes of what was changed earlier")
+        raise UsageError(
+            f"{job.project} has {len(metas)} commits; labels by SZZ need at least {MIN_COMMITS}, for fixes of what was changed earlier: {job.remedy}"
+        )
     traced = {trace.fix: trace for trace in map(szz.Trace.of, journal.of("trace"))}
-    found = szz.label(job.repo, metas, job.variant, traced, lambda trace: journal.add("trace", trace.plain()), progress)
+    found = szz.label(job.repo, metas, job.variant, traced, lambda trace: journal.add("trace", trace.plain()), progress, job.remedy)
     return {sha: Label(one.buggy, one.fix_time) for sha, one in found.items()}
+
+
+def _labels_from(path: Path, job: Job) -> dict[str, Label]:
+    """Labels from outside, held against the commits that the repository has."""
+    labels = read_labels(path, job.labels_project)
+    metas = job.repo.metas(job.repo.present_commits(labels))
+    _refuse_blind(job.repo, metas)
+    _refuse_early_fixes(path, job.labels_project, labels, metas)
+    return labels
+
+
+def _refuse_blind(repo: Repository, metas: Sequence[CommitMeta]) -> None:
+    """Refuse a partial clone, as `codex-gate monitor` does."""
+    watch.refuse_blind(deepen.n_blind(repo, metas), sum(len(meta.parents) == 1 for meta in metas), "commits", "nothing can be learned from them")
 
 
 def _labels_before(job: Job, target: Path) -> dict[str, Label]:
@@ -231,9 +291,10 @@ def _refusal(rows: Sequence[tables.LabelledRow], job: Job) -> str | None:
     if job.labels or buggy not in (0, len(rows)):
         return None
     if not rows:
-        return f"no {job.unit} of {job.project} in this period changes program text; take a longer one"
+        return f"no {job.unit} of {job.project} in this period changes program text; {job.longer}"
     kind = "buggy" if buggy else "clean"
-    return f"all {len(rows)} labelled {job.unit}s of {job.project} are {kind}; a model needs both kinds: take a longer period, or labels from outside (--labels FILE)"
+    remedy = job.longer if job.unit == PULLS else " or ".join(dict.fromkeys([job.longer, job.remedy]))  # labels from outside are of commits
+    return f"all {len(rows)} labelled {job.unit}s of {job.project} are {kind}; a model needs both kinds: {remedy}"
 
 
 # -- the corpus -------------------------------------------------------------------------------------------
@@ -293,7 +354,8 @@ def _job(entry: Mapping[str, Any], clones: Path, labels: Path | None, variant: s
         return Job(project, repo, "", labels / entry["labels"], project, since=since, until=until, most=entry.get("most"))
     if "head" not in entry:
         raise UsageError(f"{project} has neither labels: nor head: in the corpus; SZZ needs the commit whose history it labels")
-    return Job(project, repo, repo.resolve(entry["head"]), variant=variant, since=since, until=until, most=entry.get("most"))
+    remedy = "take labels from outside (labels: in the corpus)"
+    return Job(project, repo, repo.resolve(entry["head"]), variant=variant, since=since, until=until, most=entry.get("most"), remedy=remedy)
 
 
 def clone_of(name: str, clones: Path) -> Path | None:

@@ -16,7 +16,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from textwrap import fill
 from typing import Any, Final, NamedTuple
@@ -25,6 +25,7 @@ import numpy as np
 
 from automl_codex import blend, claims, evaluate, export, lines, metrics, mine, release, tables, train
 from automl_codex.claims import Claims
+from automl_codex.evaluation_report import day
 from automl_codex.files import listed
 from automl_codex.release import Release
 from codex_gate import szz
@@ -69,7 +70,7 @@ def make(asked: Asked, today: date, progress: Progress) -> Release:
     """Mine, compare and build; nothing is written but the work directory.
 
     Raises:
-        UsageError: a shallow clone, a history that teaches nothing, too few changes to judge, a directory at `output` that is no whole model.
+        UsageError: a shallow or partial clone, a history that teaches nothing, too few changes to judge, a directory at `output` that is no whole model.
         ModelError: the base model cannot be used.
         InternalError: the forest that was put together does not score as its parts.
     """
@@ -171,14 +172,13 @@ def history(asked: Asked, progress: Progress) -> tuple[tables.Dataset, str]:
     """The repository's own labelled rows, those a year older than its head, in the order of time; and the head's SHA.
 
     Raises:
-        UsageError: a shallow clone, or a history that teaches nothing.
+        UsageError: a shallow or partial clone, or a history that teaches nothing.
     """
     repo = asked.repo
-    if repo.is_shallow:
-        raise UsageError("this clone is shallow: blame ends at its edge, so no label could be trusted; fetch with full depth (git fetch --unshallow)")
+    mine.refuse_shallow(repo)
     head = repo.resolve("HEAD")
     newest = min(landed(repo, head)[head], int(time.time()))  # when it came in: a picked commit was written earlier, and a clock can be ahead
-    job = mine.Job(mine.name_of(repo), repo, head, until=newest - train.YEAR)
+    job = mine.Job(mine.name_of(repo), repo, head, until=newest - train.YEAR, remedy=blend.REMEDY, longer=blend.REMEDY)
     mine.run(job, asked.place, progress)
     return tables.read(asked.place / f"{job.project}.parquet"), head
 
@@ -407,7 +407,7 @@ def _learned_here(repo: Repository, base: Model) -> list[str]:
 
 
 def _period(data: tables.Dataset) -> list[str]:
-    return [datetime.fromtimestamp(int(t), UTC).date().isoformat() for t in (data.time.min(), data.time.max())]
+    return [day(t) for t in (data.time.min(), data.time.max())]
 
 
 # -- what is said -----------------------------------------------------------------------------------------
