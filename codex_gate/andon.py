@@ -73,9 +73,6 @@ class TrainingFailure(_Event):
 
 
 AndonEvent = HighRejectionRate | DiversityCollapse | ModelDegradation | ConceptDrift | TrainingFailure
-EVENTS: Final[Mapping[str, type[AndonEvent]]] = {
-    kind.__name__: kind for kind in (HighRejectionRate, DiversityCollapse, ModelDegradation, ConceptDrift, TrainingFailure)
-}
 
 
 def words(event: AndonEvent) -> str:
@@ -170,9 +167,6 @@ class PostHandler:
 
     def should_halt(self, event: AndonEvent) -> bool:
         return False
-
-
-HANDLERS: Final[Mapping[str, Callable[..., AndonHandler]]] = {"print": DefaultAndonHandler, "jsonl": JsonLinesHandler, "post": PostHandler}
 
 
 class Andon:

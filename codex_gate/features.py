@@ -104,7 +104,8 @@ def vector(features: CommitFeatures, names: Sequence[str]) -> list[float]:
 def spec_view(features: CommitFeatures, category: str | None, timestamp: int) -> Mapping[str, float | str | None]:
     """The specification's 8-dimensional vector (§6.2) as a view; unknown values are None.
 
-    `defect_category` is the rules' guess and `timestamp` a record: neither is a model input.
+    `defect_category` is the rules' guess and `timestamp` a record: neither is a model input. No command shows the view; docs/spec.md asks
+    for it (points 107, 110 and 111).
     """
     known = features.known()
     return {

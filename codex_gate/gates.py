@@ -21,7 +21,7 @@ from codex_gate.errors import ConfigError
 
 FILE: Final = "automl-codex-quality.toml"
 MAX_BYTES: Final = 64 << 10  # the specification's file has 700 bytes (chosen)
-MAX_FACTOR: Final = 10
+MAX_FACTOR: Final = 10  # max_augmentation_factor of the specification, §8.1
 SPELLINGS: Final = {"drift_threshold": "kl_threshold", "window_size": "monitoring_window"}  # §9.2 → §8.1
 
 

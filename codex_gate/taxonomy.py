@@ -63,8 +63,6 @@ def _languages(names: str) -> frozenset[str]:
 
 # Comment shares of the specification, §3.2 (about transpilers, mostly of one group's own projects).
 # UNVERIFIED: they disagree with its own table in §6.1. Kept for reference; nothing is scored with them.
-PRIOR_SOURCE = "specification §3.2, comments of DefectCategory; unverified, never used for scoring"
-
 _D = DefectCategory
 DEFINITIONS: Mapping[DefectCategory, Definition] = MappingProxyType({
     _D.ASTTransform: Definition(

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from automl_codex import typed
+from automl_codex import mutate, paths, typed
 
 HEAD = "import math\n\ndef g(n: int) -> str:\n    return str(n)\n\n\n"
 
@@ -78,3 +78,10 @@ def test_only_names_that_are_bound_for_certain_are_in_scope() -> None:
 def test_annotations_and_defaults_are_no_places() -> None:
     tree = ast.parse("def f(a: list[int] = [7]) -> int:\n    b: dict[str, int] = {'k': 8}\n    return 9\n")
     assert [ast.unparse(place.node) for place in typed.places(tree)] == ["{'k': 8}", "'k'", "8", "9"]
+
+
+@pytest.mark.parametrize(("text", "name"), [("len(xs)", "len"), ("a.b.count(1)", "count"), ("f(1)(2)", ""), ("xs[0]()", "")])
+def test_what_a_call_names_is_the_same_for_mutants(text: str, name: str) -> None:
+    call = ast.parse(text, mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert paths.callee(call) == mutate._callee(call) == name

@@ -6,12 +6,12 @@ import json
 import threading
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from codex_gate import andon as module
 from codex_gate.andon import (
-    EVENTS,
-    HANDLERS,
     Andon,
     AndonEvent,
     AndonHandler,
@@ -28,6 +28,12 @@ from codex_gate.andon import (
 )
 from codex_gate.errors import HaltedError
 
+EVENTS = {kind.__name__: kind for kind in get_args(AndonEvent)}
+HANDLERS = {
+    DefaultAndonHandler: lambda _: DefaultAndonHandler(lambda _: None),
+    JsonLinesHandler: lambda folder: JsonLinesHandler(folder / "reports" / "andon.jsonl", lambda: 0.0),
+    PostHandler: lambda _: PostHandler(lambda _: None),
+}
 EVERY: list[AndonEvent] = [
     HighRejectionRate(0.3, 0.25, gate="generation.max_rejection_rate", where="data/raw", remedy="look at the rejects"),
     DiversityCollapse(0.4, 0.5),
@@ -74,14 +80,14 @@ def test_words_say_what_where_how_far_off_and_what_to_do() -> None:
     assert words(EVERY[2]) == "AUC is 0.71 against 0.8: off by 0.09"
 
 
-def made(name: str, tmp_path: Path) -> AndonHandler:
-    return HANDLERS[name](*{"print": (lambda _: None,), "jsonl": (tmp_path / "reports" / "andon.jsonl", lambda: 0.0), "post": (lambda _: None,)}[name])
+def test_the_handlers_tried_here_are_all_that_there_are() -> None:
+    assert {kind for kind in vars(module).values() if hasattr(kind, "should_halt")} == {AndonHandler, *HANDLERS}
 
 
-@pytest.mark.parametrize("name", HANDLERS)
+@pytest.mark.parametrize("kind", HANDLERS)
 @pytest.mark.parametrize("event", EVERY, ids=lambda event: type(event).__name__)
-def test_every_handler_takes_every_event(name: str, event: AndonEvent, tmp_path: Path) -> None:
-    handler = made(name, tmp_path)
+def test_every_handler_takes_every_event(kind: type[AndonHandler], event: AndonEvent, tmp_path: Path) -> None:
+    handler = HANDLERS[kind](tmp_path)
     before = as_object(event)
     handler.on_event(event)
     assert isinstance(handler.should_halt(event), bool)

@@ -21,8 +21,8 @@ from automl_codex.sandbox import Job, Sandbox
 from automl_codex.smote import DefectSmote
 from automl_codex.types import BUGGY, CORRECT, EQUIVALENT_UNKNOWN, Program, Variant
 from codex_gate.errors import UsageError
+from codex_gate.gates import MAX_FACTOR
 
-MAX_FACTOR = 10  # max_augmentation_factor of the specification, §8.1
 MIN_THRESHOLD = 0.75  # the specification refuses a lower quality threshold, Annotation 9
 TRIES = 4  # places of an operator that are tried beside what stands there
 SHALLOW = 0.2  # weight of a place for each expression around it; chosen: at 1 more of the mutants show on no input

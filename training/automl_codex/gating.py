@@ -24,8 +24,15 @@ KEPT = (": correct", ": buggy", ": equivalent_unknown")
 
 def of_stage(manifest: Mapping[str, Any], gates: Gates, where: str) -> list[AndonEvent]:
     """The gates that a stage's counts break; none for a stage without candidates, or one that no gate speaks of."""
-    measured = {"generate": _generated, "augment": _augmented, "verify": _verified}.get(manifest["stage"])
-    return measured(manifest["counts"], manifest["rejects"], gates, where) if measured else []
+    counts, rejects = manifest["counts"], manifest["rejects"]
+    match manifest["stage"]:
+        case "generate":
+            return _generated(counts, rejects, gates, where)
+        case "augment":
+            return _augmented(counts, rejects, gates, where)
+        case "verify":
+            return _verified(counts, gates, where)
+    return []
 
 
 def _generated(counts: Mapping[str, int], rejects: Mapping[str, int], gates: Gates, where: str) -> list[AndonEvent]:
@@ -70,7 +77,7 @@ def _augmented(counts: Mapping[str, int], rejects: Mapping[str, int], gates: Gat
     return found
 
 
-def _verified(counts: Mapping[str, int], rejects: Mapping[str, int], gates: Gates, where: str) -> list[AndonEvent]:
+def _verified(counts: Mapping[str, int], gates: Gates, where: str) -> list[AndonEvent]:
     """Categories with fewer samples than the team's own file asks for before a training.
 
     A category that has none is one that this data cannot hold; it is named in the card, not invented.

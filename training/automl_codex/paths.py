@@ -1,4 +1,4 @@
-"""What a program's syntax tree covers: k-paths, and the text that is left when names are taken away."""
+"""What a program's syntax tree covers: k-paths, the text that is left when names are taken away, and what its calls name."""
 
 from __future__ import annotations
 
@@ -117,3 +117,11 @@ def bound_names(tree: ast.AST) -> Iterator[tuple[str, bool]]:
         elif isinstance(node, ast.ExceptHandler) and node.name:
             yield node.name, False
         todo.extend((child, isinstance(node, ast.ClassDef)) for child in reversed(list(ast.iter_child_nodes(node))))
+
+
+def callee(call: ast.Call) -> str:
+    """The name that a call calls, of a method the one behind the dot; "" where what is called is no name.
+
+    `mutate` has the same once more: its text is part of `labels.VERSION`, so without need it is not touched (a test holds the two together).
+    """
+    return call.func.id if isinstance(call.func, ast.Name) else call.func.attr if isinstance(call.func, ast.Attribute) else ""

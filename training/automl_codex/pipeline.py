@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_codex import augment, eda, gating, generate, row_models, rust, stages, transpile, tune, verify
-from automl_codex.pipeline_config import Config
+from automl_codex.pipeline_config import METRICS, Config
 from codex_gate.errors import UsageError
 from codex_gate.gates import Gates, with_monitoring
 
@@ -157,7 +157,7 @@ def _training(config: Config, seed: int) -> row_models.Asked | None:
         base = base if _is_here(base) else _ENCODER
         if row_models.absent() or not _is_here(base):
             del models["lora"]
-    return row_models.Asked(models, base, automl, tuple(config.evaluation.get("metrics", row_models.METRICS)), seed) if models else None
+    return row_models.Asked(models, base, automl, tuple(config.evaluation.get("metrics", METRICS)), seed) if models else None
 
 
 def _augmentation(config: Config) -> augment.Options:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl_codex.mutate import Mutant, Proposal
+from automl_codex.paths import callee
 from automl_codex.sandbox import Job, Sandbox
 
 _ENTRY = "_probed"
@@ -147,7 +148,7 @@ def _leaves_nothing(node: ast.AST) -> bool:
 
 
 def _is_pure(call: ast.Call) -> bool:
-    name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    name = callee(call)
     return name in _PURE or (name == "next" and bool(call.args) and isinstance(call.args[0], ast.GeneratorExp))
 
 

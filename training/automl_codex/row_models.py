@@ -24,6 +24,7 @@ from automl_codex import examples as rows_of
 from automl_codex import judging, metrics, tune
 from automl_codex.examples import Example, of_part
 from automl_codex.files import whole
+from automl_codex.pipeline_config import METRICS
 from automl_codex.space import DEFAULT_DOMAINS, BugPredictorParam, Domain, IntRange, Params, SearchSpace
 from automl_codex.split import TEST, TRAIN, VALIDATION
 from codex_gate.errors import UsageError
@@ -34,7 +35,6 @@ ENSEMBLE: Final = "ensemble"
 TERMS: Final = 2_000  # of TF-IDF that trees may read, the most frequent ones (chosen)
 LEVELS: Final = 5  # weights of a family in the ensemble that are tried: 0 to 1 in quarters
 FLAG: Final = 0.5  # P(defect) above which a change counts as one
-METRICS: Final = ("auc_roc", "auc_pr", "f1_score", "precision", "recall")
 KEYS: Final = {"rank": "lora_rank", "alpha": "lora_alpha", "dropout": "lora_dropout"}  # of the file, where the search has another name
 
 Say = Callable[[str], None]

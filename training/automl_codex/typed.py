@@ -10,6 +10,8 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from automl_codex.paths import callee
+
 UNKNOWN = ""
 _NUMBERS = ("bool", "int", "float")
 _OF_STR = {
@@ -122,7 +124,7 @@ class _Walk:
             repeated = isinstance(node.op, ast.Mult) and (isinstance(node.left, ast.List | ast.Constant) or isinstance(node.right, ast.List | ast.Constant))
             return [node.left] if repeated or isinstance(node.op, _GROWING) else [node.left, node.right]
         if isinstance(node, ast.Call):
-            if _called(node) in _SIZED or (isinstance(node.func, ast.Name) and node.func.id not in _CALLS and node.func.id not in _PURE):
+            if callee(node) in _SIZED or (isinstance(node.func, ast.Name) and node.func.id not in _CALLS and node.func.id not in _PURE):
                 return []
             receiver = [node.func.value] if isinstance(node.func, ast.Attribute) else []
             return [*receiver, *(argument for argument in node.args if not isinstance(argument, ast.Starred))]
@@ -190,7 +192,7 @@ class _Walk:
         return UNKNOWN
 
     def _call(self, node: ast.Call, names: Mapping[str, str]) -> str:
-        name = _called(node)
+        name = callee(node)
         first = self.type_of(node.args[0], names) if node.args and not isinstance(node.args[0], ast.Starred) else UNKNOWN
         if isinstance(node.func, ast.Attribute):
             if isinstance(node.func.value, ast.Name) and node.func.value.id == "math":
@@ -215,10 +217,6 @@ class _Walk:
 
 
 _PURE = frozenset(("abs", "round", "min", "max", "sum", "sorted", "list", "set", "reversed", "enumerate", "zip"))
-
-
-def _called(node: ast.Call) -> str:
-    return node.func.id if isinstance(node.func, ast.Name) else node.func.attr if isinstance(node.func, ast.Attribute) else ""
 
 
 def _normal(annotation: ast.expr | None) -> str:
