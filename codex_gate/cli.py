@@ -282,7 +282,7 @@ def _many(options: argparse.Namespace, screener: Screener, repo: Repository) -> 
 def _report_many(options: argparse.Namespace, screener: Screener, repo: Repository, shas: Sequence[str], scope: str) -> int:
     import time
 
-    from codex_gate.types import Report, Thresholds
+    from codex_gate.types import Notice, Report, Thresholds
 
     shows = sys.stderr.isatty() and not sys.stdout.isatty()
     findings = screener.many(shas, (lambda done, of: _phase("commits", done, of)) if shows else lambda done, of: None)
@@ -290,8 +290,18 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
         return _stream(options, findings, screener)
     rows = tuple(findings)
     limits = Thresholds(0, screener.model.base_rate)
+    blind = sum(any(notice.code == "missing-blobs" for notice in finding.notices) for finding in rows)
+    text = f"the contents of {blind:,} of {len(rows):,} commits are not in this clone: their lines are unknown, and their risk rests on the rest (git fetch --refetch --no-filter)"
     report = Report(
-        scope, None, rows, limits, (), screener.model.version, time.perf_counter() - screener.started, str(repo.top or repo.git_dir), screener.of_many.tier
+        scope,
+        None,
+        rows,
+        limits,
+        (Notice("missing-blobs", text),) if blind else (),
+        screener.model.version,
+        time.perf_counter() - screener.started,
+        str(repo.top or repo.git_dir),
+        screener.of_many.tier,
     )
     _write(options, _render(options, report))
     return _gate(screener.policy, rows)

@@ -39,7 +39,7 @@ class Piece(NamedTuple):
 PIECES: Final[dict[str, Piece]] = {
     "workflow": Piece(WORKFLOW, "screens each pull request", "workflow.yml"),
     "config": Piece(CONFIG, "what the team wants to hear about", "config.yaml"),
-    "retrain": Piece(".github/workflows/codex-gate-retrain.yml", "retrains each month and opens one pull request", "retrain.yml"),
+    "retrain": Piece(".github/workflows/codex-gate-retrain.yml", "looks for drift weekly, retrains on it or monthly", "retrain.yml"),
     "pre-commit": Piece(precommit.FILE, "the hooks codex-gate and codex-gate-push", "hooks.yaml", shared=True),
 }
 

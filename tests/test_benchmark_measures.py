@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -66,9 +67,12 @@ def test_the_held_out_project_is_judged_by_what_the_others_taught() -> None:
     columns = bench.Columns(kept)
     asked = [bench.alone(columns, "la"), bench.together(columns, ("deflated",), replace(train.Recipe(), n_trees=5))]
     found = bench.held_out(data, holdout, corpus(), asked, 1)
-    assert found["deflated"]["holdout"]["auc"] == 1.0 and found["deflated"]["holdout"]["projects"] == 1 and found["la"]["holdout"]["gain"] == 0
-    text = bench.page({"holdout": found}, 100, 4, 60, "here")
-    assert "| ranked by | other labels (1 project): mean AUC | gain |" in text and "## Time-safe" not in text
+    (name,) = found["deflated"]
+    assert found["deflated"][name]["auc"] == 1.0 and found["deflated"][name]["projects"] == 1 and found["la"][name]["gain"] == 0
+    text = bench.page({"holdout": found}, 100, 4, 60, "here", bench.blamed(holdout))
+    assert f"| ranked by | {name}: AUC | gain |" in text and "## Time-safe" not in text
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| {name} | ")]
+    assert sum(int(n) for n in re.findall(r"% of ([\d]+)", row)) == len(holdout)
 
 
 def test_the_forest_before_read_what_is_plain_but_no_news() -> None:

@@ -96,7 +96,9 @@ def test_shipped_corpus_keeps_to_the_list() -> None:
     for entry in entries:
         mine.refuse_off_limits([entry["repository"], entry["clone"]], folder / "off-limits.txt")
     assert {e["role"] for e in entries} == {"train", "holdout"}
-    assert all(e["until"] <= (date(2016, 12, 31) if "labels" in e else date(2025, 1, 31)) for e in entries)
+    ends = {"apachejit_labels_to_2016.csv.gz": date(2016, 12, 31), "issta21_kamei.csv.gz": date(2018, 12, 31), None: date(2025, 1, 31)}
+    assert all(e["until"] <= ends[e.get("labels")] for e in entries)
+    assert {e["project"] for e in entries if e["role"] == "holdout"} == {"jdt", "gerrit", "qtbase", "qtdeclarative"}
     assert all(e["repository"].startswith("apache/") == ("labels" in e and e["role"] == "train") for e in entries if e["role"] == "train")
     assert next(e for e in entries if e["project"] == "activemq")["until"] == date(2014, 3, 30)
 

@@ -594,3 +594,10 @@ def test_numpy_is_kept_from_starting_threads(gate: GateCall, monkeypatch: pytest
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     gate("main..topic")
     assert os.environ.pop("OPENBLAS_NUM_THREADS") == "1"
+
+
+def test_many_commits_of_a_partial_clone_are_said_to_be_half_known(project: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project.git("config", "uploadpack.allowFilter", "true")
+    project.git("clone", "-q", "--bare", "--filter=blob:none", project.path.as_uri(), tmp_path / "partial")
+    said = call(capsys, "screen", "-C", tmp_path / "partial", "--each", "main..topic", "--format", "terminal")
+    assert said.code == 0 and re.search(r"the contents of (\d+) of \1 commits are not in this clone", " ".join(said.out.split()))

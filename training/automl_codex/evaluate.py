@@ -369,9 +369,12 @@ def without_history(data: Dataset, corpus: Corpus, recipe: train.Recipe) -> dict
     }
 
 
-def external(rows: Dataset, models: Mapping[str, Callable[[Dataset], np.ndarray]], chance: Callable[[Dataset], np.ndarray], seed: int) -> list[dict[str, Any]]:
-    """Holdout projects, never trained on, by the final models; AUC with intervals, ECE of the shipped one."""
+def external(
+    rows: Dataset, corpus: Corpus, models: Mapping[str, Callable[[Dataset], np.ndarray]], chance: Callable[[Dataset], np.ndarray], seed: int
+) -> list[dict[str, Any]]:
+    """Holdout projects, never trained on, by the final models; AUC with intervals, ECE of the shipped one, and what the corpus file notes of each."""
     found = []
+    notes = {entry["project"]: {"note": str(entry["note"])} for entry in corpus.entries if "note" in entry}
     for project in np.unique(rows.project).tolist():
         part = rows.where(rows.project == project)
         labels = {project: part.y}
@@ -389,7 +392,7 @@ def external(rows: Dataset, models: Mapping[str, Callable[[Dataset], np.ndarray]
             "ece": metrics.ece(part.y, p),
             "brier": metrics.brier(part.y, p),
         }
-        found.append({"project": project} | figures | {"auc": table, "difference_to_lapredict": gains})
+        found.append({"project": project} | figures | {"auc": table, "difference_to_lapredict": gains} | notes.get(project, {}))
     return found
 
 

@@ -356,7 +356,7 @@ def _external(found: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = [
         "## External holdout",
         "",
-        "Never trained on, labels by other people. The AUC of jdt was in view while the measures of this package were chosen, see below.",
+        "Never trained on, labels by other people. Below 0 in the column of differences, counting added lines ranks better.",
         "",
     ]
     lines += ["| project | commits | buggy | AUC | LApredict | difference | mean risk | ECE |", "|---|---|---|---|---|---|---|---|"]
@@ -366,4 +366,5 @@ def _external(found: Sequence[Mapping[str, Any]]) -> list[str]:
             f"| {row['project']} | {row['commits']} | {row['buggy'] / row['commits']:.2f} | {ours['value']:.3f} ({ours['low']:.3f} to {ours['high']:.3f}) | {base['value']:.3f} "
             f"| {gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}) | {row['mean_risk']:.3f} | {row['ece']:.3f} |"
         )
-    return [*lines, ""]
+    notes = [f"- {row['project']}: {row['note']}" for row in found if row.get("note")]
+    return [*lines, "", *notes, *([""] if notes else [])]

@@ -351,7 +351,7 @@ def _job(entry: Mapping[str, Any], clones: Path, labels: Path | None, variant: s
     if "labels" in entry:
         if labels is None:
             raise UsageError(f"{project} takes its labels from {entry['labels']}; give the folder of that file with --labels")
-        return Job(project, repo, "", labels / entry["labels"], project, since=since, until=until, most=entry.get("most"))
+        return Job(project, repo, "", labels / entry["labels"], entry.get("labels_of", project), since=since, until=until, most=entry.get("most"))
     if "head" not in entry:
         raise UsageError(f"{project} has neither labels: nor head: in the corpus; SZZ needs the commit whose history it labels")
     remedy = "take labels from outside (labels: in the corpus)"

@@ -73,7 +73,7 @@ def make(
     forest = train.fit(used, y, recipe)
     report["cpu_seconds"] = {"evaluation": round(evaluated - started, 2), "training": round(process_time() - evaluated, 2)}
     report["external"] = evaluate.external(
-        holdout, _finals(used, y, recipe, forest), lambda d: train.apply(knots, train.score(forest, train.encode(d, recipe.names))), recipe.seed
+        holdout, corpus, _finals(used, y, recipe, forest), lambda d: train.apply(knots, train.score(forest, train.encode(d, recipe.names))), recipe.seed
     )
     period = [day(used.time.min()), day(used.time.max())]
     traced = used.traced()
@@ -123,7 +123,7 @@ def reevaluate(directory: Path, data: Dataset, today: date, progress: evaluate.P
     shipped = _shipped(model)
     used, y = rows.where(usable), labels[usable]
     finals = {"forest": shipped} | {e.name: e.fit(used, y) for e in evaluate.entrants(recipe)[1:]}
-    report["external"] = evaluate.external(holdout, finals, lambda d: np.array([model.calibration(s) for s in shipped(d)]), recipe.seed)
+    report["external"] = evaluate.external(holdout, corpus, finals, lambda d: np.array([model.calibration(s) for s in shipped(d)]), recipe.seed)
     report["model"] = model.version
     report["same_data"] = report["data"]["sha256"] == manifest["data_sha256"]
     return report
