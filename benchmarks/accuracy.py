@@ -52,10 +52,10 @@ def auc(bench: Bench) -> Block:
         notes.append(f"{name} against counting added lines on the same commits: {_difference(beside)}.")
         if score == next(iter(peer.scores)) and (bound := _bound(name, found[name], len(shas))):
             notes.append(bound)
-    role = _roles().get(options.project, "")
+    role, note = _roles().get(options.project, ("", ""))
     seen = {
         "train": "**the shipped model learnt from it**",
-        "holdout": "the shipped model never learned from it, though its AUC was in view while measures were chosen",
+        "holdout": f"the shipped model never learned from it; {note}",
     }.get(role, "the shipped model never saw it")
     how = (
         f"{len(shas):,} labelled commits of {place.name} that the clone has ({sum(labels[sha] for sha in shas):,} buggy; {seen}); risk as `screen --commits` gives it, "
@@ -66,10 +66,10 @@ def auc(bench: Bench) -> Block:
     return Block(tuple(figures), how, notes=tuple(notes), data={"auc": found, "sample": asked})
 
 
-def _roles() -> dict[str, str]:
-    """What each project was to the shipped model: trained on, or held out."""
+def _roles() -> dict[str, tuple[str, str]]:
+    """What each project was to the shipped model, trained on or held out, and what the corpus file notes of it."""
     sources = json.loads((ROOT / "models" / "training-sources.json").read_text("utf-8"))
-    return {project["project"]: project["role"] for project in sources["projects"]}
+    return {project["project"]: (project["role"], project.get("note", "")) for project in sources["projects"]}
 
 
 def _compare(labels: Mapping[str, int], options: Options, ours: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:

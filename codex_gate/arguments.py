@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from codex_gate import __version__
+from codex_gate.errors import UsageError
 
 FORMATS = ("terminal", "json", "jsonl", "markdown", "sarif", "html")
 LEVELS = ("moderate", "high", "critical")
@@ -21,7 +22,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     whole = argparse.ArgumentParser(
         prog="codex-gate",
         description="How likely is this change to need a fix, and where to look first.",
-        epilog="exit codes: 0 done, 1 gate tripped or drift, 2 wrong use or input, 3 internal error, 5 done in part",
+        epilog="exit codes: 0 done, 1 gate tripped or drift, 2 wrong use or input, 3 internal error, 5 done in part, 130 interrupted, 141 output cut off",
     )
     whole.add_argument("--version", action="version", version=f"codex-gate {__version__}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -247,3 +248,20 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     _add_place(parser)
     parser.add_argument("--model", type=Path, metavar="DIR", help="a model directory (default: the one that ships)")
     parser.add_argument("--config", metavar="FILE", help="a configuration in place of .codex-gate.yaml")
+
+
+def check_filled(options: argparse.Namespace) -> None:
+    """Refuse an empty value: it comes from a variable that is not set, and must not mean that nothing was asked."""
+    asked = ("commit", "commits", "each", "config") if options.command == "screen" else ("config",)
+    for name in asked:
+        if getattr(options, name, None) == "":
+            raise UsageError(f"--{name} is empty; give it a value, or leave it out (is a variable unset?)")
+
+
+def check_apart(options: argparse.Namespace) -> None:
+    """Refuse a page and a report that would go to one place."""
+    from codex_gate.streams import STDOUT
+
+    page, report = ((str(path.resolve()) if path and str(path) != STDOUT else STDOUT) for path in (options.html, options.output))
+    if options.html and page == report:
+        raise UsageError(f"the page of --html and the report would both go to {options.html}; give --html or --output a file of its own")

@@ -13,8 +13,9 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from codex_gate.arguments import parser
+from codex_gate.arguments import check_apart, check_filled, parser
 from codex_gate.errors import AGAIN, ConfigError, GateError, ModelError, UsageError
+from codex_gate.stdio import open_closed
 
 if TYPE_CHECKING:
     import argparse
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    _open_closed()
+    open_closed()
     for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
         if hasattr(stream, "reconfigure"):  # a C locale must not break on a title with an umlaut
             stream.reconfigure(encoding="utf-8", errors=errors)
     options = _parser().parse_args(argv)
     try:
-        _check_filled(options)
+        check_filled(options)
         code: int = options.run(options)
         sys.stdout.flush()
         return code
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # `codex-gate … | head`: what was not reached was not judged either, so 0 would be a lie under pipefail
         _close_output()
-        return 141
+        return 0 if getattr(options, "advisory", False) else 141
     except Exception as error:  # the last resort: a sentence in place of a traceback
         if os.environ.get("CODEX_GATE_DEBUG"):
             raise
@@ -57,27 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             _close_output()
             if error.errno in _NO_ROOM:
                 _say(f"{error.filename or 'the output'} cannot be written: {error.strerror}")
-                return 2
+                return 0 if getattr(options, "advisory", False) else 2
         _say(f"internal error, {type(error).__name__}: {error}; set CODEX_GATE_DEBUG=1 to see where, and please report it")
         return 0 if getattr(options, "advisory", False) else 3
 
 
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-
-
-def _open_closed() -> None:
-    """Give a standard stream that was closed before the start (`>&-`) the device that holds nothing: the verdict is the exit code too."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # the lowest free number is the closed one
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
-
-
-def _check_filled(options: argparse.Namespace) -> None:
-    """Refuse an empty value: it comes from a variable that is not set, and must not mean that nothing was asked."""
-    asked = ("commit", "commits", "each", "config") if options.command == "screen" else ("config",)
-    for name in asked:
-        if getattr(options, name, None) == "":
-            raise UsageError(f"--{name} is empty; give it a value, or leave it out (is a variable unset?)")
 
 
 def _close_output() -> None:
@@ -171,11 +157,12 @@ def _settings(options: argparse.Namespace, repo: Repository, base: str | None) -
     given = {key: getattr(options, name) for key, name in _FLAGS.get(options.command, ())}
     flags = {key: value for key, value in given.items() if value is not None}
     named = options.config or os.environ.get("CODEX_GATE_CONFIG") or None
-    if base == "" and named is not None:
+    if base == "" and named is not None and repo.top is not None and Path(named).resolve().is_relative_to(repo.top.resolve()):
         raise ConfigError(
-            f"the configuration {named} would be read from what is being judged: in CI it is read from a base commit, and here is none; screen a range with --base, or leave it out"
+            f"the configuration {named} lies in what is being judged: in CI it is read from a base commit, and here is none (a list, a first commit, or the edge of a "
+            "shallow clone, which fetch-depth: 0 avoids); screen a range BASE..HEAD, or name a file outside the repository"
         )
-    source = None if base == "" else config.find(repo, base or None, named)
+    source = None if base == "" and named is None else config.find(repo, base or None, named)
     return config.load(source, os.environ, flags)
 
 
@@ -216,11 +203,12 @@ def _model(options: argparse.Namespace, repo: Repository, chosen: str | None, ba
     from codex_gate.model import Model, opened
 
     theirs = f"--model {options.model}" if options.model else f"models: {chosen}" if chosen else ""
+    ours: Model | None = None
     try:
-        with nullcontext(Model.load(options.model)) if options.model else opened(repo, chosen, base) as model:
-            yield model
+        with nullcontext(Model.load(options.model)) if options.model else opened(repo, chosen, base) as ours:
+            yield ours
     except ModelError as error:
-        if not theirs:
+        if not theirs or (ours is not None and str(ours.directory) not in str(error)):  # what ships can be damaged too
             raise
         raise UsageError(f"{theirs}: {str(error).replace(AGAIN, 'restore it, or name another model')}") from error
 
@@ -451,6 +439,7 @@ def _trend(options: argparse.Namespace) -> int:
     from codex_gate.trend import trend
 
     since = _reach(options)
+    check_apart(options)
     repo = Repository.discover(options.repository, os.environ)
     with _in_force(options, repo, None) as (model, policy):
         found = trend(repo, model, policy, int(time.time()), options.last, since, options.by, _phase)
@@ -462,6 +451,8 @@ def _trend(options: argparse.Namespace) -> int:
 
 
 def _monitor(options: argparse.Namespace) -> int:
+    import time
+
     from codex_gate import alarm, gates, watch
     from codex_gate.git import Repository
     from codex_gate.monitor import monitor
@@ -474,7 +465,7 @@ def _monitor(options: argparse.Namespace) -> int:
     last = options.last if options.last is not None else asked.window
     post = alarm.issue(*_forge()) if options.issue else None
     with _in_force(options, repo, None) as (model, policy):
-        report = monitor(repo, model, policy, last, threshold, options.branch, options.fixes, _phase)
+        report = monitor(repo, model, policy, last, threshold, options.branch, options.fixes, _phase, now=int(time.time()))
     name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "terminal") if options.output else "terminal")
     told = alarm.Alarm(_say, _say, options.andon_log, aloud=options.output is not None, post=post)
     return told.settle(report, asked, lambda: _write(options, render(name, report, **look(options.output, os.environ))))
@@ -488,8 +479,7 @@ def _priority(options: argparse.Namespace) -> int:
     from codex_gate.streams import look, sink
     from codex_gate.survey import survey
 
-    if options.html and options.output and options.html.resolve() == options.output.resolve():
-        raise UsageError(f"--html and --output both name {options.html}; give each a file of its own")
+    check_apart(options)
     repo = Repository.discover(options.repository, os.environ)
     with _in_force(options, repo, None) as (model, policy):
         found = survey(repo, model.directory, policy, int(time.time()), _day(options.since), options.half_life, options.branch, _phase)
@@ -560,7 +550,7 @@ def _uninstall(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     import shutil
 
-    from codex_gate.doctor import Check, configured, examine, tiered, written
+    from codex_gate.doctor import Check, configured, examine, linked, tiered, written
     from codex_gate.git import Repository
     from codex_gate.model import default_directory, folder
 
@@ -570,7 +560,7 @@ def _doctor(options: argparse.Namespace) -> int:
         settings = _settings(options, repo, None)
         if settings.models and not options.model:
             directory = folder(repo, settings.models)
-        configuration = [configured(settings.sources)]
+        configuration = [configured(settings.sources), *linked(repo)]
         if settings.tier != 1:
             configuration.append(tiered(settings.tier, directory))
     except ConfigError as error:

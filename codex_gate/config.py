@@ -185,9 +185,9 @@ def load(source: Source | None, environ: Mapping[str, str], flags: Mapping[str, 
         if key in flags:
             flag = called or _FLAGS.get(key, f"--{key}")
             chosen[key], sources[key] = _parsed(key, flags[key], flag), flag
-    for key in ("comment", "fail-on"):  # never, said beside the file, is never for every path of it too
+    for key, name in (("comment", "comment"), ("fail-on", "fail_on")):
         if chosen.get(key) is Level.UNKNOWN and source is not None and not sources[key].startswith(f"{source.name}, line "):
-            chosen["levels"] = tuple(entry._replace(**{key.replace("-", "_"): None}) for entry in chosen.get("levels", ()))
+            chosen["levels"] = tuple(entry._replace(**{name: Level.UNKNOWN if getattr(entry, name) else None}) for entry in chosen.get("levels", ()))
     include, exclude = chosen.pop("paths", ((), ()))
     return Settings(**{key.replace("-", "_"): value for key, value in chosen.items()}, include=include, exclude=exclude, sources=sources)
 

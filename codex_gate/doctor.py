@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from codex_gate import __version__, config, workflows, yaml_text
+from codex_gate.deepen import n_blind
 from codex_gate.errors import GateError, UsageError
 from codex_gate.explain import count
 from codex_gate.git import Repository
 from codex_gate.hybrid import HybridClassifier
 from codex_gate.index import HistoryIndex, IndexDamagedError
-from codex_gate.levels import MIN_CHANGES
+from codex_gate.levels import MIN_CHANGES, N_RECENT
 from codex_gate.localise import LineRanker
 from codex_gate.model import Model
 from codex_gate.reporters.hostile import visible
@@ -51,6 +52,16 @@ def configured(sources: Mapping[str, str]) -> Check:
     places = Counter(re.sub(r", line \d+$", "", place) for place in sources.values())
     found = "; ".join(f"{count(n, 'key')} from {place}" for place, n in places.items())
     return Check("ok", "configuration", f"{found}; `codex-gate config` shows them" if found else "none: the defaults hold")
+
+
+def linked(repo: Repository) -> Iterator[Check]:
+    """That the configuration of HEAD is a symbolic link, if it is: from a commit it cannot be read."""
+    if not repo.is_unborn() and repo.is_link("HEAD", config.FILE):
+        yield Check(
+            "fail",
+            "configuration",
+            f"{config.FILE} is a symbolic link: in CI it is read from a commit, where a link has no contents; put the configuration itself there",
+        )
 
 
 def tiered(asked: int | None, model_dir: Path) -> Check:
@@ -87,7 +98,12 @@ def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator
     try:
         yield from _history(repo)
     except GateError as error:
-        yield Check("fail", "history", f"{error}; `git fsck` names what is damaged, a fresh clone has it")
+        remedy = (
+            "`git fetch --refetch --no-filter` brings what the clone leaves out"
+            if repo.is_partial()
+            else "`git fsck` names what is damaged, a fresh clone has it"
+        )
+        yield Check("fail", "history", f"{error}; {remedy}")
     yield _author(repo, environ)
     yield from _workflows(repo, environ)
     if environ.get("GITHUB_ACTIONS") == "true" and not any(environ.get(name) for name in TOKENS):
@@ -154,10 +170,13 @@ def _history(repo: Repository) -> Iterator[Check]:
         yield Check("warn", "history", "no commits yet: only `screen --staged` has something to look at")
         return
     head = repo.resolve("HEAD")
-    if repo.is_partial():
-        text = "this clone leaves out file contents (--filter): where they are missing, lines and program text are unknown; `git fetch --refetch --no-filter` brings them"
+    (newest,) = repo.metas([head])
+    if repo.present_commits(newest.parents[:1]):
+        list(repo.touches([(head, newest.parents[0])]))  # a history whose newest change cannot be read serves no screen
+    recent = repo.metas(repo.rev_list("-n", str(N_RECENT), head)) if repo.is_partial() else []
+    if blind := n_blind(repo, recent):
+        text = f"the contents of {blind:,} of the last {len(recent):,} commits are not in this clone (--filter): their lines and program text are unknown; `git fetch --refetch --no-filter` brings them"
         yield Check("warn", "contents", text)
-    list(repo.diffs([(head, next(iter(repo.metas([head])[0].parents), None))]))  # a history whose newest change cannot be read serves no screen
     changes = len(repo.rev_list("--first-parent", "-n", str(MIN_CHANGES), head))
     if not repo.is_shallow:
         enough = changes >= MIN_CHANGES

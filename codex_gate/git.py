@@ -205,7 +205,7 @@ class Repository:
 
     def is_partial(self) -> bool:
         """Whether this is a clone that was made with a filter."""
-        return bool(self.run("config", "--get-regexp", r"^remote\..*\.promisor$", check=False))
+        return b" true" in self.run("config", "--type=bool", "--get-regexp", r"^remote\..*\.promisor$", check=False)
 
     def has_remote(self) -> bool:
         """Whether any remote is configured."""

@@ -34,6 +34,8 @@ def monitor(
     branch: str = "HEAD",
     fixes: bool = False,
     progress: Progress = unheard,
+    *,
+    now: int | None = None,
 ) -> DriftReport:
     """The last changes on the first-parent line of a branch against the ones before them, or against those that the model was retrained on here.
 
@@ -42,6 +44,7 @@ def monitor(
         last: changes in the window; None takes WINDOW, or half of a history that is shorter than two of them.
         threshold: a KL divergence in place of the calibrated threshold.
         fixes: also whether later fixes came as often as predicted, which asks blame about every fix.
+        now: Unix seconds; dates that no clock can have shown are set right then. None: they stay.
     Raises:
         UsageError: a shallow or partial clone, or too little history for any window.
         GitError: no such branch, no commits.
@@ -57,7 +60,7 @@ def monitor(
     edge = {m.sha for m in asked.window}
     spans = _fitted(asked, [f for f in found if f.sha not in edge], [f for f in found if f.sha in edge])
     said = landed(repo, line[-1].sha)
-    when = set_right(line, said, int(time.time()))
+    when = said if now is None else set_right(line, said, now)
     first = line.index(asked.before[0])
     fit, more = _fit(repo, metas, line, first, spans, when, progress, policy.keep) if fixes else (None, [])
     before, window = ([watch.observed(f, when[f.sha or ""]) for f in side] for side in (spans.before, spans.window))

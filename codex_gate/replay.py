@@ -152,24 +152,16 @@ def landed(repo: Repository, tip: str) -> dict[str, int]:
     return {sha: min(int(when), LATEST) for sha, when in zip(flat[1::2], flat[::2], strict=True)}
 
 
-def newest(repo: Repository, tip: str, now: int) -> int:
-    """When the newest change of the line came in, of those with a date that a clock can have shown; Unix seconds, at most `now`."""
-    found = next((when for when in landed(repo, tip).values() if EARLIEST <= when <= now + DAY), now)
-    return min(found, now)
+def newest(repo: Repository, tip: str, now: int) -> int | None:
+    """When the newest change of the line came in, of those with a date that a clock can have shown, in Unix seconds, at most `now`; None where none has one."""
+    return next((min(when, now) for when in landed(repo, tip).values() if EARLIEST <= when <= now + DAY), None)
 
 
 def set_right(line: Sequence[CommitMeta], said: Mapping[str, int], now: int) -> dict[str, int]:
-    """The times of the line; in place of those before EARLIEST or after now that of the change before, at the old end of the first that can be.
-
-    Raises:
-        UsageError: no time can be.
-    """
+    """The times of the line; in place of those before EARLIEST or after now that of the change before, at the old end of the first that can be. As they are where none can be."""
     possible = {meta.sha: said[meta.sha] for meta in line if EARLIEST <= said[meta.sha] <= now + DAY}
     if not possible:
-        today = datetime.fromtimestamp(now, UTC).date().isoformat()
-        raise UsageError(
-            f"none of {len(line):,} changes has a date from 1972 to today ({today}): nothing can be set in time; look at the clock of this machine"
-        )
+        return dict(said)
     found, before = {}, next(iter(possible.values()))
     for meta in line:
         before = found[meta.sha] = possible.get(meta.sha, before)
@@ -180,6 +172,8 @@ def clocks(shas: Sequence[str], said: Mapping[str, int], times: Mapping[str, int
     """That dates of these changes were set right, and how many."""
     n = sum(said[sha] != times[sha] for sha in shas)
     text = f"{n:,} of {len(shas):,} changes are dated before 1972 or in the future; each is counted at the date of the change before it"
+    if not n and all(said[sha] < EARLIEST for sha in shas):
+        return [Notice("clock", "none of these changes has a date that can be: what is said of days and weeks means nothing")]
     return [Notice("clock", text)] if n else []
 
 

@@ -21,7 +21,7 @@ from codex_gate.git import CommitMeta, Repository
 from codex_gate.history import History
 from codex_gate.policy import Heard, Policy, classifications, listener
 from codex_gate.priority import DAY, HALF_LIFE, WINDOW, FileFacts, PastFix, Priorities, matrix, scored
-from codex_gate.replay import newest
+from codex_gate.replay import landed, newest
 from codex_gate.taxonomy import DefectCategory
 from codex_gate.types import Commit, FileChange, Notice, Progress, unheard
 
@@ -56,7 +56,7 @@ def survey(
     head = repo.resolve(branch)
     if repo.is_shallow:
         raise UsageError("this clone is shallow: past fixes and who touched the files are not here; fetch with full depth (git fetch --unshallow)")
-    until = newest(repo, head, now)
+    until = newest(repo, head, now) or min(landed(repo, head)[head], now)
     start = _start(since, until)
     metas = [meta for meta in repo.log(stdin=[head]) if meta.time >= start and len(meta.parents) < 2]
     if not metas:

@@ -33,7 +33,7 @@ def known(monkeypatch: pytest.MonkeyPatch):
     """Puts rows in the place of the mined history: mining has tests of its own."""
 
     def give(data: Dataset) -> Dataset:
-        monkeypatch.setattr(retrain, "history", lambda asked, progress: (data, "f" * 40))
+        monkeypatch.setattr(retrain, "history", lambda asked, today, progress: (data, "f" * 40))
         return data
 
     return give

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -24,7 +25,7 @@ ROOT = Path(__file__).parents[2]
         (OSError(28, "No space left on device"), 2, "automl-codex: what stats writes cannot be written: No space left on device\n"),
         (OSError(28, "Error writing bytes to file", "a/b"), 2, "automl-codex: a/b cannot be written: No space left on device\n"),
         (OSError(30, "Read-only file system", "a/b"), 2, "automl-codex: a/b cannot be written: Read-only file system\n"),
-        (OSError(122, "Disk quota exceeded"), 2, "automl-codex: what stats writes cannot be written: Disk quota exceeded\n"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), 2, "automl-codex: what stats writes cannot be written: Disk quota exceeded\n"),
         (OSError(5, "Input/output error"), 3, "automl-codex: internal error, OSError: [Errno 5] Input/output error; "),
         (FileExistsError(17, "File exists", "data"), 2, "automl-codex: data cannot be read or written: File exists\n"),
         (
@@ -58,6 +59,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     assert (run.wait(timeout=30), err) == (141, b"")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_behind_standard_output_is_said(tmp_path: Path) -> None:
     code = "import sys; from automl_codex import cli, stats; stats.of = lambda _: 'line\\n'; sys.exit(cli.main(['stats', 'x']))"
     with Path("/dev/full").open("w") as full:
@@ -127,6 +129,13 @@ def test_a_file_in_the_place_of_a_model_directory_is_refused_before_the_work(arg
     assert target.read_text() == "mine" and list(tmp_path.iterdir()) == [target]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_report_that_meets_a_full_disk_names_its_file() -> None:
     with pytest.raises(files.UsageError, match=r"^/dev/full cannot be written: No space left on device$"):
         files.put(Path("/dev/full"), "report")
+
+
+def test_closed_streams_cost_no_result(tmp_path: Path) -> None:
+    command = f'{sys.executable} -c \'import sys; from automl_codex import cli, stats; stats.of = lambda _: chr(10); sys.exit(cli.main(["stats", "x"]))\''
+    for closed in (">&-", "<&- >&- 2>&-"):
+        assert subprocess.run(["sh", "-c", f"{command} {closed}"], cwd=tmp_path, capture_output=True).returncode == 0

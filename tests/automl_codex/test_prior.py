@@ -72,6 +72,9 @@ def test_adapt_writes_a_model_that_differs_in_its_probabilities_alone(repo: Repo
     monkeypatch.setattr(prior, "LEARNED", prior.Prior(0.5, 0.4, 0.7))
     repo.build(history(81, 4))
     assert cli.main(["adapt", "--repo", str(repo.path), "--model", str(shipped), "--output", str(tmp_path / "out")]) == 0
+    (tmp_path / "out" / "kinds.json").write_text("{}")  # of no version that can be read
+    assert cli.main(["adapt", "--repo", str(repo.path), "--model", str(shipped), "--output", str(tmp_path / "out")]) == 0
+    assert not (tmp_path / "out" / "kinds.json").exists()
     old, new = Model.load(shipped), Model.load(tmp_path / "out")
     expected = 0.5 + 0.4 * float(prior.log_odds(np.array([21 / 82]))[0])
     assert new.version != old.version

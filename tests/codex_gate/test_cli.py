@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -380,7 +381,7 @@ def test_version_is_light(repo: Repo) -> None:
     found = imported(done)
     assert "codex_gate.cli" in found
     assert not {name.partition(".")[0] for name in found} & {*HEAVY, "sqlite3", "subprocess", "hashlib", "json", "tempfile", "logging"}
-    assert {name for name in found if name.startswith("codex_gate.")} == {"codex_gate.arguments", "codex_gate.cli", "codex_gate.errors"}
+    assert {name for name in found if name.startswith("codex_gate.")} == {"codex_gate.arguments", "codex_gate.cli", "codex_gate.errors", "codex_gate.stdio"}
 
 
 def test_a_staged_screen_in_a_pipe_is_light(project: Repo) -> None:
@@ -479,15 +480,18 @@ def test_in_ci_a_range_is_screened_with_the_configuration_of_its_base(gate: Gate
 
 def test_a_list_of_commits_takes_no_configuration_of_its_own_in_ci(gate: GateCall, project: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     listed, root = listing(project, "topic"), project.git("rev-list", "--max-parents=0", "topic").strip()
-    loose = project.path / "loose.yaml"
+    loose, outside = project.path / "loose.yaml", project.path.parent / "of-the-organisation.yaml"
+    outside.write_text("fail-on: never\n")
     loose.write_text("fail-on: never\n")
     assert gate("--commits", listed, "--config", loose).code == 0
     monkeypatch.setenv("CI", "true")
     for what in (("--commits", listed), ("--commit", root)):
         said = gate(*what, "--config", loose)
-        assert said.code == 2 and "loose.yaml would be read from what is being judged" in said.err
+        assert said.code == 2 and "loose.yaml lies in what is being judged" in said.err
         monkeypatch.setenv("CODEX_GATE_CONFIG", str(loose))
         assert gate(*what).code == 2
+        monkeypatch.setenv("CODEX_GATE_CONFIG", str(outside))
+        assert gate(*what).code == 0
         monkeypatch.delenv("CODEX_GATE_CONFIG")
         assert gate(*what).code == 0
 
@@ -559,14 +563,11 @@ def test_doctor_reads_the_configuration(project: Repo, tmp_path: Path, capsys: p
     assert re.search(r"^fail +configuration +\.codex-gate\.yaml, line 1: unknown key 'model'; did you mean models\?$", said.out, re.MULTILINE)
 
 
-@pytest.mark.parametrize("option", ["--commit", "--commits", "--each", "--fail-on", "--config"])
+@pytest.mark.parametrize("option", ["--commit", "--commits", "--each", "--config"])
 def test_an_empty_value_is_refused(gate: GateCall, option: str) -> None:
     """It comes from a variable that is not set; to screen something else in its place would pass a gate that was never asked."""
-    if option != "--fail-on":  # argparse knows its choices
-        said = gate(option, "")
-        assert said.code == 2 and said.err.startswith(f"codex-gate: {option} is empty")
-    else:
-        assert gate("main..topic", option, "").code == 2
+    said = gate(option, "")
+    assert said.code == 2 and said.err.startswith(f"codex-gate: {option} is empty")
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
@@ -601,3 +602,18 @@ def test_many_commits_of_a_partial_clone_are_said_to_be_half_known(project: Repo
     project.git("clone", "-q", "--bare", "--filter=blob:none", project.path.as_uri(), tmp_path / "partial")
     said = call(capsys, "screen", "-C", tmp_path / "partial", "--each", "main..topic", "--format", "terminal")
     assert said.code == 0 and re.search(r"the contents of (\d+) of \1 commits are not in this clone", " ".join(said.out.split()))
+
+
+def test_a_page_and_a_report_do_not_go_to_one_place(project: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("trend", "priority"):
+        for where in (("--html", tmp_path / "x", "--output", tmp_path / "x"), ("--html", "-")):
+            said = call(capsys, command, *where)
+            assert said.code == 2 and "give --html or --output a file of its own" in said.err
+
+
+def test_a_damaged_installation_is_not_blamed_on_the_model_that_was_named(gate: GateCall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(default_directory(), tmp_path / "shipped")
+    (tmp_path / "shipped" / "kinds.table").write_bytes(b"")
+    monkeypatch.setattr("codex_gate.hybrid.default_directory", lambda: tmp_path / "shipped")
+    said = gate("main..topic")
+    assert said.code == 3 and "install the package again" in said.err

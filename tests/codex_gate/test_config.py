@@ -235,7 +235,7 @@ def test_never_beside_the_file_is_never_for_its_paths_too() -> None:
         config.load(source, environ, flags)
         for environ, flags in (({}, {}), ({}, {"fail-on": "never"}), ({"CODEX_GATE_FAIL_ON": "never"}, {}), ({}, {"fail-on": "critical"}))
     ]
-    assert [settings.levels[0].fail_on for settings in said] == [Level.HIGH, None, None, Level.HIGH]
+    assert [settings.levels[0].fail_on for settings in said] == [Level.HIGH, Level.UNKNOWN, Level.UNKNOWN, Level.HIGH]
     assert all(settings.levels[0].comment is Level.HIGH for settings in said)
 
 

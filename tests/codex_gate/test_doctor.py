@@ -78,6 +78,8 @@ def test_what_a_screen_would_stumble_over_is_found(repo: Repo, model: Path, tmp_
     repo.git("clone", "-q", "--filter=blob:none", "--no-checkout", f"file://{repo.path}", str(tmp_path / "partial"))
     found = checks(repo, model, tmp_path / "partial")
     assert found["contents"].state == "warn" and "git fetch --refetch --no-filter" in found["contents"].found
+    repo.git("-C", str(tmp_path / "partial"), "fetch", "-q", "--refetch", "--no-filter")
+    assert "contents" not in checks(repo, model, tmp_path / "partial")
     repo.write("z.py", "z = 1\n")
     repo.commit()
     tree = repo.git("rev-parse", "HEAD^{tree}").strip()

@@ -159,3 +159,20 @@ def test_a_model_that_cannot_be_used_stops_a_commit_only_where_the_hook_is_a_gat
     said = call(capsys, "hook")
     assert (said.code, said.out) == (code, "")
     assert ("the hook is advisory, nothing is stopped" in said.err) is not text.startswith("hook: gate")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(("text", "codes"), [("fail-on: moderate\n", {0}), ("fail-on: moderate\nhook: gate\n", {2, 141})])
+def test_output_that_goes_nowhere_stops_a_commit_only_where_the_hook_is_a_gate(project: Repo, tmp_path: Path, text: str, codes: set[int]) -> None:
+    large(project)
+    project.git("add", "-A")
+    project.write(".codex-gate.yaml", text)
+    command = [sys.executable, "-I", "-c", "import sys; from codex_gate.cli import main; sys.exit(main())", "hook", "--model", str(tmp_path / "model")]
+    with open("/dev/full", "wb") as full:
+        assert subprocess.run(command, cwd=project.path, env=project.environ, stdout=full, stderr=subprocess.PIPE, timeout=60).returncode in codes
+    gone = subprocess.Popen(command, cwd=project.path, env=project.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert gone.stdout is not None and gone.stderr is not None
+    gone.stdout.close()
+    gone.stderr.read()
+    gone.stderr.close()
+    assert gone.wait(timeout=60) in codes

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from automl_codex.arguments import parser
 from automl_codex.commands import extra_of, lacking, models, say, students, synthetic
 from codex_gate.errors import GateError
+from codex_gate.stdio import open_closed
 
 if TYPE_CHECKING:
     import argparse
@@ -25,6 +26,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # a place that takes nothing
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    open_closed()
     options = _parser().parse_args(argv)
     if vars(options).get("engine") == "dask":  # workers were started in other folders
         for name in {"input", "output"} & set(vars(options)):

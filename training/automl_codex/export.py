@@ -170,7 +170,7 @@ def training_sources(entries: Sequence[Mapping[str, Any]], used: Mapping[str, Ma
     """Where the rows came from, as JSON: the corpus entries with the counts and periods that were really used."""
     found = []
     for entry in entries:
-        kept = {key: entry[key] for key in ("project", "repository", "clone", "head", "role") if key in entry}
+        kept = {key: entry[key] for key in ("project", "repository", "clone", "head", "role", "note") if key in entry}
         found.append({**kept, "labels": entry.get("labels", "szz"), "labels_until": str(entry["until"]), **used.get(entry["project"], {})})
     return (
         json.dumps(

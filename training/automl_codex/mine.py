@@ -210,7 +210,7 @@ def run(job: Job, output: Path, progress: Progress) -> None:
     alone, because these have changed since, gives the labels of SZZ for the new one: they cost most.
 
     Raises:
-        UsageError: nothing can be learnt here (a shallow or partial clone, no fixes, too few commits, one class only), labels from outside that
+        UsageError: nothing can be learnt here (a partial clone, a shallow one without labels from outside, no fixes, too few commits, one class only), labels from outside that
             contradict themselves or the history, or another run writes there.
     """
     target = output / f"{job.project}.parquet"

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from automl_codex import blend, export, mine, tables, train
+from automl_codex import blend, export, mine, retrain, tables, train
 from codex_gate.errors import UsageError
 from codex_gate.git import Repository
 from codex_gate.messages import is_fix
@@ -146,5 +146,5 @@ def _files(model: Model, by: float, facts: dict[str, Any]) -> dict[str, bytes]:
 
 def ship(made: Adapted, output: Path) -> Model:
     """Write the directory and load what was written; kinds of defects are left to the models that ship."""
-    export.write_directory(made.files, output)
+    export.write_directory(made.files, output, without=retrain.copied_kinds(output))
     return Model.load(output)

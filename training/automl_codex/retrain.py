@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from textwrap import fill
 from typing import Any, Final, NamedTuple
@@ -29,12 +28,13 @@ from automl_codex.evaluation_report import day
 from automl_codex.files import listed
 from automl_codex.release import Release
 from codex_gate import szz
+from codex_gate.backtest import DAY
 from codex_gate.errors import ModelError, UsageError
 from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
 from codex_gate.git import Repository
 from codex_gate.linear import KINDS_MANIFEST, TABLE, Linear
 from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, ONNX_FILE, Model, check_file, default_directory, signed_off
-from codex_gate.replay import TRAINED_ON, landed
+from codex_gate.replay import TRAINED_ON, newest
 
 MAX_LOSS: Final = 0.01  # of AUC on the newest part that the interval against another model may hold
 MIN_KEPT: Final = 0.95  # of the changes that the model in use learned as having needed a fix; a fix is not unmade, so nearly all are kept (docs/retraining.md)
@@ -77,7 +77,7 @@ def make(asked: Asked, today: date, progress: Progress) -> Release:
     base = Model.load(asked.base or default_directory())
     held = in_use(asked.output)
     said = claims.read(asked.feedback) if asked.feedback else []  # before the work: a file that cannot be meant must not cost an hour
-    data, head = history(asked, progress)
+    data, head = history(asked, today, progress)
     heard = claims.found(said, asked.repo, head, data) if said else Claims.none(len(data))
     progress(f"{len(data)} changes can be learned from, {int(data.y.sum())} of them needed a fix; comparing in the order of time")
     found, report = _contest(asked, data, head, base, held, heard, today)
@@ -129,19 +129,19 @@ def _changed(asked: Asked, data: tables.Dataset, base: Model, heard: Claims, fou
 def ship(made: Release, output: Path) -> Model:
     """Write the directory and load what was written; line ranker and notes of others come along, an ONNX form that no longer fits goes.
 
-    What tells kinds of defects is not written: a directory without it leaves that to the models that ship. One of another version goes.
+    What tells kinds of defects is not written: a directory without it leaves that to the models that ship. One of another version goes, and a copy of the shipped one.
     """
-    export.write_directory(lines.carried(made.files, output, default_directory()), output, without=(ONNX_FILE, release.SOURCES, *_outdated_kinds(output)))
+    export.write_directory(lines.carried(made.files, output, default_directory()), output, without=(ONNX_FILE, release.SOURCES, *copied_kinds(output)))
     return Model.load(output)
 
 
-def _outdated_kinds(output: Path) -> tuple[str, ...]:
-    """The files of a model of kinds that this version cannot read."""
+def copied_kinds(output: Path) -> tuple[str, ...]:
+    """The files of a model of kinds that a directory need not hold: one of another version, or a copy of the one that ships."""
     try:
-        Linear.load(output)
+        own, shipped = Linear.load(output), Linear.load(default_directory())
     except ModelError:
         return KINDS_MANIFEST, TABLE
-    return ()
+    return (KINDS_MANIFEST, TABLE) if own is not None and shipped is not None and own.version == shipped.version else ()
 
 
 def in_use(output: Path) -> Model | None:
@@ -168,7 +168,7 @@ def _outdated(output: Path) -> bool:
     return isinstance(manifest, dict) and manifest.get("format") == FORMAT and manifest.get("feature_schema") not in (None, FEATURE_SCHEMA)
 
 
-def history(asked: Asked, progress: Progress) -> tuple[tables.Dataset, str]:
+def history(asked: Asked, today: date, progress: Progress) -> tuple[tables.Dataset, str]:
     """The repository's own labelled rows, those a year older than its head, in the order of time; and the head's SHA.
 
     Raises:
@@ -177,8 +177,9 @@ def history(asked: Asked, progress: Progress) -> tuple[tables.Dataset, str]:
     repo = asked.repo
     mine.refuse_shallow(repo)
     head = repo.resolve("HEAD")
-    newest = min(landed(repo, head)[head], int(time.time()))  # when it came in: a picked commit was written earlier, and a clock can be ahead
-    job = mine.Job(mine.name_of(repo), repo, head, until=newest - train.YEAR, remedy=blend.REMEDY, longer=blend.REMEDY)
+    now = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp()) + DAY
+    last = newest(repo, head, now) or now  # when it came in: a picked commit was written earlier, and a clock can be wrong
+    job = mine.Job(mine.name_of(repo), repo, head, until=last - train.YEAR, remedy=blend.REMEDY, longer=blend.REMEDY)
     mine.run(job, asked.place, progress)
     return tables.read(asked.place / f"{job.project}.parquet"), head
 
