@@ -52,17 +52,20 @@ elif what == "create":
 """
 
 
+BEGIN = START - 3 * YEAR  # the last change has to lie before today
+
+
 def history(repairs: Callable[[int], bool]) -> Iterable[Node]:
     """320 changes of a line each, some of them taken back as a repair of the one before; a last one is more than a year younger."""
     lines = before = [f"call_{n}(x, {n});\n" for n in range(40)]
-    yield Node({"src/a.c": "".join(lines)}, time=START)
+    yield Node({"src/a.c": "".join(lines)}, time=BEGIN)
     for at in range(1, 320):
         if repairs(at):
             lines = before
         else:
             before, lines = lines, [*lines[: at * 7 % 40], f"changed_{at}(x);\n", *lines[at * 7 % 40 + 1 :]]
-        yield Node({"src/a.c": "".join(lines)}, (at - 1,), time=START + at * 3 * DAY, message="fix a crash" if repairs(at) else "change")
-    yield Node({"src/a.c": "done();\n"}, (319,), time=START + 960 * DAY + YEAR + DAY)
+        yield Node({"src/a.c": "".join(lines)}, (at - 1,), time=BEGIN + at * 3 * DAY, message="fix a crash" if repairs(at) else "change")
+    yield Node({"src/a.c": "done();\n"}, (319,), time=BEGIN + 960 * DAY + YEAR + DAY)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +126,7 @@ def test_a_better_model_comes_as_one_pull_request_with_card_and_both_measures(
     model = Model.load(tmp_path / "merged" / MODELS)  # whole, and signed off by the gates it met
     assert model.version in first and model.manifest["retrained"]["head"] == repo.git("rev-parse", "main")
 
-    repo.build([*history(lambda at: at % 4 == 0), Node({"src/b.c": "more();\n"}, (320,), time=START + 961 * DAY + YEAR + 30 * DAY)])
+    repo.build([*history(lambda at: at % 4 == 0), Node({"src/b.c": "more();\n"}, (320,), time=BEGIN + 961 * DAY + YEAR + 30 * DAY)])
     done = month(repo)  # the same pull request, nobody has merged it yet
     assert done.returncode == 0, done.stdout + done.stderr
     (pull,) = hub.pulls
