@@ -35,9 +35,9 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     what = screen.add_mutually_exclusive_group()
     what.add_argument("range", nargs="?", metavar="BASE..HEAD", help="a range as a pull request means it")
     what.add_argument("--staged", action="store_true", help="the index against HEAD")
-    what.add_argument("--commit", metavar="SHA", help="one commit, with what was known before it")
-    what.add_argument("--commits", metavar="FILE", help="many commits, one SHA a line, - for standard input; rows come in history order")
-    what.add_argument("--each", metavar="BASE..HEAD", help="every commit of a range for itself, in history order")
+    what.add_argument("--commit", type=_filled, metavar="SHA", help="one commit, with what was known before it")
+    what.add_argument("--commits", type=_filled, metavar="FILE", help="many commits, one SHA a line, - for standard input; rows come in history order")
+    what.add_argument("--each", type=_filled, metavar="BASE..HEAD", help="every commit of a range for itself, in history order")
     screen.add_argument(
         "--format", choices=FORMATS, help="terminal (default), json, jsonl (default of --commits and --each in a pipe), markdown, sarif, html (one page)"
     )
@@ -247,15 +247,7 @@ def _add_tier(parser: argparse.ArgumentParser) -> None:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     _add_place(parser)
     parser.add_argument("--model", type=Path, metavar="DIR", help="a model directory (default: the one that ships)")
-    parser.add_argument("--config", metavar="FILE", help="a configuration in place of .codex-gate.yaml")
-
-
-def check_filled(options: argparse.Namespace) -> None:
-    """Refuse an empty value: it comes from a variable that is not set, and must not mean that nothing was asked."""
-    asked = ("commit", "commits", "each", "config") if options.command == "screen" else ("config",)
-    for name in asked:
-        if getattr(options, name, None) == "":
-            raise UsageError(f"--{name} is empty; give it a value, or leave it out (is a variable unset?)")
+    parser.add_argument("--config", type=_filled, metavar="FILE", help="a configuration in place of .codex-gate.yaml")
 
 
 def check_apart(options: argparse.Namespace) -> None:
@@ -265,3 +257,10 @@ def check_apart(options: argparse.Namespace) -> None:
     page, report = ((str(path.resolve()) if path and str(path) != STDOUT else STDOUT) for path in (options.html, options.output))
     if options.html and page == report:
         raise UsageError(f"the page of --html and the report would both go to {options.html}; give --html or --output a file of its own")
+
+
+def _filled(text: str) -> str:
+    """A value of an option; an empty one comes from a variable that is not set, and must not mean that nothing was asked."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; give it a value, or leave it out (is a variable unset?)")
+    return text

@@ -5,17 +5,16 @@ Exit codes: 0 done · 1 a gate tripped or drift · 2 wrong use, configuration or
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from codex_gate.arguments import check_apart, check_filled, parser
+from codex_gate.arguments import check_apart, parser
 from codex_gate.errors import AGAIN, ConfigError, GateError, ModelError, UsageError
-from codex_gate.stdio import open_closed
+from codex_gate.stdio import FULL, close_output, open_closed
 
 if TYPE_CHECKING:
     import argparse
@@ -38,7 +37,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(encoding="utf-8", errors=errors)
     options = _parser().parse_args(argv)
     try:
-        check_filled(options)
         code: int = options.run(options)
         sys.stdout.flush()
         return code
@@ -49,27 +47,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say("interrupted")
         return 130
     except BrokenPipeError:  # `codex-gate … | head`: what was not reached was not judged either, so 0 would be a lie under pipefail
-        _close_output()
+        close_output()
         return 0 if getattr(options, "advisory", False) else 141
     except Exception as error:  # the last resort: a sentence in place of a traceback
         if os.environ.get("CODEX_GATE_DEBUG"):
             raise
         if isinstance(error, OSError):  # a full disk would speak up again when the interpreter ends
-            _close_output()
-            if error.errno in _NO_ROOM:
+            close_output()
+            if error.errno in FULL:
                 _say(f"{error.filename or 'the output'} cannot be written: {error.strerror}")
                 return 0 if getattr(options, "advisory", False) else 2
         _say(f"internal error, {type(error).__name__}: {error}; set CODEX_GATE_DEBUG=1 to see where, and please report it")
         return 0 if getattr(options, "advisory", False) else 3
-
-
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-
-
-def _close_output() -> None:
-    """Let what is still to be written to standard output go nowhere."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str) -> None:
@@ -157,13 +146,19 @@ def _settings(options: argparse.Namespace, repo: Repository, base: str | None) -
     given = {key: getattr(options, name) for key, name in _FLAGS.get(options.command, ())}
     flags = {key: value for key, value in given.items() if value is not None}
     named = options.config or os.environ.get("CODEX_GATE_CONFIG") or None
-    if base == "" and named is not None and repo.top is not None and Path(named).resolve().is_relative_to(repo.top.resolve()):
+    if base == "" and named is not None and repo.top is not None and any(path.is_relative_to(repo.top.resolve()) for path in _places(named)):
         raise ConfigError(
             f"the configuration {named} lies in what is being judged: in CI it is read from a base commit, and here is none (a list, a first commit, or the edge of a "
             "shallow clone, which fetch-depth: 0 avoids); screen a range BASE..HEAD, or name a file outside the repository"
         )
     source = None if base == "" and named is None else config.find(repo, base or None, named)
     return config.load(source, os.environ, flags)
+
+
+def _places(name: str) -> tuple[Path, Path]:
+    """Where a file lies by its name, and where a link in its place leads."""
+    path = Path(name)
+    return path.parent.resolve() / path.name, path.resolve()
 
 
 _FLAGS = {
@@ -193,7 +188,7 @@ def _in_force(options: argparse.Namespace, repo: Repository, base: str | None) -
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy looks things up here; its linear algebra would start threads that spin (0.1 s of CPU)
     settings = _settings(options, repo, base)
-    options.advisory = options.command == "hook" and settings.hook == "advisory"
+    options.advisory = getattr(options, "advisory", False) and settings.hook == "advisory"  # only the hook comes with it
     with _model(options, repo, settings.models, base) as model:
         yield model, Policy(settings, datetime.now().astimezone().date())
 
@@ -278,14 +273,16 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
         return _stream(options, findings, screener)
     rows = tuple(findings)
     limits = Thresholds(0, screener.model.base_rate)
-    blind = sum(any(notice.code == "missing-blobs" for notice in finding.notices) for finding in rows)
-    text = f"the contents of {blind:,} of {len(rows):,} commits are not in this clone: their lines are unknown, and their risk rests on the rest (git fetch --refetch --no-filter)"
+    notices: tuple[Notice, ...] = ()
+    if blind := sum(finding.is_blind for finding in rows):
+        text = f"the contents of {blind:,} of {len(rows):,} commits are not in this clone: their lines are unknown, and their risk rests on the rest (git fetch --refetch --no-filter)"
+        notices = (Notice("missing-blobs", text),)
     report = Report(
         scope,
         None,
         rows,
         limits,
-        (Notice("missing-blobs", text),) if blind else (),
+        notices,
         screener.model.version,
         time.perf_counter() - screener.started,
         str(repo.top or repo.git_dir),

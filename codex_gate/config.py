@@ -130,9 +130,9 @@ def find(repo: Repository, base: str | None, name: str | None = None) -> Source 
 def _committed(repo: Repository, base: str, name: str | None) -> Source | None:
     path = in_tree(name)
     try:
-        if repo.is_link(base, path):
-            raise ConfigError(f"{path} of {base[:9]} is a symbolic link, which has no contents in a commit; put the configuration itself there")
         found = repo.file_at(base, path, MAX_BYTES + 1)
+        if found is not None and repo.is_link(base, path):
+            raise ConfigError(f"{path} of {base[:9]} is a symbolic link, which has no contents in a commit; put the configuration itself there")
     except GitError as error:  # to take it for none would be to loosen a gate
         raise ConfigError(f"the configuration cannot be read: {error}") from error
     return of_commit(base, path, found, is_named=name is not None)

@@ -136,7 +136,7 @@ class Policy:
         ruling = [next((entry for entry, matches in reversed(self._levels) if entry.fail_on and matches(path)), None) for path in paths if not self.mutes(path)]
         lines = [entry.line for entry in ruling if entry is not None and entry.fail_on is fail_on]
         if lines and not (None in ruling and self.settings.fail_on is fail_on):
-            return f"{self.settings.sources.get('levels', 'levels').partition(',')[0]}, line {lines[0]}"
+            return f"{self.settings.sources.get('levels', 'levels').rpartition(', line ')[0]}, line {lines[0]}"
         return self.settings.sources.get("fail-on", "--fail-on")
 
     def notices(self, paths: Sequence[str]) -> list[Notice]:

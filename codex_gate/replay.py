@@ -90,7 +90,7 @@ def look_back(
         least: changes that there must be.
         now: Unix seconds; dates that no clock can have shown are set right then. None: they stay.
     Raises:
-        UsageError: a shallow clone, fewer than `least` changes, or none with a date that can be.
+        UsageError: a shallow clone, or fewer than `least` changes.
         GitError: no commits.
     """
     started = time.perf_counter()

@@ -8,14 +8,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from codex_gate import szz, watch
-from codex_gate.backtest import DAY
 from codex_gate.errors import UsageError
 from codex_gate.fixes import fix_evidence
 from codex_gate.git import CommitMeta, Repository
 from codex_gate.model import Model
 from codex_gate.periods import Trend, summarise
 from codex_gate.policy import Policy
-from codex_gate.replay import EARLIEST, LAST, headline, look_back
+from codex_gate.replay import LAST, headline, look_back, newest
 from codex_gate.types import Progress, unheard
 
 
@@ -42,14 +41,12 @@ def trend(
         GitError: no commits.
     """
     started = time.perf_counter()
+    if newest(repo, repo.resolve("HEAD"), now) is None:
+        today = datetime.fromtimestamp(now, UTC).date().isoformat()
+        raise UsageError(f"no change has a date from 1972 to today ({today}): nothing can be set in time; look at the clock of this machine")
     seen = look_back(repo, model, policy, last, since, progress, now=now)
     watch.check_contents(seen.findings)
     changes = seen.replayed.changes
-    if not any(EARLIEST <= change.time <= now + DAY for change in changes):
-        today = datetime.fromtimestamp(now, UTC).date().isoformat()
-        raise UsageError(
-            f"none of {len(changes):,} changes has a date from 1972 to today ({today}): nothing can be set in time; look at the clock of this machine"
-        )
     observed = [watch.observed(finding, change.time) for finding, change in zip(seen.findings, changes, strict=True)]
     fixes = {sha for sha, commits in seen.commits.items() if _is_fix(commits)}
     found = summarise(seen.replayed, observed, fixes, by, seen.older)

@@ -237,6 +237,11 @@ class Finding:
     likeliest: str | None = None
 
     @property
+    def is_blind(self) -> bool:
+        """Whether contents of files are missing in this clone, so that their lines are unknown."""
+        return any(notice.code == "missing-blobs" for notice in self.notices)
+
+    @property
     def top(self) -> Classification:
         return self.classifications[0] if self.classifications else Classification(None, 0.0)
 

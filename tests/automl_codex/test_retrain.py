@@ -391,3 +391,16 @@ def test_a_clone_without_contents_is_refused(make_repo, shipped: Path, tmp_path:
     arguments = ["retrain", "--repo", str(tmp_path / "partial"), "--output", str(tmp_path / "models"), "--base", str(shipped)]
     assert cli.main([*arguments, "--andon-log", str(tmp_path / "a")]) == 2
     assert "the contents of 60 of 60 commits are not in this clone, so nothing can be learned from them; fetch them" in capsys.readouterr().err
+
+
+def test_kinds_go_only_where_what_ships_takes_their_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert retrain.copied_kinds(default_directory()) == ()  # what ships is no copy of itself
+    for name in ("kinds.json", "kinds.table"):
+        shutil.copy(default_directory() / name, tmp_path)
+    assert retrain.copied_kinds(tmp_path) == ("kinds.json", "kinds.table")
+    (tmp_path / "student.json").write_text("{}")
+    assert retrain.copied_kinds(tmp_path) == ()
+    (tmp_path / "student.json").unlink()
+    manifest = (tmp_path / "kinds.json").read_text()
+    (tmp_path / "kinds.json").write_text(manifest + " ")
+    assert retrain.copied_kinds(tmp_path) == ()  # somebody's own

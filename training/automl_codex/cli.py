@@ -5,23 +5,20 @@ Exit codes: 0 done · 1 a gate missed · 2 wrong use, configuration or input · 
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from automl_codex.arguments import parser
 from automl_codex.commands import extra_of, lacking, models, say, students, synthetic
 from codex_gate.errors import GateError
-from codex_gate.stdio import open_closed
+from codex_gate.stdio import FULL, close_output, open_closed
 
 if TYPE_CHECKING:
     import argparse
 
 _PATHS = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)  # a path that does not serve
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # a place that takes nothing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,13 +39,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("automl-codex: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `automl-codex … | head`: the command was cut short
-        _close_output()
+        close_output()
         return 141
     except Exception as error:  # the last resort: a sentence in place of a traceback
         if os.environ.get("CODEX_GATE_DEBUG"):
             raise
         if isinstance(error, OSError):  # a full disk would speak up again when the interpreter ends
-            _close_output()
+            close_output()
         code, text = _meant(error, str(options.command))
         say(f"automl-codex: {text}")
         return code
@@ -58,17 +55,11 @@ def _meant(error: Exception, command: str) -> tuple[int, str]:
     """The exit code and the sentence of an error that no command raises on purpose."""
     if isinstance(error, ModuleNotFoundError) and (extra := extra_of(error.name or "")):
         return 2, lacking(command, [str(error.name).partition(".")[0]], extra)
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and error.errno in FULL:
         return 2, f"{error.filename or f'what {command} writes'} cannot be written: {os.strerror(error.errno)}"
     if isinstance(error, _PATHS):
         return 2, f"{error.filename or 'a file'} cannot be read or written: {error.strerror or error}"
     return 3, f"internal error, {type(error).__name__}: {error}; set CODEX_GATE_DEBUG=1 to see where, and please report it"
-
-
-def _close_output() -> None:
-    """Let what is still to be written to standard output go nowhere."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

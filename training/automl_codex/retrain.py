@@ -33,7 +33,7 @@ from codex_gate.errors import ModelError, UsageError
 from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
 from codex_gate.git import Repository
 from codex_gate.linear import KINDS_MANIFEST, TABLE, Linear
-from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, ONNX_FILE, Model, check_file, default_directory, signed_off
+from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, ONNX_FILE, STUDENT_MANIFEST, Model, check_file, default_directory, signed_off
 from codex_gate.replay import TRAINED_ON, newest
 
 MAX_LOSS: Final = 0.01  # of AUC on the newest part that the interval against another model may hold
@@ -136,12 +136,19 @@ def ship(made: Release, output: Path) -> Model:
 
 
 def copied_kinds(output: Path) -> tuple[str, ...]:
-    """The files of a model of kinds that a directory need not hold: one of another version, or a copy of the one that ships."""
+    """The files of a model of kinds that a directory need not hold: one of another version, or a copy of the one that ships, which would go stale.
+
+    Beside a student they stay: the tiers of both were tuned together, and only a directory without either leaves kinds to what ships.
+    """
+    shipped = default_directory()
+    if output.resolve() == shipped.resolve() or (output / STUDENT_MANIFEST).is_file():
+        return ()
     try:
-        own, shipped = Linear.load(output), Linear.load(default_directory())
+        own = Linear.load(output)
     except ModelError:
         return KINDS_MANIFEST, TABLE
-    return (KINDS_MANIFEST, TABLE) if own is not None and shipped is not None and own.version == shipped.version else ()
+    is_copy = own is not None and (output / KINDS_MANIFEST).read_bytes() == (shipped / KINDS_MANIFEST).read_bytes()
+    return (KINDS_MANIFEST, TABLE) if is_copy else ()
 
 
 def in_use(output: Path) -> Model | None:
