@@ -1,6 +1,6 @@
-"""What retraining on a repository's own history is worth: added lines alone, the shipped recipe without it, own trees, the blend.
+"""What retraining on a repository's own history is worth: added lines alone, the shipped recipe without it, own trees, the blend without and with words.
 
-python benchmarks/retrain.py --input training/data --corpus training/corpus.yaml
+python benchmarks/retrain.py --clones DIR
 
 No model that ships is judged here: each repository is blended with a forest of the shipped recipe that was grown without it, on
 the other repositories of the corpus. Then everything goes as in `automl-codex retrain`. Writes docs/retraining.md; some minutes.
@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
 import numpy as np
 
-from automl_codex import blend, evaluate, export, metrics, mine, retrain, tables, train
+from automl_codex import blend, evaluate, export, metrics, mine, own_words, retrain, tables, train
 from automl_codex.tables import Dataset
 from benchmarks.measure import machine
 from codex_gate.errors import GateError, UsageError
@@ -34,7 +34,15 @@ from codex_gate.git import Repository
 FOLDS: Final = 4  # repositories left out together
 MIN_COMMITS: Final = 2_500  # of a repository that is judged
 GAPS: Final = (0, 180, 365)  # days
-MODELS: Final = {"lapredict": "added lines alone", "shipped": "shipped recipe", "own": "own trees alone", "blend": "blend"}
+SHARES: Final = (0.25, 0.5, 1.0)  # of what the words say
+MODELS: Final = {
+    "lapredict": "added lines alone",
+    "shipped": "shipped recipe",
+    "own": "own trees alone",
+    "trees": "blend of trees",
+    "blend": "blend with words",
+    "left": "what is in use then",
+}
 NOTHING: Final = "nothing"  # is taken
 KEPT: Final = "## Shuffled labels"  # the section of the page that benchmarks/shuffled.py writes; the last
 Row = dict[str, Any]
@@ -45,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--input", type=Path, default=ROOT / "training" / "data")
     parser.add_argument("--corpus", type=Path, default=ROOT / "training" / "corpus.yaml")
+    parser.add_argument("--clones", type=Path, required=True, metavar="DIR", help="folder of clones, named OWNER+NAME, for the words of the changes")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "retraining.md")
     parser.add_argument("--trees", type=int, default=100, help="of the forests that stand for the shipped one (default: %(default)s)")
     parser.add_argument("--min-commits", type=int, default=MIN_COMMITS, help="of a repository that is judged (default: %(default)s)")
@@ -63,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     times = [timed(path, options.seed) for path in options.time]
     entries = mine.read_corpus(options.corpus)
     corpus = evaluate.Corpus.of(entries)
-    rows = measure(corpus.split(tables.read(options.input))[0], corpus, judged(entries), options)
+    rows = measure(corpus.split(tables.read(options.input))[0], corpus, judged(entries, options.clones), options)
     if not any("auc" in row for row in rows):
         raise UsageError(
             f"no repository of {options.corpus} that SZZ labelled has {options.min_commits:,} commits in {options.input} and fixes enough to tell; lower --min-commits"
@@ -91,13 +100,24 @@ def timed(clone: Path, seed: int) -> Row:
     return {"name": mine.name_of(repo), "commits": len(repo.log("HEAD")), "rows": made.report["data"]["commits"], "wall": wall, "cpu": used, "load": load}
 
 
-def judged(entries: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Projects that were labelled by this package: what `retrain` would see in them."""
-    return {entry["project"] for entry in entries if "labels" not in entry and entry["role"] == "train"}
+def judged(entries: Sequence[Mapping[str, Any]], clones: Path) -> dict[str, Clone | None]:
+    """Projects that were labelled by this package, what `retrain` would see in them, each with its clone, if there is one."""
+    return {
+        entry["project"]: Clone(where, entry["head"]) if (where := mine.clone_of(entry["clone"], clones)) else None
+        for entry in entries
+        if "labels" not in entry and entry["role"] == "train"
+    }
+
+
+class Clone(NamedTuple):
+    """Where a repository lies, and the SHA of the head that was labelled."""
+
+    where: Path
+    head: str
 
 
 class Case(NamedTuple):
-    """A repository to judge on: its rows in the order of time, the forest over the measures `names` that did not see it, and that forest's calibration."""
+    """A repository to judge on: its rows with their words in the order of time, the forest over the measures `names` that did not see it, and that forest's calibration."""
 
     project: str
     rows: Dataset
@@ -106,7 +126,7 @@ class Case(NamedTuple):
     names: Sequence[str]
 
 
-def measure(data: Dataset, corpus: evaluate.Corpus, wanted: set[str], options: argparse.Namespace) -> list[Row]:
+def measure(data: Dataset, corpus: evaluate.Corpus, wanted: Mapping[str, Clone | None], options: argparse.Namespace) -> list[Row]:
     """A row for each judged repository."""
     found = []
     for case in cases(data, corpus, wanted, options):
@@ -120,8 +140,12 @@ def measure(data: Dataset, corpus: evaluate.Corpus, wanted: set[str], options: a
     return found
 
 
-def cases(data: Dataset, corpus: evaluate.Corpus, wanted: set[str], options: argparse.Namespace) -> Iterator[Case]:
-    """The wanted repositories that are large enough, each with the forest and the calibration of repositories that it is not among."""
+def cases(data: Dataset, corpus: evaluate.Corpus, wanted: Mapping[str, Clone | None], options: argparse.Namespace) -> Iterator[Case]:
+    """The wanted repositories that are large enough, each with the forest and the calibration of repositories that it is not among.
+
+    Raises:
+        UsageError: there is no clone of one of them.
+    """
     groups, (labels, usable) = corpus.groups(data), evaluate.known(data, corpus, evaluate.ALL_TIMES)
     names, size = np.unique(groups, return_counts=True)
     ordered = names[np.argsort(-size, kind="stable")]
@@ -137,11 +161,18 @@ def cases(data: Dataset, corpus: evaluate.Corpus, wanted: set[str], options: arg
         place = np.flatnonzero(data.project == project)
         if len(place) < options.min_commits:
             continue
+        if (clone := wanted[project]) is None:
+            raise UsageError(f"{options.clones} holds no clone of {project}, and words are read from it; clone it there as OWNER+NAME")
         k = int(fold[place[0]])
         others = usable & (fold != k)
         knots = train.calibrate(scores[others], labels[others], evaluate.evenly(groups[others]))
         rows = data.where(data.project == project)
-        yield Case(project, rows.where(np.argsort(rows.time, kind="stable")), forests[k], knots, recipe.names)
+        yield Case(project, worded(rows.where(np.argsort(rows.time, kind="stable")), clone), forests[k], knots, recipe.names)
+
+
+def worded(rows: Dataset, clone: Clone) -> Dataset:
+    """The rows with what their changes say."""
+    return own_words.attach(Repository.discover(clone.where, os.environ), rows, clone.head)
 
 
 def one(case: Case, options: argparse.Namespace) -> Row:
@@ -155,9 +186,18 @@ def one(case: Case, options: argparse.Namespace) -> Row:
     recipe = blend.own_recipe(names, options.trees, options.seed)
     own = {gap: blend.out_of_time(rows, pieces[-1:], recipe, gap * 86_400)[pieces[-1]] for gap in GAPS}
     alone = own[round(blend.GAP / 86_400)]
-    scores = {"lapredict": train.encode(challenge.newest, ("la",))[:, 0].astype(float), "shipped": base, "own": alone, "blend": challenge.raw}
+    trees = blend.challenge(rows, case.shipped, names, options.seed, words=(0.0,))
+    told = blend.by_words(rows, blend.predict(case.shipped, train.encode(rows, names)), pieces[-1:])[pieces[-1]]
+    scores = {
+        "lapredict": train.encode(challenge.newest, ("la",))[:, 0].astype(float),
+        "shipped": base,
+        "own": alone,
+        "trees": trees.raw,
+        "blend": challenge.raw,
+    }
     taken, winner = decided(challenge, case, rows, {"base": (base, shipped_chance)}, options.seed)
-    left = shipped_chance if taken == NOTHING else winner.chance
+    left, order = (shipped_chance, base) if taken == NOTHING else (winner.chance, winner.raw)
+    scores["left"] = order
     ece = {"shipped": metrics.ece(y, shipped_chance), "blend": metrics.ece(y, challenge.chance), "left": metrics.ece(y, left)}
     return {
         "commits": len(y),
@@ -167,8 +207,10 @@ def one(case: Case, options: argparse.Namespace) -> Row:
         "auc": {name: metrics.auc(y, score) for name, score in scores.items()},
         "ece": ece,
         "weight": challenge.weight,
+        "words": challenge.words,
         "taken": taken,
         "fixed": {weight: metrics.auc(y, blend.mixed(alone, base, weight)) for weight in blend.WEIGHTS},
+        "said": {share: metrics.auc(y, blend.moved(base, told, share)) for share in SHARES},
         "gaps": {gap: metrics.auc(y, blend.mixed(score, base, 1.0)) for gap, score in own.items()},
         "seconds": seconds,
     }
@@ -187,9 +229,9 @@ def decided(challenge: blend.Challenge, case: Case, rows: Dataset, others: Mappi
         challenge: the blend, made of `rows`. others: the models whose place it would take, "base" and, where it is another, "in_use".
     """
     if judgement(challenge, others, seed):
-        return "blend" if challenge.weight else "calibration", challenge
-    if challenge.weight:
-        second = blend.challenge(rows, case.shipped, case.names, seed, weights=(0.0,))
+        return "blend" if challenge.weight or challenge.words else "calibration", challenge
+    if challenge.weight or challenge.words:
+        second = blend.challenge(rows, case.shipped, case.names, seed, weights=(0.0,), words=(0.0,))
         if judgement(second, others, seed):
             return "calibration", second
     return NOTHING, challenge
@@ -225,8 +267,8 @@ def markdown(rows: Sequence[Row], times: Sequence[Row], options: argparse.Namesp
         "",
         "## Ranking and calibration",
         "",
-        "| repository | commits | buggy | added lines alone | shipped recipe | own trees alone | blend | weight of own trees | blend − shipped | ECE shipped | ECE blend | taken | s |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        f"| repository | commits | buggy | {' | '.join(said for name, said in MODELS.items() if name != 'left')} | weight of own trees | of words | blend − shipped | ECE shipped | ECE blend | taken | s |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
         *(_line(row) for row in rows),
         "",
         *_totals(rows, options.seed),
@@ -235,13 +277,15 @@ def markdown(rows: Sequence[Row], times: Sequence[Row], options: argparse.Namesp
         "",
         "Mean AUC on the newest fifth if the weight of the own trees were the same everywhere: "
         + ", ".join(f"{_mean(rows, 'fixed', w):.4f} at {w:g}" for w in blend.WEIGHTS)
-        + f"; as chosen, repository by repository, {_mean(rows, 'auc', 'blend'):.4f}. "
+        + f"; as chosen, repository by repository, {_mean(rows, 'auc', 'trees'):.4f}. The shipped recipe with a share of what the words say, the same everywhere: "
+        + ", ".join(f"{_mean(rows, 'said', share):.4f} at {share:g}" for share in SHARES)
+        + f"; trees and words as chosen, {_mean(rows, 'auc', 'blend'):.4f}. "
         "Own trees alone, leaving out commits of the last days before the cut, whose bugs are mostly not found yet: "
         + ", ".join(f"{_mean(rows, 'gaps', gap):.4f} with {gap} days" for gap in GAPS)
         + ".",
         "",
         "The calibration (on the part before the newest, not on all earlier ones), the leaf size of the own trees and other rules for their weight (the last part alone, later parts counting more, a least weight) "
-        "were looked at on the newest fifths of these same repositories, in rougher runs; the first was taken, of the others nothing was.",
+        "were looked at on the newest fifths of these same repositories, in rougher runs; the first was taken, of the others nothing was. So were forms of the words, which differ little (tried.md): the gain of the one that is there is a little flattered.",
         "",
         *_times(times),
     ]
@@ -254,8 +298,9 @@ def _line(row: Row) -> str:
         row["project"],
         row["commits"],
         row["buggy"],
-        *(f"{auc[name]:.3f}" for name in MODELS),
+        *(f"{auc[name]:.3f}" for name in MODELS if name != "left"),
         f"{row['weight']:g}",
+        f"{row['words']:g}",
         f"{auc['blend'] - auc['shipped']:+.3f}",
     ]
     cells += [f"{ece['shipped']:.3f}", f"{ece['blend']:.3f}", row["taken"], f"{row['seconds']:.0f}"]
@@ -300,15 +345,16 @@ def _totals(rows: Sequence[Row], seed: int) -> list[str]:
     taken = Counter(r["taken"] for r in rows)
     little = abs(_mean(rows, "auc", "blend") - _mean(rows, "auc", "shipped")) < retrain.MAX_LOSS
     meaning = ": what retraining brings here is the repository's own base rate rather than another order" if little else ""
-    reached = _mean(rows, "auc", "blend") - _mean(rows, "auc", "lapredict") >= evaluate.MIN_GAIN
+    reached = {name: _mean(rows, "auc", name) - _mean(rows, "auc", "lapredict") >= evaluate.MIN_GAIN for name in ("blend", "left")}
+    goal = [f"{'reached' if reached[name] else 'missed'} {said}" for name, said in (("blend", "by the blend"), ("left", "with what is in use then"))]
     return [
         *lines,
         "",
         f"The blend ranks better than the shipped recipe in {better} of {len(rows)}, worse in {worse}, worse by more than {retrain.MAX_LOSS} in {far}; its probabilities are nearer in {calmer}. "
         f"By the rules of `automl-codex retrain` the blend is taken in {taken['blend']}, the shipped order with an own calibration in {taken['calibration']}, nothing in {taken['nothing']}; "
-        f"with what is in use then the mean calibration error is {_mean(rows, 'ece', 'left'):.3f}.",
+        f"with what is in use then the mean AUC is {_mean(rows, 'auc', 'left'):.3f}, the mean calibration error {_mean(rows, 'ece', 'left'):.3f}.",
         "",
-        f"The goal of + {evaluate.MIN_GAIN} over added lines is {'reached' if reached else 'not reached'}. "
+        f"The goal of + {evaluate.MIN_GAIN} over added lines is {' and '.join(goal)}. "
         f"Between shipped recipe and blend the mean AUC goes from {_mean(rows, 'auc', 'shipped'):.3f} to {_mean(rows, 'auc', 'blend'):.3f}, the mean calibration error from "
         f"{_mean(rows, 'ece', 'shipped'):.3f} to {_mean(rows, 'ece', 'blend'):.3f}{meaning}.",
     ]

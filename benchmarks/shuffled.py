@@ -1,10 +1,10 @@
 """Whether a challenger that learned from wrong labels is taken: 30 % of them permuted among commits, 50 seeds, and the rule of `automl-codex retrain` asked.
 
-python benchmarks/shuffled.py --input training/data --corpus training/corpus.yaml --clones DIR
+python benchmarks/shuffled.py --clones DIR
 
 Asked of the repositories in which that rule takes something when the labels are as they are: elsewhere a refusal says nothing.
-Once with the newest fifth as the judge, and once a fifth earlier, so that the newest one tells what became of what was taken. With
---clones also how many labels a history loses by itself. The forests are those of benchmarks/retrain.py. Writes a section of
+Once with the newest fifth as the judge, and once a fifth earlier, so that the newest one tells what became of what was taken; and
+how many labels a history loses by itself. The forests are those of benchmarks/retrain.py. Writes a section of
 docs/retraining.md; half an hour of one core.
 """
 
@@ -47,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--input", type=Path, default=ROOT / "training" / "data")
     parser.add_argument("--corpus", type=Path, default=ROOT / "training" / "corpus.yaml")
-    parser.add_argument("--clones", type=Path, metavar="DIR", help="folder of clones, named OWNER+NAME, to see what labels are lost by themselves")
+    parser.add_argument(
+        "--clones", type=Path, required=True, metavar="DIR", help="folder of clones, named OWNER+NAME, for words, and to see what labels are lost by themselves"
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "retraining.md", help="page whose section is written anew (default: %(default)s)")
     parser.add_argument("--trees", type=int, default=100, help="of the forests that stand for the shipped one (default: %(default)s)")
     parser.add_argument("--min-commits", type=int, default=MIN_COMMITS, help="of a repository that is judged (default: %(default)s)")
@@ -67,13 +69,13 @@ def run(options: argparse.Namespace) -> int:
     entries = mine.read_corpus(options.corpus)
     corpus = evaluate.Corpus.of(entries)
     data = corpus.split(tables.read(options.input))[0]
-    asked = list(cases(data, corpus, judged(entries), options))
+    asked = list(cases(data, corpus, judged(entries, options.clones), options))
     rows = [row for case in asked for row in measure(case, options)]
     if not rows:
         raise UsageError(f"in no repository of {options.corpus} with {options.min_commits:,} commits in {options.input} is anything taken; lower --min-commits")
     later = [row for case in asked for row in afterwards(case, options)]
     named = {row["project"] for row in rows}
-    lost = [row for entry in entries if options.clones and entry["project"] in named for row in natural(entry, options.clones)]
+    lost = [row for entry in entries if entry["project"] in named for row in natural(entry, options.clones)]
     page = options.output.read_text("utf-8") if options.output.is_file() else ""
     options.output.write_text(with_section(page, markdown(rows, later, lost, options, datetime.now(UTC).date())), "utf-8")
     return 0
@@ -102,7 +104,7 @@ def measure(case: Case, options: argparse.Namespace) -> Iterator[Row]:
         return
     taken, winner, base = first
     pieces, learned = blend.parts(case.rows), buggy(case.rows)
-    own = blend.challenge(case.rows, case.shipped, case.names, options.seed, weights=OWN)
+    own = blend.challenge(case.rows, case.shipped, case.names, options.seed, weights=OWN, words=(0.0,))
     outcomes: Counter[str] = Counter()
     changes, own_taken, own_changes, stopped = [], [], [], []
     for seed in range(options.seeds):
@@ -112,7 +114,7 @@ def measure(case: Case, options: argparse.Namespace) -> Iterator[Row]:
         outcome, decided_on = decided(challenge, case, rows, base | {"in_use": (winner.raw, winner.chance)}, options.seed)
         outcomes[outcome] += 1
         changes.append((outcome != NOTHING, *change(decided_on, (winner.raw, winner.chance))))
-        other = blend.challenge(rows, case.shipped, case.names, options.seed, weights=OWN)
+        other = blend.challenge(rows, case.shipped, case.names, options.seed, weights=OWN, words=(0.0,))
         own_taken.append(judgement(other, {"base": (own.raw, own.chance)}, options.seed))
         own_changes.append(change(other, (own.raw, own.chance)))
     say(
@@ -176,6 +178,8 @@ def as_shipped(found: blend.Challenge, rows: Dataset, case: Case, late: Dataset,
     """What a challenger made of `rows` says of later ones, as it would ship: grown on all rows, with its newest calibration."""
     forest = Forest(blend.final_forest(rows, case.shipped, case.names, found.weight, seed)) if found.weight else case.shipped
     raw = blend.predict(forest, train.encode(late, case.names))
+    if words := blend.final_words(rows, case.shipped, case.names, found.words):
+        raw = blend.moved(raw, blend.shifts(words, late))
     return raw, train.apply(found.knots, raw)
 
 

@@ -78,7 +78,7 @@ AndonEvent = HighRejectionRate | DiversityCollapse | ModelDegradation | ConceptD
 def words(event: AndonEvent) -> str:
     """What happened, where, how far off, and what to do, as one line."""
     place = f"{event.where}: " if event.where else ""
-    gate = f" ({event.gate})" if event.gate else ""
+    gate = f" ({event.gate})" if event.gate and event.gate != getattr(event, "metric", None) else ""
     return f"{place}{_finding(event)}{gate}" + (f"; {event.remedy}" if event.remedy else "")
 
 

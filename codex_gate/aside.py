@@ -27,6 +27,7 @@ from codex_gate.features import DiffSide, diff_side
 from codex_gate.git import Repository, widen
 from codex_gate.globs import Filter
 from codex_gate.linecounts import LineCounts, ahead
+from codex_gate.own_words import OwnWords
 from codex_gate.types import Commit, FileChange, Notice
 
 MIN_COMMITS: Final = 2000  # below, the start of a process (0.1 s) costs more than it saves (measured: at 1,150 commits of flask it still did)
@@ -54,6 +55,7 @@ def measured(
     patches: bool = False,
     look: str | None = None,
     helper: Helper | None = None,
+    words: OwnWords | None = None,
 ) -> Iterator[Measured]:
     """The diff side of each pair, in order.
 
@@ -64,15 +66,16 @@ def measured(
         patches: whether the files keep the text of their diff; everything is done here then.
         look: the function that sees, as `named` takes it.
         helper: a second process that was started before, with the same `look`.
+        words: of the model, where it reads them.
     """
     done = 0
     if helper := None if patches else helper or called(repo, len(pairs), look):
         with helper:
-            for found in helper.measured(pairs, messages, keep):
+            for found in helper.measured(pairs, messages, keep, words):
                 done += 1
                 yield found
     if done < len(pairs):
-        for found in _here(repo, repo.diffs(pairs[done:]), messages[done:], keep, named(look) if look else None):
+        for found in _here(repo, repo.diffs(pairs[done:]), messages[done:], keep, named(look) if look else None, words):
             yield found if patches else found._replace(files=tuple(map(_textless, found.files)))
 
 
@@ -105,13 +108,18 @@ def kept(files: Sequence[FileChange], keep: Callable[[str], bool]) -> tuple[File
 
 
 def _here(
-    repo: Repository, diffs: Iterator[tuple[FileChange, ...]], messages: Sequence[str | None], keep: Filter | None, see: Callable[[Commit], Any] | None
+    repo: Repository,
+    diffs: Iterator[tuple[FileChange, ...]],
+    messages: Sequence[str | None],
+    keep: Filter | None,
+    see: Callable[[Commit], Any] | None,
+    words: OwnWords | None,
 ) -> Iterator[Measured]:
     with LineCounts(repo) as line_count:
         for files, message in zip(ahead(diffs, line_count), messages):
             chosen = files if keep is None else kept(files, keep)
             seen = see(Commit(None, (), "", 0, 0, message, chosen)) if see and message is not None else None
-            yield Measured(files, diff_side(chosen, line_count), seen)
+            yield Measured(files, diff_side(chosen, line_count, words), seen)
 
 
 def _textless(change: FileChange) -> FileChange:
@@ -159,11 +167,12 @@ class Helper:
             os.close(self._task)
             self._task = -1
 
-    def measured(self, pairs: Pairs, messages: Sequence[str | None], keep: Filter | None) -> Iterator[Measured]:
+    def measured(self, pairs: Pairs, messages: Sequence[str | None], keep: Filter | None, words: OwnWords | None) -> Iterator[Measured]:
         """The diff side of each pair, as far as it comes."""
         repo = self._repo
         at = (str(repo.git_dir), str(repo.common_dir), repo.is_shallow, dict(repo.environ))
-        task = marshal.dumps((at, [new for new, _ in pairs], list(messages), (keep.include, keep.exclude) if keep else None))
+        known = (dict(words.added), dict(words.path), words.middle, words.low, words.high) if words else None
+        task = marshal.dumps((at, [new for new, _ in pairs], list(messages), (keep.include, keep.exclude) if keep else None, known))
         try:
             with open(self._task, "wb", closefd=False) as target:
                 target.write(len(task).to_bytes(_SIZE, "little") + task)
@@ -196,9 +205,9 @@ def main(look: str) -> None:
         task = _exactly(source, int.from_bytes(_exactly(source, _SIZE), "little"))
         if not task:
             return
-        (git_dir, common_dir, is_shallow, environ), shas, messages, patterns = marshal.loads(task)
+        (git_dir, common_dir, is_shallow, environ), shas, messages, patterns, known = marshal.loads(task)
         repo = Repository(Path(git_dir), Path(common_dir), None, is_shallow, None, environ)
-        found = _here(repo, parse_stream(source, shas), messages, Filter(*patterns) if patterns else None, see)
+        found = _here(repo, parse_stream(source, shas), messages, Filter(*patterns) if patterns else None, see, OwnWords(*known) if known else None)
         rows = (([(*f[:9], b"", f.missing) for f in m.files], (m.side.values, [tuple(n) for n in m.side.notices]), m.seen) for m in found)
         while batch := list(islice(rows, _BATCH)):
             data = marshal.dumps(batch)

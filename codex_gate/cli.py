@@ -547,7 +547,7 @@ def _uninstall(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     import shutil
 
-    from codex_gate.doctor import Check, configured, examine, linked, tiered, written
+    from codex_gate.doctor import Check, configured, examine, linked, tiered, uncommitted, written
     from codex_gate.git import Repository
     from codex_gate.model import default_directory, folder
 
@@ -557,7 +557,8 @@ def _doctor(options: argparse.Namespace) -> int:
         settings = _settings(options, repo, None)
         if settings.models and not options.model:
             directory = folder(repo, settings.models)
-        configuration = [configured(settings.sources), *linked(repo)]
+            configuration += uncommitted(repo, settings.models)
+        configuration += [configured(settings.sources), *linked(repo)]
         if settings.tier != 1:
             configuration.append(tiered(settings.tier, directory))
     except ConfigError as error:

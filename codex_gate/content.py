@@ -55,14 +55,15 @@ def words(lines: Iterable[bytes]) -> list[bytes]:
     return b"\n".join(lines).translate(_WORDS).split()
 
 
-def measure(files: Iterable[FileChange]) -> dict[str, float]:
-    """The measures of CONTENT."""
+def read(files: Iterable[FileChange]) -> tuple[dict[str, float], set[bytes]]:
+    """The measures of CONTENT, and the distinct added words that no deleted line holds."""
     added, deleted = text(files)
     there, gone = words(added), words(deleted)
     names = set(there)
     pairs = set(pairwise(there)).difference(pairwise(gone))
-    found = (len(added), len(deleted), len(there), len(gone), len(names), len(names.difference(gone)), len(pairs))
-    return dict(zip(CONTENT, map(float, found), strict=True))
+    new = names.difference(gone)
+    found = (len(added), len(deleted), len(there), len(gone), len(names), len(new), len(pairs))
+    return dict(zip(CONTENT, map(float, found), strict=True)), new
 
 
 def _family(path: str) -> str:

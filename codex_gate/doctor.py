@@ -14,14 +14,14 @@ from typing import Final, Literal, NamedTuple
 
 from codex_gate import __version__, config, workflows, yaml_text
 from codex_gate.deepen import n_blind
-from codex_gate.errors import GateError, UsageError
+from codex_gate.errors import AGAIN, GateError, UsageError
 from codex_gate.explain import count
 from codex_gate.git import Repository
 from codex_gate.hybrid import HybridClassifier
 from codex_gate.index import HistoryIndex, IndexDamagedError
 from codex_gate.levels import MIN_CHANGES, N_RECENT
 from codex_gate.localise import LineRanker
-from codex_gate.model import Model
+from codex_gate.model import MANIFEST, Model, default_directory
 from codex_gate.reporters.hostile import visible
 from codex_gate.types import Level
 
@@ -64,6 +64,16 @@ def linked(repo: Repository) -> Iterator[Check]:
         )
 
 
+def uncommitted(repo: Repository, models: str) -> list[Check]:
+    """A warning where the models that the configuration names are in the work tree alone."""
+    head = repo.head()
+    if head is not None and MANIFEST in repo.files_below(head, models):
+        return []
+    return [
+        Check("warn", "model", f"{models} is not committed: in CI the model is read from the base commit, which has none; commit it with the configuration")
+    ]
+
+
 def tiered(asked: int | None, model_dir: Path) -> Check:
     """Who tells kinds of defects here, where a tier above the first is asked for; None is the highest that can run.
 
@@ -83,7 +93,8 @@ def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator
         HybridClassifier.of(model_dir, 1)
         yield Check("ok", "model", f"{model.version}, {len(model.feature_names)} measures, base rate {model.base_rate * 100:.0f} %, in {model_dir}")
     except GateError as error:
-        yield Check("fail", "model", str(error))
+        ours = model_dir.resolve() == default_directory().resolve()
+        yield Check("fail", "model", str(error) if ours else str(error).replace(AGAIN, "restore it, or name another model"))
     if find_spec("numpy"):
         yield Check("ok", "numpy", "installed: bulk scoring is quicker with it")
     else:

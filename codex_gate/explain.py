@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from codex_gate.features import OWN_WORDS
 from codex_gate.history import FilePast
 from codex_gate.types import CommitFeatures, FileChange, Reason
 
 MIN_SHARE: Final = 0.01  # a reason moves the risk by at least one point (chosen: less is noise to a reader)
 MAX_REASONS: Final = 6
+MAX_WORDS: Final = 4  # that a reason quotes
 
 _Say = Callable[[dict[str, float]], str]
 
@@ -21,11 +23,12 @@ class Theme(NamedTuple):
     say: _Say
 
 
-def reasons(explained: Sequence[tuple[str, float, float]], features: CommitFeatures) -> tuple[Reason, ...]:
+def reasons(explained: Sequence[tuple[str, float, float]], features: CommitFeatures, words: Sequence[str] = ()) -> tuple[Reason, ...]:
     """The themes that move the risk most, strongest first.
 
     Args:
         explained: (feature, value, contribution to the risk) for every model input; with the base they add up to the risk.
+        words: of the change, those that move the risk most in their direction.
     Returns:
         At most MAX_REASONS of them; each `contribution` is the sum over its theme, in risk points [-1, 1].
         A change of complexity follows with contribution 0: it is no model input.
@@ -40,7 +43,8 @@ def reasons(explained: Sequence[tuple[str, float, float]], features: CommitFeatu
             continue
         leading = max(inside, key=lambda name: abs(share[name]))
         if leading in values:
-            found.append(Reason(leading, values[leading], total, theme.say(values)))
+            quoted = f": {', '.join(words)}" if words and leading == OWN_WORDS else ""
+            found.append(Reason(leading, values[leading], total, theme.say(values) + quoted))
     found.sort(key=lambda reason: -abs(reason.contribution))
     delta = values.get("complexity_delta")
     shown = (
@@ -165,6 +169,10 @@ def _message(v: dict[str, float]) -> str:
     return "the message says that it repairs a defect" if v.get("fix") else "the message does not speak of a repair"
 
 
+def _own_words(v: dict[str, float]) -> str:
+    return f"its words and paths went with {'more' if v['own_words'] > 0 else 'fewer'} fixes where the model learned than the other measures let expect"
+
+
 def _clock(v: dict[str, float]) -> str:
     days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
     return f"written on a {days[int(v['day_of_week'])]} at {v['hour_of_day']:.0f} h"
@@ -184,5 +192,6 @@ THEMES: Final = (
     Theme(("new_files", "deleted_files", "renamed_files"), _files),
     Theme(("fix", "message_length"), _message),
     Theme(("hour_of_day", "day_of_week"), _clock),
+    Theme((OWN_WORDS,), _own_words),
 )
 """Every measure but complexity_delta belongs to exactly one theme (a test holds that)."""

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from codex_gate import paths
-from codex_gate.content import CONTENT, measure
+from codex_gate.content import CONTENT, read
 from codex_gate.history import DAY, ChangePast
 from codex_gate.messages import is_fix
+from codex_gate.own_words import OwnWords, Words
 from codex_gate.types import Commit, CommitFeatures, FileChange, Notice
 
 FEATURE_SCHEMA: Final = 4
@@ -38,6 +39,8 @@ WORDING_AND_CLOCK: Final = ("message_length", "hour_of_day", "day_of_week")
 """message_length in characters; hour 0–23 and day 0–6 (Monday 0) in the author's own zone."""
 
 FEATURE_NAMES: Final = (*KAMEI, *FILE_HISTORY, *SHAPE, *CONTENT, *WORDING_AND_CLOCK, "complexity_delta")
+OWN_WORDS: Final = "own_words"
+"""By how much its words move the log-odds of a change: beside the measures, where a model reads words (`own_words`)."""
 HISTORY_NAMES: Final = frozenset({"ndev", "age", "nuc", "exp", "rexp", "sexp", *FILE_HISTORY})
 _UNKNOWN: Final = dict.fromkeys(FEATURE_NAMES, NAN)
 MESSAGE_NAMES: Final = frozenset({"fix", "message_length"})
@@ -54,31 +57,34 @@ class DiffSide(NamedTuple):
     notices: tuple[Notice, ...]
 
 
-def extract(commit: Commit, past: ChangePast | None, line_count: LineCount, complexity_delta: float = NAN) -> CommitFeatures:
+def extract(commit: Commit, past: ChangePast | None, line_count: LineCount, words: OwnWords | None = None) -> CommitFeatures:
     """Every measure of FEATURE_NAMES for one change.
 
     Args:
         commit: the change with its files.
         past: what was known before it; None when that is unknown (shallow clone).
         line_count: lines of a file before the change, by blob id.
-        complexity_delta: change of cyclomatic complexity, NaN when not measured.
+        words: what the words of the change are worth, for a model that reads them; adds OWN_WORDS.
     Returns:
-        The measures, NaN where unknown, with a notice for each kind of gap.
+        The measures, NaN where unknown (complexity_delta is measured elsewhere), with a notice for each kind of gap.
     """
-    return completed(diff_side(commit.files, line_count), commit, past, complexity_delta)
+    return completed(diff_side(commit.files, line_count, words), commit, past)
 
 
-def diff_side(files: Sequence[FileChange], line_count: LineCount) -> DiffSide:
+def diff_side(files: Sequence[FileChange], line_count: LineCount, words: OwnWords | None = None) -> DiffSide:
     """The part of `extract` that needs neither the past nor the message."""
     values: dict[str, float] = {}
     before = [_lines_before(f, line_count) for f in files]
     _shape(files, before, values)
     # Where not one line could be counted the text is as unknown as the churn.
-    values.update(measure(files) if values["la"] == values["la"] else dict.fromkeys(CONTENT, NAN))
+    content, new = read(files) if values["la"] == values["la"] else (dict.fromkeys(CONTENT, NAN), set())
+    values.update(content)
+    if words is not None:
+        values[OWN_WORDS] = words.shift(Words.of(files, new)) if values["la"] == values["la"] else NAN
     return DiffSide(values, tuple(_gaps(files, before)))
 
 
-def completed(side: DiffSide, commit: Commit, past: ChangePast | None, complexity_delta: float = NAN) -> CommitFeatures:
+def completed(side: DiffSide, commit: Commit, past: ChangePast | None) -> CommitFeatures:
     """The measures of `extract` from its part that was worked out before."""
     values = _UNKNOWN.copy()  # in their order
     values.update(side.values)
@@ -91,7 +97,6 @@ def completed(side: DiffSide, commit: Commit, past: ChangePast | None, complexit
     local = commit.time + commit.utc_offset * 60
     values["hour_of_day"] = float(local // 3600 % 24)
     values["day_of_week"] = float((local // DAY + 3) % 7)  # 1970-01-01 was a Thursday
-    values["complexity_delta"] = complexity_delta
     return CommitFeatures(values, side.notices)
 
 

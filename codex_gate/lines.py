@@ -47,6 +47,9 @@ _OTHER_WORDS: Final = frozenset(
         "lambda", "defer", "go", "delete",
     }
 )  # fmt: skip
+_CLOSERS: Final = frozenset(
+    {"end", "endif", "endfor", "endwhile", "endfunction", "endtry", "endcase", "enddo", "fi", "done", "esac"}
+)  # alone on a line, as } elsewhere
 _WORDS: Final = _CONDITION | _FLOW | _FAILURE | _IMPORT | _DECLARE | _NOTHING | _OTHER_WORDS
 _COMPARE: Final = frozenset({"==", "!=", "<=", ">=", "<", ">", "is", "instanceof", "equals"})
 _LOGIC: Final = frozenset({"&&", "||", "and", "or", "!", "not"})
@@ -218,7 +221,7 @@ def _kind(stripped: str, tokens: Sequence[str]) -> str:
         return "blank"
     if _is_comment(stripped):
         return "comment"
-    if not any(char.isalnum() for char in stripped):
+    if not any(char.isalnum() for char in stripped) or stripped.rstrip(")}];,.") in _CLOSERS:
         return "braces"
     word = tokens[1] if tokens[0] in ("}", ")", "#") and len(tokens) > 1 else tokens[0]
     if word in _IMPORT:

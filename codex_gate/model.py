@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from codex_gate.errors import AGAIN, ConfigError, ModelError
-from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA, UNKNOWN, vector
+from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA, OWN_WORDS, UNKNOWN, vector
 from codex_gate.forest import Forest
 from codex_gate.git import Repository
+from codex_gate.own_words import WORDS_FILE, OwnWords, shifted
 from codex_gate.types import CommitFeatures
 
 FORMAT: Final = 1
@@ -34,7 +35,7 @@ STUDENT_MANIFEST: Final = "student.json"  # where a student lies beside the fore
 
 
 class Contribution(NamedTuple):
-    """A feature, its value (NaN where unknown) and what it adds to the calibrated risk."""
+    """A feature, its value (NaN where unknown) and what it adds to the calibrated risk; OWN_WORDS for the words."""
 
     feature: str
     value: float
@@ -63,7 +64,7 @@ class Calibration:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A loaded model directory; make one with `Model.load`."""
+    """A loaded model directory; make one with `Model.load`. `words` are those of a repository's own past, where it was retrained on one that has such."""
 
     directory: Path
     version: str
@@ -72,6 +73,7 @@ class Model:
     calibration: Calibration
     manifest: Mapping[str, Any]
     forest: Forest
+    words: OwnWords | None = None
     _sessions: list[Any] = field(default_factory=list, repr=False)
 
     @property
@@ -99,11 +101,14 @@ class Model:
         forest = Forest.open(directory / FOREST_FILE)
         if forest.n_features != len(names):
             raise ModelError(f"{directory / FOREST_FILE} takes {forest.n_features} features, {where} names {len(names)}; {AGAIN}")
-        return cls(directory, str(manifest["version"]), names, float(manifest["base_rate"]), calibration, manifest, forest)
+        return cls(directory, str(manifest["version"]), names, float(manifest["base_rate"]), calibration, manifest, forest, _words(directory, manifest))
 
     def risk(self, features: CommitFeatures) -> float:
         """Calibrated probability in [0, 1] that the change will need a fix."""
-        return self.calibration(self.forest.predict(vector(features, self.feature_names)))
+        return self.calibration(self._score(self.forest.predict(vector(features, self.feature_names)), features))
+
+    def _score(self, of_forest: float, features: CommitFeatures) -> float:
+        return shifted(of_forest, features.values.get(OWN_WORDS, 0.0)) if self.words is not None else of_forest
 
     def risks(self, many: Sequence[CommitFeatures], expected: int = 0) -> list[float]:
         """Calibrated probabilities of many changes, bit for bit those of `risk`.
@@ -114,26 +119,31 @@ class Model:
         Args:
             expected: how many changes will come in all calls together, when this is one of several.
         """
-        return [self.calibration(score) for score in self.forest.predict_many([vector(f, self.feature_names) for f in many], expected)]
+        scores = self.forest.predict_many([vector(f, self.feature_names) for f in many], expected)
+        return [self.calibration(self._score(score, features)) for score, features in zip(scores, many, strict=True)]
 
     def ready(self, expected: int) -> None:
         """Load what `risks` will need for so many changes: for whoever has to wait for something else anyway."""
         self.forest.ready(expected)
 
     def explain(self, features: CommitFeatures) -> list[Contribution]:
-        """Why: each feature's share of the distance from the average change, largest first.
+        """Why: each feature's share of the distance from `expected_risk`, largest first.
 
-        The shares are the forest's path contributions (`Forest.contributions`), stretched by one factor so
-        that `expected_risk` + their sum is exactly `risk(features)`: the order and the proportions are
+        The shares are the forest's path contributions (`Forest.contributions`) and by how much the words move its score,
+        stretched by one factor so that `expected_risk` + their sum is exactly `risk(features)`: the order and the proportions are
         the forest's, the scale is that of the calibrated risk. Where calibration maps a moved score to an
         unmoved risk, all shares are 0.
         """
         row = vector(features, self.feature_names)
         base, shares = self.forest.contributions(row)
+        names: tuple[str, ...] = self.feature_names
+        if self.words is not None:
+            of_forest = base + math.fsum(shares)
+            names, shares = (*names, OWN_WORDS), [*shares, self._score(of_forest, features) - of_forest]
         raw = math.fsum(shares)
         moved = self.calibration(base + raw) - self.calibration(base)
         factor = moved / raw if raw else 0.0
-        found = [Contribution(name, features[name], share * factor) for name, share in zip(self.feature_names, shares, strict=True)]
+        found = [Contribution(name, features.values.get(name, math.nan), share * factor) for name, share in zip(names, shares, strict=True)]
         return sorted(found, key=lambda c: -abs(c.contribution))
 
     @property
@@ -213,7 +223,7 @@ def json_object(path: Path, remedy: str, *, lost: str) -> dict[str, Any]:
         found = json.loads(path.read_bytes())
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror or error}); {lost}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not valid JSON ({error}); {remedy}") from error
     if not isinstance(found, dict):
         raise ModelError(f"{path} holds no JSON object; {remedy}")
@@ -262,9 +272,13 @@ def signed_off(manifest: Mapping[str, Any], by: str, gates: Sequence[str]) -> di
 def _digest(manifest: Mapping[str, Any], names: Sequence[str]) -> str:
     """What was not there then (a line ranker that came along) is not part of it."""
     rest = {key: value for key, value in manifest.items() if key not in ("signed_off", "files")}
-    listed = manifest["files"] if isinstance(manifest["files"], dict) else {}
+    listed = _files(manifest)
     text = json.dumps([rest, {name: listed.get(name) for name in names}], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _files(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    return manifest["files"] if isinstance(manifest["files"], dict) else {}
 
 
 def _check_sign_off(manifest: Mapping[str, Any], path: Path) -> None:
@@ -272,7 +286,12 @@ def _check_sign_off(manifest: Mapping[str, Any], path: Path) -> None:
     if found is None:
         return
     names = found.get("files") if isinstance(found, dict) else None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or found.get("digest") != _digest(manifest, names):
+    if (
+        not isinstance(names, list)
+        or not all(isinstance(name, str) for name in names)
+        or found.get("digest") != _digest(manifest, names)
+        or (WORDS_FILE in _files(manifest) and WORDS_FILE not in names)  # words move the risk
+    ):
         raise ModelError(f"{path} was changed after its gates were met (signed_off does not fit); restore it from git, or retrain")
 
 
@@ -283,7 +302,7 @@ def check_file(directory: Path, manifest: Mapping[str, Any], name: str) -> None:
         ModelError: not listed, missing, of another size, or of another hash.
     """
     path = directory / name
-    listed = manifest["files"].get(name) if isinstance(manifest["files"], dict) else None
+    listed = _files(manifest).get(name)
     if not isinstance(listed, dict):
         raise ModelError(f"{path} is not listed in {directory / MANIFEST}; {AGAIN}")
     try:
@@ -296,6 +315,13 @@ def check_file(directory: Path, manifest: Mapping[str, Any], name: str) -> None:
         raise ModelError(f"{path} cannot be read ({error.strerror or error}); {AGAIN}") from error
     if digest != listed.get("sha256"):
         raise ModelError(f"{path} has sha256 {digest}, the manifest says {listed.get('sha256')}; it was altered, {AGAIN}")
+
+
+def _words(directory: Path, manifest: Mapping[str, Any]) -> OwnWords | None:
+    if WORDS_FILE not in _files(manifest):
+        return None
+    check_file(directory, manifest, WORDS_FILE)
+    return OwnWords.read(directory / WORDS_FILE, json_object(directory / WORDS_FILE, AGAIN, lost=AGAIN))
 
 
 def _feature_names(manifest: Mapping[str, Any], where: Path) -> tuple[str, ...]:

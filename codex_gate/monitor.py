@@ -133,7 +133,7 @@ def _fitted(asked: _Spans[CommitMeta], before: Sequence[Finding], window: Sequen
     else:
         n = size if len(every) >= 2 * size else watch.fitting(_enough(len(every) // 2, len(every)))
         before, window = every[:-n], every[-n:]
-    small = Notice("small-window", f"{len(every):,} changes touch the paths that the configuration names: the window holds {n:,}")
+    small = Notice("small-window", f"{len(every):,} changes touch the paths that are looked at: the window holds {n:,}")
     return _Spans(before, window, (*asked.notices, *((small,) if n < size else ())), asked.pinned)
 
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from codex_gate.config import Ignore, PathLevels, Settings
 
+_OF_A_MODEL: Final = ("*.json", "*.forest", "*.table", "*.onnx", "*.md", "*.txt")  # no program text can hide there
 _SHOWN: Final = 3  # ignored paths that a notice names
 
 
@@ -46,18 +48,19 @@ class Policy:
 
     @cached_property
     def keep(self) -> Filter | None:
-        """Whether a path is looked at; None when every one is."""
+        """Whether a path is looked at; None when every one is. The files of the repository's own model are not."""
         s = self.settings
-        if s is None or not (s.include or s.exclude):
+        if s is None or not (s.include or s.exclude or s.models):
             return None
-        return Filter(tuple(s.include), tuple(s.exclude))
+        own = tuple(f"/{escape(s.models)}/{name}" for name in _OF_A_MODEL) if s.models else ()
+        return Filter(tuple(s.include), (*s.exclude, *own))
 
     @property
     def key(self) -> str:
         """Under what name the risks of filtered changes are kept beside those of whole ones; "" without a filter."""
-        if self.keep is None or self.settings is None:
+        if self.keep is None:
             return ""
-        patterns = "\0".join((*self.settings.include, "!", *self.settings.exclude))
+        patterns = "\0".join((*self.keep.include, "!", *self.keep.exclude))
         return "/" + hashlib.sha256(patterns.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     @cached_property

@@ -98,7 +98,7 @@ class Priorities:
 
     Attributes:
         head: the commit; `until` is its time, `since` that of the oldest commit of the window (Unix seconds).
-        n_commits: commits in the window, merges aside; `n_fixes` of them say that they repair a defect, `n_told` of these tell a category.
+        n_commits: commits in the window that touch paths which are looked at, merges aside; `n_fixes` of them say that they repair a defect, `n_told` of these tell a category.
         rows: the categories that can occur here, the most pressing first; `absent` are the others.
         files: those of program text, the highest score first, without tests, vendored ones and those that nothing is to be said of.
         limit: the score that fails, None where none does.

@@ -111,13 +111,14 @@ def look_back(
     inside = [(place, meta) for place, meta in enumerate(line[start:], start) if found[meta.sha].risk is not None]
     if len(inside) < least:
         raise UsageError(
-            f"{len(inside)} of {len(found)} changes touch the paths that the configuration names; at least {least} {'is' if least == 1 else 'are'} needed"
+            f"{len(inside)} of {len(found)} changes touch the paths that are looked at; at least {least} {'is' if least == 1 else 'are'} needed"
             f"{' to compare with' if least > 1 else ''}, take an earlier date or more changes, or other paths"
         )
     changes = tuple(_change(meta, times, found[meta.sha], traced.first.get(place), place not in traced.doubtful) for place, meta in inside)
     notices = (*traced.notices, *clocks([m.sha for m in line[start:]], said, times))
     where = str(repo.top or repo.git_dir)
-    learned = _learned(model, {sha: place for sha, place in owner.items() if place >= start})
+    judged = {place for place, _ in inside}
+    learned = _learned(model, {sha: place for sha, place in owner.items() if place in judged})
     replayed = Replayed(where, model.version, changes, LABELS.format(szz.DEFAULT), learned, notices, time.perf_counter() - started)
     return Hindsight(replayed, tuple(found[meta.sha] for _, meta in inside), _commits(metas, owner, inside), start)
 

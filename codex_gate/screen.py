@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from codex_gate import explain, levels, localise
 from codex_gate.aside import called, kept
+from codex_gate.content import read
 from codex_gate.errors import UsageError
 from codex_gate.features import LineCount, extract
 from codex_gate.git import CommitMeta, Repository, author_key, is_sha
@@ -23,6 +24,7 @@ from codex_gate.index import HistoryIndex, IndexDamagedError, IndexRefusedError
 from codex_gate.linecounts import LineCounts
 from codex_gate.messages import title
 from codex_gate.model import Model
+from codex_gate.own_words import Words
 from codex_gate.paths import role
 from codex_gate.policy import Heard, Policy, classifications, said
 from codex_gate.types import (
@@ -64,7 +66,7 @@ SHALLOW = Notice(
     "this clone is shallow: what happened before is not known, so history measures are unknown and no level is given; fetch with full depth (fetch-depth: 0)",
 )
 
-OUTSIDE = Notice("outside-paths", "no changed file lies in the paths that the configuration names: there is nothing to screen")
+OUTSIDE = Notice("outside-paths", "the paths that are looked at hold no changed file: there is nothing to screen")
 
 
 class _Seen(NamedTuple):
@@ -156,7 +158,7 @@ class Screener:
         parent = meta.parents[0] if meta.parents else None
         if sha in self.repo.shallow_edge():
             commit = as_commit(meta, ())
-            features = edge_features(extract(commit, None, lambda _: None))
+            features = edge_features(extract(commit, None, lambda _: None, self.model.words))
             finding = Finding(sha, title(meta.message), None, Level.UNKNOWN, None, (), features, notices=features.notices)
             return self._report(scope, finding, (), Thresholds(0, self.model.base_rate), [SHALLOW])
 
@@ -181,7 +183,7 @@ class Screener:
         report = self.commit(revision, f"commit {revision}")
         finding = report.change
         if finding is None:
-            raise UsageError(f"{report.scope}: no changed file lies in the paths that the configuration names, so there is nothing to explain")
+            raise UsageError(f"{report.scope}: the paths that are looked at hold no changed file, so there is nothing to explain")
         assert finding.sha is not None
         if finding.risk is None:
             raise UsageError(f"{finding.sha} lies at the edge of a shallow clone: what it changed is not known here; fetch with full depth (fetch-depth: 0)")
@@ -234,7 +236,9 @@ class Screener:
             metas = self.repo.log(stdin=sorted(asked), meanwhile=lambda: self.model.ready(len(asked))) if asked else []
             needed = with_recent(metas, asked)
             noted = self._noted(needed - asked)
-            walked = walk(self.repo, metas, needed - noted.keys(), keep=self.policy.keep, patches=reads, look=look, looked_at=asked, helper=helper)
+            walked = walk(
+                self.repo, metas, needed - noted.keys(), keep=self.policy.keep, patches=reads, look=look, looked_at=asked, helper=helper, words=self.model.words
+            )
             yield from self._each([meta for meta in metas if meta.sha in needed], walked, noted, asked, progress)
 
     def _each(
@@ -378,34 +382,34 @@ class Screener:
         inside = {meta.sha for meta in metas}
         # What these commits grow from lies before `before`, so its past is that of the line wherever a branch comes in.
         base = {root: index.past(before) for root in {parent for meta in metas for parent in meta.parents} - inside}
-        return walk(self.repo, metas, unscored, index.history, base, index.size, index.ordinals(inside), self.policy.keep)
+        return walk(self.repo, metas, unscored, index.history, base, index.size, index.ordinals(inside), self.policy.keep, words=self.model.words)
 
     def _walk_on(
         self, index: HistoryIndex | None, metas: Sequence[CommitMeta], wanted: Collection[str] | None = None, *, patches: bool = False
     ) -> Iterator[Row]:
         """Walk commits that grow from what the index holds; its history learns them, the file does not yet."""
         if index is None:
-            yield from walk(self.repo, metas, wanted, History(), keep=self.policy.keep, patches=patches)
+            yield from walk(self.repo, metas, wanted, History(), keep=self.policy.keep, patches=patches, words=self.model.words)
             return
         inside = {meta.sha for meta in metas}
         roots = {parent for meta in metas for parent in meta.parents} - inside
         if len(roots) > _FAR_BEHIND and wanted is not None:
             raise IndexDamagedError("the index is far behind; a walk from the root is quicker")
         base: dict[str, Past] = {root: index.past(root, len(metas)) for root in roots}
-        yield from walk(self.repo, metas, wanted, index.history, base, index.size, keep=self.policy.keep, patches=patches)
+        yield from walk(self.repo, metas, wanted, index.history, base, index.size, keep=self.policy.keep, patches=patches, words=self.model.words)
 
     def _finding(self, commit: Commit, past_of: PastOf, recent: Sequence[float], limits: Thresholds, heading: str) -> Finding:
         """The full verdict on one change: with complexity, reasons, the files to look at first and what would lower the risk."""
         past = past_of(commit)
         with LineCounts(self.repo) as line_count:
-            features = extract(commit, past, line_count)
+            features = extract(commit, past, line_count, self.model.words)
             finding = self._brief(commit, features, self._seen(commit), self.model.risk(features), recent, limits)
             finding = replace(_with_lines(finding, self._rank(commit, ALL_LINES if self.with_diff else self.lines)), title=heading)
             if finding.level is Level.LOW and not self.thorough:
                 return finding
             measured = {**finding.features.values, "complexity_delta": self._complexity(commit)}
             features = CommitFeatures(measured, finding.features.notices)
-            why = explain.reasons(self.model.explain(features), features)
+            why = explain.reasons(self.model.explain(features), features, self._told(commit))
             files = self._focus(commit, past, line_count)
             relief = self._relief(commit, self.model.risk(features), files, past_of, line_count) if self.thorough else ()
             return replace(finding, features=features, reasons=why, files=files, relief=relief)
@@ -415,9 +419,14 @@ class Screener:
         if len(commit.files) > _MAX_FOCUS:
             return ()
         rests = [(f.path, replace(commit, files=tuple(c for c in commit.files if c.path != f.path))) for f in files]
-        measured = [(path, extract(rest, past_of(rest), line_count)) for path, rest in rests if rest.files]
+        measured = [(path, extract(rest, past_of(rest), line_count, self.model.words)) for path, rest in rests if rest.files]
         found = [Relief(path, left) for (path, _), left in zip(measured, self.model.risks([f for _, f in measured]), strict=True) if left <= risk - _MIN_RELIEF]
         return tuple(sorted(found, key=lambda relief: relief.risk))
+
+    def _told(self, commit: Commit) -> Sequence[str]:
+        """The words of a change that move its risk most, where the model reads words."""
+        words = self.model.words
+        return words.told(Words.of(commit.files, read(commit.files)[1]), explain.MAX_WORDS) if words is not None else ()
 
     def _complexity(self, commit: Commit) -> float:
         from codex_gate import complexity
@@ -470,7 +479,7 @@ class Screener:
         """The files to look at first: each scored as if it were the whole change, program text before the rest."""
         measured = [(f, k) for k, f in enumerate(commit.files) if f.added is not None and (f.added or f.deleted)]
         chosen = [(f, k) for f, k in measured if not self.policy.mutes(f.path)][:_MAX_FOCUS]
-        alone = [extract(replace(commit, files=(f,)), past.only(k, commit.time) if past else None, line_count) for f, k in chosen]
+        alone = [extract(replace(commit, files=(f,)), past.only(k, commit.time) if past else None, line_count, self.model.words) for f, k in chosen]
         scored = [(risk, f, k) for risk, (f, k) in zip(self.model.risks(alone), chosen, strict=True)]
         scored.sort(key=lambda entry: (role(entry[1].path) != "code", -entry[0], entry[1].path))
         first = self._first_lines(commit.files, [f for _, f, _ in scored[:3]])

@@ -62,7 +62,7 @@ def survey(
     if not metas:
         raise UsageError(f"no commit, merges aside, was made since {_day(start)}, and the last one here is of {_day(until)}; take an earlier day for --since")
     fixes, notices = _fixes(repo, metas, listener(str(models)), policy, progress)
-    facts, unread = _files(repo, head, metas, {sha for sha, (_, size) in fixes.items() if size <= szz.MAX_FILES}, policy, progress)
+    facts, unread, n_commits = _files(repo, head, metas, {sha for sha, (_, size) in fixes.items() if size <= szz.MAX_FILES}, policy, progress)
     if policy.keep is not None and not facts and not fixes:
         raise UsageError(
             f"no file of program text in the tree of {head[:9]} and no fix since {_day(start)} lies in the paths that were asked for; look at --path and at paths in the configuration"
@@ -74,7 +74,7 @@ def survey(
     said = tuple(file for file in hot if not policy.mutes(file.path))
     limit = policy.settings.fail_on_score if policy.settings is not None else None
     return Priorities(
-        str(repo.top or repo.git_dir), head, max(start, min(meta.time for meta in metas)), until, half_life, len(metas), len(past), sum(fix.category is not None for fix in past), rows, absent, said,
+        str(repo.top or repo.git_dir), head, max(start, min(meta.time for meta in metas)), until, half_life, n_commits, len(past), sum(fix.category is not None for fix in past), rows, absent, said,
         limit, (*notices, *unread, *policy.notices([file.path for file in hot])), time.perf_counter() - started,
     )  # fmt: skip
 
@@ -128,16 +128,18 @@ def _files(
     fixes: set[str],
     policy: Policy,
     progress: Progress,
-) -> tuple[list[FileFacts], list[Notice]]:
-    """The files of program text in the tree of `head`, tests and vendored ones aside."""
+) -> tuple[list[FileFacts], list[Notice], int]:
+    """The files of program text in the tree of `head`, tests and vendored ones aside, and how many of the commits touch paths that are looked at."""
     tree = {path: blob for path, blob in repo.files_below(head, "", deep=True).items() if _counts(path, policy)}
     history = History()
     pairs = [(meta.sha, meta.parents[0] if meta.parents else None) for meta in metas]
+    inside = 0
     for ordinal, (meta, files) in enumerate(zip(metas, repo.touches(pairs), strict=True)):
+        inside += policy.keep is None or bool(kept(files, policy.keep))
         history.record(ordinal, meta.author, meta.time, meta.sha in fixes, files)
     touches = {path: tuple(history.lifetime(path)) for path in tree}
     measured, notices = _complexities(repo, tree, sorted(tree, key=lambda path: (-len(touches[path]), path)), progress)
-    return [FileFacts(path, measured.get(path, math.nan), touches[path]) for path in tree], notices
+    return [FileFacts(path, measured.get(path, math.nan), touches[path]) for path in tree], notices, inside
 
 
 def _counts(path: str, policy: Policy) -> bool:

@@ -12,9 +12,8 @@ from codex_gate.git import CommitMeta, Repository
 from codex_gate.globs import Filter
 from codex_gate.history import History, Past
 from codex_gate.messages import is_fix
+from codex_gate.own_words import OwnWords
 from codex_gate.types import Commit, CommitFeatures, FileChange, Notice
-
-_NOTHING = Measured((), diff_side((), lambda _: None), None)
 
 
 class Row(NamedTuple):
@@ -75,6 +74,7 @@ def walk(
     look: str | None = None,
     looked_at: Collection[str] = (),
     helper: Helper | None = None,
+    words: OwnWords | None = None,
 ) -> Iterator[Row]:
     """Record `metas` (parents before children) into a history and measure the wanted ones on the way.
 
@@ -90,16 +90,18 @@ def walk(
         look: the function that sees more in a diff, as `aside.named` takes it.
         looked_at: SHAs of those that it is shown.
         helper: a second process that was started before, with the same `look`.
+        words: of the model that is to judge, where it reads them.
     Yields:
         A Row for each wanted commit, in order.
     """
     history = history if history is not None else History()
+    nothing = Measured((), diff_side((), lambda _: None, words), None)
     edge = repo.shallow_edge()
     chosen = {m.sha for m in metas if (len(m.parents) < 2 if wanted is None else m.sha in wanted)}
     authors = _branch_authors(repo, [m for m in metas if len(m.parents) > 1 and m.sha in chosen], metas)
     pairs = [(m.sha, m.parents[0] if m.parents else None) for m in metas if m.sha not in edge]
     messages = [m.message if m.sha in looked_at else None for m in metas if m.sha in chosen and m.sha not in edge]
-    diffs = measured(repo, [pair for pair in pairs if pair[0] in chosen], messages, keep, patches, look, helper)
+    diffs = measured(repo, [pair for pair in pairs if pair[0] in chosen], messages, keep, patches, look, helper, words)
     merges = {m.sha for m in metas if len(m.parents) > 1}
     others = repo.touches([pair for pair in pairs if pair[0] not in chosen and pair[0] not in merges and recorded is None])
     pasts = Pasts(metas, offset + len(metas) if recorded is None else offset, base)
@@ -107,7 +109,7 @@ def walk(
         at_edge, asked = meta.sha in edge, meta.sha in chosen
         files: tuple[FileChange, ...] = ()
         if asked:
-            found = _NOTHING if at_edge else next(diffs)
+            found = nothing if at_edge else next(diffs)
             files = found.files
             commit = as_commit(meta, files if keep is None else kept(files, keep), authors.get(meta.sha))
             known = None if repo.is_shallow else history.before(commit.author, commit.time, commit.files, pasts.of_parent(meta))

@@ -11,23 +11,27 @@ import numpy as np
 import pytest
 
 from benchmarks import retrain as benchmark
+from codex_gate.errors import UsageError
 from tests.automl_codex import synthetic
 
 ROOT = Path(__file__).parents[1]
-OPTIONS = argparse.Namespace(trees=8, min_commits=500, seed=1)
+OPTIONS = argparse.Namespace(trees=8, min_commits=500, seed=1, clones=Path("clones"))
+CLONE = benchmark.Clone(Path("clone"), "HEAD")
 
 
 def test_every_judged_repository_was_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     corpus, seen, fit = synthetic.corpus(), [], benchmark.train.fit
     data, _ = corpus.split(synthetic.dataset())
     monkeypatch.setattr(benchmark.train, "fit", lambda rows, *rest: (seen.append(set(corpus.groups(rows).tolist())), fit(rows, *rest))[1])
-    rows = benchmark.measure(data, corpus, {"alpha", "gamma-core"}, OPTIONS)
+    monkeypatch.setattr(benchmark, "worded", lambda rows, clone: synthetic.spoken(rows))
+    rows = benchmark.measure(data, corpus, {"alpha": CLONE, "gamma-core": CLONE}, OPTIONS)
     assert [row["project"] for row in rows] == ["alpha", "gamma-core"]
     shipped = seen[:3]  # one for each repository
     assert {frozenset(groups) for groups in shipped} == {
         frozenset({"org/alpha", "org/beta", "org/gamma"} - {left}) for left in ("org/alpha", "org/beta", "org/gamma")
     }
     assert all(row["commits"] == 124 and set(row["auc"]) == set(benchmark.MODELS) for row in rows)
+    assert all(row["words"] == 0.5 and row["auc"]["blend"] > row["auc"]["trees"] for row in rows)  # they tell more than any measure here
     page = benchmark.markdown(rows, [{"name": "x", "commits": 5000, "rows": 900, "wall": 60.0, "cpu": 50.0, "load": 0.1}], OPTIONS, date(2026, 1, 1))
     assert "| alpha | 124 |" in page and "nan" not in page
     for block in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
@@ -35,8 +39,15 @@ def test_every_judged_repository_was_left_out(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_only_what_this_package_labelled_is_judged() -> None:
-    wanted = benchmark.judged(benchmark.mine.read_corpus(ROOT / "training" / "corpus.yaml"))
-    assert "camel" not in wanted and "jdt" not in wanted and "restic" in wanted
+    wanted = benchmark.judged(benchmark.mine.read_corpus(ROOT / "training" / "corpus.yaml"), ROOT)
+    assert "camel" not in wanted and "jdt" not in wanted and wanted["restic"] is None
+
+
+def test_words_are_not_left_out_where_a_clone_is_missing() -> None:
+    corpus = synthetic.corpus()
+    data, _ = corpus.split(synthetic.dataset())
+    with pytest.raises(UsageError, match="clones holds no clone of alpha, and words are read from it"):
+        next(benchmark.cases(data, corpus, {"alpha": None}, OPTIONS))
 
 
 def test_the_page_in_the_repository_is_of_this_shape() -> None:
@@ -47,5 +58,5 @@ def test_the_page_in_the_repository_is_of_this_shape() -> None:
 
 def test_nothing_to_judge_is_said_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     corpus = tmp_path / "corpus.yaml"
-    assert benchmark.main(["--corpus", str(corpus)]) == 2
+    assert benchmark.main(["--corpus", str(corpus), "--clones", str(tmp_path)]) == 2
     assert "corpus.yaml cannot be read" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -17,12 +18,19 @@ from tests.automl_codex.retraining import of
 from tests.automl_codex.test_retrain import long_history
 
 ROOT = Path(__file__).parents[1]
-OPTIONS = argparse.Namespace(trees=8, min_commits=500, seeds=3, later_seeds=2, seed=1)
+OPTIONS = argparse.Namespace(trees=8, min_commits=500, seeds=3, later_seeds=2, seed=1, clones=Path("clones"))
+CLONE = retrain.Clone(Path("clone"), "HEAD")
 ROW = {"project": "alpha", "buggy": 30, "taken": "blend", "outcomes": Counter(nothing=2, calibration=1), "own": [False, True, False]}
 ROW |= {"changes": [(False, -0.02, 0.001), (False, -0.01, 0.002), (True, 0.0, -0.001)], "own_changes": [(-0.05, 0.002)] * 3, "stopped": [True] * 3}
 GAIN = {"value": -0.01, "low": -0.03, "high": 0.01, "brier": {"value": 0.002, "low": 0.001, "high": 0.003}}
 LATER = {"project": "alpha", "buggy": 30, "taken": "blend", "gains": [GAIN, GAIN | {"value": 0.02, "low": 0.01, "high": 0.03}], "stopped": [True, True]}
 LOST = {"project": "alpha", "days": 31, "known": 60, "here": 59, "kept": 58}
+
+
+@pytest.fixture(autouse=True)
+def silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No clone is there to read words from."""
+    monkeypatch.setattr(retrain, "worded", lambda rows, clone: rows)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -44,7 +52,7 @@ def test_three_in_ten_labels_change_hands_within_their_part_and_the_newest_keeps
 def test_only_what_is_taken_with_right_labels_is_asked() -> None:
     corpus = synthetic.corpus()
     data, _ = corpus.split(synthetic.dataset())
-    (case,) = retrain.cases(data, corpus, {"alpha"}, OPTIONS)
+    (case,) = retrain.cases(data, corpus, {"alpha": CLONE}, OPTIONS)
     assert list(shuffled.measure(case, OPTIONS)) == []  # the forest of the others is as good here
     (row,) = shuffled.measure(case._replace(knots=[(0.0, 0.001), (1.0, 0.01)]), OPTIONS)  # its probabilities are far too low
     assert row["project"] == "alpha" and row["taken"] != retrain.NOTHING
@@ -58,7 +66,7 @@ def test_the_model_in_use_must_be_beaten_too() -> None:
     """The same challenger, asked against a model that is itself: no gain, so it is not taken, whatever the base."""
     corpus = synthetic.corpus()
     data, _ = corpus.split(synthetic.dataset())
-    (case,) = retrain.cases(data, corpus, {"alpha"}, OPTIONS)
+    (case,) = retrain.cases(data, corpus, {"alpha": CLONE}, OPTIONS)
     challenge = blend.challenge(case.rows, case.shipped, case.names, 1)
     n = len(challenge.raw)
     poor = (np.zeros(n), np.full(n, 0.5))
@@ -93,7 +101,7 @@ def test_a_challenger_that_is_taken_is_not_stopped_where_labels_were_kept() -> N
 def test_what_is_taken_a_fifth_earlier_is_held_against_the_newest_fifth() -> None:
     corpus = synthetic.corpus()
     data, _ = corpus.split(synthetic.dataset())
-    (case,) = retrain.cases(data, corpus, {"alpha"}, OPTIONS)
+    (case,) = retrain.cases(data, corpus, {"alpha": CLONE}, OPTIONS)
     poor = case._replace(knots=[(0.0, 0.001), (1.0, 0.01)])
     (row,) = shuffled.afterwards(poor, OPTIONS)
     late = case.rows.where(np.arange(len(case.rows)) >= blend.parts(case.rows)[-1].start)
@@ -102,6 +110,17 @@ def test_what_is_taken_a_fifth_earlier_is_held_against_the_newest_fifth() -> Non
     found = blend.challenge(early, case.shipped, case.names, 1, weights=(0.0,))
     raw, chance = shuffled.as_shipped(found, early, case, late, 1)
     assert (raw == blend.predict(case.shipped, train.encode(late, case.names))).all() and 0 < chance.mean() < 1
+
+
+def test_words_come_along_with_what_ships() -> None:
+    rows = synthetic.spoken(of("alpha", 1000))
+    (case,) = retrain.cases(synthetic.corpus().split(synthetic.dataset())[0], synthetic.corpus(), {"alpha": CLONE}, OPTIONS)
+    found = blend.challenge(rows, case.shipped, case.names, 1, weights=(0.0, 0.25))
+    assert found.words == 0.5
+    with_words, _ = shuffled.as_shipped(found, rows, case, rows, 1)
+    without, _ = shuffled.as_shipped(replace(found, words=0.0), rows, case, rows, 1)
+    said = np.array([b"danger" in one.added for one in rows.words.tolist()])
+    assert (with_words > without)[said].mean() > 0.9
 
 
 def test_labels_that_a_history_loses_by_itself_are_counted(make_repo, tmp_path: Path) -> None:
@@ -118,5 +137,5 @@ def test_the_page_in_the_repository_holds_the_section() -> None:
 
 
 def test_nothing_to_ask_is_said_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert shuffled.main(["--corpus", str(tmp_path / "corpus.yaml")]) == 2
+    assert shuffled.main(["--corpus", str(tmp_path / "corpus.yaml"), "--clones", str(tmp_path)]) == 2
     assert "corpus.yaml cannot be read" in capsys.readouterr().err

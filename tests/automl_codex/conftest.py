@@ -12,6 +12,7 @@ from automl_codex import retrain
 from automl_codex.sandbox import Sandbox
 from automl_codex.tables import Dataset
 from tests.automl_codex.retraining import model_of, of
+from tests.conftest import START
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,15 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = of("beta")
     noisy = np.where(np.arange(len(data)) % 3 == 0, 1 - data.y, data.y).astype(np.int8)
     return model_of(data, noisy, tmp_path_factory.mktemp("shipped") / "models")
+
+
+@pytest.fixture
+def begun(make_repo):
+    """A repository with one commit."""
+    found = make_repo()
+    found.write("src/a.c", "int a;\n")
+    found.commit("start", date=START)
+    return found
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A small table of labelled commits in which size and churn truly matter, for tests of the training code."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from automl_codex.evaluate import Corpus
 from automl_codex.tables import Dataset, hash_sha
 from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES
+from codex_gate.own_words import Words
 
 PROJECTS = {"alpha": "org/alpha", "beta": "org/beta", "gamma-core": "org/gamma", "gamma-web": "org/gamma", "held": "org/held"}
 
@@ -48,3 +50,13 @@ def dataset(per_project: int = 620, seed: int = 7) -> Dataset:
     project = np.repeat(list(PROJECTS), per_project)
     fix_time[project == "held"] = np.nan
     return Dataset(x, y, time, fix_time, project, np.array([hash_sha(f"{i:040x}") for i in range(n)]))
+
+
+def spoken(data: Dataset, seed: int = 3, tells: float = 0.8) -> Dataset:
+    """The rows with words: twenty of forty that mean nothing, a path, and `danger` in a share `tells` of the buggy and a tenth of the clean."""
+    rng = np.random.default_rng(seed)
+    words = np.empty(len(data), object)
+    for i, buggy in enumerate(data.y.tolist()):
+        added = {b"w%d" % n for n in rng.choice(40, 20, replace=False)} | ({b"danger"} if rng.random() < (tells if buggy else 0.1) else set())
+        words[i] = Words(frozenset(added), frozenset({"src", f"file{rng.integers(9)}"}))
+    return replace(data, words=words)

@@ -105,13 +105,13 @@ def test_the_newest_part_plays_no_part_in_the_choice(good: Forest) -> None:
 
 def test_where_no_fix_was_known_the_shipped_forest_stays() -> None:
     y, own, base = np.zeros(90, np.int8), np.full(90, 0.2), np.linspace(0, 1, 90)
-    assert blend.choose(y, own, base, [slice(0, 45), slice(45, 90)]) == (0.0, ())
+    assert blend.choose(y, own, base, [slice(0, 45), slice(45, 90)]) == ((0.0, 0.0), ())
 
 
-def test_of_equal_weights_the_lowest_is_taken() -> None:
-    y, score = np.tile([0, 1], 40).astype(np.int8), np.linspace(0, 1, 80)
-    weight, tried = blend.choose(y, score, score, [slice(0, 80)])
-    assert weight == 0.0 and len({round(choice.auc, 12) for choice in tried}) == 1
+def test_of_equal_choices_the_lowest_is_taken() -> None:
+    y, score, silent = np.tile([0, 1], 40).astype(np.int8), np.linspace(0, 1, 80), np.zeros(80)
+    choice, tried = blend.choose(y, score, score, [slice(0, 80)], told=silent, words=blend.WORDS)
+    assert choice == (0.0, 0.0) and len({round(choice.auc, 12) for choice in tried}) == 1
 
 
 @pytest.mark.parametrize("n_own", [10, 20])

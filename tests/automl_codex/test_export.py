@@ -106,6 +106,15 @@ def test_failed_write_leaves_the_old_directory(fitted, tmp_path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["models"]
 
 
+def test_what_the_model_before_listed_goes_and_what_nobody_listed_stays(fitted, tmp_path) -> None:
+    target = tmp_path / "models"
+    export.write_directory(files_of(fitted, **{"OLD.md": "old"}), target)
+    (target / "NOTES.md").write_text("mine")
+    assert "OLD.md" in json.loads((target / "model.json").read_bytes())["files"]
+    export.write_directory(files_of(fitted), target)
+    assert not (target / "OLD.md").exists() and (target / "NOTES.md").read_text() == "mine"
+
+
 def test_a_file_in_the_place_of_the_directory_is_refused_and_stays(fitted, tmp_path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "link").symlink_to("notes.txt")

@@ -54,7 +54,7 @@ def test_fifty_labels_halve_the_error_in_a_repository_with_another_base_rate() -
 
 def test_the_prior_follows_the_share_of_fixes_where_shifts_do() -> None:
     shares = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5] * 4
-    shifts = [0.5 + 0.8 * float(prior.log_odds(np.array([s]))[0]) for s in shares]
+    shifts = [0.5 + 0.8 * float(metrics.log_odds(np.array([s]))[0]) for s in shares]
     found = prior.learn(shifts, shares)
     assert found.shift(0.25) == pytest.approx(0.5 + 0.8 * np.log(1 / 3), abs=0.05)
     assert found.spread == 0.1, "never less: no prior is certain"
@@ -76,7 +76,7 @@ def test_adapt_writes_a_model_that_differs_in_its_probabilities_alone(repo: Repo
     assert cli.main(["adapt", "--repo", str(repo.path), "--model", str(shipped), "--output", str(tmp_path / "out")]) == 0
     assert not (tmp_path / "out" / "kinds.json").exists()
     old, new = Model.load(shipped), Model.load(tmp_path / "out")
-    expected = 0.5 + 0.4 * float(prior.log_odds(np.array([21 / 82]))[0])
+    expected = 0.5 + 0.4 * float(metrics.log_odds(np.array([21 / 82]))[0])
     assert new.version != old.version
     assert new.calibration.scores == old.calibration.scores
     assert new.calibration.risks == pytest.approx(prior.shifted(np.array(old.calibration.risks), expected).tolist(), abs=1e-6)

@@ -30,6 +30,7 @@ class FakeModel:
     base_rate: float = 0.3
     feature_names: tuple[str, ...] = INPUTS
     directory: Path = Path()
+    words: None = None
     manifest: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: {"files": {}})
 
     def explain(self, features: CommitFeatures) -> list[tuple[str, float, float]]:

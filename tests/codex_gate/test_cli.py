@@ -548,7 +548,7 @@ def test_explain_keeps_to_the_configuration(project: Repo, tmp_path: Path, capsy
     command = ("explain", "topic", "--model", tmp_path / "model")
     said = call(capsys, *command)
     assert (said.code, said.out) == (2, "")
-    assert said.err == "codex-gate: commit topic: no changed file lies in the paths that the configuration names, so there is nothing to explain\n"
+    assert said.err == "codex-gate: commit topic: the paths that are looked at hold no changed file, so there is nothing to explain\n"
     monkeypatch.setenv("CI", "true")
     assert call(capsys, *command).code == 0  # its parent has no configuration
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from codex_gate.content import CONTENT, measure
+from codex_gate.content import CONTENT, read
 from codex_gate.types import FileChange
 
 
@@ -20,6 +20,15 @@ def change(path: str, *lines: str) -> FileChange:
 def some(found: dict[str, float]) -> dict[str, float]:
     """The measures that are not zero."""
     return {name: value for name, value in found.items() if value}
+
+
+def measure(files: list[FileChange]) -> dict[str, float]:
+    return read(files)[0]
+
+
+def test_new_words_are_those_that_no_deleted_line_holds() -> None:
+    moved = [change("a.go", "-call(one)", "+two"), change("b.go", "+call(one, three)"), change("README.md", "+prose"), change("tests/a_test.go", "+four")]
+    assert read(moved)[1] == {b"two", b"three"}
 
 
 def test_lines_words_and_names() -> None:

@@ -103,6 +103,19 @@ def test_a_missing_model_is_a_failure_and_the_rest_is_still_looked_at(repo: Repo
     assert found["history"].state == "ok"
 
 
+def test_a_model_of_ones_own_is_held_against_the_commit_and_mended_from_git(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    build(repo, 3)
+    write_model(repo.path / "ci" / "models")
+    repo.write(".codex-gate.yaml", "models: ci/models\n")
+    before = call(capsys, "doctor", "-C", repo.path)
+    assert before.code == 0 and "warn  model         ci/models is not committed: in CI the model is read from the base commit, which has none" in before.out
+    repo.commit("model")
+    assert "not committed" not in call(capsys, "doctor", "-C", repo.path).out
+    (repo.path / "ci" / "models" / "risk.forest").write_bytes(b"")
+    broken = call(capsys, "doctor", "-C", repo.path)
+    assert broken.code == 2 and "restore it, or name another model" in broken.out and "install the package again" not in broken.out
+
+
 def test_no_commits_are_a_warning(repo: Repo, model: Path) -> None:
     found = checks(repo, model)
     assert found["history"] == Check("warn", "history", "no commits yet: only `screen --staged` has something to look at")

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from codex_gate.explain import MAX_REASONS, MIN_SHARE, THEMES, count, focus, reasons, span
-from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, MESSAGE_NAMES, extract
+from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, MESSAGE_NAMES, OWN_WORDS, extract
 from codex_gate.history import ChangePast, FilePast
 from codex_gate.types import Commit, CommitFeatures, FileChange
 from tests.codex_gate.samples import FakeModel
@@ -54,7 +54,17 @@ COUNTED = re.compile(
 
 def test_every_measure_but_complexity_delta_is_in_exactly_one_theme() -> None:
     inside = list(itertools.chain.from_iterable(theme.features for theme in THEMES))
-    assert sorted(inside) == sorted(set(FEATURE_NAMES) - {"complexity_delta"})
+    assert sorted(inside) == sorted({*FEATURE_NAMES, OWN_WORDS} - {"complexity_delta"})
+
+
+@pytest.mark.parametrize(("value", "says"), [(0.7, "more"), (-0.7, "fewer")])
+def test_words_are_quoted_with_their_direction(value: float, says: str) -> None:
+    features = CommitFeatures({OWN_WORDS: value})
+    (reason,) = reasons([(OWN_WORDS, value, value / 10)], features, ["retry", "lock"])
+    assert (
+        reason.text == f"its words and paths went with {says} fixes where the model learned than the other measures let expect: retry, lock"
+        and reason.contribution == value / 10
+    )
 
 
 @pytest.mark.parametrize("features", CASES.values(), ids=CASES)

@@ -227,10 +227,6 @@ def test_an_empty_change_has_zeros_not_unknowns() -> None:
     assert features.notices == ()
 
 
-def test_complexity_delta_is_handed_through() -> None:
-    assert extract(bare(), PAST, lambda _: 0, complexity_delta=-2.0)["complexity_delta"] == -2.0
-
-
 # -- what is unknown ------------------------------------------------------------------------------------------
 
 LINES = {"entropy", "la", "ld", "lt", "n_hunks", "la_max", "lt_max", "churn_max_share", "test_share", "doc_share", "code_share", "code_la", *CONTENT}

@@ -150,6 +150,14 @@ def test_files_stand_in_the_order_of_their_paths_and_those_without_lines_are_lef
     assert [x.path for x in changed_lines([one, two], 1)] == ["a.py"]
 
 
+@pytest.mark.parametrize(
+    ("line", "is_silent"), [("end", True), ("  end)", True), ("fi", True), ("done;", True), ("end.freeze", False), ("end if x", False), ("ended", False)]
+)
+def test_a_word_that_only_closes_is_no_program_text(line: str, is_silent: bool) -> None:
+    found = changed_lines([change(f"@@ -0,0 +1,2 @@\n+x = call(y)\n+{line}".encode(), "a.rb")], 9)
+    assert (measure(found)[1] is None) == is_silent
+
+
 def test_silent_kinds_are_no_measure() -> None:
     assert not {f"kind_{kind}" for kind in SILENT} & set(LINE_FEATURES)
     assert len(set(LINE_FEATURES)) == len(LINE_FEATURES)

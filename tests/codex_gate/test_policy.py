@@ -20,6 +20,13 @@ def test_without_settings_everything_is_looked_at_and_spoken_about() -> None:
     assert policy.limits(["a"]) == Limits(Level.MODERATE, NEVER)
 
 
+def test_the_repositorys_own_model_is_not_looked_at() -> None:
+    keep = Policy(Settings(models="ci/models[1]")).keep
+    assert keep is not None and keep("src/a.py") and keep("models/a.py") and keep("x/ci/models[1]/a.json")
+    assert not keep("ci/models[1]/risk.words.json") and keep("ci/models1/risk.words.json")
+    assert Policy(Settings(models="a")).key not in ("", Policy(Settings(models="b")).key)
+
+
 def test_paths_are_kept_by_include_and_left_out_by_exclude() -> None:
     keep = Policy(Settings(include=("src/",), exclude=("*.gen.py",))).keep
     assert keep is not None

@@ -124,6 +124,8 @@ def test_changes_that_the_model_learned_from_are_counted(repo: Repo, model: Mode
     (tmp_path / "model" / "training-manifest.txt").write_text("".join(sorted(hashlib.sha256(s.encode()).hexdigest() + "\n" for s in seen)))
     assert run(repo, model).seen == 2  # two changes, three of their commits
     assert run(repo, model, last=50).seen == 1
+    narrow = run(repo, model, policy=Policy(Settings(exclude=("work3.py",))))
+    assert narrow.seen == 1 and shas[3] not in {c.sha for c in narrow.changes}  # of those that are looked at
 
 
 def test_fewer_than_fifty_changes_are_refused(repo: Repo, model: Model) -> None:

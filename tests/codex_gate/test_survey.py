@@ -78,6 +78,8 @@ def test_the_window_ends_ten_years_before_the_last_commit(repo: Repo) -> None:
     assert (found.n_commits, found.n_fixes) == (2, 2)
     found = run(repo, since=datetime.fromtimestamp(late, UTC).date())
     assert (found.n_commits, found.n_fixes, [f.path for f in found.files if f.commits]) == (1, 1, ["b.py"])
+    narrow = run(repo, Settings(include=("b.py",)))
+    assert (narrow.n_commits, narrow.n_fixes) == (1, 1)  # both are counted in the paths that are looked at
     with pytest.raises(UsageError, match=r"no commit, merges aside, was made since 2999-01-01, and the last one here is of 2033-12-30; take an earlier day"):
         run(repo, since=date(2999, 1, 1))
 

@@ -86,7 +86,10 @@ def assess(model: Model, data: Dataset, where: str, threshold: float, seed: int,
         threshold=threshold,
         base_rate=model.base_rate,
         origin=reports.Origin(
-            model.version, _data(data, where, seen, learned_projects(model.directory)), PROTOCOL + _ablation_words(evaluation), today.isoformat()
+            model.version,
+            _data(data, where, seen, learned_projects(model.directory)) + _wordless(model),
+            PROTOCOL + _ablation_words(evaluation),
+            today.isoformat(),
         ),
         rng=np.random.default_rng(seed),
         score=raw,
@@ -134,7 +137,7 @@ PROTOCOL: Final = (
 
 
 def scores(model: Model, data: Dataset) -> np.ndarray:
-    """Raw scores (n,) in [0, 1] by the shipped form of the forest."""
+    """Raw scores (n,) in [0, 1] by the shipped form of the forest; tables hold no words."""
     return np.array(model.forest.predict_many(train.encode(data, model.feature_names).tolist(), len(data)))
 
 
@@ -205,6 +208,14 @@ def _data(data: Dataset, where: str, seen: np.ndarray | None, learned: set[str])
     return (
         f"{head} The model learned from {int(seen.sum()):,} of these commits ({100 * seen.mean():.1f} %), in {touched}: "
         "on them it repeats what it was told, and the figures below are better than on commits that it has not seen."
+    )
+
+
+def _wordless(model: Model) -> str:
+    return (
+        " The model reads words too, which tables do not hold: order and probabilities are those of its forest alone, for which its calibration was not made."
+        if model.words is not None
+        else ""
     )
 
 

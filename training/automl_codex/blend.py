@@ -6,30 +6,36 @@ middle fifths best, with labels as they were known when the newest fifth began. 
 it judges the blend against the shipped model and against the model in use.
 
 A mean of two forests is a forest: a weight of .75 is 150 own trees and 50 of the shipped 200. The runtime need not know.
+
+Where the words of the rows are known, the repository's own past also tells what these mean beyond the shipped forest (`own_words`): half of that, or
+nothing, is chosen together with the weight. All of it overstates what was learned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Final, NamedTuple
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from automl_codex import metrics, train
+from automl_codex import metrics, own_words, train
 from automl_codex.claims import Claims
 from automl_codex.export import nodes
 from automl_codex.files import PARITY
 from automl_codex.tables import Dataset
 from codex_gate.errors import InternalError, UsageError
 from codex_gate.forest import Forest, pack
+from codex_gate.model import Model
+from codex_gate.own_words import HELD, OwnWords, shifted
 
 N_PARTS: Final = 5
 MIN_ROWS: Final = 100  # of the newest part: fewer commits give an AUC of ± .1
 MIN_OF_A_KIND: Final = 10  # buggy and clean ones there, as in the evaluation of the shipped model
 WEIGHTS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+WORDS: Final = (0.0, 0.5)  # shares of what the words say
 GAP: Final = 180 * 86_400  # commits of the last half year are not learned from: most of their bugs are not found yet (docs/retraining.md has none and a year)
 CALIBRATED: Final = 400  # rows at least: base rates move, so the most recent serve best, and fewer are noise (docs/retraining.md)
 LEAF_SIZE: Final = 20  # against 200 of the shipped forest, which has twenty times the rows
@@ -37,9 +43,10 @@ TRIAL_TREES: Final = 60  # for the choice of the weight alone
 
 
 class Choice(NamedTuple):
-    """A weight of the own forest, and the mean AUC of the middle parts with it."""
+    """A weight of the own forest, a share of what the words say, and the mean AUC of the middle parts with both."""
 
     weight: float
+    words: float
     auc: float
 
 
@@ -51,6 +58,7 @@ class Challenge:
     """
 
     weight: float
+    words: float
     tried: tuple[Choice, ...]
     newest: Dataset
     raw: np.ndarray
@@ -92,14 +100,23 @@ def own_forest(data: Dataset, cut: float, recipe: train.Recipe, gap: float, clai
     return train.fit(data.where(usable), y[usable], recipe, claims.emphasis(y)[usable] if claims else None)
 
 
-def challenge(data: Dataset, shipped: Forest, names: Sequence[str], seed: int, claims: Claims | None = None, weights: Sequence[float] = WEIGHTS) -> Challenge:
-    """Choose the weight on the middle parts of the history and try the blend on the newest.
+def challenge(
+    data: Dataset,
+    shipped: Forest,
+    names: Sequence[str],
+    seed: int,
+    claims: Claims | None = None,
+    weights: Sequence[float] = WEIGHTS,
+    words: Sequence[float] = WORDS,
+) -> Challenge:
+    """Choose the weight and the share of the words on the middle parts of the history and try the blend on the newest.
 
     Args:
         data: one repository's rows in the order of time, all old enough to be judged.
         shipped: the forest to blend with, over the measures `names`.
         claims: what people said about the rows.
-        weights: of the own forest, to choose from; 0 alone leaves the order to the shipped one and learns the calibration.
+        weights, words: of the own forest, and shares of what the words say, to choose from; 0 alone leaves the order to the shipped one and
+            learns the calibration. Of rows whose words are not known the share is 0.
     Raises:
         UsageError: too little history (see `parts`).
     """
@@ -108,16 +125,18 @@ def challenge(data: Dataset, shipped: Forest, names: Sequence[str], seed: int, c
     own = out_of_time(data, pieces[1:-1], own_recipe(names, TRIAL_TREES, seed), GAP, claims) if any(weights) else np.full(len(data), np.nan)
     newest, cut = pieces[-1], float(data.time[pieces[-1].start])
     known = train.labels_at(data, cut)
-    weight, tried = choose(known, own, base, pieces[1:-1], weights)
-    raw = mixed(own, base, weight)
+    told = by_words(data, base, pieces[1:], claims) if any(words) and data.words is not None else None
+    (weight, share), tried = choose(known, own, base, pieces[1:-1], weights, told, words if told is not None else (0.0,))
+    raw = moved(mixed(own, base, weight), told, share)
     judges = data.where(_mask(data, newest))
     if weight:
         forest = own_forest(data, cut, own_recipe(names, round(weight * shipped.n_trees), seed), GAP, claims)
         assert forest is not None  # more was known at the last cut than at those that the weight was chosen on
-        raw[newest] = predict(Forest(blended_bytes(forest, shipped)), train.encode(judges, names))
+        of_forest = predict(Forest(blended_bytes(forest, shipped)), train.encode(judges, names))
+        raw[newest] = moved(of_forest, told[newest] if told is not None else None, share)
     before, latest = recent(pieces, newest.start), recent(pieces, newest.stop)
     chance = train.apply(calibrate(raw[before], known[before]), raw[newest])
-    return Challenge(weight, tried, judges, raw[newest], chance, tuple(calibrate(raw[latest], data.y[latest])))
+    return Challenge(weight, share, tried, judges, raw[newest], chance, tuple(calibrate(raw[latest], data.y[latest])))
 
 
 def out_of_time(data: Dataset, pieces: Sequence[slice], recipe: train.Recipe, gap: float = GAP, claims: Claims | None = None) -> np.ndarray:
@@ -130,22 +149,61 @@ def out_of_time(data: Dataset, pieces: Sequence[slice], recipe: train.Recipe, ga
     return scores
 
 
+def by_words(data: Dataset, base: np.ndarray, pieces: Sequence[slice], claims: Claims | None = None) -> np.ndarray:
+    """Shifts (n,) of each part by the words that could have been learned at its first moment, beside scores `base` (n,); 0 elsewhere, and where too little of a kind was known."""
+    assert data.words is not None
+    found = np.zeros(len(data))
+    for piece in pieces:
+        cut = float(data.time[piece.start])
+        y, usable = train.labels_at(data, cut), data.time < cut - GAP
+        if MIN_OF_A_KIND <= y[usable].sum() <= usable.sum() - MIN_OF_A_KIND:
+            words = own_words.learn(
+                data.words[usable].tolist(), metrics.log_odds(base[usable], HELD), y[usable], claims.emphasis(y)[usable] if claims else None
+            )
+            found[piece] = shifts(words, data.where(_mask(data, piece)))
+    return found
+
+
+def shifts(words: OwnWords, data: Dataset) -> np.ndarray:
+    """By how much (n,) their words move the log-odds of rows whose words are known."""
+    assert data.words is not None
+    return np.array([words.shift(one) for one in data.words.tolist()])
+
+
+def moved(score: np.ndarray, told: np.ndarray | None, share: float = 1.0) -> np.ndarray:
+    """Scores (n,) with their log-odds moved by a share of what the words say, as the runtime moves them."""
+    return score if told is None or not share else np.array([shifted(one, share * by) for one, by in zip(score.tolist(), told.tolist(), strict=True)])
+
+
 def mixed(own: np.ndarray, base: np.ndarray, weight: float) -> np.ndarray:
     """Weighted mean of two forests' scores; the shipped one's alone where there was no own forest."""
     return np.asarray(np.where(np.isnan(own), base, weight * own + (1 - weight) * base))
 
 
-def choose(y: np.ndarray, own: np.ndarray, base: np.ndarray, pieces: Sequence[slice], weights: Sequence[float] = WEIGHTS) -> tuple[float, tuple[Choice, ...]]:
-    """The weight with the highest AUC, averaged over the parts that have both kinds, and what each gave; of equals the lowest, 0 where nothing tells."""
+def choose(
+    y: np.ndarray,
+    own: np.ndarray,
+    base: np.ndarray,
+    pieces: Sequence[slice],
+    weights: Sequence[float] = WEIGHTS,
+    told: np.ndarray | None = None,
+    words: Sequence[float] = (0.0,),
+) -> tuple[tuple[float, float], tuple[Choice, ...]]:
+    """The weight and the share of the words with the highest AUC, averaged over the parts that have both kinds, and what each choice gave.
+
+    Of equals the lowest; 0 and 0 where nothing tells.
+    """
     tried = []
-    usable = [p for p in pieces if not np.isnan(own[p]).any() and MIN_OF_A_KIND <= y[p].sum() <= p.stop - p.start - MIN_OF_A_KIND]
+    usable = [p for p in pieces if not (any(weights) and np.isnan(own[p]).any()) and MIN_OF_A_KIND <= y[p].sum() <= p.stop - p.start - MIN_OF_A_KIND]
     if not usable:
-        return 0.0, ()
+        return (0.0, 0.0), ()
     sizes = [p.stop - p.start for p in usable]
-    for weight in weights:
-        found = [metrics.auc(y[p], mixed(own[p], base[p], weight)) for p in usable]
-        tried.append(Choice(weight, float(np.average(found, weights=sizes))))
-    return max(tried, key=lambda choice: choice.auc).weight, tuple(tried)
+    for weight, share in product(weights, words):
+        raw = moved(mixed(own, base, weight), told, share)
+        found = [metrics.auc(y[p], raw[p]) for p in usable]
+        tried.append(Choice(weight, share, float(np.average(found, weights=sizes))))
+    best = max(tried, key=lambda choice: choice.auc)
+    return (best.weight, best.words), tuple(tried)
 
 
 def recent(pieces: Sequence[slice], end: int) -> slice:
@@ -191,6 +249,21 @@ def final_forest(data: Dataset, shipped: Forest, names: Sequence[str], weight: f
     if not n_own:
         return pack(shipped.trees(), shipped.n_features)
     return blended_bytes(train.fit(data, data.y, own_recipe(names, n_own, seed), claims.emphasis(data.y) if claims else None), shipped)
+
+
+def final_words(data: Dataset, shipped: Forest, names: Sequence[str], share: float, claims: Claims | None = None) -> OwnWords | None:
+    """The words that ship, learned from all rows with the labels of today; None without a share of theirs."""
+    if not share:
+        return None
+    assert data.words is not None
+    base = metrics.log_odds(predict(shipped, train.encode(data, names)), HELD)
+    return own_words.part(own_words.learn(data.words.tolist(), base, data.y, claims.emphasis(data.y) if claims else None), share)
+
+
+def scored(model: Model, data: Dataset) -> np.ndarray:
+    """Raw scores (n,) of a model, with what it knows of words where those of the rows are known."""
+    raw = predict(model.forest, train.encode(data, model.feature_names))
+    return moved(raw, shifts(model.words, data)) if model.words is not None and data.words is not None else raw
 
 
 def predict(forest: Forest, x: np.ndarray) -> np.ndarray:

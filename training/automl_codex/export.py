@@ -124,7 +124,8 @@ def build(
 def write_directory(files: Mapping[str, bytes], target: Path, without: Sequence[str] = ()) -> None:
     """Put the files into `target` by swapping whole directories: readers see the old model or the new one.
 
-    Files of the old directory that are not replaced are kept, but those named in `without`. The new one is loaded before the swap.
+    Files of the old directory that are not replaced are kept, but those named in `without` and those that the old manifest lists and the new one
+    does not: they are of the model that goes. The new one is loaded before the swap.
     A link to a directory stays one: what it leads to is swapped.
 
     Raises:
@@ -137,7 +138,8 @@ def write_directory(files: Mapping[str, bytes], target: Path, without: Sequence[
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         if target.is_dir():
-            shutil.copytree(target, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*without))
+            gone = _listed((target / MANIFEST).read_bytes()) - _listed(files[MANIFEST]) if MANIFEST in files and (target / MANIFEST).is_file() else set()
+            shutil.copytree(target, fresh, dirs_exist_ok=True, ignore=lambda _, names: [name for name in names if name in without or name in gone])
         for name, data in files.items():
             with named(target / name):
                 (fresh / name).write_bytes(data)
@@ -146,6 +148,15 @@ def write_directory(files: Mapping[str, bytes], target: Path, without: Sequence[
         _swap(fresh, target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _listed(manifest: bytes) -> set[str]:
+    """The files that a manifest lists; none where it is no manifest."""
+    try:
+        found = json.loads(manifest)["files"]
+        return set(found) if isinstance(found, dict) else set()
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return set()
 
 
 def _swap(fresh: Path, target: Path) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from scipy import sparse  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression
 
-from automl_codex import evaluate, export, release, train
+from automl_codex import evaluate, export, metrics, release, train
 from automl_codex.evaluate import Entrant
 from automl_codex.files import whole
 from automl_codex.tables import Dataset
@@ -97,8 +97,7 @@ class Members:
     def log_odds(self, rows: Dataset) -> np.ndarray:
         """(n, 2): what either says of the rows."""
         both = np.column_stack([train.score(self.forest, train.encode(rows, self.names)), self.boosting.scores(self.words.of(rows.sha256.tolist()))])
-        held = np.clip(both, 1e-4, 1 - 1e-4)
-        return np.asarray(np.log(held / (1 - held)))
+        return metrics.log_odds(both, 1e-4)
 
 
 def members(data: Dataset, y: np.ndarray, recipe: train.Recipe, words: Words) -> Members:

@@ -135,10 +135,10 @@ def of_evaluation(report: Mapping[str, Any], gates: Gates, where: str) -> list[A
     own = [gate for gate in report["gates"] if gate["blocks"] and not gate["met"]]
     found: list[AndonEvent] = [
         ModelDegradation(
-            gate["gate"], gate["value"], float(gate["must"].split()[1]), gate=gate["gate"], where=where,
-            remedy=f"it must be {gate['must']}; {gate.get('remedy') or '--accept-missed ' + gate['gate'] + ' ships all the same'}",
+            gate["gate"], gate["value"], float(gate["must"].split()[1]), gate=gate["gate"], where="" if k else where,
+            remedy=f"it must be {gate['must']}{_once(own, k)}",
         )
-        for gate in own
+        for k, gate in enumerate(own)
     ]  # fmt: skip
     auc, f1 = values["spec_auc"], values["spec_f1_at_fpr_10_percent"]
     rows = [
@@ -152,6 +152,12 @@ def of_evaluation(report: Mapping[str, Any], gates: Gates, where: str) -> list[A
         for key, metric, value, broken in rows
         if broken and f"training.{key}" in gates.given
     ]
+
+
+def _once(gates: Sequence[Mapping[str, Any]], k: int) -> str:
+    """What to do about the k-th of these gates, where no later one says the same."""
+    remedies = [gate.get("remedy") or f"--accept-missed {gate['gate']} ships all the same" for gate in gates]
+    return "" if any(later.endswith(remedies[k]) for later in remedies[k + 1 :]) else f"; {remedies[k]}"
 
 
 def of_rows(measured: Mapping[str, float | None], wanted: Mapping[str, Any], where: str, source: str, section: str = "evaluation") -> list[AndonEvent]:

@@ -12,6 +12,12 @@ import numpy as np
 from codex_gate.intervals import Interval
 
 
+def log_odds(p: np.ndarray, held: float = 1e-6) -> np.ndarray:
+    """log(p / (1 − p)) of probabilities or scores, which are held so far from 0 and 1."""
+    inside = np.clip(p, held, 1 - held)
+    return np.asarray(np.log(inside / (1 - inside)))
+
+
 def auc(y: np.ndarray, score: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Area under the ROC curve: P(a buggy commit outranks a clean one), ties count half; NaN with one class only.
 

@@ -17,7 +17,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from automl_codex import blend, export, mine, retrain, tables, train
+from automl_codex import blend, export, metrics, mine, retrain, tables
+from automl_codex.files import listed
 from codex_gate.errors import UsageError
 from codex_gate.git import Repository
 from codex_gate.messages import is_fix
@@ -39,22 +40,17 @@ class Prior(NamedTuple):
 
     def shift(self, share: float) -> float:
         """The shift of a repository where a `share` in (0, 1) of the changes says that it fixes something."""
-        return self.at_even + self.slope * float(log_odds(np.array([share]))[0])
+        return self.at_even + self.slope * float(metrics.log_odds(np.array([share]))[0])
 
 
+CARD: Final = "MODEL_CARD.md"
 LEARNED: Final = Prior(0.376, 0.615, 0.569)
 """Of the model that ships, as `python benchmarks/calibration.py` prints it."""
 
 
-def log_odds(p: np.ndarray) -> np.ndarray:
-    """log(p / (1 − p)), with p held inside [1e-6, 1 − 1e-6]."""
-    held = np.clip(p, 1e-6, 1 - 1e-6)
-    return np.asarray(np.log(held / (1 - held)))
-
-
 def shifted(p: np.ndarray, by: float | np.ndarray) -> np.ndarray:
     """Probabilities with their log-odds moved by `by`."""
-    return np.asarray(1 / (1 + np.exp(-(log_odds(p) + by))))
+    return np.asarray(1 / (1 + np.exp(-(metrics.log_odds(p) + by))))
 
 
 def fix_share(n_fixes: float, n: int) -> float:
@@ -72,7 +68,7 @@ def from_labels(p: np.ndarray, y: np.ndarray, centre: float = 0.0, spread: float
 
 def learn(shifts: Sequence[float], shares: Sequence[float]) -> Prior:
     """The prior of repositories whose best shift is known; a ridge of one keeps the slope small where repositories are few."""
-    odds = log_odds(np.array(shares))
+    odds = metrics.log_odds(np.array(shares))
     a = np.column_stack([np.ones(len(odds)), odds])
     at_even, slope = np.linalg.solve(a.T @ a + np.diag([0.0, 1.0]), a.T @ np.array(shifts))
     return Prior(float(at_even), float(slope), max(0.1, float(np.std(np.array(shifts) - a @ [at_even, slope]))))
@@ -103,6 +99,10 @@ def adapt(repo: Repository, model: Model, labels: Path | None, work: Path, progr
         UsageError: too few changes or labels, or a file of labels that cannot be meant.
         ModelError: a file of the model is missing or altered.
     """
+    if kind := next((kind for kind in ("retrained", "adapted") if kind in model.manifest), ""):
+        raise UsageError(
+            f"{model.directory} holds a model that was {kind} for one repository: its probabilities are of that one already; give --model one that was not (default: the shipped one)"
+        )
     counted, share = _fixes(repo)
     centre, n, buggy = LEARNED.shift(share), 0, 0
     by = centre
@@ -115,7 +115,7 @@ def adapt(repo: Repository, model: Model, labels: Path | None, work: Path, progr
             raise UsageError(
                 f"{labels} has labels of {n} commits of this repository; {MIN_LABELS} are needed, or leave --labels out and go by the messages alone"
             )
-        raw = blend.predict(model.forest, train.encode(data, model.feature_names))
+        raw = blend.scored(model, data)
         by = from_labels(np.array([model.calibration(score) for score in raw.tolist()]), data.y, centre, LEARNED.spread)
     facts = {"base": model.version, "shift": round(by, 4), "changes": counted, "share_of_fixes": round(share, 4), "labels": n, "buggy": buggy}
     return Adapted(_files(model, by, facts), by, counted, share, n, buggy)
@@ -141,7 +141,23 @@ def _files(model: Model, by: float, facts: dict[str, Any]) -> dict[str, bytes]:
     manifest = {**model.manifest, "version": f"risk-{model.manifest['format']}-{name}", "calibration": knots, "base_rate": rate, "adapted": facts}
     manifest["signed_off"] = signed_off(manifest, "automl-codex adapt", [])
     held = {name: (model.directory / name).read_bytes() for name in model.manifest["files"]}
+    note = f"> **{manifest['version']}**: the model below with its log-odds moved by {by:+.2f} for one repository (`automl-codex adapt`). All that follows is of the model before.\n\n"
+    if CARD in held:
+        held[CARD] = note.encode() + held[CARD]
+        manifest["files"] = {**manifest["files"], CARD: listed(held[CARD])}
+        manifest["signed_off"] = signed_off(manifest, "automl-codex adapt", [])
     return held | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
+
+
+def refuse_retrained(output: Path) -> None:
+    """Refuse to put an adapted model in the place of a retrained one, which knows more.
+
+    Raises:
+        UsageError: one lies at `output`.
+    """
+    held = retrain.in_use(output)
+    if held is not None and "retrained" in held.manifest:
+        raise UsageError(f"{output} holds a retrained model, which knows more of its repository than an adapted one; give another --output, or remove it first")
 
 
 def ship(made: Adapted, output: Path) -> Model:

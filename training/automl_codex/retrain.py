@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from automl_codex import blend, claims, evaluate, export, lines, metrics, mine, release, tables, train
+from automl_codex import blend, claims, evaluate, export, lines, metrics, mine, own_words, release, tables, train
 from automl_codex.claims import Claims
 from automl_codex.evaluation_report import day
 from automl_codex.files import listed
@@ -33,7 +33,8 @@ from codex_gate.errors import ModelError, UsageError
 from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
 from codex_gate.git import Repository
 from codex_gate.linear import KINDS_MANIFEST, TABLE, Linear
-from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, ONNX_FILE, STUDENT_MANIFEST, Model, check_file, default_directory, signed_off
+from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, STUDENT_MANIFEST, Model, check_file, default_directory, signed_off
+from codex_gate.own_words import WORDS_FILE, OwnWords
 from codex_gate.replay import TRAINED_ON, newest
 
 MAX_LOSS: Final = 0.01  # of AUC on the newest part that the interval against another model may hold
@@ -74,7 +75,12 @@ def make(asked: Asked, today: date, progress: Progress) -> Release:
         ModelError: the base model cannot be used.
         InternalError: the forest that was put together does not score as its parts.
     """
+    refuse_installed(asked.output)
     base = Model.load(asked.base or default_directory())
+    if base.words is not None:
+        raise UsageError(
+            f"{base.directory} was retrained on a repository and reads its words; blend with the model that it was made of (without --base: the shipped one)"
+        )
     held = in_use(asked.output)
     said = claims.read(asked.feedback) if asked.feedback else []  # before the work: a file that cannot be meant must not cost an hour
     data, head = history(asked, today, progress)
@@ -83,7 +89,8 @@ def make(asked: Asked, today: date, progress: Progress) -> Release:
     found, report = _contest(asked, data, head, base, held, heard, today)
     progress("growing the forest that ships")
     flat = blend.final_forest(data, base.forest, base.feature_names, found.weight, asked.seed, heard)
-    return Release(_files(asked, data, base, found, flat, report), report)
+    words = blend.final_words(data, base.forest, base.feature_names, found.words, heard)
+    return Release(_files(asked, data, base, found, flat, words, report), report)
 
 
 def _contest(
@@ -94,14 +101,16 @@ def _contest(
     report = _report(asked, data, head, base, held, found, today)
     if asked.feedback:
         report["feedback"] = claims.report(heard, data) | _changed(asked, data, base, heard, found)
-    if not found.weight or taken(report["gates"]):
+    if not (found.weight or found.words) or taken(report["gates"]):
         return found, report
-    second = replace(blend.challenge(data, base.forest, base.feature_names, asked.seed, weights=(0.0,)), tried=found.tried)
+    second = replace(blend.challenge(data, base.forest, base.feature_names, asked.seed, weights=(0.0,), words=(0.0,)), tried=found.tried)
     other = _report(asked, data, head, base, held, second, today)
     if not taken(other["gates"]):
-        return found, report
+        return found, report | {"refused_too": {"gates": other["gates"]}}
     kept = {name: report[name] for name in ("feedback",) if name in report}
-    return second, other | kept | {"refused_first": {"weight": found.weight, "difference": report["newest"]["difference"], "gates": report["gates"]}}
+    return second, other | kept | {
+        "refused_first": {"weight": found.weight, "words": found.words, "difference": report["newest"]["difference"], "gates": report["gates"]}
+    }
 
 
 def taken(gates: Iterable[Mapping[str, Any]]) -> bool:
@@ -120,10 +129,23 @@ def _changed(asked: Asked, data: tables.Dataset, base: Model, heard: Claims, fou
     return {
         "changed": not np.array_equal(found.raw, without.raw),
         "weight": {name: one.weight for name, one in sides.items()},
+        "words": {name: one.words for name, one in sides.items()},
         "auc": {name: metrics.auc(y, one.raw) for name, one in sides.items()},
         "mean_risk": {name: float(one.chance.mean()) for name, one in sides.items()},
         "mean_risk_of_claims": {name: float(one.chance[about].mean()) if about.any() else None for name, one in sides.items()},
     }
+
+
+def refuse_installed(output: Path) -> None:
+    """Refuse to write over the model that codex-gate came with.
+
+    Raises:
+        UsageError: it lies there.
+    """
+    if output.resolve() == default_directory().resolve():
+        raise UsageError(
+            f"{output} holds the model that codex-gate came with, which every repository uses; give --output a directory of yours, for example .codex-gate/models"
+        )
 
 
 def ship(made: Release, output: Path) -> Model:
@@ -131,7 +153,7 @@ def ship(made: Release, output: Path) -> Model:
 
     What tells kinds of defects is not written: a directory without it leaves that to the models that ship. One of another version goes, and a copy of the shipped one.
     """
-    export.write_directory(lines.carried(made.files, output, default_directory()), output, without=(ONNX_FILE, release.SOURCES, *copied_kinds(output)))
+    export.write_directory(lines.carried(made.files, output, default_directory()), output, without=copied_kinds(output))
     return Model.load(output)
 
 
@@ -164,6 +186,8 @@ def in_use(output: Path) -> Model | None:
     except ModelError as error:
         if _outdated(output):
             return None
+        if not (output / MANIFEST).exists():
+            raise UsageError(f"{output} is no model directory (it holds no {MANIFEST}); name one that is new or empty, or that holds a model") from error
         raise UsageError(f"{output} holds no whole model ({error}); restore it (git checkout -- {output}), remove it, or give another --output") from error
 
 
@@ -188,7 +212,8 @@ def history(asked: Asked, today: date, progress: Progress) -> tuple[tables.Datas
     last = newest(repo, head, now) or now  # when it came in: a picked commit was written earlier, and a clock can be wrong
     job = mine.Job(mine.name_of(repo), repo, head, until=last - train.YEAR, remedy=blend.REMEDY, longer=blend.REMEDY)
     mine.run(job, asked.place, progress)
-    return tables.read(asked.place / f"{job.project}.parquet"), head
+    progress("reading what the changes say")
+    return own_words.attach(repo, tables.read(asked.place / f"{job.project}.parquet"), head), head
 
 
 # -- what was measured ------------------------------------------------------------------------------------
@@ -220,6 +245,7 @@ def _report(asked: Asked, data: tables.Dataset, head: str, base: Model, held: Mo
         "learned_before": {name: int((~_not_learned(model, newest)).sum()) for name, model in (("base", base), ("in_use", held)) if model},
         "protocol": PROTOCOL,
         "weight": found.weight,
+        "words": found.words,
         "tried": [choice._asdict() for choice in found.tried],
         "newest": {"commits": len(y), "buggy": int(y.sum()), "period": _period(newest), "models": table, "difference": gains},
     }
@@ -265,7 +291,7 @@ def ece_by_chance(chance: np.ndarray, rng: np.random.Generator) -> float:
 
 
 def _scored(model: Model, rows: tables.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    raw = blend.predict(model.forest, train.encode(rows, model.feature_names))
+    raw = blend.scored(model, rows)
     return raw, np.array([model.calibration(score) for score in raw.tolist()])
 
 
@@ -350,9 +376,10 @@ PROTOCOL: Final = {
     "unit": "commit that changes program text; merges, the root and what is too large for a review are left out",
     "labels": "SZZ by this package on the repository's own history, commits of the last year left out because most of their bugs are not found yet",
     "order": f"five parts by time; a part is scored by the own forest of its first moment (labels as known then, the half year before it left out), the newest holds at least {blend.MIN_ROWS} commits",
-    "weight": "of the own forest, chosen on the AUC of the middle parts with the labels known when the newest began",
+    "weight": "of the own forest, chosen together with the share of the words on the AUC of the middle parts with the labels known when the newest began",
+    "words": "a logistic regression on the words that a change adds to program text and on those of its paths, beside the base model's log-odds, learned as the own forest is; half of it counts, or nothing",
     "calibration": f"judged with knots fitted on the part before the newest, or the {blend.CALIBRATED} commits before it, with the labels known then; the knots that ship are fitted likewise on the most recent scores, with today's labels",
-    "final": "the own trees that ship are grown on all commits, those of the newest part too, so they are not the ones that were judged but their successors",
+    "final": "the own trees that ship are grown, and the words learned, on all commits, those of the newest part too, so they are not the ones that were judged but their successors",
     "decision": f"taken when neither AUC nor Brier score is worse, the 95 % interval of the AUC's difference stays above -{MAX_LOSS:g}, and one of the two is better for certain; where a blend is refused so, the base model's order with this repository's calibration is tried",
     "labels kept": f"of the changes that the model in use learned as having needed a fix {MIN_KEPT:.0%} must still count so, where the same labeller says it and {blend.MIN_OF_A_KIND} of them are still here",
     "comparison": "with the base model on the whole newest part, also where it learned from some of it (that favours it); with the model in use on commits that it did not learn from, if those are enough to tell",
@@ -362,9 +389,12 @@ PROTOCOL: Final = {
 # -- what is written --------------------------------------------------------------------------------------
 
 
-def _files(asked: Asked, data: tables.Dataset, base: Model, found: blend.Challenge, flat: bytes, report: Mapping[str, Any]) -> dict[str, bytes]:
+def _files(
+    asked: Asked, data: tables.Dataset, base: Model, found: blend.Challenge, flat: bytes, words: OwnWords | None, report: Mapping[str, Any]
+) -> dict[str, bytes]:
     rounded = [[round(x, 7), round(p, 7)] for x, p in found.knots]
-    content = hashlib.sha256(flat + json.dumps([rounded, list(base.feature_names), FEATURE_SCHEMA]).encode())
+    told = {WORDS_FILE: (json.dumps(words.as_json(), indent=1, ensure_ascii=False) + "\n").encode()} if words else {}
+    content = hashlib.sha256(b"".join([flat, *told.values()]) + json.dumps([rounded, list(base.feature_names), FEATURE_SCHEMA]).encode())
     version = f"risk-{FORMAT}-{content.hexdigest()[:8]}"
     evaluation = release.as_json(report)
     texts = {
@@ -373,7 +403,7 @@ def _files(asked: Asked, data: tables.Dataset, base: Model, found: blend.Challen
         TRAINED_ON: export.training_manifest([*data.sha256.tolist(), *_learned_here(asked.repo, base)]),
         LABELS: export.training_manifest(data.sha256[data.y == 1].tolist()),
     }
-    files = {FOREST_FILE: flat} | {name: text.encode() for name, text in texts.items()}
+    files = {FOREST_FILE: flat} | told | {name: text.encode() for name, text in texts.items()}
     n_own = round(found.weight * base.forest.n_trees)
     manifest = {
         "format": FORMAT,
@@ -394,6 +424,7 @@ def _files(asked: Asked, data: tables.Dataset, base: Model, found: blend.Challen
             "own_trees": n_own,
             "base_trees": base.forest.n_trees - n_own,
             "weight": found.weight,
+            "words": found.words,
             "labeller": LABELLER,
         },
         "onnx": NO_ONNX,
@@ -428,7 +459,7 @@ def summary(report: Mapping[str, Any]) -> str:
     newest = report["newest"]
     head = (
         f"Newest part: {newest['commits']} changes, {newest['period'][0]} to {newest['period'][1]}, {newest['buggy']} of them needed a fix.\n"
-        f"Weight of this repository's own trees: {report['weight']:g}.\n"
+        f"Weight of this repository's own trees: {report['weight']:g}; share of what its words say: {report['words']:g}.\n"
     )
     rows = [
         f"| {NAMES[name]:17} | {m['auc']:.3f} | {m['auc_interval'][0]:.3f} to {m['auc_interval'][1]:.3f} | {m['average_precision']:.3f} | "
@@ -455,7 +486,11 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
         )
     if first := report.get("refused_first"):
         lost = "; ".join(f"{gate['gate']} {gate['value']:+.4f}, must be {gate['must']}" for gate in first["gates"] if gate["blocks"] and not gate["met"])
-        said.append(f"A blend with weight {first['weight']:g} was refused ({lost}), so the base model's order stands, with a calibration of this repository.")
+        said.append(
+            f"A blend with weight {first['weight']:g} and words {first['words']:g} was refused ({lost}), so the base model's order stands, with a calibration of this repository."
+        )
+    if "refused_too" in report:
+        said.append("The base model's order with a calibration of this repository alone was tried too, and is not better for certain either.")
     return said + ([_heard(report["feedback"])] if "feedback" in report else [])
 
 
@@ -471,20 +506,32 @@ def _heard(found: Mapping[str, Any]) -> str:
     """What people said, what became of it, what it changed."""
     text = (
         f"Said by people: {found['disputes']} disputes and {found['marks']} marks, {found['about_no_row']} about no change that is learned from; of the {found['rows']} changes that they are about "
-        f"{found['refuted']} needed a fix all the same and count twice, {found['borne_out']} did not and count as they did."
+        f"{found['refuted']} needed a fix all the same and count twice, {found['borne_out']} did not and count once."
     )
     if "auc" not in found:
         return f"{text} So nothing changed."
     auc, risk = found["auc"], found["mean_risk"]
     moved = f"AUC on the newest part {auc['without']:.4f} → {auc['with']:.4f}, mean risk {risk['without']:.4f} → {risk['with']:.4f}"
-    return f"{text} That changed " + (f"{moved}." if found["changed"] else "nothing: the own trees have no weight.")
+    if found["changed"]:
+        return f"{text} That changed {moved}."
+    idle = not (found["weight"]["with"] or found["words"]["with"])
+    return f"{text} That changed nothing on the newest part: {'nothing was learned from this history' if idle else 'what was learned from before it holds none of those that count twice'}."
+
+
+def _words_read(report: Mapping[str, Any]) -> str:
+    if not report["words"]:
+        return "It reads no words."
+    return (
+        "The words that a change brings into program text and those of its paths move the score by what they meant in this history "
+        f"(share {report['words']:g}); they stand in {WORDS_FILE} as anybody can read them."
+    )
 
 
 def card(report: Mapping[str, Any], version: str) -> str:
     """MODEL_CARD.md of a retrained model."""
     data, versions = report["data"], report["versions"]
-    tried = [f"| {choice['weight']:g} | {choice['auc']:.4f} |" for choice in report["tried"]] or [
-        "| 0 | too few fixes were known in the middle parts to compare |"
+    tried = [f"| {choice['weight']:g} | {choice['words']:g} | {choice['auc']:.4f} |" for choice in report["tried"]] or [
+        "| 0 | 0 | too few fixes were known in the middle parts to compare |"
     ]
     parts = [
         f"# Model card: {version}",
@@ -494,7 +541,7 @@ def card(report: Mapping[str, Any], version: str) -> str:
         "## What it is",
         "",
         f"A random forest that gives the calibrated probability that a change of this repository will need a fix later: {versions['base']} blended with trees grown on this repository's own history "
-        f"(weight {report['weight']:g}). It reads the same measures as that model, no wording and no clock.",
+        f"(weight {report['weight']:g}). It reads the same measures as that model, no message and no clock. {_words_read(report)}",
         "",
         "## Data",
         "",
@@ -505,8 +552,8 @@ def card(report: Mapping[str, Any], version: str) -> str:
         summary(report),
         "## How the weight was chosen",
         "",
-        "| weight of the own trees | mean AUC, middle parts |",
-        "|---|---|",
+        "| weight of the own trees | share of the words | mean AUC, middle parts |",
+        "|---|---|---|",
         *tried,
         "",
         *export.gates_section(report["gates"]),

@@ -42,6 +42,7 @@ class Dataset:
     `X` is (n, len(FEATURE_NAMES)) float32 with NaN for unknown; `y` (n,) of 0 and 1; `time` and `fix_time`
     (n,) Unix seconds, `fix_time` NaN when the label is clean or the source has no fix times. `outside` (n,) is true where the
     label came with a file (`mine --labels`) and is not SZZ's: what it means by "buggy" may be something else. None: nowhere.
+    `words` (n,) of `codex_gate.own_words.Words` are those of each change, where somebody read it (`own_words.attach`); no table holds it.
     """
 
     X: np.ndarray
@@ -51,13 +52,15 @@ class Dataset:
     project: np.ndarray
     sha256: np.ndarray
     outside: np.ndarray | None = None
+    words: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def where(self, mask: np.ndarray) -> Dataset:
         outside = None if self.outside is None else self.outside[mask]
-        return Dataset(self.X[mask], self.y[mask], self.time[mask], self.fix_time[mask], self.project[mask], self.sha256[mask], outside)
+        words = None if self.words is None else self.words[mask]
+        return Dataset(self.X[mask], self.y[mask], self.time[mask], self.fix_time[mask], self.project[mask], self.sha256[mask], outside, words)
 
     def traced(self) -> np.ndarray:
         """(n,) true where the label is SZZ's, and everywhere when none is."""

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from codex_gate.backtest import DAY, Backtest, Change, Flags, Proposal, Replayed
-from codex_gate.intervals import Interval
+from codex_gate.intervals import Interval, wilson
+from codex_gate.periods import MIN_JUDGED
 from codex_gate.reporters.wording import count, percent
 from codex_gate.types import Level
 
 COLUMNS: Final = ("changes", "share", "a week", "judged", "needed a fix", "found")
 NAMES: Final = {Level.CRITICAL: "critical", Level.HIGH: "high and above", Level.MODERATE: "moderate and above"}
-_FITS: Final = 0.05  # a mean risk this near to what happened is called fitting (chosen: the aim for the calibration error)
+_FITS: Final = 0.01  # a mean risk this near to what happened fits, however many changes tell (chosen)
 
 
 def day(seconds: float) -> str:
@@ -128,11 +129,18 @@ def fit(found: Backtest) -> str:
     predicted, observed = found.fit()
     if math.isnan(predicted):
         return ""
-    off = predicted - observed
-    points = f"{abs(100 * off):.0f} points"
-    verdict = "they fit" if abs(off) <= _FITS else f"they are too {'high' if off > 0 else 'low'} here by {points}: trust the order more than the number"
+    off, (_, low, high) = predicted - observed, wilson(found.n_fixed, len(found.judged))
+    points = count(abs(round(100 * predicted) - round(100 * observed)), "point")
+    if len(found.judged) < MIN_JUDGED:
+        verdict = "too few to tell"
+    elif abs(off) <= _FITS or low <= predicted <= high:
+        verdict = "they fit"
+    elif high < predicted <= 2 * high:  # what is judged is old enough for half of the fixes to have come
+        verdict = "the fixes that are still to come may make up for it"
+    else:
+        verdict = f"they are too {'high' if off > 0 else 'low'} here by {points}: trust the order more than the number"
     ranking = found.auc()
-    text = f"Mean predicted risk {share(predicted)}, observed {share(observed)}: {verdict}."
+    text = f"Mean predicted risk {share(predicted)}, observed {share(observed)} so far: {verdict}."
     if math.isnan(ranking.value):
         return text
     text += f" A change that needed a fix ranks above one that did not with probability {area(ranking)}"

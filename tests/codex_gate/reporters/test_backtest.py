@@ -59,6 +59,33 @@ def test_the_terminal_says_what_counts() -> None:
     assert "fixed after 7 days" in said and "cannot be told" in said and "too young to judge" in said and "no fix" in said
 
 
+@pytest.mark.parametrize(
+    ("risk", "says"),
+    [
+        (0.19, "observed 18 % so far: they fit."),
+        (0.40, "observed 18 % so far: they fit."),  # seventeen changes tell no better
+        (0.45, "observed 18 % so far: the fixes that are still to come may make up for it."),
+        (0.83, "observed 18 % so far: they are too high here by 65 points: trust the order more than the number."),
+        (0.05, "observed 18 % so far: they are too low here by 13 points"),
+    ],
+)
+def test_probabilities_fit_where_chance_explains_the_rest(risk: float, says: str) -> None:
+    assert says in words.fit(backtest(tuple(replace(c, risk=risk) for c in twenty())))
+
+
+def test_a_handful_of_changes_tells_nothing_of_probabilities() -> None:
+    some = backtest(twenty()[:12])
+    assert 0 < len(some.judged) < 15 and "so far: too few to tell." in words.fit(some)
+
+
+def test_many_changes_tell_a_small_error() -> None:
+    """Five per cent said and less than one observed are not the same thing where hundreds of changes tell."""
+    many = tuple(replace(c, sha=f"{k:020x}{c.sha[20:]}", risk=0.05, repair=None if k else c.repair) for k in range(50) for c in twenty())
+    assert "they are too high here by 5 points" in words.fit(backtest(many))
+    assert "still to come may make up for it" in words.fit(backtest(tuple(replace(c, risk=0.018) for c in many)))
+    assert "they fit" in words.fit(backtest(tuple(replace(c, risk=0.012) for c in many)))
+
+
 def test_the_terminal_without_a_fix_counts_flags_and_claims_nothing() -> None:
     said = " ".join(render("terminal", unfixed()).split())
     assert "No later commit repairs any of these changes" in said and "2 flags in 20 changes" in said

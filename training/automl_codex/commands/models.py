@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from automl_codex.tune import AutoMLConfig
     from codex_gate.andon import Andon
     from codex_gate.gates import Gates
+    from codex_gate.git import Repository
 
 
 def _mine(options: argparse.Namespace) -> int:
@@ -115,7 +116,8 @@ def _settle(report: Mapping[str, Any], asked: Gates, andon: Andon, options: argp
     try:
         gating.settle(gating.of_evaluation(report, asked, str(options.output)), asked, andon)
     except HaltedError as error:
-        raise HaltedError(f"{error}; {options.output} was left as it is") from error
+        left = "was left as it is" if options.output.exists() else "was not written"
+        raise HaltedError(f"{error}; {options.output} {left}") from error
 
 
 def _train_models(options: argparse.Namespace) -> int:
@@ -190,11 +192,13 @@ def _search_of(options: argparse.Namespace) -> AutoMLConfig | None:
 def _adapt(options: argparse.Namespace) -> int:
     import tempfile
 
-    from automl_codex import files, prior
+    from automl_codex import files, prior, retrain
     from codex_gate.git import Repository
     from codex_gate.model import Model, default_directory
 
     files.check_directory(options.output)
+    retrain.refuse_installed(options.output)
+    prior.refuse_retrained(options.output)
     repo = Repository.discover(options.repo, os.environ)
     with tempfile.TemporaryDirectory() as work:
         made = prior.adapt(repo, Model.load(options.model or default_directory()), options.labels, Path(work), say)
@@ -202,7 +206,16 @@ def _adapt(options: argparse.Namespace) -> int:
     print(f"{options.output}: {model.version}, log-odds moved by {made.shift:+.2f}, base rate {model.base_rate:.3f}")
     told = f"{made.share:.0%} of the newest {made.counted:,} changes of program text say that they fix something"
     print(told + (f"; {made.buggy} of {made.labels} labelled commits are buggy" if options.labels else ""))
+    say(_put_to_use(options.output, repo))
     return 0
+
+
+def _put_to_use(output: Path, repo: Repository) -> str:
+    """What to do with a model that was written for a repository."""
+    top = (repo.top or repo.git_dir).resolve()
+    if not output.resolve().is_relative_to(top):
+        return f"codex-gate --model {output} uses it"
+    return f"models: {output.resolve().relative_to(top).as_posix()} in .codex-gate.yaml puts it to use, in CI once both are on the base branch"
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -280,13 +293,15 @@ def _retrain(options: argparse.Namespace) -> int:
     from codex_gate.git import Repository
 
     asked = gates.find(options.repo, options.gates)
-    wanted = retrain.Asked(Repository.discover(options.repo, os.environ), options.output, options.base, options.work, options.seed, options.feedback)
+    repo = Repository.discover(options.repo, os.environ)
+    wanted = retrain.Asked(repo, options.output, options.base, options.work, options.seed, options.feedback)
     with watched(options) as andon:
         made = retrain.make(wanted, datetime.now(UTC).date(), say)
         print(retrain.summary(made.report), end="", flush=True)
         _settle(made.report, asked, andon, options)
     retrain.ship(made, options.output)
     say(f"{made.version} written to {options.output}")
+    say(_put_to_use(options.output, repo))
     return 0
 
 

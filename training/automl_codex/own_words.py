@@ -1,0 +1,93 @@
+"""What a repository's own past says of the words of a change: a logistic regression on top of what a forest says, for `retrain`.
+
+Terms are those of `codex_gate.own_words`: words that a change brings into program text and words of its paths, none of its message. A row is 1/√k in
+each of its k known terms. The regression (L2, inverse strength 1) has the log-odds of the forest as an offset, so it learns only what these leave
+over. Source: Pornprasit & Tantithamthavorn 2021 (JITLine) for words of a change as what it is judged by. What it is worth: docs/retraining.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Final
+
+import numpy as np
+from scipy import sparse  # type: ignore[import-untyped]
+from scipy.optimize import minimize  # type: ignore[import-untyped]
+
+from automl_codex.tables import Dataset, hash_sha
+from codex_gate.content import read
+from codex_gate.git import Repository
+from codex_gate.own_words import OwnWords, Words
+
+MIN_CHANGES: Final = 10  # that say a term: of fewer nothing is learned (5 and 20 do about as well)
+COMMONEST: Final = 0.5  # share of the changes: what more of them say tells none from another
+MOST: Final = 5000  # terms, those that most changes say
+LETTERS: Final = range(2, 41)  # of a word; longer ones are data
+DIGITS: Final = 4  # of a weight that ships; a later one is where the search for them stops
+
+
+def attach(repo: Repository, data: Dataset, head: str) -> Dataset:
+    """The rows with what each change says, read from the history of `head`."""
+    wanted = set(data.sha256.tolist())
+    metas = [(name, meta) for meta in repo.log(head) if (name := hash_sha(meta.sha)) in wanted]
+    diffs = repo.diffs([(meta.sha, meta.parents[0] if meta.parents else None) for _, meta in metas])
+    found = {name: Words.of(files, read(files)[1]) for (name, _), files in zip(metas, diffs, strict=True)}
+    nothing = Words(frozenset(), frozenset())
+    words = np.empty(len(data), object)
+    words[:] = [found.get(name, nothing) for name in data.sha256.tolist()]
+    return replace(data, words=words)
+
+
+def learn(words: Sequence[Words], base: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> OwnWords:
+    """The weights of the words of changes that needed a fix (y 1) or not, (n,) each, beyond what the log-odds `base` (n,) say; none where no term is common enough."""
+    keys = [[*filter(_is_word, one.added), *(word for word in one.path if len(word) in LETTERS)] for one in words]
+    seen = Counter(chain.from_iterable(keys))
+    common = sorted((term for term, n in seen.items() if MIN_CHANGES <= n <= COMMONEST * len(words)), key=lambda term: (-seen[term], str(term)))[:MOST]
+    if not common:
+        return OwnWords({}, {}, 0.0, 0.0, 0.0)
+    place = {term: i for i, term in enumerate(common)}
+    rows = [sorted(place[term] for term in row if term in place) for row in keys]
+    values = np.repeat([1 / np.sqrt(max(len(row), 1)) for row in rows], [len(row) for row in rows])
+    x = sparse.csr_matrix((values, np.fromiter(chain.from_iterable(rows), int), np.cumsum([0, *map(len, rows)])), (len(rows), len(common)))
+    found = _fit(x, base, y, np.ones(len(y)) if weights is None else weights)
+    of = {term: round(float(w), DIGITS) for term, w in zip(common, found, strict=True)}
+    middle, low, high = (round(float(value), DIGITS) for value in (np.mean(x @ found), *np.quantile(x @ found, [0, 1])))
+    return OwnWords(
+        {term: w for term, w in of.items() if isinstance(term, bytes)},
+        {term: w for term, w in of.items() if isinstance(term, str)},
+        middle,
+        min(low, 0.0),
+        max(high, 0.0),
+    )
+
+
+def part(words: OwnWords, share: float) -> OwnWords:
+    """The same with so much of every weight."""
+    return OwnWords(
+        {word: round(share * w, DIGITS) for word, w in words.added.items()},
+        {word: round(share * w, DIGITS) for word, w in words.path.items()},
+        *(round(share * value, DIGITS) for value in (words.middle, words.low, words.high)),
+    )
+
+
+def _is_word(word: bytes) -> bool:
+    """Whether it may be kept: of some letters that can be seen, in UTF-8, and no number."""
+    try:
+        text = word.decode()
+    except UnicodeDecodeError:
+        return False
+    return len(text) in LETTERS and text.isprintable() and not text[0].isdigit()
+
+
+def _fit(x: sparse.csr_matrix, base: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The weights of the columns of x (n, k); the intercept costs nothing and is left out, since a calibration follows."""
+
+    def loss(found: np.ndarray) -> tuple[float, np.ndarray]:
+        z = base + found[0] + x @ found[1:]
+        off = weights * (1 / (1 + np.exp(-z)) - y)
+        return float(weights @ (np.logaddexp(0, z) - y * z) + found[1:] @ found[1:] / 2), np.concatenate([[off.sum()], x.T @ off + found[1:]])
+
+    return np.asarray(minimize(loss, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 500, "ftol": 1e-12, "gtol": 1e-6}).x[1:])
