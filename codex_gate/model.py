@@ -247,7 +247,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         ModelError: missing, not JSON, incomplete, of another format or schema.
     """
     path = directory / MANIFEST
-    manifest = json_object(path, AGAIN, lost=f"give a model directory with --model, or {AGAIN}")
+    manifest = json_object(path, AGAIN, lost=AGAIN)
     found = manifest.get("format")
     if found != FORMAT:
         raise ModelError(f"{path} has manifest format {found}, this version reads {FORMAT}; use a model made by this version")
