@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codex_gate.arguments import check_apart, parser
-from codex_gate.errors import AGAIN, ConfigError, GateError, ModelError, UsageError
+from codex_gate.errors import AGAIN, RESTORE, ConfigError, GateError, ModelError, UsageError
 from codex_gate.stdio import FULL, close_output, open_closed
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _model(options: argparse.Namespace, repo: Repository, chosen: str | None, ba
     except ModelError as error:
         if not theirs or (ours is not None and str(ours.directory) not in str(error)):  # what ships can be damaged too
             raise
-        raise UsageError(f"{theirs}: {str(error).replace(AGAIN, 'restore it, or name another model')}") from error
+        raise UsageError(f"{theirs}: {str(error).replace(AGAIN, RESTORE)}") from error
 
 
 def _for_programs(options: argparse.Namespace) -> bool:

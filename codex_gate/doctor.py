@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple
 
 from codex_gate import __version__, config, workflows, yaml_text
 from codex_gate.deepen import n_blind
-from codex_gate.errors import AGAIN, GateError, UsageError
+from codex_gate.errors import AGAIN, RESTORE, GateError, UsageError
 from codex_gate.explain import count
 from codex_gate.git import Repository
 from codex_gate.hybrid import HybridClassifier
@@ -93,8 +93,8 @@ def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator
         HybridClassifier.of(model_dir, 1)
         yield Check("ok", "model", f"{model.version}, {len(model.feature_names)} measures, base rate {model.base_rate * 100:.0f} %, in {model_dir}")
     except GateError as error:
-        ours = model_dir.resolve() == default_directory().resolve()
-        yield Check("fail", "model", str(error) if ours else str(error).replace(AGAIN, "restore it, or name another model"))
+        shipped = model_dir.resolve() == default_directory().resolve()
+        yield Check("fail", "model", str(error) if shipped else str(error).replace(AGAIN, RESTORE))
     if find_spec("numpy"):
         yield Check("ok", "numpy", "installed: bulk scoring is quicker with it")
     else:

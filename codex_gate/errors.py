@@ -12,7 +12,8 @@ GateError                 something stopped the run
 │   └── ModelError        model missing, truncated, of another hash or schema
 """
 
-AGAIN = "install the package again"  # what mends a model that ships; of a model that somebody named, `cli.py` says what mends that
+AGAIN = "install the package again"  # what mends a model that ships
+RESTORE = "restore it, or name another model"  # the same of a model that somebody named
 
 
 class GateError(Exception):

@@ -46,6 +46,11 @@ def compiled(patterns: Iterable[str]) -> Callable[[str], bool]:
     return matches
 
 
+def literal(path: str) -> str:
+    """The pattern that means this path and no other."""
+    return re.sub(r"([*?[])", r"[\1]", path)
+
+
 def _segments(pattern: str) -> list[_Name | None]:
     """One matcher for each name of the pattern, None for `**`."""
     inner = pattern.strip("/")

@@ -10,11 +10,10 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from codex_gate.globs import Filter, compiled
+from codex_gate.globs import Filter, compiled, literal
 from codex_gate.types import Classification, Commit, Evidence, FileChange, Finding, Level, Notice
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class Policy:
         s = self.settings
         if s is None or not (s.include or s.exclude or s.models):
             return None
-        own = tuple(f"/{escape(s.models)}/{name}" for name in _OF_A_MODEL) if s.models else ()
+        own = tuple(f"/{literal(s.models)}/{name}" for name in _OF_A_MODEL) if s.models else ()
         return Filter(tuple(s.include), (*s.exclude, *own))
 
     @property

@@ -12,6 +12,7 @@ import pytest
 
 from automl_codex import assess, blend, cli, export, own_words, prior, retrain, tables, train
 from automl_codex.tables import Dataset
+from codex_gate.errors import UsageError
 from codex_gate.forest import Forest
 from codex_gate.model import Model
 from codex_gate.own_words import HELD, WORDS_FILE, Words, shifted
@@ -76,14 +77,16 @@ def test_a_part_of_them_moves_by_that_part() -> None:
     assert own_words.part(found, 0.5).shift(words[0]) == pytest.approx(found.shift(words[0]) / 2, abs=1e-3)
 
 
-def test_words_are_read_from_the_repository_and_rows_without_a_commit_say_nothing(begun) -> None:
+def test_words_are_read_from_the_repository_and_a_row_of_no_commit_is_refused(begun) -> None:
     begun.write("src/lib/a.c", "int retry(int lock);\n")
     sha = begun.commit("say it", date=START + 1)
     data = of("alpha").where(np.arange(620) < 2)
-    data = replace(data, sha256=np.array([tables.hash_sha(sha), "0" * 64]))
-    found = own_words.attach(begun.open(), data, "HEAD").words
+    there = replace(data.where(np.arange(2) < 1), sha256=np.array([tables.hash_sha(sha)]))
+    found = own_words.attach(begun.open(), there, "HEAD").words
     assert found is not None
-    assert found.tolist() == [Words(frozenset({b"int", b"retry", b"lock"}), frozenset({"src", "lib", "a", "c"})), Words(frozenset(), frozenset())]
+    assert found.tolist() == [Words(frozenset({b"int", b"retry", b"lock"}), frozenset({"src", "lib", "a", "c"}))]
+    with pytest.raises(UsageError, match="1 of 2 labelled commits are not in the history of HEAD here"):
+        own_words.attach(begun.open(), replace(data, sha256=np.array([tables.hash_sha(sha), "0" * 64])), "HEAD")
 
 
 # -- in a challenge -------------------------------------------------------------------------------------------
@@ -141,14 +144,11 @@ def test_a_retrained_model_holds_the_words_and_scores_as_it_was_judged(begun, kn
     assert f"they stand in {WORDS_FILE}" in (output / "MODEL_CARD.md").read_text()
     raw = blend.scored(model, data)
     says = np.array([b"danger" in one.added for one in data.words.tolist()])
-    assert (raw - blend.scored(model, replace(data, words=None)))[says].mean() > 0.05
+    assert (raw - blend.predict(model.forest, train.encode(data, model.feature_names)))[says].mean() > 0.05
     shipped_forest = Model.load(shipped)
     base = blend.metrics.log_odds(blend.predict(shipped_forest.forest, train.encode(data, shipped_forest.feature_names)), HELD)
     assert model.words == own_words.part(own_words.learn(data.words.tolist(), base, data.y), 0.5)  # half, beside the forest, of all rows
-    # In use now, it is judged with its words: the same challenger gains nothing over it where both are compared.
-    report = retrain.make(retrain.Asked(begun.open(), output, shipped), retrain.date(2026, 1, 1), lambda _: None).report
-    scores = retrain._scored(model, data)
-    assert scores[0] == pytest.approx(raw) and report["versions"]["in_use"] == model.version
+    assert retrain._scored(model, data)[0] == pytest.approx(raw)  # as the model in use it is judged with its words
 
 
 def test_another_word_is_another_version(begun, known, shipped: Path, tmp_path: Path) -> None:
@@ -189,8 +189,10 @@ def test_a_refused_blend_of_words_alone_has_a_second_challenger(begun, known, sh
 
 def test_words_of_the_model_before_do_not_stay(begun, known, shipped: Path, tmp_path: Path) -> None:
     output = tmp_path / "models"
-    retrained(begun, known, shipped, output)
-    known(of("alpha", 1500))
+    data, _ = retrained(begun, known, shipped, output)
+    silent = np.empty(len(data), object)
+    silent[:] = [Words(frozenset(), frozenset())] * len(data)
+    known(replace(data, words=silent))
     made = retrain.make(retrain.Asked(begun.open(), output, shipped), retrain.date(2026, 1, 1), lambda _: None)
     assert WORDS_FILE not in made.files
     assert retrain.ship(made, output).words is None and not (output / WORDS_FILE).exists()
@@ -258,4 +260,4 @@ def test_after_success_it_is_said_how_to_use_it(begun, known, shipped: Path, tmp
     retrained(begun, known, shipped, begun.path / ".codex-gate" / "models")
     assert "models: .codex-gate/models in .codex-gate.yaml puts it to use, in CI once both are on the base branch" in capsys.readouterr().err
     retrained(begun, known, shipped, tmp_path / "elsewhere")
-    assert f"codex-gate --model {tmp_path / 'elsewhere'} uses it" in capsys.readouterr().err
+    assert f"codex-gate screen --model {tmp_path / 'elsewhere'} uses it" in capsys.readouterr().err

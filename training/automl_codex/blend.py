@@ -261,9 +261,9 @@ def final_words(data: Dataset, shipped: Forest, names: Sequence[str], share: flo
 
 
 def scored(model: Model, data: Dataset) -> np.ndarray:
-    """Raw scores (n,) of a model, with what it knows of words where those of the rows are known."""
+    """Raw scores (n,) of a model; the words of the rows must be known where it reads them."""
     raw = predict(model.forest, train.encode(data, model.feature_names))
-    return moved(raw, shifts(model.words, data)) if model.words is not None and data.words is not None else raw
+    return raw if model.words is None else moved(raw, shifts(model.words, data))
 
 
 def predict(forest: Forest, x: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from scipy.optimize import minimize  # type: ignore[import-untyped]
 
 from automl_codex.tables import Dataset, hash_sha
 from codex_gate.content import read
+from codex_gate.errors import UsageError
 from codex_gate.git import Repository
 from codex_gate.own_words import OwnWords, Words
 
@@ -30,14 +31,21 @@ DIGITS: Final = 4  # of a weight that ships; a later one is where the search for
 
 
 def attach(repo: Repository, data: Dataset, head: str) -> Dataset:
-    """The rows with what each change says, read from the history of `head`."""
+    """The rows with what each change says, read from the history of `head`.
+
+    Raises:
+        UsageError: a row is of no commit there.
+    """
     wanted = set(data.sha256.tolist())
     metas = [(name, meta) for meta in repo.log(head) if (name := hash_sha(meta.sha)) in wanted]
     diffs = repo.diffs([(meta.sha, meta.parents[0] if meta.parents else None) for _, meta in metas])
     found = {name: Words.of(files, read(files)[1]) for (name, _), files in zip(metas, diffs, strict=True)}
-    nothing = Words(frozenset(), frozenset())
+    if lost := len(wanted - found.keys()):
+        raise UsageError(
+            f"{lost} of {len(wanted)} labelled commits are not in the history of {head[:12]} here, so what they say cannot be read; fetch it whole, or label it again"
+        )
     words = np.empty(len(data), object)
-    words[:] = [found.get(name, nothing) for name in data.sha256.tolist()]
+    words[:] = [found[name] for name in data.sha256.tolist()]
     return replace(data, words=words)
 
 

@@ -138,14 +138,14 @@ def _files(model: Model, by: float, facts: dict[str, Any]) -> dict[str, bytes]:
     knots = [[raw, round(float(risk), 7)] for raw, risk in zip(model.calibration.scores, moved, strict=True)]
     name = hashlib.sha256(json.dumps([model.manifest["files"], knots], sort_keys=True).encode()).hexdigest()[:8]
     rate = float(shifted(np.array([model.base_rate]), by)[0])
-    manifest = {**model.manifest, "version": f"risk-{model.manifest['format']}-{name}", "calibration": knots, "base_rate": rate, "adapted": facts}
-    manifest["signed_off"] = signed_off(manifest, "automl-codex adapt", [])
-    held = {name: (model.directory / name).read_bytes() for name in model.manifest["files"]}
-    note = f"> **{manifest['version']}**: the model below with its log-odds moved by {by:+.2f} for one repository (`automl-codex adapt`). All that follows is of the model before.\n\n"
+    version, listing = f"risk-{model.manifest['format']}-{name}", dict(model.manifest["files"])
+    held = {name: (model.directory / name).read_bytes() for name in listing}
     if CARD in held:
+        note = f"> **{version}**: the model below with its log-odds moved by {by:+.2f} for one repository (`automl-codex adapt`). All that follows is of the model before.\n\n"
         held[CARD] = note.encode() + held[CARD]
-        manifest["files"] = {**manifest["files"], CARD: listed(held[CARD])}
-        manifest["signed_off"] = signed_off(manifest, "automl-codex adapt", [])
+        listing[CARD] = listed(held[CARD])
+    manifest = {**model.manifest, "version": version, "calibration": knots, "base_rate": rate, "adapted": facts, "files": listing}
+    manifest["signed_off"] = signed_off(manifest, "automl-codex adapt", [])
     return held | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
 
 

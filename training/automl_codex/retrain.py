@@ -490,7 +490,7 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
             f"A blend with weight {first['weight']:g} and words {first['words']:g} was refused ({lost}), so the base model's order stands, with a calibration of this repository."
         )
     if "refused_too" in report:
-        said.append("The base model's order with a calibration of this repository alone was tried too, and is not better for certain either.")
+        said.append("The base model's order with a calibration of this repository alone was tried too and refused as well.")
     return said + ([_heard(report["feedback"])] if "feedback" in report else [])
 
 
@@ -512,10 +512,7 @@ def _heard(found: Mapping[str, Any]) -> str:
         return f"{text} So nothing changed."
     auc, risk = found["auc"], found["mean_risk"]
     moved = f"AUC on the newest part {auc['without']:.4f} → {auc['with']:.4f}, mean risk {risk['without']:.4f} → {risk['with']:.4f}"
-    if found["changed"]:
-        return f"{text} That changed {moved}."
-    idle = not (found["weight"]["with"] or found["words"]["with"])
-    return f"{text} That changed nothing on the newest part: {'nothing was learned from this history' if idle else 'what was learned from before it holds none of those that count twice'}."
+    return f"{text} That changed " + (f"{moved}." if found["changed"] else "no score on the newest part.")
 
 
 def _words_read(report: Mapping[str, Any]) -> str:
@@ -565,6 +562,7 @@ def card(report: Mapping[str, Any], version: str) -> str:
         "",
         "- SZZ labels are noisy: they blame lines that a fix deleted, and know a fix by the words of its message.",
         f"- The ONNX form is {NO_ONNX}.",
+        *(["- Words can be picked: whoever does moves a risk no further than some change of this history was moved."] if report["words"] else []),
         "- One repository's newest part is a small sample: read the intervals before the figures.",
         "",
         f"Made on {report['date']}, {report['machine']['processor']}, {report['machine']['cores']} cores, Python {report['machine']['python']}, seed {report['seed']}.",

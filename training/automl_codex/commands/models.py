@@ -214,7 +214,7 @@ def _put_to_use(output: Path, repo: Repository) -> str:
     """What to do with a model that was written for a repository."""
     top = (repo.top or repo.git_dir).resolve()
     if not output.resolve().is_relative_to(top):
-        return f"codex-gate --model {output} uses it"
+        return f"codex-gate screen --model {output} uses it"
     return f"models: {output.resolve().relative_to(top).as_posix()} in .codex-gate.yaml puts it to use, in CI once both are on the base branch"
 
 
