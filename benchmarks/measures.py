@@ -150,14 +150,9 @@ def half(one: Entrant, other: Entrant) -> Entrant:
 
     def fit(data: Dataset, y: np.ndarray) -> Callable[[Dataset], np.ndarray]:
         scores = [entrant.fit(data, y) for entrant in (one, other)]
-        return lambda rows: np.asarray(np.mean([_log_odds(score(rows)) for score in scores], axis=0))
+        return lambda rows: np.asarray(np.mean([metrics.log_odds(score(rows), 1e-4) for score in scores], axis=0))
 
     return Entrant(f"mean of {other.name} and {one.name}", fit)
-
-
-def _log_odds(p: np.ndarray) -> np.ndarray:
-    kept = np.clip(p, 1e-4, 1 - 1e-4)
-    return np.asarray(np.log(kept / (1 - kept)))
 
 
 def entrants(columns: Columns, recipe: train.Recipe) -> list[Entrant]:

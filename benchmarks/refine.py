@@ -35,6 +35,7 @@ from codex_gate.taxonomy import KINDS, NONE
 
 SEED: Final = 42
 DRAWS: Final = 1000
+HELD: Final = 1e-4  # probabilities are held so far from 0 and 1
 MIN_BUGGY: Final = 15
 BATCH: Final = 200
 ALONE, REFINED = "the forest's score", "with what the student says"
@@ -70,7 +71,7 @@ def projects(clones: Path, scores: Path, models: Path) -> list[Project]:
         if entry["clone"] in unseen and data.y[rows].sum() >= MIN_BUGGY:
             print(entry["project"], len(rows), file=sys.stderr)
             told = asked(student, clones, str(entry["clone"]), str(entry["head"]), data.sha256[rows].tolist())
-            found.append(Project(str(entry["project"]), data.y[rows], np.column_stack([log_odds(score[rows]), log_odds(told)])))
+            found.append(Project(str(entry["project"]), data.y[rows], np.column_stack([metrics.log_odds(score[rows], HELD), metrics.log_odds(told, HELD)])))
     if len(found) < 2:
         raise UsageError(
             f"{len(found)} projects of the corpus are of the test part of training/categories and have {MIN_BUGGY} buggy commits; expected at least 2"
@@ -91,12 +92,6 @@ def asked(student: Student, clones: Path, clone: str, head: str, hashes: Sequenc
         for (row, _), answer in zip(readable, student.answer([hunk for _, hunk in readable]), strict=True):
             found[row] = answer.defect, 1 - answer.kinds[KINDS.index(NONE)]
     return found
-
-
-def log_odds(shares: np.ndarray) -> np.ndarray:
-    """Of probabilities, cut off at 1e-4 from either end."""
-    kept = np.clip(shares, 1e-4, 1 - 1e-4)
-    return np.asarray(np.log(kept / (1 - kept)))
 
 
 def refined(found: Sequence[Project]) -> tuple[list[np.ndarray], np.ndarray]:

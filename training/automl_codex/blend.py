@@ -94,10 +94,18 @@ def own_recipe(names: Sequence[str], n_trees: int, seed: int) -> train.Recipe:
 
 def own_forest(data: Dataset, cut: float, recipe: train.Recipe, gap: float, claims: Claims | None) -> RandomForestClassifier | None:
     """The forest that could have been grown at `cut` (Unix seconds); None where too little of a kind was known."""
+    if (found := _known(data, cut, gap, claims)) is None:
+        return None
+    usable, y, emphasis = found
+    return train.fit(data.where(usable), y, recipe, emphasis)
+
+
+def _known(data: Dataset, cut: float, gap: float, claims: Claims | None) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
+    """Which rows (mask) could be learned from at `cut`, their labels as known then, and what they count; None where too little of a kind was known."""
     y, usable = train.labels_at(data, cut), data.time < cut - gap
     if not MIN_OF_A_KIND <= y[usable].sum() <= usable.sum() - MIN_OF_A_KIND:
         return None
-    return train.fit(data.where(usable), y[usable], recipe, claims.emphasis(y)[usable] if claims else None)
+    return usable, y[usable], claims.emphasis(y)[usable] if claims else None
 
 
 def challenge(
@@ -154,12 +162,9 @@ def by_words(data: Dataset, base: np.ndarray, pieces: Sequence[slice], claims: C
     assert data.words is not None
     found = np.zeros(len(data))
     for piece in pieces:
-        cut = float(data.time[piece.start])
-        y, usable = train.labels_at(data, cut), data.time < cut - GAP
-        if MIN_OF_A_KIND <= y[usable].sum() <= usable.sum() - MIN_OF_A_KIND:
-            words = own_words.learn(
-                data.words[usable].tolist(), metrics.log_odds(base[usable], HELD), y[usable], claims.emphasis(y)[usable] if claims else None
-            )
+        if (known := _known(data, float(data.time[piece.start]), GAP, claims)) is not None:
+            usable, y, emphasis = known
+            words = own_words.learn(data.words[usable].tolist(), metrics.log_odds(base[usable], HELD), y, emphasis)
             found[piece] = shifts(words, data.where(_mask(data, piece)))
     return found
 
