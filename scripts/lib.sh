@@ -35,7 +35,11 @@ install() {
     log=$venv/install.log
     if ! "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "$@" >"$log" 2>&1; then
         tail -n 15 "$log" >&2
-        die "pip could not install $*; is a package index reachable? (the whole log: $log)"
+        case $(tail -n 15 "$log") in
+        *'No space left on device'*) why="the disk is full; free some space and run this again" ;;
+        *) why="is a package index reachable?" ;;
+        esac
+        die "pip could not install $*; $why (the whole log: $log)"
     fi
 }
 
