@@ -48,7 +48,7 @@ _WHY = re.compile(
 # A title that says of a repair no more than that it is one, and small.
 _BARE = re.compile(
     r"^\W*(?:(?:fix(?:e[sd]|ing|up)?|quick-?fix(?:es)?|minor|small|tiny|little|some|more|few|an?|the|misc\w*|various|several|other|another|further|cosmetic|last|final|quick"
-    r"|for|it|this|that|and|try|to|again|previous|commit|review|comments?|feedback|nits?)\b\W*)+$",
+    r"|issues|errors|bugs|problems|things|stuff|for|it|this|that|and|try|to|again|previous|commit|review|comments?|feedback|nits?)\b\W*)+$",
     re.IGNORECASE,
 )
 _OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]+", re.IGNORECASE)  # of a command line: a name, whatever its words
@@ -72,7 +72,14 @@ _BODY = re.compile(
 )
 # Repairs of what no user of the program meets: its tests, its build, the words around it.
 _ASIDE = re.compile(
-    r"\b(?:fix(?:e[sd]|ing|up)?|repair(?:s|ed|ing)?|broken|failing|flaky|wrong|incorrect)\s+(?:\S+\s+){0,3}?(?:unit[- ]?)?(?:tests?|testing|testcases?|test[- ]suite|specs?|builds?|compil\w+(?!-time)|warnings?|"
+    r"\b(?:fix(?:e[sd]|ing|up)?)\s+(?:[\w./'-]+\s+){0,3}?(?:(?:doc\w*|coverage|style|lint\w*|spelling) (?:bugs?|issues?|errors?|problems?)|(?:rule|function|method) (?:metadata|prototypes?)"
+    r"|package(?:\.html|-info)|unused `?(?:use|uses|imports?|includes?|variables?|parameters?|arguments?))\b"
+    r"|\bfix(?:e[sd]|ing)?\s+(?:(?:the|some|wrong|incorrect|missing|minor)\s+)*type[- ](?:annotations?|hints?)\b"
+    r"|\b(?:fix(?:e[sd]|ing|up)?)\b[^.\n]{0,60}\b(?:to compile\W*(?:\(#\d+\)\W*)?$|with `?(?:cargo fmt|rustfmt|gofmt|clang-format)\b)"
+    r"|\b(?:fix(?:e[sd]|ing|up)?)\b[^\n]{0,60}\bto (?:mention|document|describe|clarify)\b"
+    r"|\bfix(?:e[sd]|ing)?\s+(?:\w+\s+){0,2}?(?:cs|coding standards?|phpcs|clang-tidy|(?:comparisons?|mismatch\w*) (?:between|of) signed and unsigned)\b"
+    r"|\bfix(?:e[sd]|ing)?\s+['\"`]?comparison between signed and unsigned\b|\bfor clang-tidy\b|\bimprov\w+\b[^\n]{0,60}\b(?:error|exception|panic|log|warning)s? (?:message|text)s?\b"
+    r"|\b(?:fix(?:e[sd]|ing|up)?|repair(?:s|ed|ing)?|broken|failing|flaky|wrong|incorrect)\s+(?:\S+\s+){0,3}?(?:unit[- ]?)?(?:tests?|testing|testcases?|test[- ]suite|specs?|builds?|compil\w+(?!-time)|warnings?|"
     r"typos?|mypy|pylint|clippy|rubocop|eslint|jslint|jshint|tslint|pyflakes|errcheck|golint|spacing|naming|names?|examples?|benchmarks?|coverage|release notes|version numbers?|merge|conflicts?|"
     r"rebase|deprecat\w+|todos?|fixmes?|docs?|documentation|docstrings?|(?:settings|api|configuration|language) references?|offen[cs]es?|line[- ]?lengths?|long lines?|amalgamat\w+)\b"
     r"|\b(?:typos?|doc(?:s|umentation)?|javadocs?|rubocop|checkstyle|eslint|clippy|pep-?8|error-?prone|style|styling|stylistic|format(?:ting)?|white ?spaces?|lint\w*|grammar|comments?|spelling|indent\w*|tests?|builds?|ci|warnings?|audit|pmd|tox|naming|changelog)"
@@ -81,9 +88,15 @@ _ASIDE = re.compile(
     r"help texts?|descriptions?|markup|(?:(?:error|exception|log) )?messages?|ugly|fmt errors?|includes|dates?|dependenc(?:y|ies)|gitignore|git ignore|ignoring|artifact\w*|publish\w*|packag(?:e|ing) (?:name|version)\w*|year|logo|css|layout)\b"
     r"|\b(?:docs?|documentation|sphinx)\b(?:\s+[\w.]+){0,3}\s+fix(?:es|ed)?\b"
     r"|\b(?:cargo fmt|rustfmt|gofmt|clang-format)\b|\bto (?:mention|document|describe|clarify)\b"
-    r"|\bremov\w+\s+(?:an?\s+|the\s+|some\s+)?(?:unnecessary|needless|redundant|unused|superfluous|dead code)\b"
+    r"|\bremov\w+\s+(?:an?\s+|the\s+|some\s+)?(?:unnecessary|unneeded|needless|useless|redundant|unused|superfluous|dead code)\b"
     r"|\bregression[- ]tests?\b|\btests?[-_/ ]regression\b"
     r"|\b(?:typos?|debug(?:ging)?|bug ?tracker|issue tracker|bug ?reports?)\b",
+    re.IGNORECASE,
+)
+# The same behind a type ("fix: …"), where the repair itself is not named again.
+_TYPED_ASIDE = re.compile(
+    r"^\W*(?:[\w./`'-]+\s+){0,4}?(?:clippy|rustfmt|rubocop|(?:lint\w*|compiler|type[- ]check\w*|mypy|tsc|eslint|pylint) (?:warnings?|errors?|issues?|names?|complaints?)\b|(?:documentation|docs)(?: examples?)?\W*(?:\(#\d+\)\W*)?$"
+    r"|wording\b)|^\W*(?:clarify|clippy|(?:(?:correct|wrong|missing|update) )?type[- ](?:annotations?|hints?))\b|\bto compile\W*(?:\(#\d+\)\W*)?$",
     re.IGNORECASE,
 )
 # Titles of commits that take text apart, move it or lay it out: verbs at the front, after an area; words for layout anywhere.
@@ -116,7 +129,7 @@ def fix_evidence(message: str) -> tuple[Evidence, ...]:
     kind = _TYPE.match(head)
     typed = kind is not None and kind[1].lower() in _FIX_TYPES
     rest = head[kind.end() :] if kind and typed else head
-    if _set_aside(rest, head):
+    if _set_aside(rest, head) or (typed and _TYPED_ASIDE.search(rest) and not _STRONG.search(rest)):
         return ()
     if kind and typed:
         return (Evidence("message", first + 1, kind[0].strip()), *_found(first + 1, rest))

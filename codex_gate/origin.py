@@ -19,13 +19,16 @@ Tokens = Counter[bytes]
 _WORD = re.compile(rb"\w+")
 _TOKEN = re.compile(rb"\w+|[^\w\s]")
 _ALIKE = 0.5  # share of tokens (Dice) from which two lines count as versions of one; .6 and .7 told no more apart (chosen)
-_MOVED = 3  # words of a line from which its equal elsewhere in the same commit is where it came from; shorter ones are common
+_MOVED = 3  # words of a line from which its equal elsewhere in the same commit is where it came from; shorter ones are common, so these need as many lines around them that moved as well
+_NEAR = 3  # lines before and behind a line that count as around it
+_COMMENT = re.compile(rb"(?<=\S)\s+(?://|/\*|#\s).*$")  # behind program text, in any language
+_SHUT = frozenset((b"(", b")", b"{", b"}", b"[", b"]", b";", b","))  # signs that come and go when text is laid out anew
 _LONGEST = 400  # lines of a side of a hunk that are compared with each other
 
 
 def tokens(line: bytes) -> Tokens:
-    """Words and single signs of a line, with how often each stands in it."""
-    return Counter(_TOKEN.findall(line))
+    """Words and single signs of a line, with how often each stands in it; a comment behind program text is left out."""
+    return Counter(_TOKEN.findall(_COMMENT.sub(b"", line)))
 
 
 def taken(hunk: Hunk) -> list[Tokens | None]:
@@ -61,7 +64,7 @@ class Origin:
             repaired: what the fix took out of it (`taken`), an empty bag where that is not known.
         """
         before = self.earlier(path, line)
-        return before is None or (bool(repaired) and not repaired <= tokens(before))
+        return before is None or not _telling(repaired) <= tokens(before)
 
     def earlier(self, path: str, line: int) -> bytes | None:
         """What a line was before the commit: edited in place, or moved from elsewhere; None for one that is new, or that it did not change."""
@@ -73,7 +76,12 @@ class Origin:
         at = _most_alike(tokens(text), place / len(hunk.added), [tokens(one) for one in hunk.deleted[:_LONGEST]])
         if at is not None:
             return hunk.deleted[at]
-        return self._deleted.get(_squeezed(text)) if len(_WORD.findall(text)) >= _MOVED else None
+        return self._deleted.get(_squeezed(text)) if len(_WORD.findall(text)) >= _MOVED or self._among_moved(hunk, place) else None
+
+    def _among_moved(self, hunk: Hunk, place: int) -> bool:
+        """Whether the lines around one that is too short to tell have all moved with it."""
+        near = [line for line in hunk.added[max(0, place - _NEAR) : place + _NEAR + 1] if _WORD.search(line)]
+        return len(near) >= _MOVED and all(_squeezed(line) in self._deleted for line in near)
 
     @cached_property
     def _hunks(self) -> dict[str, tuple[Hunk, ...]]:
@@ -82,6 +90,12 @@ class Origin:
     @cached_property
     def _deleted(self) -> dict[bytes, bytes]:
         return {_squeezed(line): line for hunks in self._hunks.values() for hunk in hunks for line in hunk.deleted}
+
+
+def _telling(repaired: Tokens) -> Tokens:
+    """What of that which a fix took out says where the fault was: the words, or else the signs that are more than layout."""
+    words = {token: n for token, n in repaired.items() if _WORD.match(token)}
+    return Counter(words or {token: n for token, n in repaired.items() if token not in _SHUT})
 
 
 def _most_alike(wanted: Tokens, place: float, lines: Sequence[Tokens]) -> int | None:

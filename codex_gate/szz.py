@@ -31,6 +31,7 @@ from codex_gate.paths import language, role
 from codex_gate.types import Evidence, FileChange, Hunk
 
 Progress = Callable[[str], None]
+_Way = Callable[[FileChange, bytes | None], tuple[int, ...]]
 
 MAX_FILES = 100  # code files; a larger commit is neither a change nor a repair that anybody reviews (McIntosh & Kamei 2018, TSE 44(5))
 MAX_LINES = 10_000  # changed lines of code; the same source
@@ -38,8 +39,8 @@ SURE_LINES = 30  # changed lines of code of a fix; of a larger one nobody can te
 SURE_FILES = (
     1  # code files of a fix; read by eye, accusations of fixes over several were right in 34 of 56 readings, the others in 246 of 312 (docs/label-audit.md)
 )
-SURE_DAYS = 730  # between an accused commit and its fix; what fails later was often right when it was written
-LABELLER = 4  # raise it whenever labels change: tables made by another are mined again
+SURE_DAYS = 365  # between an accused commit and its fix; read by eye, what was repaired within a year was the accused one's fault in 80 % of 467 pairs, later in 55 % of 43 (docs/DESIGN.md)
+LABELLER = 5  # raise it whenever labels change: tables made by another are mined again
 _QUICK_FROM = 200  # fixes from which writing a commit-graph pays (measured: for 300 it saves a quarter of the time in 11,000 commits, a tenth in 5,500)
 _INDENTED = ("python", "haskell")
 _WORD = re.compile(rb"\w")  # a line of brackets alone has been brought by whoever closed a block there last
@@ -117,12 +118,16 @@ class Label:
 
 
 class Target(NamedTuple):
-    """Lines (1-based) of a file in the parent of a fix whose origin is asked for, and what the fix took out of each where it deleted them (`origin.taken`)."""
+    """Lines (1-based) of a file in the parent of a fix whose origin is asked for, and what the fix took out of each where it deleted them (`origin.taken`).
+
+    `layout`: the fix only laid them out anew.
+    """
 
     path: str
     lines: tuple[int, ...]
     deleted: bool = True
     taken: tuple[Tokens | None, ...] = ()
+    layout: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,21 +165,27 @@ def targets(repo: Repository, files: Sequence[FileChange], variant: Variant) -> 
         return []
     texts = repo.blobs(f.old_id for f in changed) if variant.cosmetic else {}
     for way in _WAYS[: None if variant.fall_back else 1] if variant.cosmetic else (_any_deleted,):
-        found = [_target(f, lines, way is not _beside, variant.doubt) for f in changed if (lines := way(f, texts.get(f.old_id)))]
+        found = [_target(f, lines, way, variant.doubt) for f in changed if (lines := way(f, texts.get(f.old_id)))]
         if found:
             return found
     return []
 
 
-def _target(change: FileChange, lines: tuple[int, ...], deleted: bool, doubt: bool) -> Target:
+def _target(change: FileChange, lines: tuple[int, ...], way: _Way, doubt: bool) -> Target:
+    path, deleted, layout = change.old_path or change.path, way is not _beside, way is _laid_out
     if not doubt:
-        return Target(change.old_path or change.path, lines, deleted)
+        return Target(path, lines, deleted, layout=layout)
     known = {hunk.old_start + place: one for hunk in change.hunks() for place, one in enumerate(taken(hunk))} if deleted else {}
-    return Target(change.old_path or change.path, lines, deleted, tuple(known[line] for line in lines) if deleted else (Counter(),) * len(lines))
+    return Target(path, lines, deleted, tuple(known[line] for line in lines) if deleted else (Counter(),) * len(lines), layout)
 
 
 def _any_deleted(change: FileChange, text: bytes | None) -> tuple[int, ...]:
     return tuple(hunk.old_start + place for hunk in change.hunks() for place in range(len(hunk.deleted)))
+
+
+def _laid_out(change: FileChange, text: bytes | None) -> tuple[int, ...]:
+    """Deleted lines with a word of program text, those of hunks that are only laid out anew among them."""
+    return _deleted(change, text, layout=True)
 
 
 def _deleted(change: FileChange, text: bytes | None, layout: bool = False) -> tuple[int, ...]:
@@ -213,7 +224,7 @@ def _beside(change: FileChange, text: bytes | None) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-_WAYS: tuple[Callable[[FileChange, bytes | None], tuple[int, ...]], ...] = (_deleted, partial(_deleted, layout=True), _beside)
+_WAYS: tuple[_Way, ...] = (_deleted, _laid_out, _beside)
 
 
 def _too_large(files: Sequence[FileChange]) -> bool:
@@ -234,7 +245,7 @@ class Trace:
     """What tracing a fix gave; `unread` counts files that git could not blame (an object is missing).
 
     `doubt` says why the accusation rests on little, None where it does not: the fix is `large` (more than SURE_LINES lines of code or SURE_FILES files),
-    its lines come from `several` commits (`others` are those that are not accused), it only adds `beside` them, the accused commit is `old` (SURE_DAYS),
+    its lines come from `several` commits (`others` are those that are not accused), it only adds `beside` them, it only laid them out anew (`layout`), the accused commit is `old` (SURE_DAYS),
     says that it `moved` text, or only `edited` lines whose fault was there before.
     """
 
@@ -328,6 +339,8 @@ def _doubts(
             found[fix] = "several"
         elif not accused[fix][0].deleted:
             found[fix] = "beside"
+        elif any(target.layout for target, _ in answers[fix]):
+            found[fix] = "layout"
         elif when - known[one].time > SURE_DAYS * 86400:
             found[fix] = "old"
         else:

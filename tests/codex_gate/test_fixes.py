@@ -108,6 +108,28 @@ def test_a_fix_comes_with_what_says_so(message: str, evidence: list[str]) -> Non
         "PR #102 followed suggestions",
         'Revert "fix the failing tests"',
         'Revert "docs: a word"',
+        "Fix some errors",
+        "fixed several small issues",
+        "minor bugs fixed",
+        "Fixed coverage issues",
+        "+ fixed documentation bugs",
+        "Fix CS",
+        "Replace std::forward for clang-tidy, fixes #12",
+        "unix: fix 'comparison between signed and unsigned integer expressions'",
+        "fix: remove unneeded reference",
+        "tpl: Improve the panic error message",
+        "Fix res.send to mention res.sendStatus",
+        "Fix function prototype in the parser",
+        "fix the type annotations of the router",
+        "fixed package.html",
+        "Fixed unused variables",
+        "Fixed else branch with `cargo fmt`",
+        "Fix the notice to mention the new function",
+        "fix: clippy lint warning - name change",
+        "fix: no-console documentation example (#12)",
+        "fix(help): Clarify that the command accepts several",
+        "fix(mock): adjust the connector to compile",
+        "fix: correct type hints of the router",
     ],
 )
 def test_what_labels_do_not_take_for_a_fix(message: str) -> None:
@@ -137,6 +159,25 @@ def test_what_labels_do_not_take_for_a_fix(message: str) -> None:
 )
 def test_which_titles_say_that_text_was_only_rearranged(message: str, expected: bool) -> None:
     assert rearranges(message) is expected
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Fix bug in the loop",
+        "Fixed a problem",
+        "fix errors of the parser",
+        "fix: correctly resolve type annotation of a function",
+        "Fix: allow type annotations in brackets",
+        "Fix undetected unused stubbing",
+        "fix(compiler): check lang before attempt to compile script",
+        "Fix documentation search crash",
+        "Fix reading of a binary metadata file",
+        "fix: objects with a prototype are cloned",
+    ],
+)
+def test_words_that_look_like_prose_or_style_do_not_hide_a_repair(message: str) -> None:
+    assert fix_evidence(message)
 
 
 def test_evidence_names_its_line() -> None:

@@ -68,3 +68,26 @@ def test_a_line_that_moved_between_files_is_not_new() -> None:
 def test_short_lines_are_alike_everywhere_and_have_not_moved() -> None:
     files = [change("@@ -1,2 +1,1 @@\n-return 0;\n keep();", "old.c"), change("@@ -0,0 +1,1 @@\n+return 0;", "new.c")]
     assert Origin(files).earlier("new.c", 1) is None
+
+
+def test_a_short_line_moved_where_the_lines_around_it_did() -> None:
+    files = [
+        change("@@ -1,4 +1,1 @@\n-try:\n-    found = read(path, size)\n-except Missing:\n-    raise\n keep()", "old.py"),
+        change("@@ -0,0 +1,4 @@\n+try:\n+    found = read(path, size)\n+except Missing:\n+    raise", "new.py"),
+    ]
+    assert Origin(files).earlier("new.py", 3) == b"except Missing:"
+    assert not Origin(files).brought("new.py", 3, tokens(b"Missing"))
+
+
+def test_a_comment_behind_a_line_is_none_of_its_fault() -> None:
+    noted = [change("@@ -1 +1 @@\n-return parse(value);\n+return parse(value); // the driver does not")]
+    (one,) = taken(Hunk(1, 1, (b"return parse(value); // the driver does not",), (b"if (known) return parse(value);",)))
+    assert one is not None and not Origin(noted).brought("a.c", 1, one)
+    assert tokens(b"# a comment alone") and tokens(b"color = '#fff'") == Counter([b"color", b"=", b"'", b"#", b"fff", b"'"])
+
+
+def test_brackets_that_come_and_go_do_not_say_who_brought_a_fault() -> None:
+    sorted_only = [change("@@ -1 +1 @@\n-return names\n+return sorted(names)")]
+    assert not Origin(sorted_only).brought("a.c", 1, tokens(b"names)"))  # the fix goes on to filter the names
+    assert Origin(sorted_only).brought("a.c", 1, tokens(b"sorted("))
+    assert not Origin(sorted_only).brought("a.c", 1, tokens(b") {"))

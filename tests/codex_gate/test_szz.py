@@ -208,6 +208,16 @@ def test_so_is_one_whose_lines_only_stand_beside_those_that_were_missing(repo: R
     assert doubt(repo, shas[2]) == "beside"
 
 
+def test_so_is_one_whose_lines_were_only_laid_out_anew(repo: Repo) -> None:
+    shas = repo.build(
+        line_of(
+            [{"a.c": LINES}, {"a.c": LINES + "while (more(input))\n{\n    next(input);\n}\n"}, {"a.c": LINES + "while (more(input)) {\n    next(input);\n}\n"}]
+        )
+    )
+    assert blamed(repo, shas[2]) == {shas[1]}
+    assert doubt(repo, shas[2]) == "layout"
+
+
 def test_so_is_the_commit_behind_a_large_fix(repo: Repo) -> None:
     bad, good = ("".join(f"{name}_{n}(x, y, z);\n" for n in range(szz.SURE_LINES // 2 + 1)) for name in ("bad", "good"))
     shas = repo.build(line_of([{"a.c": LINES}, {"a.c": LINES + bad}, {"a.c": LINES + good}]))
@@ -227,7 +237,7 @@ def test_so_is_one_that_says_that_it_moved_text(repo: Repo) -> None:
         assert doubt(repo, shas[2]) == expected
 
 
-def test_so_is_a_commit_of_years_before(repo: Repo) -> None:
+def test_so_is_a_commit_of_more_than_a_year_before(repo: Repo) -> None:
     nodes = [{"a.c": LINES}, {"a.c": LINES + "bad(x, y);\n"}, {"a.c": LINES}]
     for days, expected in ((szz.SURE_DAYS, None), (szz.SURE_DAYS + 1, "old")):
         shas = repo.build([node(nodes[0]), node(nodes[1], (0,), day=1), node(nodes[2], (1,), f"fix a crash, {days}", 1 + days)])
