@@ -36,7 +36,8 @@ class Change:
     """One past change as it would have been screened, and what became of it.
 
     `risk` and `level` are what was said with only what was known before it; `lines` are those it added.
-    `is_code` tells that it touches program text, `blamable` is False for one of which a missing fix says nothing: it is too large for SZZ, or only a doubtful fix accuses it.
+    `is_code` tells that it touches program text, `blamable` is False for one of which a missing fix says nothing: it is too large for SZZ, or
+    `doubtful`, accused by fixes of which none is beyond doubt.
     """
 
     sha: str
@@ -48,13 +49,14 @@ class Change:
     is_code: bool = True
     blamable: bool = True
     repair: Repair | None = None
+    doubtful: bool = False
 
 
 class Flags(NamedTuple):
     """What a rule would have flagged: changes, their share and number a week, and what became of those that can be judged.
 
     `precision` is the share of the judged flags that needed a fix, `recall` the share of the judged changes that
-    needed a fix which were flagged; NaN where there is nothing to divide by.
+    needed a fix which were flagged; NaN where there is nothing to divide by. `doubtful` are the flagged changes that only doubtful fixes accuse.
     """
 
     n: int
@@ -64,6 +66,7 @@ class Flags(NamedTuple):
     fixed: int
     precision: Interval
     recall: float
+    doubtful: int = 0
 
 
 class Fifth(NamedTuple):
@@ -140,6 +143,11 @@ class Replayed:
     def n_untold(self) -> int:
         return sum(not c.blamable for c in self.changes)
 
+    @property
+    def n_doubtful(self) -> int:
+        """Changes that later fixes accuse, none of them beyond doubt."""
+        return sum(c.doubtful for c in self.changes)
+
     def fit(self) -> tuple[float, float]:
         """(mean predicted risk, share that needed a fix) of the judged changes; NaN without any."""
         judged = [c for c in self.changes if c.sha in self.judged]
@@ -165,7 +173,9 @@ class Backtest(Replayed):
         fixed = sum(c.repair is not None for c in judged)
         every = sum(c.repair is not None for c in self.changes if c.sha in self.judged)
         n = len(chosen)
-        return Flags(n, n / len(self.changes), n / self.weeks, len(judged), fixed, intervals.wilson(fixed, len(judged)), fixed / every if every else math.nan)
+        doubtful = sum(c.doubtful for c in chosen)
+        right = intervals.wilson(fixed, len(judged))
+        return Flags(n, n / len(self.changes), n / self.weeks, len(judged), fixed, right, fixed / every if every else math.nan, doubtful)
 
     def by_level(self) -> list[tuple[Level, Flags]]:
         """Each level with those above it, the loudest first; levels that no change reached are left out at the top."""

@@ -114,7 +114,7 @@ def look_back(
             f"{len(inside)} of {len(found)} changes touch the paths that are looked at; at least {least} {'is' if least == 1 else 'are'} needed"
             f"{' to compare with' if least > 1 else ''}, take an earlier date or more changes, or other paths"
         )
-    changes = tuple(_change(meta, times, found[meta.sha], traced.first.get(place), place not in traced.doubtful) for place, meta in inside)
+    changes = tuple(_change(meta, times, found[meta.sha], traced.first.get(place), place in traced.doubtful) for place, meta in inside)
     notices = (*traced.notices, *clocks([m.sha for m in line[start:]], said, times))
     where = str(repo.top or repo.git_dir)
     judged = {place for place, _ in inside}
@@ -258,14 +258,16 @@ def headline(message: str) -> str:
     return lines[1] if merged else title(message)
 
 
-def _change(meta: CommitMeta, landed: Mapping[str, int], finding: Finding, found: tuple[str, str] | None, is_sure: bool) -> Change:
+def _change(meta: CommitMeta, landed: Mapping[str, int], finding: Finding, found: tuple[str, str] | None, doubtful: bool) -> Change:
     assert finding.risk is not None
     measures = finding.features
     code_lines = measures["code_share"] * (measures["la"] + measures["ld"])
-    blamable = is_sure and (len(meta.parents) > 1 or not (measures["code_files"] > szz.MAX_FILES or code_lines > szz.MAX_LINES))
+    blamable = not doubtful and (len(meta.parents) > 1 or not (measures["code_files"] > szz.MAX_FILES or code_lines > szz.MAX_LINES))
     lines = 0.0 if math.isnan(measures["la"]) else measures["la"]
     repair = Repair(*found, landed[found[1]]) if found else None
-    return Change(meta.sha, headline(meta.message), landed[meta.sha], finding.risk, finding.level, lines, measures["code_files"] > 0, blamable, repair)
+    return Change(
+        meta.sha, headline(meta.message), landed[meta.sha], finding.risk, finding.level, lines, measures["code_files"] > 0, blamable, repair, doubtful
+    )
 
 
 def _learned(model: Model, owner: Mapping[str, int]) -> int:

@@ -175,7 +175,7 @@ def test_a_change_too_large_to_blame_is_not_judged(repo: Repo, model: Model) -> 
         repo.commit("note", date=START + (72 + k) * DAY)
     found = run(repo, model)
     assert [c.sha for c in found.changes if not c.blamable] == [large]
-    assert large not in found.judged and found.n_untold == 1 and shas[0] in found.judged
+    assert large not in found.judged and found.n_untold == 1 and found.n_doubtful == 0 and shas[0] in found.judged
     assert not found.changes[-1].is_code
 
 
@@ -194,6 +194,7 @@ def test_changes_whose_lines_only_a_doubtful_fix_repaired_are_not_judged(repo: R
     found = run(repo, model)
     assert [c.sha for c in found.changes if not c.blamable] == [other, accused]  # the fix took lines of both out
     assert not {other, accused} & set(found.judged) and shas[0] in found.judged
+    assert {c.sha for c in found.changes if c.doubtful} == {other, accused} and found.n_doubtful == 2
 
 
 def test_everything_a_merge_brings_belongs_to_it() -> None:

@@ -34,6 +34,7 @@ def as_object(found: Backtest) -> Object:
         "n_changes": len(found.changes),
         "n_judged": len(found.judged),
         "n_fixed": found.n_fixed,
+        "n_doubtful": found.n_doubtful,
         "n_learned_from": found.seen,
         "ripening_days": number(found.ripening / DAY, 2),
         "weeks": number(found.weeks, 2),
@@ -80,7 +81,7 @@ def _change(change: Change, found: Backtest) -> Object:
 
 def _flags(flags: Flags) -> Object:
     figures = {"n": flags.n, "share": number(flags.share), "per_week": number(flags.per_week), "judged": flags.judged, "fixed": flags.fixed}
-    return figures | {"precision": _interval(flags.precision), "recall": number(flags.recall)}
+    return figures | {"precision": _interval(flags.precision), "recall": number(flags.recall), "doubtful": flags.doubtful}
 
 
 def _interval(found: Interval) -> Object:

@@ -103,8 +103,13 @@ def proposed(proposal: Proposal, found: Backtest) -> str:
     return (
         text
         + rest
-        + f", against {share(found.n_fixed / len(found.judged))} of all. That finds {share(flags.recall)} of the changes that needed one. Fixes still to come will raise these shares."
+        + f", against {share(found.n_fixed / len(found.judged))} of all. That finds {share(flags.recall)} of the changes that needed one{_in_doubt(flags, found)}. Fixes still to come will raise these shares."
     )
+
+
+def _in_doubt(flags: Flags, found: Backtest) -> str:
+    """What the flags meet beyond what is counted as right."""
+    return f", and {flags.doubtful:,} of the {found.n_doubtful:,} that a fix accuses in doubt" if found.n_doubtful else ""
 
 
 def compared(proposal: Proposal) -> str:

@@ -54,9 +54,18 @@ def test_the_terminal_says_what_counts() -> None:
     assert "2 younger ones and 1 very large or doubtful one are counted as flagged or not, but not judged" in said
     assert "For at most 1 in 10 changes, flag a risk above 85.0 %: 2 flags in 20 changes, one in 10 weeks" in said
     assert "Of the 1 that can be judged, 1 needed a fix: 100 % (21 to 100 %), against 18 % of all. That finds 33 %" in said
+    assert "in doubt" not in said
     assert "codex-gate screen --fail-on high" in said
     assert "→ above 85.0 %" in said
     assert "fixed after 7 days" in said and "cannot be told" in said and "too young to judge" in said and "no fix" in said
+
+
+def test_what_fixes_accuse_in_doubt_is_counted_beside_what_is_right() -> None:
+    doubtful = tuple(replace(c, doubtful=not c.blamable or not c.risk, blamable=c.blamable and c.risk > 0) for c in twenty())
+    said = " ".join(render("terminal", backtest(doubtful)).split())
+    assert "of the changes that needed one, and 1 of the 2 that a fix accuses in doubt. Fixes still to come" in said
+    found = json.loads(render("json", backtest(doubtful)))
+    assert found["n_doubtful"] == 2 and found["proposal"]["flags"]["doubtful"] == 1
 
 
 @pytest.mark.parametrize(
