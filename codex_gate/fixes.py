@@ -28,7 +28,7 @@ _OTHER_TYPES = frozenset(
 )  # fmt: skip
 # A request that is closed: "add a thing (fixes #12)". Its words for a repair count only where they name more than a number.
 _REQUEST = re.compile(
-    r"^\W*(?:[\w,/ -]{1,40}:\s*)*(?:add(?:s|ed|ing)?|allow(?:s|ed)?|bump(?:s|ed)?|change[sd]?|clarif(?:y|ies|ied)|clean\w*|convert(?:s|ed|ing)?|creat(?:e[sd]?|ing)|document(?:s|ed)?|enabl(?:e[sd]?|ing)"
+    r"^\W*(?:[\w,/ -]{1,40}:(?: ++:)*+\s*+)*(?:add(?:s|ed|ing)?|allow(?:s|ed)?|bump(?:s|ed)?|change[sd]?|clarif(?:y|ies|ied)|clean\w*|convert(?:s|ed|ing)?|creat(?:e[sd]?|ing)|document(?:s|ed)?|enabl(?:e[sd]?|ing)"
     r"|enhanc(?:e[sd]?|ement)|expos(?:e[sd]?|ing)|first|includ(?:e[sd]?|ing)|initial|mark(?:s|ed)?|mention(?:s|ed)?|more|note[sd]?|options?|reduc(?:e[sd]?|ing)|renam\w+|separat(?:e[sd]?|ing)|simplif(?:y|ies|ied)"
     r"|specif(?:y|ies|ied)|turn(?:s|ed)?|unif(?:y|ies|ied)|us(?:e[sd]?|ing)|write|wrote"
     r"|extend(?:s|ed)?|feature|implement(?:s|ed|ing)?|improv(?:e[sd]?|ement|ing)|introduc(?:e[sd]?|ing)|mov(?:e[sd]?|ing)|new|provid(?:e[sd]?|ing)|refactor(?:s|ed|ing)?|releas(?:e[sd]?|ing)"
@@ -36,7 +36,7 @@ _REQUEST = re.compile(
     re.IGNORECASE,
 )
 _TESTS = re.compile(
-    r"^\W*(?:[\w,/ -]{1,40}:\s*)*(?:add\w*|creat\w+|includ\w+|initial|more|new|port\w*|writ\w+|wrote|enabl\w+|updat\w+)\b.{0,60}\b(?:tests?|testcases?|specs?|cov(?:erage)?)\b",
+    r"^\W*(?:[\w,/ -]{1,40}:(?: ++:)*+\s*+)*(?:add\w*|creat\w+|includ\w+|initial|more|new|port\w*|writ\w+|wrote|enabl\w+|updat\w+)\b.{0,60}\b(?:tests?|testcases?|specs?|cov(?:erage)?)\b",
     re.IGNORECASE,
 )
 # What a revert repeats of what it takes back: a quoted title, "This reverts commit …".
@@ -47,7 +47,7 @@ _WHY = re.compile(
 )
 # A title that says of a repair no more than that it is one, and small.
 _BARE = re.compile(
-    r"^\W*(?:(?:fix(?:e[sd]|ing|up)?|quick-?fix(?:es)?|minor|small|tiny|little|some|more|few|an?|the|misc\w*|various|several|other|another|further|cosmetic|last|final|quick"
+    r"^\W*(?:(?:fix(?:e[sd]|ing|up)?|quickfix(?:es)?|minor|small|tiny|little|some|more|few|an?|the|misc\w*|various|several|other|another|further|cosmetic|last|final|quick"
     r"|issues|errors|bugs|problems|things|stuff|for|it|this|that|and|try|to|again|previous|commit|review|comments?|feedback|nits?)\b\W*)+$",
     re.IGNORECASE,
 )
@@ -60,10 +60,12 @@ _STRONG = re.compile(
     re.IGNORECASE,
 )
 _KEY = r"(?:[\w.-]+/[\w.-]+#\d+|#\d+|gh-\d+|[A-Z][A-Z0-9]{1,9}-\d+|https?://\S+/(?:issues?|bugs?|browse)/[\w-]+|https?://\S*show_bug\.cgi\?id=\d+)"
-_REPAIRS_KEY = re.compile(rf"\b(?i:fix(?:e[sd]|ing)?|resolve[sd]?|repair(?:s|ed)?)\b[ \t]*(?i:bugs?|issues?|defects?|tickets?)?[ \t]*[:(\[]?[ \t]*(?:{_KEY})")
+_REPAIRS_KEY = re.compile(
+    rf"\b(?i:fix(?:e[sd]|ing)?|resolve[sd]?|repair(?:s|ed)?)\b[ \t]*(?:(?i:bugs?|issues?|defects?|tickets?)[ \t]*)?(?:[:(\[][ \t]*)?(?:{_KEY})"
+)
 _KEY_FIRST = re.compile(rf"^\W*(?i:fix(?:e[sd])?|resolve[sd]?|close[sd]?)[ \t]+(?:{_KEY})[ \t]*[:,-]*[ \t]*")
-_CLOSES_KEY = re.compile(rf"\b(?i:close[sd]?)\b[ \t]*(?i:bugs?|issues?|tickets?)?[ \t]*[:(\[]?[ \t]*(?:{_KEY})")
-_BUG_NUMBER = re.compile(r"\b(?:bug|defect|bz)[ \t]*[:#-]?[ \t]*#?\d{2,}\b", re.IGNORECASE)
+_CLOSES_KEY = re.compile(rf"\b(?i:close[sd]?)\b[ \t]*(?:(?i:bugs?|issues?|tickets?)[ \t]*)?(?:[:(\[][ \t]*)?(?:{_KEY})")
+_BUG_NUMBER = re.compile(r"\b(?:bug|defect|bz)[ \t]*(?:[:#-][ \t]*)?#?\d{2,}\b", re.IGNORECASE)
 # In the text below the title only what says that this very commit repairs something: "this fixes a crash".
 _BODY = re.compile(
     r"\b(?:fix(?:e[sd]|ing)?|repair(?:s|ed)?|prevents?|avoids?|solves?|resolves?)\b[^.\n]{0,60}\b(?:bugs?|crash(?:e[sd])?|leaks?|regressions?|deadlocks?|seg-?faults?|races?|panics?"
@@ -96,7 +98,7 @@ _ASIDE = re.compile(
 # The same behind a type ("fix: …"), where the repair itself is not named again.
 _TYPED_ASIDE = re.compile(
     r"^\W*(?:[\w./`'-]+\s+){0,4}?(?:clippy|rustfmt|rubocop|(?:lint\w*|compiler|type[- ]check\w*|mypy|tsc|eslint|pylint) (?:warnings?|errors?|issues?|names?|complaints?)\b|(?:documentation|docs)(?: examples?)?\W*(?:\(#\d+\)\W*)?$"
-    r"|wording\b)|^\W*(?:clarify|clippy|(?:(?:correct|wrong|missing|update) )?type[- ](?:annotations?|hints?))\b|\bto compile\W*(?:\(#\d+\)\W*)?$",
+    r"|wording\b)|^\W*(?:clarify|clippy|(?:(?:correct|missing|update) )?type[- ](?:annotations?|hints?))\b|\bto compile\W*(?:\(#\d+\)\W*)?$",
     re.IGNORECASE,
 )
 # Titles of commits that take text apart, move it or lay it out: verbs at the front, after an area; words for layout anywhere.
@@ -116,7 +118,7 @@ def fix_evidence(message: str) -> tuple[Evidence, ...]:
     Stricter than `is_fix`, for labels: a type in front of the title (`fix:`, `docs:`) decides alone, weak words
     ("correct", "fails") do not count, and the text below the title counts only where it names what is repaired
     ("fixes #12", "this avoids a crash"). Repairs of tests, builds, style and prose are set aside, and so are "minor fixes". A revert is a fix where it
-    says why: read by eye, those that give no reason were right in 8 of 32 readings (docs/label-audit.md).
+    says why: read by eye, those that give no reason were right in 8 of 32 readings (docs/DESIGN.md).
     Source: Sliwerski et al. 2005, MSR, section 2 (keywords and bug numbers); the word lists are chosen, docs/labels.md holds what they are worth.
     """
     lines = message[:4000].splitlines()

@@ -19,9 +19,11 @@ Tokens = Counter[bytes]
 _WORD = re.compile(rb"\w+")
 _TOKEN = re.compile(rb"\w+|[^\w\s]")
 _ALIKE = 0.5  # share of tokens (Dice) from which two lines count as versions of one; .6 and .7 told no more apart (chosen)
-_MOVED = 3  # words of a line from which its equal elsewhere in the same commit is where it came from; shorter ones are common, so these need as many lines around them that moved as well
+_MOVED = 3  # words of a line from which its equal elsewhere in the same commit is where it came from; shorter ones are common: they moved only with the lines around them, three at least with themselves
 _NEAR = 3  # lines before and behind a line that count as around it
-_COMMENT = re.compile(rb"(?<=\S)\s+(?://|/\*|#\s).*$")  # behind program text, in any language
+_COMMENT = re.compile(
+    rb"(?<=\S)\s+(?://|/\*|#\s).*$"
+)  # behind program text, whatever the language: the rest of the line after // or # goes with it, floor division and text behind an inline comment too
 _SHUT = frozenset((b"(", b")", b"{", b"}", b"[", b"]", b";", b","))  # signs that come and go when text is laid out anew
 _LONGEST = 400  # lines of a side of a hunk that are compared with each other
 

@@ -36,9 +36,7 @@ _Way = Callable[[FileChange, bytes | None], tuple[int, ...]]
 MAX_FILES = 100  # code files; a larger commit is neither a change nor a repair that anybody reviews (McIntosh & Kamei 2018, TSE 44(5))
 MAX_LINES = 10_000  # changed lines of code; the same source
 SURE_LINES = 30  # changed lines of code of a fix; of a larger one nobody can tell which lines were the repair (docs/labels.md)
-SURE_FILES = (
-    1  # code files of a fix; read by eye, accusations of fixes over several were right in 34 of 56 readings, the others in 246 of 312 (docs/label-audit.md)
-)
+SURE_FILES = 1  # code files of a fix; read by eye, accusations of fixes over several were right in 34 of 56 readings, the others in 246 of 312 (docs/DESIGN.md)
 SURE_DAYS = 365  # between an accused commit and its fix; read by eye, what was repaired within a year was the accused one's fault in 80 % of 467 pairs, later in 55 % of 43 (docs/DESIGN.md)
 LABELLER = 5  # raise it whenever labels change: tables made by another are mined again
 _QUICK_FROM = 200  # fixes from which writing a commit-graph pays (measured: for 300 it saves a quarter of the time in 11,000 commits, a tenth in 5,500)

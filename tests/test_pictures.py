@@ -73,6 +73,11 @@ def test_the_report_behind_it_is_of_the_model_that_ships() -> None:
     assert KEPT["model_version"] == shipped, AGAIN
 
 
+def test_the_landing_page_says_what_the_pictures_show() -> None:
+    shown = re.findall(r"^!\[[^\]]*?(\d+) % risk, (\w+)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert shown == [(f"{100 * KEPT['risk']:.0f}", KEPT["level"])] * 2, AGAIN
+
+
 def test_the_picture_asks_for_nothing() -> None:
     assert not re.search(r"url\(['\"]?http|<image|<script|href=|@import|font-face", SVG)
     assert set(re.findall(r"https?://[^\"' <)]+", SVG)) <= {"http://www.w3.org/2000/svg", "https://www.textualize.io"}

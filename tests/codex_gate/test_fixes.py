@@ -199,6 +199,20 @@ def test_evidence_of_a_hostile_message_takes_linear_time() -> None:
         "break " * 2000,
         "update " * 2000,
         "docs " * 2000,
+        "fix" + " " * 3990 + "x",
+        "close" + " \t" * 1990 + "x",
+        "bug" + " " * 3990 + "x",
+        "a\nfix" + " " * 3990 + "x",
+        "quick-fix " * 390 + "now",
+        "fix minor " * 390 + "now",
+        "net:    " * 490 + "zz",
+        "a - b, c/d: " * 300 + "zz",
+        "-" * 3990 + "zz",
+        "fix type " * 440,
+        "fix function " * 300 + "x",
+        "fix a wrong " * 330 + "type",
+        "improve " * 490 + "message",
+        "fix: " + "a " * 1990 + "to compile it",
     ):
         fix_evidence(text)
         fix_evidence("title\n\n" + text)

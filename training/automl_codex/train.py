@@ -54,7 +54,7 @@ class Recipe:
     max_features: share of the measures, or a name of scikit-learn's, that a split may choose from; half ranks SZZ's labels as well as all, and those of others better, of which the root ranks
     SZZ's worse (evaluation.json).
     outside: weight of a row whose label came with a file and is not SZZ's, where others are. ApacheJIT's labels accuse every candidate and SZZ's here only what is beyond doubt:
-    0, .1, .5 and 1 give .816, .815, .815 and .815 where SZZ labelled and .781, .786, .792 and .795 elsewhere (selection window, 30 trees, evaluation.json); with 60 trees SZZ's lost .001 from .5 to 1.
+    0, .1, .5 and 1 give .816, .815, .815 and .815 where SZZ labelled and .781, .786, .792 and .795 elsewhere (selection window, 30 trees, evaluation.json).
     mask_share: share of training rows repeated with all history unknown, as a shallow clone gives it.
     """
 

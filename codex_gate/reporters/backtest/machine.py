@@ -75,6 +75,7 @@ def _change(change: Change, found: Backtest) -> Object:
         "risk": number(change.risk),
         "level": change.level.value,
         "judged": change.sha in found.judged,
+        "doubtful": change.doubtful,
         "repair": None if repair is None else {"sha": repair.sha, "change": repair.change, "time": repair.time},
     }
 

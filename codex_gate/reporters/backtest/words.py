@@ -98,18 +98,23 @@ def proposed(proposal: Proposal, found: Backtest) -> str:
     flags = proposal.flags
     text = f"For {budget(proposal.budget)}, flag a risk {limit(proposal.threshold)}: {count(flags.n, 'flag')} in {len(found.changes):,} changes, {rate(flags.per_week)}."
     if not flags.judged:
-        return text
+        return text + _in_doubt(flags, found)
     rest = f" Of the {flags.judged:,} that can be judged, {flags.fixed:,} needed a fix: {share(flags.precision.value)} ({100 * flags.precision.low:.0f} to {100 * flags.precision.high:.0f} %)"
     return (
         text
         + rest
-        + f", against {share(found.n_fixed / len(found.judged))} of all. That finds {share(flags.recall)} of the changes that needed one{_in_doubt(flags, found)}. Fixes still to come will raise these shares."
+        + f", against {share(found.n_fixed / len(found.judged))} of all. That finds {share(flags.recall)} of the changes that needed one. Fixes still to come will raise these shares."
+        + _in_doubt(flags, found)
     )
 
 
 def _in_doubt(flags: Flags, found: Backtest) -> str:
     """What the flags meet beyond what is counted as right."""
-    return f", and {flags.doubtful:,} of the {found.n_doubtful:,} that a fix accuses in doubt" if found.n_doubtful else ""
+    return (
+        f" Of all changes, {found.n_doubtful:,} more {'is' if found.n_doubtful == 1 else 'are'} accused by a fix in doubt; {flags.doubtful:,} of them {'is' if flags.doubtful == 1 else 'are'} flagged."
+        if found.n_doubtful
+        else ""
+    )
 
 
 def compared(proposal: Proposal) -> str:
