@@ -33,9 +33,8 @@ from codex_gate.git import CommitMeta, Repository
 from codex_gate.paths import language, role
 
 FOLDER: Final = ROOT / "training" / "audit"
-STRATA: Final[
-    dict[str, tuple[str, ...]]
-] = {  # projects of the corpus or of training/audit/projects.yaml, labelled by SZZ; a stratum draws evenly from its projects
+# Projects of the corpus or of training/audit/projects.yaml, labelled by SZZ; a stratum draws evenly from its projects.
+STRATA: Final[dict[str, tuple[str, ...]]] = {
     "c": ("redis", "tmux"),
     "cpp": ("qtdeclarative",),
     "go": ("helm", "prometheus"),
