@@ -66,7 +66,7 @@ class Flags(NamedTuple):
     fixed: int
     precision: Interval
     recall: float
-    doubtful: int = 0
+    doubtful: int
 
 
 class Fifth(NamedTuple):

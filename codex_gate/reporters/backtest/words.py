@@ -110,11 +110,7 @@ def proposed(proposal: Proposal, found: Backtest) -> str:
 
 def _in_doubt(flags: Flags, found: Backtest) -> str:
     """What the flags meet beyond what is counted as right."""
-    return (
-        f" Of all changes, {found.n_doubtful:,} more {'is' if found.n_doubtful == 1 else 'are'} accused by a fix in doubt; {flags.doubtful:,} of them {'is' if flags.doubtful == 1 else 'are'} flagged."
-        if found.n_doubtful
-        else ""
-    )
+    return f" Of all changes a fix accuses {found.n_doubtful:,} more in doubt, {flags.doubtful:,} of them flagged." if found.n_doubtful else ""
 
 
 def compared(proposal: Proposal) -> str:
