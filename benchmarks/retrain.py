@@ -164,7 +164,7 @@ def cases(data: Dataset, corpus: evaluate.Corpus, wanted: Mapping[str, Clone | N
         if (clone := wanted[project]) is None:
             raise UsageError(f"{options.clones} holds no clone of {project}, and words are read from it; clone it there as OWNER+NAME")
         k = int(fold[place[0]])
-        others = usable & (fold != k)
+        others = usable & (fold != k) & data.traced()  # as the shipped calibration (evaluate.report)
         knots = train.calibrate(scores[others], labels[others], evaluate.evenly(groups[others]))
         rows = data.where(data.project == project)
         yield Case(project, worded(rows.where(np.argsort(rows.time, kind="stable")), clone), forests[k], knots, recipe.names)

@@ -36,8 +36,7 @@ class Change:
     """One past change as it would have been screened, and what became of it.
 
     `risk` and `level` are what was said with only what was known before it; `lines` are those it added.
-    `is_code` tells that it touches program text, `blamable` is False for one of which a missing fix says nothing: it is too large for SZZ, or
-    `doubtful`, accused by fixes of which none is beyond doubt.
+    `is_code` tells that it touches program text, `large` that it is too large for SZZ, `doubtful` that fixes accuse it of which none is beyond doubt.
     """
 
     sha: str
@@ -47,9 +46,14 @@ class Change:
     level: Level
     lines: float
     is_code: bool = True
-    blamable: bool = True
+    large: bool = False
     repair: Repair | None = None
     doubtful: bool = False
+
+    @property
+    def blamable(self) -> bool:
+        """Whether a missing fix says something of it."""
+        return not (self.large or self.doubtful)
 
 
 class Flags(NamedTuple):

@@ -1,6 +1,7 @@
 """`codex-gate`: commands, and the only place where errors become exit codes.
 
 Exit codes: 0 done · 1 a gate tripped or drift · 2 wrong use, configuration or input · 3 our fault · 5 done in part · 130 interrupted · 141 the reader went before the end, so no gate was judged.
+A process that is asked to end (SIGTERM, SIGHUP) cleans up and dies of that signal.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from codex_gate.arguments import check_apart, parser
 from codex_gate.errors import AGAIN, RESTORE, ConfigError, GateError, ModelError, UsageError
+from codex_gate.signals import unwinding
 from codex_gate.stdio import FULL, close_output, open_closed
 
 if TYPE_CHECKING:
@@ -31,6 +33,11 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    with unwinding():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     open_closed()
     for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
         if hasattr(stream, "reconfigure"):  # a C locale must not break on a title with an umlaut

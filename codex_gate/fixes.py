@@ -15,9 +15,9 @@ from codex_gate.types import Evidence
 _TYPE = re.compile(r"^\W*([a-z]+)(?:\(([^)]{0,60})\))?!?(?:\]\s*:?|\s*:)", re.IGNORECASE)
 # An area in front of the title that holds no program text, a release, a change log.
 _PROSE = re.compile(
-    r"^\W*(?:read-?me|change-?log|history|news|faq|guide|man(?:ual|page)?|go\.mod|[\w./-]+\.(?:md|rst|txt|json|ya?ml))\b[^:]{0,20}:"
-    r"|^\W*document(?:s|ed|ing)?\b(?!:)|^\W*(?:updat|upgrad|bump)\w*\s+(?:\w+\s+){0,2}dependenc"
-    r"|^\W*(?:now working on|(?:\d{4}[.-]\d\d[.-]\d\d,? )?v(?:ersion)? ?\d|prepar\w+ (?:for )?(?:the )?(?:next )?(?:release|version|v?\d))"
+    r"^\W*+(?:read-?me|change-?log|history|news|faq|guide|man(?:ual|page)?|go\.mod|[\w./-]+\.(?:md|rst|txt|json|ya?ml))\b[^:]{0,20}:"
+    r"|^\W*+document(?:s|ed|ing)?\b(?!:)|^\W*+(?:updat|upgrad|bump)\w*\s+(?:\w+\s+){0,2}dependenc"
+    r"|^\W*+(?:now working on|(?:\d{4}[.-]\d\d[.-]\d\d,? )?v(?:ersion)? ?\d|prepar\w+ (?:for )?(?:the )?(?:next )?(?:release|version|v?\d))"
     r"|\b(?:in|to|of|the|for|update)\s+(?:\w+\s+){0,2}(?:read-?me|change-?log|history|news|docs?|documentation|javadocs?|comments?|website|site|release (?:post|notes?|date)|web ?page)\b",
     re.IGNORECASE,
 )

@@ -184,7 +184,7 @@ def _fit(
         [
             (f.risk or 0.0, after.get(f.sha or "", ripe + 1) <= ripe)
             for f in side
-            if newest - when[f.sha or ""] >= ripe and _blamable(f) and f.sha not in doubtful
+            if newest - when[f.sha or ""] >= ripe and not szz.is_large(f.features) and f.sha not in doubtful
         ]
         for side in (spans.before, spans.window)
     )
@@ -192,10 +192,3 @@ def _fit(
     if fit is None:
         notices.append(Notice("few-fixes", "fewer than 20 changes with a fix in the window or before it: whether the risks still fit cannot be said"))
     return fit, notices
-
-
-def _blamable(finding: Finding) -> bool:
-    """Whether SZZ would look at it: not where it is too large."""
-    measures = finding.features
-    lines = measures["code_share"] * (measures["la"] + measures["ld"])
-    return not (measures["code_files"] > szz.MAX_FILES or lines > szz.MAX_LINES)

@@ -261,13 +261,10 @@ def headline(message: str) -> str:
 def _change(meta: CommitMeta, landed: Mapping[str, int], finding: Finding, found: tuple[str, str] | None, doubtful: bool) -> Change:
     assert finding.risk is not None
     measures = finding.features
-    code_lines = measures["code_share"] * (measures["la"] + measures["ld"])
-    blamable = not doubtful and (len(meta.parents) > 1 or not (measures["code_files"] > szz.MAX_FILES or code_lines > szz.MAX_LINES))
+    large = len(meta.parents) < 2 and szz.is_large(measures)
     lines = 0.0 if math.isnan(measures["la"]) else measures["la"]
     repair = Repair(*found, landed[found[1]]) if found else None
-    return Change(
-        meta.sha, headline(meta.message), landed[meta.sha], finding.risk, finding.level, lines, measures["code_files"] > 0, blamable, repair, doubtful
-    )
+    return Change(meta.sha, headline(meta.message), landed[meta.sha], finding.risk, finding.level, lines, measures["code_files"] > 0, large, repair, doubtful)
 
 
 def _learned(model: Model, owner: Mapping[str, int]) -> int:

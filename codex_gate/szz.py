@@ -28,7 +28,7 @@ from codex_gate.git import CommitMeta, Repository
 from codex_gate.globs import Filter
 from codex_gate.origin import Origin, Tokens, taken
 from codex_gate.paths import language, role
-from codex_gate.types import Evidence, FileChange, Hunk
+from codex_gate.types import CommitFeatures, Evidence, FileChange, Hunk
 
 Progress = Callable[[str], None]
 _Way = Callable[[FileChange, bytes | None], tuple[int, ...]]
@@ -417,6 +417,11 @@ def _can_be_blamed(commit: Facts, fix_time: int, variant: Variant) -> bool:
 
 
 # -- labels ----------------------------------------------------------------------------------------------
+
+
+def is_large(measures: CommitFeatures) -> bool:
+    """Whether a change of these measures (`features`) is too large for any SZZ variant that looks at size to blame it."""
+    return measures["code_files"] > MAX_FILES or measures["code_share"] * (measures["la"] + measures["ld"]) > MAX_LINES
 
 
 def label(

@@ -157,7 +157,7 @@ def test_the_runtime_does_not_print_but_where_it_speaks_to_people() -> None:
 
 
 def test_start_up_stays_light() -> None:
-    """`--version` is what a hook's first call costs: the standard library's argument parser, and of ours four modules."""
+    """`--version` is what a hook's first call costs: the standard library's argument parser, and of ours five modules."""
     code = "import sys; before = set(sys.modules); import codex_gate.cli; print(*sorted(set(sys.modules) - before))"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"], capture_output=True, text=True, check=True
@@ -168,6 +168,7 @@ def test_start_up_stays_light() -> None:
         "codex_gate.arguments",
         "codex_gate.cli",
         "codex_gate.errors",
+        "codex_gate.signals",
         "codex_gate.stdio",
     }
     assert not loaded & {"subprocess", "sqlite3", "json", "hashlib", "tempfile", "logging", "inspect", "dataclasses", "asyncio"}
@@ -180,7 +181,7 @@ def test_start_up_of_the_training_side_stays_light() -> None:
     paths = [str(ROOT), str(ROOT / "training")]
     done = subprocess.run([sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {paths!r}; {code}"], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert {name for name in loaded if name.startswith("codex_gate")} == {"codex_gate", "codex_gate.errors", "codex_gate.stdio"}
+    assert {name for name in loaded if name.startswith("codex_gate")} == {"codex_gate", "codex_gate.errors", "codex_gate.signals", "codex_gate.stdio"}
     ours = {"arguments", "cli", "commands", "commands.models", "commands.students", "commands.synthetic"}
     assert {name for name in loaded if name.startswith("automl_codex")} == {"automl_codex", *(f"automl_codex.{name}" for name in ours)}
     assert not loaded & {"subprocess", "sqlite3", "json", "hashlib", "tempfile", "logging", "inspect", "dataclasses", "numpy", "yaml"}

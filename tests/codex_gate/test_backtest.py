@@ -23,9 +23,7 @@ def twenty() -> tuple[Change, ...]:
     for place, k in enumerate(order):
         when = 1_000_000_000 + place * WEEK
         repair = Repair("f" * 40, "e" * 40, when + repaired[k] * WEEK) if k in repaired else None
-        found.append(
-            Change(f"{k:040x}", f"change {k}", when, k / 20, levels[k], float(100 - k), is_code=k % 2 == 1 or k == 16, blamable=k != 18, repair=repair)
-        )
+        found.append(Change(f"{k:040x}", f"change {k}", when, k / 20, levels[k], float(100 - k), is_code=k % 2 == 1 or k == 16, large=k == 18, repair=repair))
     return tuple(found)
 
 

@@ -440,7 +440,14 @@ def test_damaged_git_index(repo: Repo, gate: Gate) -> None:
     refused(gate("--staged"), "the index cannot be read")
 
 
-def test_ctrl_c_in_a_bulk_run(repo: Repo, model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "whole_group", "code", "told"),
+    [(signal.SIGINT, True, 130, b"codex-gate: interrupted\n"), (signal.SIGTERM, False, -signal.SIGTERM, b""), (signal.SIGHUP, False, -signal.SIGHUP, b"")],
+    ids=["ctrl-c", "timeout or a cancelled job", "a closed terminal"],
+)
+def test_a_signal_in_a_bulk_run_leaves_nothing_behind(
+    repo: Repo, model: Path, tmp_path: Path, number: signal.Signals, whole_group: bool, code: int, told: bytes
+) -> None:
     repo.build(Node({f"src/f{k % 50}.py": f"x = {k}\n" * 30}, (k - 1,) if k else (), ADA, START + k * HOUR) for k in range(4000))
     before = {p.name for p in (repo.path / ".git").iterdir()}
     scratch = tmp_path / "scratch"
@@ -454,9 +461,12 @@ def test_ctrl_c_in_a_bulk_run(repo: Repo, model: Path, tmp_path: Path) -> None:
     while not list(tmp_path.glob("rows.jsonl.*.part")) and time.monotonic() < deadline:  # it has begun to write
         time.sleep(0.01)
     assert run.poll() is None, "it ended before it could be interrupted"
-    os.killpg(run.pid, signal.SIGINT)  # as the terminal does: python and git
+    if whole_group:
+        os.killpg(run.pid, number)  # as the terminal does: python and git
+    else:
+        os.kill(run.pid, number)
     out, err = run.communicate(timeout=20)
-    assert (run.returncode, out, err) == (130, b"", b"codex-gate: interrupted\n")
+    assert (run.returncode, out, err) == (code, b"", told)
     assert not target.exists()
     assert list(scratch.iterdir()) == []
     assert {p.name for p in (repo.path / ".git").iterdir()} <= {*before, "codex-gate"}

@@ -208,6 +208,8 @@ def test_evidence_of_a_hostile_message_takes_linear_time() -> None:
         "net:    " * 490 + "zz",
         "a - b, c/d: " * 300 + "zz",
         "-" * 3990 + "zz",
+        "." * 60_000 + "zz",
+        "./" * 30_000 + "md",
         "fix type " * 440,
         "fix function " * 300 + "x",
         "fix a wrong " * 330 + "type",

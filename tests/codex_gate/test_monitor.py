@@ -318,6 +318,8 @@ def test_json_and_yaml_hold_the_same_and_the_fixed_keys(there: list[str], tmp_pa
     assert call(capsys, *there, "--output", str(tmp_path / "drift.json")).code == 1
     as_yaml, as_json = yaml.safe_load((tmp_path / "drift.yaml").read_text()), json.loads((tmp_path / "drift.json").read_text())
     jsonschema.Draft202012Validator(SCHEMA).validate(as_json)
+    assert {stream["drift"] for stream in as_json["streams"]} == {True, False}
+    assert all(stream["drift"] is (stream["ratio"] > 1) for stream in as_json["streams"])
     assert {k: v for k, v in as_yaml.items() if k != "seconds"} == {k: v for k, v in as_json.items() if k != "seconds"}
     assert as_json["drift"] is True and as_json["threshold"] > 0 and as_json["kl_divergence"] >= 0
 

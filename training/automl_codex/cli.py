@@ -1,6 +1,7 @@
 """`automl-codex`: the offline commands, and the only place where their errors become exit codes.
 
 Exit codes: 0 done · 1 a gate missed · 2 wrong use, configuration or input · 3 our fault · 4 halted by a gate · 5 done in part · 130 interrupted · 141 the reader went before the end.
+A process that is asked to end (SIGTERM, SIGHUP) cleans up and dies of that signal.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from automl_codex.arguments import parser
 from automl_codex.commands import extra_of, lacking, models, say, students, synthetic
 from codex_gate.errors import GateError
+from codex_gate.signals import unwinding
 from codex_gate.stdio import FULL, close_output, open_closed
 
 if TYPE_CHECKING:
@@ -23,6 +25,11 @@ _PATHS = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryErro
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    with unwinding():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     open_closed()
     options = _parser().parse_args(argv)
     if vars(options).get("engine") == "dask":  # workers were started in other folders

@@ -74,6 +74,7 @@ def _stream(report: DriftReport, shift: Shift) -> Object:
         "name": shift.name,
         "divergence": round(shift.divergence, 6),
         "threshold": round(shift.threshold, 6),
+        "ratio": round(shift.ratio, 6),
         "drift": shift.drifted,
         "newest": shift.length if shift.drifted else None,
         "since": None if start is None else {"sha": writable(start.sha), "day": _day(start.time)},

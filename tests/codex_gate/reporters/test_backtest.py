@@ -61,13 +61,13 @@ def test_the_terminal_says_what_counts() -> None:
 
 
 def test_what_fixes_accuse_in_doubt_is_counted_beside_what_is_right() -> None:
-    doubtful = tuple(replace(c, doubtful=not c.blamable or not c.risk, blamable=c.blamable and c.risk > 0) for c in twenty())
+    doubtful = tuple(replace(c, doubtful=c.large or not c.risk, large=False) for c in twenty())
     said = " ".join(render("terminal", backtest(doubtful)).split())
     assert "Fixes still to come will raise these shares. Of all changes a fix accuses 2 more in doubt, 1 of them flagged." in said
     found = json.loads(render("json", backtest(doubtful)))
     assert found["n_doubtful"] == 2 and found["proposal"]["flags"]["doubtful"] == 1
     assert sorted(round(20 * one["risk"]) for one in found["changes"] if one["doubtful"]) == [0, 18]
-    none_judged = tuple(replace(c, blamable=c.risk < 0.85, doubtful=c.risk == 0.95) for c in twenty())
+    none_judged = tuple(replace(c, large=0.85 <= c.risk != 0.95, doubtful=c.risk == 0.95) for c in twenty())
     said = " ".join(render("terminal", backtest(none_judged)).split())
     assert "2 flags in 20 changes, one in 10 weeks. Of all changes a fix accuses 1 more in doubt, 1 of them flagged." in said
 
