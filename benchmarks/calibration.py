@@ -9,6 +9,8 @@ Forests of the shipped recipe, each grown without the repositories that it judge
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 import numpy as np
 
 from automl_codex import evaluate, metrics, mine, prior, tables, train
+from automl_codex.files import whole
 from automl_codex.tables import Dataset
 from benchmarks.measure import machine
 from codex_gate.errors import GateError, UsageError
@@ -109,18 +112,22 @@ def screened(data: Dataset, pulls: Dataset, corpus: evaluate.Corpus, recipe: tra
 
 
 def commits(data: Dataset, corpus: evaluate.Corpus, recipe: train.Recipe, kept: Path | None) -> dict[str, np.ndarray]:
-    """Raw out-of-project scores (n,) of the commits by scenario, and of how many trees; from the file that an earlier run on the same rows kept, where there is one."""
-    rows = evaluate.data_hash(data)
+    """Raw out-of-project scores (n,) of the commits by scenario, and of how many trees.
+
+    They come from the file that an earlier run on the same rows with the same recipe, ends of labels and repositories kept, where there is one.
+    """
+    ends = sorted({(p, str(group), float(end)) for p, group, end in zip(data.project.tolist(), corpus.groups(data), corpus.ends(data), strict=True)})
+    made_from = hashlib.sha256(json.dumps([evaluate.data_hash(data), recipe.as_json(), ends]).encode()).hexdigest()
     if kept and kept.is_file():
         with np.load(kept) as found:
-            if str(found["rows"]) == rows:
+            if "made_from" in found and str(found["made_from"]) == made_from:
                 return {name: found[name] for name in ("time_safe", "all_times", "trees")}
     entrant = evaluate.forest_entrant("forest", recipe)
     made = {scenario.name: evaluate.out_of_project(data, corpus, scenario, entrant) for scenario in (evaluate.TIME_SAFE, evaluate.ALL_TIMES)}
     made["trees"] = np.array(recipe.n_trees)
     if kept:
-        with kept.open("wb") as stream:
-            np.savez_compressed(stream, rows=rows, **made)
+        with whole(kept) as partial, partial.open("wb") as stream:
+            np.savez_compressed(stream, made_from=made_from, **made)
     return made
 
 

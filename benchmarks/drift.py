@@ -27,6 +27,7 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
+from automl_codex.files import whole
 from benchmarks.measure import machine
 from codex_gate import monitor, watch
 from codex_gate.drift import LEVEL, MIX_LEVEL, RATE, RUN, SMOOTHING, SYMBOLS, UNCLASSIFIED, WINDOW, DriftDetector, Stream, compare
@@ -187,21 +188,37 @@ def _fires(step: Callable[[str], bool], seed: int) -> bool:
 # -- real histories ------------------------------------------------------------------------------------
 
 
+def places(clones: Path) -> dict[str, Repository]:
+    """Every clone of a folder by its name."""
+    folders = [folder for folder in sorted(clones.iterdir()) if folder.is_dir()]
+    return {folder.name: Repository.discover(folder / "repo" if (folder / "repo").is_dir() else folder, os.environ) for folder in folders}
+
+
+def observers() -> list[str]:
+    """The versions of what is said of a change: of the model, and of what tells kinds."""
+    kinds = Linear.load(default_directory())
+    return [Model.load(default_directory()).version, kinds.version if kinds else "rules"]
+
+
+def observed_from(clones: Path) -> list[Any]:
+    """What the figures of real histories were made from: who observed, and the head of each clone."""
+    return [observers(), {name: repo.resolve("HEAD") for name, repo in places(clones).items()}]
+
+
 def histories(clones: Path, cache: Path) -> dict[str, list[Observation]]:
-    """The observed changes of every clone, read once."""
-    model, kinds = Model.load(default_directory()), Linear.load(default_directory())
+    """The observed changes of every clone, read once for each head."""
+    model, by = Model.load(default_directory()), ".".join(observers())
     found = {}
-    cache.mkdir(parents=True, exist_ok=True)
-    for folder in sorted(clones.iterdir()):
-        kept = cache / f"{folder.name}.{model.version}.{kinds.version if kinds else 'rules'}.defects.pickle"
+    for name, repo in places(clones).items():
+        kept = cache / f"{name}.{repo.resolve('HEAD')[:12]}.{by}.defects.pickle"
         if not kept.exists():
-            where = folder / "repo" if (folder / "repo").is_dir() else folder
-            rows = monitor.observe(Repository.discover(where, os.environ), model)
-            kept.write_bytes(pickle.dumps([(o.sha, o.time, o.category, o.kind, dict(o.measures or {}), o.defect) for o in rows]))
-            print(f"{folder.name}: {len(rows):,} changes", file=sys.stderr, flush=True)
+            rows = monitor.observe(repo, model)
+            with whole(kept) as partial:
+                partial.write_bytes(pickle.dumps([(o.sha, o.time, o.category, o.kind, dict(o.measures or {}), o.defect) for o in rows]))
+            print(f"{name}: {len(rows):,} changes", file=sys.stderr, flush=True)
         observed = [Observation(*row) for row in pickle.loads(kept.read_bytes())]  # noqa: S301 – written by this very function
         if len(observed) > 3 * WINDOW:
-            found[folder.name] = observed
+            found[name] = observed
     return found
 
 
@@ -681,34 +698,39 @@ def run(options: argparse.Namespace) -> int:
     kept: dict[str, Any] = json.loads(options.json.read_text("utf-8")) if options.json.is_file() else {}
     found: dict[str, list[Observation]] = {}
 
-    def part(name: str, make: Callable[[], Any]) -> None:
-        if name in kept:
+    def is_kept(name: str, made_from: Any) -> bool:
+        return name in kept and kept.get("made_from", {}).get(name) == made_from
+
+    def part(name: str, made_from: Any, make: Callable[[], Any]) -> None:
+        if is_kept(name, made_from):
             return
         begun = process_time()
         kept[name] = make()
+        kept.setdefault("made_from", {})[name] = made_from
         kept.setdefault("cpu_s", {})[name] = process_time() - begun
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(kept), "utf-8")
+        with whole(options.json) as partial:
+            partial.write_text(json.dumps(kept), "utf-8")
 
     if not options.histories:
-        part("null", lambda: without_drift(options.seeds))
-        part("rivals", lambda: rivals(options.runs))
-        part("power", lambda: power(options.runs))
-    if not {"natural", "calm", "planted", "kinds", "growth", *(() if options.histories else ("speed",))} <= kept.keys():
+        part("null", options.seeds, lambda: without_drift(options.seeds))
+        part("rivals", options.runs, lambda: rivals(options.runs))
+        part("power", options.runs, lambda: power(options.runs))
+    real = observed_from(options.clones)
+    if not all(is_kept(name, real) for name in ("natural", "calm", "planted", "kinds", "growth", *(() if options.histories else ("speed",)))):
         found = histories(options.clones, options.json.with_suffix(""))
         kept["names"] = [name.replace("+", "/", 1) for name in found]
-    part("planted", lambda: {group: planted(part) for group, part in by_group(found).items()})
-    part("kinds", lambda: {group: kinds_in_time(part, kept["planted"][group]["hits"]) for group, part in by_group(found).items()})
-    part("calm", lambda: calm(found))
-    part("natural", lambda: as_they_were(found))
-    part("growth", lambda: growth(found))
+    part("planted", real, lambda: {group: planted(part) for group, part in by_group(found).items()})
+    part("kinds", real, lambda: {group: kinds_in_time(part, kept["planted"][group]["hits"]) for group, part in by_group(found).items()})
+    part("calm", real, lambda: calm(found))
+    part("natural", real, lambda: as_they_were(found))
+    part("growth", real, lambda: growth(found))
     if options.histories:
         text = options.output.read_text("utf-8")
         for section in (_natural_part(kept), _growth_part(kept["growth"])):
             text = renewed(text, section, f"This section by `python benchmarks/drift.py --clones DIR --histories`, {place}.")
         options.output.write_text(text, "utf-8")
         return 0
-    part("speed", lambda: speed(options.clones, found))
+    part("speed", real, lambda: speed(options.clones, found))
     seconds = sum(kept["cpu_s"].values())
     where = f"{place}; streams 0 to {options.seeds - 1} and {options.runs} for each cell; {seconds:,.0f} CPU seconds"
     options.output.write_text(page(kept, where, "python benchmarks/drift.py --clones DIR"), "utf-8")

@@ -28,6 +28,7 @@ from sklearn.preprocessing import StandardScaler
 
 from automl_codex import evaluate, metrics, mine, tables, train
 from automl_codex.evaluate import Entrant, Scenario
+from automl_codex.files import whole
 from automl_codex.tables import Dataset
 from benchmarks.measure import machine
 from codex_gate import content
@@ -106,7 +107,8 @@ def read(corpus: Sequence[Mapping[str, Any]], clones: Path, data: Dataset, cache
         kept, path = cache / f"{project}.npz", mine.clone_of(entry["clone"], clones)
         if path is not None and not _is_of_today(kept):
             rows = of_project(Repository.discover(path, os.environ), frozenset(data.sha256[data.project == project].tolist()))
-            np.savez_compressed(kept, names=np.array([*CANDIDATES]), keys=np.array([*rows]), rows=np.array([*rows.values()], float))
+            with whole(kept) as partial, partial.open("wb") as stream:
+                np.savez_compressed(stream, names=np.array([*CANDIDATES]), keys=np.array([*rows]), rows=np.array([*rows.values()], float))
             print(f"{project}: {len(rows):,} changes", file=sys.stderr, flush=True)
         if _is_of_today(kept):
             with np.load(kept) as table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections import Counter, defaultdict
@@ -59,7 +60,9 @@ def screening(bench: Bench) -> Block:
 def agreement(bench: Bench) -> Block:
     """Values per commit beside PyDriller's."""
     place = bench.options.repository
-    _rounds(bench)  # leaves PyDriller's values behind
+    _rounds(bench)  # leaves PyDriller's values behind, if they were not taken earlier
+    if not _values(bench).is_file():
+        _contestants(bench, bench.all_commits(place))[PYDRILLER]()
     ours_at = bench.work / "values-codex-gate.jsonl"
     bench.worker("walk", str(bench.clone(place)), str(ours_at))
     ours = dict(_lines(ours_at))
@@ -164,7 +167,10 @@ def _contestants(bench: Bench, listed: Path) -> dict[str, Callable[[], Sample]]:
 
 
 def _values(bench: Bench) -> Path:
-    return bench.work / "values-pydriller.jsonl"
+    """Where PyDriller's values of these commits of this repository lie."""
+    facts = bench.facts(bench.options.repository)
+    digest = hashlib.sha256(json.dumps([facts["name"], facts["head"], bench.options.pydriller_commits]).encode()).hexdigest()[:12]
+    return bench.work / f"values-pydriller-{digest}.jsonl"
 
 
 def _sampled(bench: Bench, listed: Path) -> Path | None:

@@ -343,7 +343,7 @@ def _totals(rows: Sequence[Row], seed: int) -> list[str]:
     far = sum(r["auc"]["blend"] - r["auc"]["shipped"] < -retrain.MAX_LOSS for r in rows)
     calmer = sum(r["ece"]["blend"] < r["ece"]["shipped"] for r in rows)
     taken = Counter(r["taken"] for r in rows)
-    little = abs(_mean(rows, "auc", "blend") - _mean(rows, "auc", "shipped")) < retrain.MAX_LOSS
+    little = abs(_mean(rows, "auc", "blend") - _mean(rows, "auc", "shipped")) < retrain.MAX_LOSS < _mean(rows, "ece", "shipped") - _mean(rows, "ece", "blend")
     meaning = ": what retraining brings here is the repository's own base rate rather than another order" if little else ""
     reached = {name: _mean(rows, "auc", name) - _mean(rows, "auc", "lapredict") >= evaluate.MIN_GAIN for name in ("blend", "left")}
     goal = [f"{'reached' if reached[name] else 'missed'} {said}" for name, said in (("blend", "by the blend"), ("left", "with what is in use then"))]

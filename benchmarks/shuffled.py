@@ -2,8 +2,8 @@
 
 python benchmarks/shuffled.py --clones DIR
 
-Asked of the repositories in which that rule takes something when the labels are as they are: elsewhere a refusal says nothing.
-Once with the newest fifth as the judge, and once a fifth earlier, so that the newest one tells what became of what was taken; and
+Asked of every repository whose newest fifth can tell two models apart: where that rule takes something with the labels as they are, that is in use when the
+shuffled challenger comes, elsewhere the shipped recipe, and the challenger is a first retraining. Once with the newest fifth as the judge, and once a fifth earlier, so that the newest one tells what became of what was taken; and
 how many labels a history loses by itself. The forests are those of benchmarks/retrain.py. Writes a section of
 docs/retraining.md; half an hour of one core.
 """
@@ -72,7 +72,9 @@ def run(options: argparse.Namespace) -> int:
     asked = list(cases(data, corpus, judged(entries, options.clones), options))
     rows = [row for case in asked for row in measure(case, options)]
     if not rows:
-        raise UsageError(f"in no repository of {options.corpus} with {options.min_commits:,} commits in {options.input} is anything taken; lower --min-commits")
+        raise UsageError(
+            f"no repository of {options.corpus} has {options.min_commits:,} commits in {options.input} and fixes enough to tell two models apart; lower --min-commits"
+        )
     later = [row for case in asked for row in afterwards(case, options)]
     named = {row["project"] for row in rows}
     lost = [row for entry in entries if entry["project"] in named for row in natural(entry, options.clones)]
@@ -96,22 +98,23 @@ def shuffled(rows: Dataset, pieces: Sequence[slice], rng: np.random.Generator) -
 
 
 def measure(case: Case, options: argparse.Namespace) -> Iterator[Row]:
-    """The row of a repository in which something is taken with the labels as they are; else none.
+    """The row of a repository whose newest part can tell two models apart; else none.
 
-    In use is what was taken so. The newest part, which judges, is never shuffled. `stopped` says for each seed whether the rule on lost labels alone refuses.
+    In use is what was taken with the labels as they are, or the shipped recipe. The newest part, which judges, is never shuffled. `stopped` says for each
+    seed whether the rule on lost labels alone refuses: never where nothing was taken, for a shipped model has no labels of this repository.
     """
     if (first := in_use(case, case.rows, options.seed)) is None:
         return
-    taken, winner, base = first
+    taken, winner, rivals = first
     pieces, learned = blend.parts(case.rows), buggy(case.rows)
     own = blend.challenge(case.rows, case.shipped, case.names, options.seed, weights=OWN, words=(0.0,))
     outcomes: Counter[str] = Counter()
     changes, own_taken, own_changes, stopped = [], [], [], []
     for seed in range(options.seeds):
         rows = shuffled(case.rows, pieces[:-1], np.random.default_rng(seed))
-        stopped.append(refuses(learned, rows))
+        stopped.append(taken != NOTHING and refuses(learned, rows))
         challenge = blend.challenge(rows, case.shipped, case.names, options.seed)
-        outcome, decided_on = decided(challenge, case, rows, base | {"in_use": (winner.raw, winner.chance)}, options.seed)
+        outcome, decided_on = decided(challenge, case, rows, rivals, options.seed)
         outcomes[outcome] += 1
         changes.append((outcome != NOTHING, *change(decided_on, (winner.raw, winner.chance))))
         other = blend.challenge(rows, case.shipped, case.names, options.seed, weights=OWN, words=(0.0,))
@@ -142,17 +145,16 @@ def afterwards(case: Case, options: argparse.Namespace) -> Iterator[Row]:
     early, late = (case.rows.where(mask) for mask in (np.arange(len(case.rows)) < cut, np.arange(len(case.rows)) >= cut))
     if (first := in_use(case, early, options.seed)) is None:
         return
-    taken, winner, base = first
-    pieces, learned, held = blend.parts(early), buggy(early), as_shipped(winner, early, case, late, options.seed)
+    taken, winner, rivals = first
+    pieces, learned = blend.parts(early), buggy(early)
+    held = scored(case, late) if taken == NOTHING else as_shipped(winner, early, case, late, options.seed)
     gains, stopped = [], []
     for seed in range(options.later_seeds):
         rows = shuffled(early, pieces[:-1], np.random.default_rng(seed))
-        outcome, decided_on = decided(
-            blend.challenge(rows, case.shipped, case.names, options.seed), case, rows, base | {"in_use": (winner.raw, winner.chance)}, options.seed
-        )
+        outcome, decided_on = decided(blend.challenge(rows, case.shipped, case.names, options.seed), case, rows, rivals, options.seed)
         if outcome != NOTHING:
             gains.append(retrain.gain(late.y, as_shipped(decided_on, rows, case, late, options.seed), held, options.seed))
-            stopped.append(refuses(learned, rows))
+            stopped.append(taken != NOTHING and refuses(learned, rows))
     say(
         f"{case.project}, a fifth earlier: {taken}; shuffled {len(gains)} of {options.later_seeds} taken by the figures, {sum(stopped)} of them refused for lost labels"
     )
@@ -160,7 +162,7 @@ def afterwards(case: Case, options: argparse.Namespace) -> Iterator[Row]:
 
 
 def in_use(case: Case, rows: Dataset, seed: int) -> tuple[str, blend.Challenge, dict[str, Scores]] | None:
-    """What is taken with the labels as they are, the challenger that it is, and the base that it was judged against; None where nothing is."""
+    """What is taken with the labels as they are, the challenger that was judged, and whom the next one must hold against; None where that cannot be told."""
     try:
         first = blend.challenge(rows, case.shipped, case.names, seed)
     except UsageError as error:
@@ -168,10 +170,7 @@ def in_use(case: Case, rows: Dataset, seed: int) -> tuple[str, blend.Challenge, 
         return None
     base = {"base": scored(case, first.newest)}
     taken, winner = decided(first, case, rows, base, seed)
-    if taken == NOTHING:
-        say(f"{case.project}: nothing is taken with the labels as they are")
-        return None
-    return taken, winner, base
+    return taken, winner, base if taken == NOTHING else base | {"in_use": (winner.raw, winner.chance)}
 
 
 def as_shipped(found: blend.Challenge, rows: Dataset, case: Case, late: Dataset, seed: int) -> Scores:
@@ -201,11 +200,12 @@ def natural(entry: Mapping[str, Any], clones: Path) -> list[Row]:
         return []
     repo = Repository.discover(where, os.environ)
     metas = repo.log(repo.resolve(entry["head"]))
+    line = repo.log("--first-parent", metas[-1].sha)  # by time alone the last one may lie on a history that was merged
     traces: dict[str, szz.Trace] = {}
     now = szz.label(repo, metas, keep=lambda found: traces.__setitem__(found.fix, found))
     rows = []
     for days in DAYS:
-        last = max((meta for meta in metas if meta.time <= metas[-1].time - days * 86_400), key=lambda meta: meta.time)
+        last = [meta for meta in line if meta.time <= metas[-1].time - days * 86_400][-1]
         then = repo.log(last.sha)
         old, times = szz.label(repo, then, traced=traces), {meta.sha: meta.time for meta in then}
         known = [sha for sha, label in old.items() if label.buggy and times[sha] <= last.time - train.YEAR]
@@ -235,6 +235,8 @@ def markdown(rows: Sequence[Row], later: Sequence[Row], lost: Sequence[Row], opt
     own = sum(sum(row["own"]) for row in rows)
     let = [sum(taken and not stop for (taken, *_), stop in zip(row["changes"], row["stopped"], strict=True)) for row in rows]
     own_let = sum(taken and not stop for row in rows for taken, stop in zip(row["own"], row["stopped"], strict=True))
+    first = [row for row in rows if row["taken"] == NOTHING]
+    let_first = sum(count for row, count in zip(rows, let, strict=True) if row in first)
     head = "| repository | buggy, newest | labels as they are: taken | shuffled: figures alone | 95 % | AUC | Brier × 10,000 | own trees: figures alone | 95 % | AUC | Brier × 10,000 | labels lost | taken |"
     parts = [
         "",
@@ -243,19 +245,21 @@ def markdown(rows: Sequence[Row], later: Sequence[Row], lost: Sequence[Row], opt
         f"Written by `python benchmarks/shuffled.py`. {today.isoformat()}, {host['cpu']}, {host['cores']} cores, Python {host['python']}, forests of seed {options.seed}.",
         "",
         f"Is a worse challenger taken? {SHARE:.0%} of the labels of each older fifth are permuted among its commits, with {n} seeds; the newest fifth, which judges, stays as it is, and so do the seeds of the forests. "
-        f"Asked of the {len(rows)} of the repositories above in which something is taken with the labels as they are: elsewhere a refusal would say little. What was taken so is in use when the shuffled challenger comes; "
-        "it must hold against that and against the shipped recipe, by the rules of `automl-codex retrain`. *Figures alone* are those rules without the one on labels. *Own trees* are compared with own trees of the labels as they are and with nothing else: "
+        f"Asked of the {len(rows)} repositories above whose newest fifth can tell two models apart. In {len(rows) - len(first)} of them something is taken with the labels as they are; that is in use when the shuffled challenger comes, "
+        "which must hold against it and against the shipped recipe, by the rules of `automl-codex retrain`. In the others the shipped recipe is in use and the challenger is a first retraining. *Figures alone* are those rules without the one on labels. "
+        "*Own trees* are compared with own trees of the labels as they are and with nothing else: "
         "no weight, and no order of the shipped recipe, hides there what was learned from wrong labels. Differences are means over the seeds, on the newest fifth: shuffled minus not shuffled. "
-        f"*Labels lost*: seeds in which fewer than {retrain.MIN_KEPT:.0%} of the changes that the model in use learned as having needed a fix still count so; a challenger is refused then. *Taken* is by all rules.",
+        f"*Labels lost*: seeds in which fewer than {retrain.MIN_KEPT:.0%} of the changes that the model in use learned as having needed a fix still count so; a challenger is refused then; a shipped model has none (–). *Taken* is by all rules.",
         "",
         head,
         "|" + "---|" * (head.count("|") - 1),
         *(_line(row, taken, n) for row, taken in zip(rows, let, strict=True)),
-        f"| all | | | {got} of {total} | {_share(got, total)} | | | {own} of {total} | {_share(own, total)} | | | {sum(sum(row['stopped']) for row in rows)} of {total} | {sum(let)} of {total} |",
+        f"| all | | | {got} of {total} | {_share(got, total)} | | | {own} of {total} | {_share(own, total)} | | | {sum(sum(row['stopped']) for row in rows)} of {total - len(first) * n} | {sum(let)} of {total} |",
         "",
-        f"By all rules {sum(let)} of {total} challengers from shuffled labels are taken, and {own_let} of {total} where own trees alone are asked: the goal of 0 is {'not reached' if sum(let) or own_let else 'reached'}. "
-        f"It is the labels that give them away, not what they do on the newest fifth: by the figures alone {got} would be taken ({blends} blends and {got - blends} times the shipped order with another calibration) and {own} of own trees. "
-        "The rule was set with this question in view; it needs a model that was retrained here, with its labels beside it, and does not notice wrong labels that are only added. The first retraining has none: what the figures alone let through then is better than the shipped model for certain, on the changes that judge. "
+        f"By all rules {sum(let)} of {total} challengers from shuffled labels are taken, {let_first} of {len(first) * n} of them as a first retraining and {sum(let) - let_first} of {total - len(first) * n} against a model that was retrained here; "
+        f"{own_let} of {total} where own trees alone are asked: the goal of 0 is {'not reached' if sum(let) or own_let else 'reached'}. By the figures alone {got} would be taken ({blends} blends and {got - blends} times the shipped order "
+        f"with another calibration) and {own} of own trees. The rule on labels was set with this question in view; it needs a model that was retrained here, with its labels beside it, and does not notice wrong labels that are only added. "
+        "A first retraining has none: what the figures let through then is better than the shipped model for certain, on the changes that judge. "
         "The intervals treat seeds as independent; they share the history and the changes that judge.",
         "",
         *_later(later, options.later_seeds),
@@ -269,7 +273,7 @@ def _line(row: Mapping[str, Any], let: int, n: int) -> str:
     auc, brier = np.array([gains[1:] for gains in row["changes"]]).mean(axis=0)
     own_auc, own_brier = np.array(row["own_changes"]).mean(axis=0)
     cells = [row["project"], row["buggy"], row["taken"], got, _share(got, n), f"{auc:+.3f}", f"{brier * 1e4:+.1f}"]
-    cells += [own, _share(own, n), f"{own_auc:+.3f}", f"{own_brier * 1e4:+.1f}", sum(row["stopped"]), let]
+    cells += [own, _share(own, n), f"{own_auc:+.3f}", f"{own_brier * 1e4:+.1f}", "–" if row["taken"] == NOTHING else sum(row["stopped"]), let]
     return f"| {' | '.join(map(str, cells))} |"
 
 

@@ -9,6 +9,7 @@ searches are kept in --json; a run that was cut off goes on. Writes docs/tuning.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import sys
@@ -28,6 +29,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
 from automl_codex import metrics, tables
+from automl_codex.files import whole
 from automl_codex.space import DEFAULT_DOMAINS, FOREST, BugPredictorParam, FloatRange, IntRange, SearchSpace, Value, forest_arguments
 from automl_codex.tune import AutoMLConfig, tune
 from benchmarks.measure import machine
@@ -52,7 +54,7 @@ class Axis(StrEnum):
 
 @dataclass(frozen=True)
 class Task:
-    """Something to minimise: `objective` gives a loss, `lowest` is the least there is (None: not known)."""
+    """Something to minimise: `objective` gives a loss, `lowest` is the least there is (None: not known), `data` the hash of the table behind it."""
 
     name: str
     space: SearchSpace
@@ -60,6 +62,7 @@ class Task:
     lowest: float | None
     grid_levels: int
     unit: str
+    data: str = ""
 
 
 def branin(params: Mapping[str, Value]) -> float:
@@ -111,8 +114,11 @@ def tasks(folder: Path, projects: Sequence[str]) -> list[Task]:
     forest = SearchSpace(BugPredictorParam, {key: DEFAULT_DOMAINS[key] for key in FOREST} | {BugPredictorParam.N_ESTIMATORS: IntRange(20, 100)})
     found = [Task("Branin", two, branin, 0.397887, 22, "regret"), Task("Hartmann6", six, hartmann6, -3.32237, 3, "regret")]
     for project in projects:
-        parts = slices(tables.read(folder / f"{project}.parquet"))
-        found.append(Task(f"forest on {project}", forest, partial(forest_loss, fit=parts.fit, judged=parts.tune), None, 3, "1 − AUC, tuning slice"))
+        table = folder / f"{project}.parquet"
+        parts = slices(tables.read(table))
+        loss = partial(forest_loss, fit=parts.fit, judged=parts.tune)
+        data = hashlib.sha256(table.read_bytes()).hexdigest()
+        found.append(Task(f"forest on {project}", forest, loss, None, 3, "1 − AUC, tuning slice", data))
     return found
 
 
@@ -160,9 +166,12 @@ def with_interval(values: Sequence[float], digits: int = 4) -> str:
 
 
 def measure(all_tasks: Sequence[Task], seeds: int, n_trials: int, kept: dict[str, Any], save: Callable[[], None]) -> None:
-    """Fill `kept` with every search and grid that it does not hold yet."""
+    """Fill `kept` with every search and grid that it does not hold yet; what was made of another table, or with another number of trials, goes."""
     for task in all_tasks:
-        found = kept.setdefault(task.name, {"grid": [], "searches": {}})
+        made_from = {"data": task.data, "trials": n_trials}
+        if kept.get(task.name, {}).get("made_from") != made_from:
+            kept[task.name] = {"made_from": made_from, "grid": [], "searches": {}}
+        found = kept[task.name]
         for strategy in STRATEGIES:
             done = found["searches"].setdefault(strategy, [])
             while len(done) < seeds:
@@ -171,6 +180,13 @@ def measure(all_tasks: Sequence[Task], seeds: int, n_trials: int, kept: dict[str
             print(f"{task.name}: {strategy} {with_interval([min(one['losses']) for one in done])}", file=sys.stderr, flush=True)
         found["grid"] = found["grid"] or grid_losses(task)
         save()
+
+
+def asked(kept: Mapping[str, Any], all_tasks: Sequence[Task], seeds: int) -> dict[str, Any]:
+    """What the page is about: these tasks, and of their searches as many seeds as were asked for."""
+    return {
+        task.name: {**kept[task.name], "searches": {strategy: runs[:seeds] for strategy, runs in kept[task.name]["searches"].items()}} for task in all_tasks
+    }
 
 
 def judged_again(kept: Mapping[str, Any], folder: Path, projects: Sequence[str]) -> dict[str, dict[str, list[float]]]:
@@ -287,16 +303,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     kept: dict[str, Any] = json.loads(options.json.read_text("utf-8")) if options.json.is_file() else {}
 
     def save() -> None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(kept), "utf-8")
+        with whole(options.json) as partial_file:
+            partial_file.write_text(json.dumps(kept), "utf-8")
 
     all_tasks = tasks(options.input, projects)
     measure(all_tasks, options.seeds, options.trials, kept, save)
+    shown = asked(kept, all_tasks, options.seeds)
     command = f"python benchmarks/tuning.py --input training/data --projects {options.projects}"
     command += "".join(f" --{name} {value}" for name, value in (("seeds", options.seeds), ("trials", options.trials)) if value != parser.get_default(name))
     here = machine()
     where = f"{here['cpu']}, {here['cores']} cores, {here['system']}, Python {here['python']}; seeds 0 to {options.seeds - 1}, {options.trials} trials each"
-    options.output.write_text(markdown(all_tasks, kept, judged_again(kept, options.input, projects), command, where), "utf-8")
+    options.output.write_text(markdown(all_tasks, shown, judged_again(shown, options.input, projects), command, where), "utf-8")
     return 0
 
 

@@ -74,8 +74,10 @@ def pydriller(directory: str, values: str, commits: str = "") -> dict[str, Any]:
 
 
 def _write_lines(path: str, found: list[Any]) -> None:
-    with Path(path).open("w", encoding="ascii") as out:
+    fresh = Path(path).with_suffix(".new")
+    with fresh.open("w", encoding="ascii") as out:
         out.writelines(json.dumps(entry) + "\n" for entry in found)
+    fresh.replace(path)
 
 
 def one_row(directory: str, calls: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from codex_gate.policy import Limits, Policy
 from codex_gate.reporters import comment, workflow
 from codex_gate.reporters.comment import Trust
 from codex_gate.screen import Screener
-from codex_gate.types import Level, Notice, Report, Thresholds
+from codex_gate.types import Notice, Report, Thresholds
 
 KEYS: Final = ("fail-on", "noise-budget", "comment", "annotations", "check", "sarif", "labels", "tier", "models", "paths")
 """Inputs that are keys of the configuration too, and go before it."""
@@ -85,11 +85,22 @@ def _passed(this: Run, happened: event.Event) -> int:
 
 def _screened(this: Run, happened: event.Event, today: date) -> int:
     """The screen with the settings and models of the base commit, and its report."""
-    repo, lacking = _repository(this)
-    change = _change(this, happened, repo)
-    trusted = change.base or _parent(repo, change.head)
-    settings, part = _settings(this, repo, trusted, (happened.repository, change.tip) if change.tip else None), this.part
-    this.gated = settings.fail_on is not Level.UNKNOWN or any(entry.fail_on not in (None, Level.UNKNOWN) for entry in settings.levels)
+    repo = change = None
+    try:
+        repo, lacking = _repository(this)
+        change = _change(this, happened, repo)
+        trusted = change.base or _parent(repo, change.head)
+        elsewhere = (happened.repository, change.tip) if change.tip else None
+        settings, part = _settings(this, repo, trusted, elsewhere), this.part
+    except ConfigError:
+        raise
+    except GateError as error:
+        if why := _gate_all_the_same(this, happened, repo, may_ask=change is None):
+            this.gated = True
+            raise RangeError(f"{error}; {why}") from error
+        raise
+    this.gated = bool(landing.gate(settings))
+    _bring_models(this, repo, settings, trusted, elsewhere)
     with model.opened(repo, settings.models, trusted) as chosen:
         screener = Screener(repo, chosen, thorough=True, policy=Policy(settings, today), with_diff=True, tier=settings.tier)
         report = screener.range(change.base, change.head, change.scope) if change.base else screener.commit(change.head, change.scope)
@@ -101,6 +112,16 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
         loud = report.change is not None and screener.policy.limits(report.change.paths).speaks(report.change.level)
         seen_at = _seen_at(this, happened, change)
         return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, tripped, seen_at).deliver()
+
+
+def _gate_all_the_same(this: Run, happened: event.Event, repo: Repository | None, *, may_ask: bool) -> str:
+    """That the repository sets a gate, in words, where what is to be screened, or whose configuration counts, cannot be found; "" where it sets none."""
+    if this.fail_on:
+        return ""
+    try:
+        return landing.gate_all_the_same(this, happened, repo, _named(this), may_ask=may_ask, may_fetch=_may_fetch(this))
+    except GateError as error:
+        return f"and whether a gate is set cannot be told: {error}"
 
 
 def _seen_at(this: Run, happened: event.Event, change: event.Change) -> str:
@@ -119,6 +140,7 @@ def _monitored(this: Run, happened: event.Event, today: date) -> int:
     repo = Repository.discover(place, _trusting(this.environ, place))
     head = repo.resolve("HEAD")
     settings, asked = _settings(this, repo, head), gates.find(Path(repo.top or repo.git_dir))
+    _bring_models(this, repo, settings, head)
     with model.opened(repo, settings.models, head) as chosen:
         report = monitor(repo, chosen, Policy(settings, today), asked.window, asked.drift.kl_threshold, head)
     return alarm.of_action(this, happened.repository, report, asked)
@@ -214,20 +236,27 @@ def _settings(this: Run, repo: Repository, trusted: str, elsewhere: tuple[str, s
 
     Raises:
         ConfigError: a value that cannot be meant, or a file that is not there.
-        RangeError: a file or models that cannot be had.
+        RangeError: a file that cannot be had.
     """
     flags = {key: this.given(key) for key in KEYS if this.given(key)}
-    settings = config.load(_source(this, repo, trusted, elsewhere), this.environ, flags, "the input")
+    return config.load(_source(this, repo, trusted, elsewhere), this.environ, flags, "the input")
+
+
+def _bring_models(this: Run, repo: Repository, settings: config.Settings, trusted: str, elsewhere: tuple[str, str] | None = None) -> None:
+    """Fetch the models of the trusted commit that a partial clone has left out.
+
+    Raises:
+        RangeError: they are those of a commit that is not here.
+    """
     if settings.models and elsewhere:
         raise RangeError(f"the models of the base branch ({elsewhere[1][:9]}) are not in this clone; check out with fetch-depth: 0")
     if settings.models and trusted and _may_fetch(this):
         deepen.files(repo, trusted, settings.models)
-    return settings
 
 
 def _source(this: Run, repo: Repository, trusted: str, elsewhere: tuple[str, str] | None) -> config.Source | None:
     """The file of the configuration, None where there is none."""
-    named = this.given("config") or this.environ.get(f"{config.PREFIX}CONFIG") or None
+    named = _named(this)
     if named is not None and not trusted:
         raise ConfigError(f"config: the configuration {named} is read from the base commit, and here is none")
     if elsewhere:
@@ -235,3 +264,8 @@ def _source(this: Run, repo: Repository, trusted: str, elsewhere: tuple[str, str
     if trusted and _may_fetch(this):
         deepen.files(repo, trusted, config.in_tree(named))
     return config.find(repo, trusted, named) if trusted else None
+
+
+def _named(this: Run) -> str | None:
+    """The file that is to be read in place of `.codex-gate.yaml`, None for that."""
+    return this.given("config") or this.environ.get(f"{config.PREFIX}CONFIG") or None

@@ -15,12 +15,12 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from codex_gate.errors import HaltedError
+from codex_gate.errors import HaltedError, UsageError
 
 CRITICAL_REJECTION: Final = 0.95  # specification §8.2, as the next
 CRITICAL_DIVERSITY: Final = 0.1
@@ -60,9 +60,13 @@ class ModelDegradation(_Event):
 
 @dataclass(frozen=True, slots=True)
 class ConceptDrift(_Event):
-    """The predictions, or what they rest on, are no longer distributed as they were (KL divergence in nats)."""
+    """The predictions, or what they rest on, are no longer distributed as they were (KL divergence in nats).
+
+    `passed` is what was beyond which threshold, in words: the divergence need not be.
+    """
 
     kl_divergence: float
+    passed: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,9 @@ AndonEvent = HighRejectionRate | DiversityCollapse | ModelDegradation | ConceptD
 def words(event: AndonEvent) -> str:
     """What happened, where, how far off, and what to do, as one line."""
     place = f"{event.where}: " if event.where else ""
-    gate = f" ({event.gate})" if event.gate and event.gate != getattr(event, "metric", None) else ""
-    return f"{place}{_finding(event)}{gate}" + (f"; {event.remedy}" if event.remedy else "")
+    finding = _finding(event)
+    gate = f" ({event.gate})" if event.gate and event.gate not in finding else ""
+    return f"{place}{finding}{gate}" + (f"; {event.remedy}" if event.remedy else "")
 
 
 def _finding(event: AndonEvent) -> str:
@@ -92,7 +97,7 @@ def _finding(event: AndonEvent) -> str:
         case ModelDegradation():
             return f"{event.metric} is {event.actual:.4g} against {event.baseline:.4g}: off by {abs(event.actual - event.baseline):.4g}"
         case ConceptDrift():
-            return f"drift, KL divergence {event.kl_divergence:.4f}"
+            return f"drift, {event.passed or f'KL divergence {event.kl_divergence:.4f}'}"
         case TrainingFailure():
             return f"no model came of the training: {event.reason}"
 
@@ -136,7 +141,10 @@ class DefaultAndonHandler:
 
 
 class JsonLinesHandler:
-    """Appends every event to a log, one JSON object a line with its time; never halts."""
+    """Appends every event to a log, one JSON object a line with its time; never halts.
+
+    Raises UsageError where the log cannot be written.
+    """
 
     def __init__(self, path: Path, now: Callable[[], float]) -> None:
         self._path = path
@@ -145,12 +153,15 @@ class JsonLinesHandler:
     def on_event(self, event: AndonEvent) -> None:
         stamp = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="seconds")
         line = json.dumps({"time": stamp} | as_object(event) | {"text": words(event)}, ensure_ascii=True) + "\n"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        target = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(target, line.encode("ascii"))  # one write: lines of two processes do not mix
-        finally:
-            os.close(target)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            target = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                os.write(target, line.encode("ascii"))  # one write: lines of two processes do not mix
+            finally:
+                os.close(target)
+        except OSError as error:
+            raise UsageError(f"the Andon log {self._path} cannot be written: {error.strerror}") from error
 
     def should_halt(self, event: AndonEvent) -> bool:
         return False
@@ -189,6 +200,8 @@ class Andon:
     def _told(self, handler: AndonHandler, event: AndonEvent) -> bool:
         try:
             handler.on_event(event)
+        except UsageError as error:  # its words are for people
+            self.problems.append(str(error))
         except Exception as error:  # noqa: BLE001 – a forge that is down must neither lose the alert for the others nor stop the line
             reason = getattr(error, "strerror", None) or error
             self.problems.append(f"{type(handler).__name__} could not pass on a {type(event).__name__}: {reason}")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from codex_gate import __version__
-from codex_gate.errors import UsageError
+from codex_gate.errors import ConfigError, UsageError
 
 FORMATS = ("terminal", "json", "jsonl", "markdown", "sarif", "html")
 LEVELS = ("moderate", "high", "critical")
@@ -45,10 +45,12 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
         "--lines", type=_line_count, metavar="N|all", help="with json and jsonl: the N riskiest changed lines, or every one in the order of the diff"
     )
     _add_tier(screen)
-    screen.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    screen.add_argument("--output", type=_file, metavar="FILE", help="write there in place of standard output")
     screen.add_argument("--fail-on", choices=(*LEVELS, "never"), help="exit 1 when a change reaches this level (default: never)")
-    screen.add_argument("--noise-budget", metavar="PERCENT", help="share of recent changes that may stand out at all (default: 30)")
-    screen.add_argument("--path", action="append", metavar="GLOB", help="look at these files alone; !GLOB leaves files out; may be repeated")
+    screen.add_argument(
+        "--noise-budget", type=_setting("noise-budget"), metavar="PERCENT", help="share of recent changes that may stand out at all (default: 30)"
+    )
+    screen.add_argument("--path", type=_pattern, action="append", metavar="GLOB", help="look at these files alone; !GLOB leaves files out; may be repeated")
     _add_common(screen)
     screen.set_defaults(run=run["screen"])
 
@@ -61,7 +63,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     _add_reach(backtest)
     backtest.add_argument("--noise-budget", default="10", metavar="PERCENT", help="share of changes that may be flagged (default: 10, one in ten)")
     backtest.add_argument("--format", choices=("terminal", "json", "html"), default="terminal", help="terminal (default), json, html (one self-contained page)")
-    backtest.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    backtest.add_argument("--output", type=_file, metavar="FILE", help="write there in place of standard output")
     _add_common(backtest)
     backtest.set_defaults(run=run["backtest"])
 
@@ -71,14 +73,19 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
         description="Compares the last changes of a branch with the repository's own earlier ones. Nothing is kept between runs.",
         epilog="exit codes: 0 no drift, 1 drift, 2 wrong use or too little history, 3 internal error",
     )
-    monitor.add_argument("--last", type=int, metavar="N", help="changes in the window (default: monitoring_window of the gates file, else 1000)")
+    monitor.add_argument(
+        "--last",
+        type=int,
+        metavar="N",
+        help="changes in the window, in steps of 20; fewer than 100 hardly tell drift from chance (default: monitoring_window of the gates file, else 1000)",
+    )
     monitor.add_argument("--branch", default="HEAD", metavar="REV", help="the branch whose first-parent line is looked at (default: HEAD)")
     monitor.add_argument("--alert-threshold", type=float, metavar="KL", help="KL divergence of the categories that alone decides (default: calibrated)")
     monitor.add_argument("--fixes", action="store_true", help="also whether as much was fixed later as was predicted; asks blame about every fix")
     monitor.add_argument("--format", choices=("terminal", "json", "yaml", "markdown", "html"), help="default: by the name of --output, else terminal")
-    monitor.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
-    monitor.add_argument("--gates", type=Path, metavar="FILE", help="thresholds (default: automl-codex-quality.toml at the root, where there is one)")
-    monitor.add_argument("--andon-log", type=Path, metavar="FILE", help="note drift there too, a line of JSON each time")
+    monitor.add_argument("--output", type=_file, metavar="FILE", help="write there in place of standard output")
+    monitor.add_argument("--gates", type=_file, metavar="FILE", help="thresholds (default: automl-codex-quality.toml at the root, where there is one)")
+    monitor.add_argument("--andon-log", type=_file, metavar="FILE", help="note drift there too, a line of JSON each time")
     monitor.add_argument(
         "--issue", action="store_true", help="one issue on GitHub that is opened, updated and closed with drift (GITHUB_TOKEN, GITHUB_REPOSITORY)"
     )
@@ -95,11 +102,13 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     priority.add_argument("--half-life", type=_days, default=730.0, metavar="DAYS", help="age at which a commit counts half (default: 730)")
     priority.add_argument("--branch", default="HEAD", metavar="REV", help="the branch whose history and files are looked at (default: HEAD)")
     priority.add_argument("--top", type=_amount, default=10, metavar="N", help="files that are listed (default: 10; json holds all)")
-    priority.add_argument("--fail-on-score", metavar="N", help="exit 1 when the score of a file, 0 to 100, reaches N (default: never)")
-    priority.add_argument("--path", action="append", metavar="GLOB", help="look at these files alone; !GLOB leaves files out; may be repeated")
+    priority.add_argument(
+        "--fail-on-score", type=_setting("fail-on-score"), metavar="N", help="exit 1 when the score of a file, 0 to 100, reaches N (default: never)"
+    )
+    priority.add_argument("--path", type=_pattern, action="append", metavar="GLOB", help="look at these files alone; !GLOB leaves files out; may be repeated")
     priority.add_argument("--format", choices=("terminal", "json", "markdown", "html"), help="default: by the name of --output, else terminal")
-    priority.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
-    priority.add_argument("--html", type=Path, metavar="FILE", help="the heat map too, as one self-contained page")
+    priority.add_argument("--output", type=_file, metavar="FILE", help="write there in place of standard output")
+    priority.add_argument("--html", type=_file, metavar="FILE", help="the heat map too, as one self-contained page")
     _add_common(priority)
     priority.set_defaults(run=run["priority"])
 
@@ -111,9 +120,9 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     )
     _add_reach(trend)
     trend.add_argument("--by", choices=("month", "quarter", "year"), help="the periods (default: by age and number of these changes)")
-    trend.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained page with plots there too")
+    trend.add_argument("--html", type=_file, metavar="FILE", help="write one self-contained page with plots there too")
     trend.add_argument("--format", choices=("terminal", "json"), default="terminal", help="terminal (default) or json")
-    trend.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    trend.add_argument("--output", type=_file, metavar="FILE", help="write there in place of standard output")
     _add_common(trend)
     trend.set_defaults(run=run["trend"])
 
@@ -130,7 +139,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     similar.add_argument(
         "--format", choices=("terminal", "json"), default="terminal", help="terminal (default) or json, which also holds a vector of each file"
     )
-    similar.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    similar.add_argument("--output", type=_file, metavar="FILE", help="write there in place of standard output")
     similar.set_defaults(run=run["similar"])
 
     explain = commands.add_parser(
@@ -141,11 +150,14 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     explain.add_argument("commit", metavar="SHA", help="the commit, with what was known before it")
     explain.add_argument("--format", choices=("terminal", "json"), default="terminal", help="terminal (default) or json")
     _add_tier(explain)
-    explain.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    explain.add_argument("--output", type=_file, metavar="FILE", help="write there in place of standard output")
     _add_common(explain)
     explain.set_defaults(run=run["explain"])
 
-    init = commands.add_parser("init", help="write the workflow and the configuration into this repository; what is there already is left alone")
+    init = commands.add_parser(
+        "init",
+        help="write the workflow and the configuration into this repository; what somebody else wrote or changed is left alone, what init wrote is renewed",
+    )
     init.epilog = "exit codes: 0 done, 2 wrong use, 3 internal error, 5 done in part: the hooks entry must be added by hand"
     init.add_argument("--dry-run", action="store_true", help="show what would be written, and write nothing")
     init.add_argument("--pre-commit", action="store_true", help="the hooks too, as an entry of .pre-commit-config.yaml")
@@ -154,7 +166,9 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
         action="store_true",
         help="a workflow too that looks for drift each week, retrains on this repository with drift or once a month, and opens one pull request",
     )
-    init.add_argument("--action", metavar="OWNER/NAME@REF", help="the action that the workflow runs (default: the published one)")
+    init.add_argument(
+        "--action", metavar="OWNER/NAME@REF", help="the action that the workflow runs (default: the one that it runs here already, else the published one)"
+    )
     _add_place(init)
     init.set_defaults(run=run["init"])
 
@@ -185,7 +199,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
         "feedback",
         help="what people said about verdicts: ticked comments (GITHUB_TOKEN, GITHUB_REPOSITORY), lines marked to be ignored; JSON lines",
     )
-    feedback.add_argument("--output", type=Path, metavar="FILE", help="write there in place of standard output")
+    feedback.add_argument("--output", type=_file, metavar="FILE", help="write there in place of standard output")
     _add_place(feedback)
     feedback.set_defaults(run=run["feedback"])
 
@@ -221,8 +235,60 @@ def _days(text: str) -> float:
     except ValueError:
         days = 0.0
     if not 1 <= days <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected days from 1 on, for example 365")
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected days from 1 to 1,000,000, for example 365")
     return days
+
+
+def _setting(key: str) -> Callable[[str], str]:
+    """What takes an option that the configuration holds too, under `key`: a value that cannot be meant is refused in the same words."""
+
+    def checked(text: str) -> str:
+        from codex_gate.config import load
+
+        try:
+            load(None, {}, {key: text}, called=key)
+        except ConfigError as error:
+            raise argparse.ArgumentTypeError(str(error).removeprefix(f"{key}: {key}: ")) from None
+        return text
+
+    return checked
+
+
+def _pattern(text: str) -> str:
+    """A pattern of --path; ! in front leaves files out, ./ means the root. One that no file can match is refused: a gate would pass that looked at nothing."""
+    given = _filled(text.strip())
+    sign, pattern = ("!", given[1:].strip()) if given.startswith("!") else ("", given)
+    if pattern.startswith("./"):
+        pattern = pattern[1:]
+    names = pattern.strip("/").split("/")
+    if any(name in ("", ".", "..") for name in names):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} can match no file; expected a pattern from the root of the repository on, for example src/** or *.md; without --path all files are looked at"
+        )
+    if not all(map(_is_closed, names)):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} holds a bracket without an end or with an empty range; expected for example [a-z]*.py, [[] for the bracket itself"
+        )
+    return _setting("paths")(sign + pattern)
+
+
+def _is_closed(name: str) -> bool:
+    """Whether every bracket of a pattern for one name ends and can match something, as fnmatch reads them."""
+    from fnmatch import translate
+
+    at = 0
+    while (at := name.find("[", at)) >= 0:
+        first = at + 2 if name.startswith("!", at + 1) else at + 1
+        end = name.find("]", first + 1)  # one that comes first is a character like others
+        if end < 0 or translate(name[at : end + 1]) == translate("[z-a]"):
+            return False
+        at = end + 1
+    return True
+
+
+def _file(text: str) -> Path:
+    """The name of a file or a directory; an empty one would be the current directory."""
+    return Path(_filled(text))
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
@@ -246,7 +312,7 @@ def _add_tier(parser: argparse.ArgumentParser) -> None:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     _add_place(parser)
-    parser.add_argument("--model", type=Path, metavar="DIR", help="a model directory (default: the one that ships)")
+    parser.add_argument("--model", type=_file, metavar="DIR", help="a model directory (default: the one that ships)")
     parser.add_argument("--config", type=_filled, metavar="FILE", help="a configuration in place of .codex-gate.yaml")
 
 

@@ -15,7 +15,7 @@ from statistics import fmean, median
 from typing import Final, NamedTuple
 
 from codex_gate import intervals, plots
-from codex_gate.intervals import Interval
+from codex_gate.intervals import Interval, at_most
 from codex_gate.types import Level, Notice
 
 DAY: Final = 86_400
@@ -197,7 +197,7 @@ class Backtest(Replayed):
     def threshold(self, share: float, changes: Sequence[Change] | None = None) -> float:
         """The lowest risk that at most this share of the changes exceeds."""
         risks = sorted(c.risk for c in (changes or self.changes))
-        return risks[len(risks) - 1 - int(share * len(risks))]
+        return risks[max(0, len(risks) - 1 - at_most(share, len(risks)))]
 
     def proposal(self) -> Proposal:
         limit = self.threshold(self.budget)

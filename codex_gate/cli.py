@@ -259,17 +259,18 @@ def _many(options: argparse.Namespace, screener: Screener, repo: Repository) -> 
         base, head, scope = _range(options.each, repo)
         new = repo.resolve(head)
         shas = repo.rev_list(stdin=[new, f"^{repo.merge_base(repo.resolve(base), new)}"])
+    nothing = ""
     if not shas:
-        _say(f"{scope if options.each else 'standard input' if options.commits == '-' else options.commits} holds no commits: there is nothing to screen")
-        return 0
+        nothing = f"{scope if options.each else 'standard input' if options.commits == '-' else options.commits} holds no commits: there is nothing to screen"
+        _say(nothing)  # the document is written all the same: a file of an earlier run would be taken for this one's
     gc.disable()  # rows come by the thousand and hold no cycles: looking for some cost a tenth of the time (2026-11-23)
     try:
-        return _report_many(options, screener, repo, shas, scope)
+        return _report_many(options, screener, repo, shas, scope, nothing)
     finally:
         gc.enable()
 
 
-def _report_many(options: argparse.Namespace, screener: Screener, repo: Repository, shas: Sequence[str], scope: str) -> int:
+def _report_many(options: argparse.Namespace, screener: Screener, repo: Repository, shas: Sequence[str], scope: str, nothing: str) -> int:
     import time
 
     from codex_gate.types import Notice, Report, Thresholds
@@ -280,7 +281,7 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
         return _stream(options, findings, screener)
     rows = tuple(findings)
     limits = Thresholds(0, screener.model.base_rate)
-    notices: tuple[Notice, ...] = ()
+    notices = (Notice("empty-range", nothing),) if nothing else ()
     if blind := sum(finding.is_blind for finding in rows):
         text = f"the contents of {blind:,} of {len(rows):,} commits are not in this clone: their lines are unknown, and their risk rests on the rest (git fetch --refetch --no-filter)"
         notices = (Notice("missing-blobs", text),)
@@ -537,8 +538,8 @@ def _init(options: argparse.Namespace) -> int:
     from codex_gate.git import Repository
 
     repo = Repository.discover(options.repository, os.environ)
-    action, wanted = options.action or scaffold.ACTION, {"pre_commit": options.pre_commit, "retrain": options.retrain_workflow}
-    text, code = scaffold.init(repo, options.repository, action, **wanted, dry_run=options.dry_run)
+    wanted = {"pre_commit": options.pre_commit, "retrain": options.retrain_workflow}
+    text, code = scaffold.init(repo, options.repository, options.action, **wanted, dry_run=options.dry_run)
     print(text)
     return code
 

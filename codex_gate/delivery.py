@@ -44,8 +44,12 @@ class Run:
     gated: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        wanted = self.given("fail-on") or self.environ.get(f"{config.PREFIX}FAIL_ON", "").strip()
-        self.gated = wanted not in ("", config.NEVER, "none")
+        self.gated = self.fail_on not in ("", config.NEVER, "none")
+
+    @property
+    def fail_on(self) -> str:
+        """From which level on to fail, as input or variable say it, which go before the configuration; "" when neither does."""
+        return self.given("fail-on") or self.environ.get(f"{config.PREFIX}FAIL_ON", "").strip()
 
     def given(self, name: str) -> str:
         """An input of the Action, "" when it was not given."""

@@ -45,7 +45,7 @@ MIX_LEVEL: Final = 0.02  # the same of a mix for itself: the few changes that it
 LEAST: Final = 0.05  # a divergence below this is no drift however sure it is (chosen: PSI calls less than .1 stable; of a mix it keeps thresholds above 0)
 RARE: Final = 5  # symbols that the baseline holds less often are one
 UNKNOWN: Final = "unknown"
-OTHER: Final = "other"
+RARER: Final = "rarer ones"  # no kind of file or defect is called so
 
 
 class DriftRecommendation(StrEnum):
@@ -389,7 +389,7 @@ def _coded(stream: Stream, n_before: int) -> Coded:
         place = {name: k for k, name in enumerate(known)}
         new = [name for name, n in sorted(Counter(names[n_before:]).items()) if name not in place and n >= RARE]
         place |= {name: len(place) + k for k, name in enumerate(new)}
-        return _counted(stream, [place.get(name, len(place)) for name in names], [*place, OTHER])
+        return _counted(stream, [place.get(name, len(place)) for name in names], [*place, RARER])
     numbers = [float(value) for value in stream.values]
     cuts, labels = _bins([value for value in numbers[:n_before] if value == value])
     codes = [len(labels) if value != value else bisect_right(cuts, value) for value in numbers]

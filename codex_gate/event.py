@@ -139,7 +139,8 @@ def change(event: Event, repo: Repository) -> Change:
 
     A pull request is checked out as its merge into the base as that is now: HEAD^1 is this base, while the payload's
     `base.sha` may be old. It is screened from the merge base to its head, so that hook, command line and Action give one
-    number; where a shallow clone does not hold the merge base, HEAD^1..HEAD is what would land.
+    number; where a shallow clone does not hold the merge base, HEAD^1..HEAD is what would land. A push that does not go on
+    from the commit before it (a forced one, or what a shallow clone cannot tell from it) is its newest commit.
 
     Raises:
         RangeError: a pull request of which neither merge nor base is here.
@@ -151,11 +152,22 @@ def change(event: Event, repo: Repository) -> Change:
         theirs = event.head if event.head and repo.present_commits([event.head]) else None
         if event.base and repo.present_commits([event.base]) and (theirs or event.name == "pull_request"):
             return Change(event.base, theirs or head, called(event))
-        raise RangeError(f"neither the merge nor the base of {called(event)} is in this clone; check out the pull request with fetch-depth: 0")
-    if event.base and event.head and len(repo.present_commits([event.base, event.head])) == 2:
+        raise RangeError(_missing(event))
+    if event.base and event.head and len(repo.present_commits([event.base, event.head])) == 2 and _goes_on(repo, event.base, event.head):
         return Change(event.base, event.head, f"{event.base[:9]}..{event.head[:9]}")
     here = event.head if event.head and repo.present_commits([event.head]) else head
     return Change(None, here, f"commit {here[:9]}")
+
+
+def _missing(event: Event) -> str:
+    """What of a pull request cannot be found, and what to do."""
+    name = f"#{event.number}" if event.number else "the pull request"
+    if event.base is None:
+        payload = "the event's payload " + ("is missing or no JSON object" if event.notices else f"names no base of {name}")
+        return (
+            f"{payload}, and what is checked out is no merge of {name} with both its parents; check out the merge with fetch-depth: 0, or give the input base"
+        )
+    return f"neither the merge nor the base of {name} is in this clone; check out the pull request with fetch-depth: 0"
 
 
 def called(event: Event) -> str:
@@ -174,7 +186,16 @@ def merged(event: Event, repo: Repository) -> Change | None:
 
 def shares_history(repo: Repository, one: str, other: str) -> bool:
     """Whether this clone holds a common ancestor of the two."""
+    return bool(_ancestor(repo, one, other))
+
+
+def _goes_on(repo: Repository, before: str, after: str) -> bool:
+    """Whether this clone holds the way from one commit to the other."""
+    return _ancestor(repo, before, after) == before
+
+
+def _ancestor(repo: Repository, one: str, other: str) -> str:
     try:
-        return bool(repo.merge_base(one, other))
+        return repo.merge_base(one, other)
     except RangeError:
-        return False
+        return ""

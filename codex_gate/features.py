@@ -17,7 +17,7 @@ from codex_gate.own_words import OwnWords, Words
 from codex_gate.types import Commit, CommitFeatures, FileChange, Notice
 
 FEATURE_SCHEMA: Final = 4
-UNKNOWN: Final = -1.0  # what vector() gives the models for NaN: no measure below is negative
+UNKNOWN: Final = -1.0  # what vector() gives the models for NaN: none of the measures that a model may read is negative
 NAN: Final = math.nan
 
 KAMEI: Final = ("ns", "nd", "nf", "entropy", "la", "ld", "lt", "fix", "ndev", "age", "nuc", "exp", "rexp", "sexp")
@@ -39,6 +39,7 @@ WORDING_AND_CLOCK: Final = ("message_length", "hour_of_day", "day_of_week")
 """message_length in characters; hour 0–23 and day 0–6 (Monday 0) in the author's own zone."""
 
 FEATURE_NAMES: Final = (*KAMEI, *FILE_HISTORY, *SHAPE, *CONTENT, *WORDING_AND_CLOCK, "complexity_delta")
+SHOWN_ALONE: Final = "complexity_delta"  # measured for one change at a time and below 0 at times: no model may read it
 OWN_WORDS: Final = "own_words"
 """By how much its words move the log-odds of a change: beside the measures, where a model reads words (`own_words`)."""
 HISTORY_NAMES: Final = frozenset({"ndev", "age", "nuc", "exp", "rexp", "sexp", *FILE_HISTORY})
@@ -250,11 +251,11 @@ def _gaps(files: Sequence[FileChange], before: Sequence[int | None]) -> list[Not
     missing = sum(f.missing for f in files)
     binary = sum(f.added is None and not f.missing for f in files)
     if missing:
-        notices.append(
-            Notice("missing-blobs", f"{missing} of {len(files)} files could not be read: their contents are not in this clone; their lines are unknown")
-        )
+        theirs = "its contents are not in this clone; its" if missing == 1 else "their contents are not in this clone; their"
+        notices.append(Notice("missing-blobs", f"{missing} of {len(files)} files could not be read: {theirs} lines are unknown"))
     if binary:
-        notices.append(Notice("binary-files", f"{binary} of {len(files)} files are binary or larger than the diff limit: they have no lines to count"))
+        verb, they = ("is", "it has") if binary == 1 else ("are", "they have")
+        notices.append(Notice("binary-files", f"{binary} of {len(files)} files {verb} binary or larger than the diff limit: {they} no lines to count"))
     lost = sum(n is None and f.added is not None for f, n in zip(files, before, strict=True))
     if lost:
         notices.append(

@@ -1,8 +1,10 @@
 """The history index: touches of every path and author, kept under the repository's git directory.
 
-It holds a set of commits that is closed under ancestry, so it never goes stale: a rewritten history only
-means that some of its commits are no ancestors of what is asked about, and these are left out. One SQLite
-file, `codex-gate/history-<format>.sqlite` in the common git directory; a run reads the few rows it needs
+It holds a set of commits that is closed under ancestry, so no rewritten history makes it stale: some of its
+commits are no ancestors of what is asked about then, and these are left out. Where contents were missing that
+a walk would have read (a partial clone), its state holds which packs of objects there were; as soon as there
+are others it counts as damaged, since a walk may read more now. One SQLite file,
+`codex-gate/history-<format>.sqlite` in the common git directory; a run reads the few rows it needs
 and adds new commits in one transaction. Rows carry a checksum, the names of all rows are listed, so that a
 row that went missing shows too; a damaged file is thrown away and rebuilt. What another run adds meanwhile is
 cut off when a row is read: a run sees the index as it was when it opened it.
@@ -23,13 +25,13 @@ from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from codex_gate.errors import GitError
 from codex_gate.git import CommitMeta, Repository
 from codex_gate.history import AuthorHistory, FileHistory, History, Past
 
-INDEX_FORMAT: Final = 1  # raise it whenever a table or the meaning of a touch (is_fix, author key, subsystem) changes
+INDEX_FORMAT: Final = 2  # raise it whenever a table or the meaning of a touch (is_fix, author key, subsystem) changes
 _MAX_TIPS: Final = 16  # more unmerged tips than this mean rewritten history: start afresh (chosen)
 _BUSY_S: Final = 2.0
 _HEAD: Final = struct.Struct("<III")
@@ -47,7 +49,7 @@ COMMIT;
 
 
 class IndexDamagedError(Exception):
-    """The index does not hold what was written; discard it and start again."""
+    """The index does not hold what was written, or what would be written today; discard it and start again."""
 
 
 class IndexRefusedError(IndexDamagedError):
@@ -76,6 +78,8 @@ class HistoryIndex:
         self.tips: list[str] = []
         self._shas = b""
         self._n_authors = 0
+        self._packs = _packs(repo)  # before anything is read: what comes meanwhile is noticed by the next run
+        self._partial_with = ""
         self._inode = 0
         self._names: dict[str, bytes] = {"files": b"", "authors": b""}  # 8 bytes for each row's key
         self._known: dict[str, set[int]] = {}  # the same, taken apart when needed
@@ -130,11 +134,14 @@ class HistoryIndex:
         try:
             state = json.loads(held["state"])
             self.tips, self._n_authors, n_commits = [str(tip) for tip in state["tips"]], int(state["n_authors"]), int(state["n_commits"])
+            self._partial_with = str(state["partial_with"])
         except (ValueError, KeyError, TypeError) as error:
             raise IndexDamagedError(f"its state reads {held['state'][:80]!r}") from error
         self._shas, self._names = held["shas"], {"files": held["files"], "authors": held["authors"]}
         if len(self._shas) != 20 * n_commits or len(self._names["authors"]) != 8 * self._n_authors:
             raise IndexDamagedError("its table of contents has another length than noted")
+        if self._partial_with not in ("", self._packs):
+            raise IndexDamagedError("it was made while contents of files were missing here, and objects have come since")
 
     def _may_write(self) -> bool:
         try:
@@ -257,9 +264,9 @@ class HistoryIndex:
             raise IndexDamagedError("too many tips that no current branch holds: the history was rewritten")
         with self._writing() as db:
             if db is not None:
-                row = db.execute("SELECT value, crc FROM meta WHERE key = 'state'").fetchone()
-                held = json.loads(_checked("meta", b"state", *row)) if row else {"tips": [], "n_commits": 0}
+                held = _held(db) or {"tips": [], "n_commits": 0, "partial_with": ""}
                 if (held["tips"], held["n_commits"]) == before:  # else another run was quicker; its work stands
+                    self._partial_with = held["partial_with"] or (self._packs if self.history.is_partial else "")
                     self._write()
         self.history.touched_files.clear()
         self.history.touched_authors.clear()
@@ -293,10 +300,10 @@ class HistoryIndex:
         history = self.history
         entries = {path: entry for path in history.touched_files if (entry := history.files[path]) is not None}
         self._put("files", ((path, _pack_file(entry)) for path, entry in entries.items()))
-        people = ((key, history.author_ids[key], history.authors[key]) for key in history.touched_authors)
-        self._put("authors", ((key, _pack_author(number, person)) for key, number, person in people))
+        people = {key: person for key in history.touched_authors if (person := history.authors[key]) is not None}
+        self._put("authors", ((key, _pack_author(history.author_ids[key], person)) for key, person in people.items()))
         names = {"files": self._with_new("files", entries), "authors": self._with_new("authors", history.touched_authors)}
-        state = {"tips": self.tips, "n_commits": self.size, "n_authors": len(names["authors"]) // 8}
+        state = {"tips": self.tips, "n_commits": self.size, "n_authors": len(names["authors"]) // 8, "partial_with": self._partial_with}
         self._put("meta", {"state": json.dumps(state).encode("ascii"), "shas": self._shas, **names}.items())
 
     def _with_new(self, table: str, keys: Iterable[str]) -> bytes:
@@ -313,15 +320,36 @@ class HistoryIndex:
         )
 
     def note_risks(self, model: str, risks: Mapping[str, float]) -> None:
-        """Keep risks by SHA for that model version."""
+        """Keep risks by SHA for that model version; of a partial history only beside its commits."""
         if not risks:
             return
         rows = ((model, bytes.fromhex(sha), float(risk)) for sha, risk in risks.items())
         with self._writing() as db:
-            if db is not None:
+            if db is not None and (not self.history.is_partial or self._marked(db)):
                 db.executemany(
                     "INSERT OR REPLACE INTO risks VALUES (?, ?, ?, ?)", ((model, sha, risk, _risk_crc(model, sha, risk)) for model, sha, risk in rows)
                 )
+
+    def _marked(self, db: sqlite3.Connection) -> bool:
+        """Have the state say that contents were missing; False where it is not there yet."""
+        held = _held(db)
+        if held is not None and not held["partial_with"]:
+            self._put("meta", [("state", json.dumps(held | {"partial_with": self._packs}).encode("ascii"))])
+        return held is not None
+
+
+def _held(db: sqlite3.Connection) -> dict[str, Any] | None:
+    """The state as it is now in the file, whoever wrote it."""
+    row = db.execute("SELECT value, crc FROM meta WHERE key = 'state'").fetchone()
+    return json.loads(_checked("meta", b"state", *row)) if row else None
+
+
+def _packs(repo: Repository) -> str:
+    """Which packs of objects there are: what a partial clone fetches comes in a new one."""
+    with suppress(OSError):
+        names = sorted(name for name in os.listdir(repo.common_dir / "objects" / "pack") if name.endswith(".pack"))
+        return blake2b("\n".join(names).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+    return "none"
 
 
 @contextmanager

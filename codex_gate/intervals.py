@@ -19,6 +19,11 @@ class Interval(NamedTuple):
     high: float
 
 
+def at_most(share: float, n: int) -> int:
+    """How many of `n` are at most this share of them: 29 of 100 are 29 %, though .29 · 100 is a bit less than 29 in binary."""
+    return math.floor(share * n + 1e-9)
+
+
 def wilson(hits: float, n: float) -> Interval:
     """A share of n with its interval, which also holds for few and for none; NaN in 0 to 1 when n is 0. Source: Wilson 1927, JASA 22(158)."""
     if not n:

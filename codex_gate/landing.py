@@ -4,17 +4,22 @@ Where GitHub's merge was checked out, its first parent is the base as it is now.
 payload's `base.sha` is old, and where the head parted from its base is up to whoever opened the pull request, who could branch off before a gate
 was set. So GitHub names the newest commit of the base branch; it is used where it is here or can be fetched, by its SHA, from whatever remote.
 Else the range begins where GitHub says that they parted, the configuration is asked of GitHub, and models that a repository keeps are refused.
+
+Where nothing can be screened, a gate fails. Whether one is set the base branch says, as GitHub or the clone has it; where neither has its configuration,
+what is checked out is asked too: that may be the pull request's own, which can fail the job there and pass nothing that would have failed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from codex_gate import config, deepen, event
 from codex_gate.errors import GateError, RangeError
 from codex_gate.git import Repository, is_sha
-from codex_gate.types import Notice
+from codex_gate.types import Level, Notice
 
 if TYPE_CHECKING:
     from codex_gate.delivery import Run
@@ -86,3 +91,50 @@ def configuration(this: Run, repository: str, tip: str, named: str | None) -> co
             f"the configuration of the base branch ({tip[:9]}) is not in this clone, and GitHub does not show it ({error}); check out with fetch-depth: 0"
         ) from error
     return config.of_commit(tip, path, text, is_named=named is not None)
+
+
+def gate(settings: config.Settings) -> str:
+    """Where a gate is set, for all files or for some; "" where none is."""
+    if settings.fail_on is not Level.UNKNOWN:
+        return settings.sources.get("fail-on", "fail-on")
+    return settings.sources.get("levels", "levels") if any(entry.fail_on not in (None, Level.UNKNOWN) for entry in settings.levels) else ""
+
+
+def gate_all_the_same(this: Run, happened: event.Event, repo: Repository | None, named: str | None, *, may_ask: bool, may_fetch: bool) -> str:
+    """That a gate is set where what is to be screened cannot be found, in words; "" where none is.
+
+    The first configuration that is found decides.
+
+    Args:
+        repo: the clone, None where there is none.
+        named: the file in place of `.codex-gate.yaml`.
+        may_ask: whether GitHub may be asked.
+    Raises:
+        GateError: a configuration is there, and what it says cannot be told.
+    """
+    for source in _configurations(this, happened, repo, named, may_ask=may_ask, may_fetch=may_fetch):
+        place = gate(config.load(source, {}, {}))
+        return f"a gate is set ({place}), and what could not be judged fails it" if place else ""
+    return ""
+
+
+def _configurations(this: Run, happened: event.Event, repo: Repository | None, named: str | None, *, may_ask: bool, may_fetch: bool) -> Iterator[config.Source]:
+    """The configurations that may count, the most trusted first: those of the base branch, then that of the commit that is checked out."""
+    branch = happened.branch or happened.base
+    if may_ask and happened.is_pull and branch and happened.repository and this.given("token"):
+        shown = None
+        with suppress(RangeError):  # GitHub does not say
+            shown = configuration(this, happened.repository, branch, named)
+        if shown is not None:
+            yield shown._replace(name=f"{config.in_tree(named)} of the base branch")
+    head = repo.head() if repo is not None else None
+    if repo is None or head is None:
+        return
+    merge = event.merged(happened, repo) if happened.is_pull else None
+    there = repo.run("rev-parse", "--verify", "--quiet", f"refs/remotes/{deepen.REMOTE}/{happened.branch}^{{commit}}", check=False).decode("ascii").strip()
+    bases = [merge.base if merge is not None else None, there, happened.base] if happened.is_pull else []
+    for sha in (*repo.present_commits(filter(None, bases)), head):
+        if may_fetch:
+            deepen.files(repo, sha, config.in_tree(named))
+        if (found := config.find(repo, sha, named)) is not None:
+            yield found

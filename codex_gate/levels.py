@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from codex_gate.intervals import at_most
 from codex_gate.types import Level, Thresholds
 
 N_RECENT: Final = 1000  # changes compared with; chosen, the drift window has the same size
@@ -27,7 +28,7 @@ def thresholds(recent: Sequence[float], base_rate: float, shares: Mapping[Level,
     n = len(recent)
     if n < MIN_CHANGES:
         return Thresholds(n, base_rate)
-    return Thresholds(n, base_rate, {level: max(base_rate, recent[max(0, n - 1 - int(share * n))]) for level, share in shares.items()})
+    return Thresholds(n, base_rate, {level: max(base_rate, recent[max(0, n - 1 - at_most(share, n))]) for level, share in shares.items()})
 
 
 def percentile(risk: float, recent: Sequence[float]) -> float | None:

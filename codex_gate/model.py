@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from codex_gate.errors import AGAIN, ConfigError, ModelError
-from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA, OWN_WORDS, UNKNOWN, vector
+from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA, OWN_WORDS, SHOWN_ALONE, UNKNOWN, vector
 from codex_gate.forest import Forest
 from codex_gate.git import Repository
 from codex_gate.own_words import WORDS_FILE, OwnWords, shifted
@@ -328,9 +328,9 @@ def _feature_names(manifest: Mapping[str, Any], where: Path) -> tuple[str, ...]:
     names = manifest["feature_names"]
     if not isinstance(names, list) or not names:
         raise ModelError(f"{where} names no features; {AGAIN}")
-    strange = [str(name) for name in names if name not in FEATURE_NAMES]
+    strange = [str(name) for name in names if name not in FEATURE_NAMES or name == SHOWN_ALONE]
     if strange:
-        raise ModelError(f"{where} asks for unknown features {', '.join(strange)}; use a model made by this version")
+        raise ModelError(f"{where} asks for features that no model may read, {', '.join(strange)}; use a model made by this version")
     if manifest["unknown"] != UNKNOWN:
         raise ModelError(f"{where} encodes unknown values as {manifest['unknown']}, this version as {UNKNOWN}; use a model made by this version")
     return tuple(names)

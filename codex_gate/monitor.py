@@ -41,7 +41,7 @@ def monitor(
 
     Args:
         policy: changes of which its paths keep no file are left out.
-        last: changes in the window; None takes WINDOW, or half of a history that is shorter than two of them.
+        last: changes in the window, less what is over a multiple of BLOCKS; None takes WINDOW, or half of a history that is shorter than two of them.
         threshold: a KL divergence in place of the calibrated threshold.
         fixes: also whether later fixes came as often as predicted, which asks blame about every fix.
         now: Unix seconds; dates that no clock can have shown are set right then. None: they stay.
@@ -110,14 +110,22 @@ def _spans(line: Sequence[CommitMeta], last: int | None, learned: str | None) ->
     """The changes to compare: the last ones with those before them, or with those that the model was retrained on here."""
     why: tuple[Notice, ...] = ()
     if learned is not None:
-        place = next((k for k, meta in enumerate(line) if meta.sha == learned), None)
-        newer = len(line) - 1 - place if place is not None else 0
-        window = watch.fitting(last) if last is not None else min(WINDOW, newer - newer % BLOCKS)
-        if place is not None and MIN_WINDOW <= window <= newer and place + 1 >= window:
-            before = line[max(0, place + 1 - BASELINE * window) : place + 1]
+        older = next((k for k, meta in enumerate(line, 1) if meta.sha == learned), 0)
+        newer = len(line) - older
+        most = min(WINDOW, newer, older)
+        window = watch.fitting(last) if last is not None else most - most % BLOCKS
+        if MIN_WINDOW <= window <= min(newer, older):
+            known = min(BASELINE * window, older)
+            before = line[older - known + known % (window // BLOCKS) : older]
             text = f"the model was retrained here at {learned[:9]}: the baseline is the {len(before):,} changes up to there"
-            return _Spans(before, line[-window:], (Notice("retrained-baseline", text),), pinned=True)
-        lost = f"{newer:,} changes came since, too few for a window" if place is not None else "that is no longer on this branch"
+            return _Spans(before, line[-window:], (Notice("retrained-baseline", text), *_rounded(window, last)), pinned=True)
+        if not older:
+            lost = "that is no longer on this branch"
+        elif last is not None and window < MIN_WINDOW:
+            lost = f"a window of {window:,} changes is too small to be held against that"
+        else:
+            few, where = min((newer, "came since"), (older, "lie up to there"))
+            lost = f"{few:,} {'change' if few == 1 else 'changes'} {where}, too few for a window"
         why = (Notice("retrained-baseline", f"the model was retrained here at {learned[:9]}, but {lost}: the baseline is the changes before the window"),)
     window, notices = _window(len(line), last)
     chosen = line[-(1 + BASELINE) * window :]
@@ -141,15 +149,28 @@ def _window(available: int, last: int | None) -> tuple[int, tuple[Notice, ...]]:
     if last is not None:
         window = watch.fitting(last)
         if 2 * window > available:
+            _enough(available // 2, available)
             raise UsageError(
                 f"a window of {last:,} changes needs as many before it, and this branch has {available:,} in all; take --last {available // 2} or less"
             )
-        return window, ()
+        return window, (*_rounded(window, last), *_small(window))
     if available >= 2 * WINDOW:
         return WINDOW, ()
     window = watch.fitting(_enough(available // 2, available))
     text = f"this branch has {available:,} changes, fewer than two windows of {WINDOW:,}: the last {window:,} are compared with those before them"
     return window, (Notice("small-window", text),)
+
+
+def _rounded(window: int, last: int | None) -> tuple[Notice, ...]:
+    if last is None or window == last:
+        return ()
+    return (Notice("rounded-window", f"a window holds a multiple of {BLOCKS} changes: {window:,} in place of the {last:,} that were asked for"),)
+
+
+def _small(window: int) -> tuple[Notice, ...]:
+    if window >= MIN_WINDOW:
+        return ()
+    return (Notice("few-changes", f"a window of {window:,} changes is small: below {MIN_WINDOW} one burst of work can pass for drift"),)
 
 
 def _enough(window: int, available: int) -> int:
@@ -176,7 +197,7 @@ def _fit(
     """
     traced = repairs(repo, metas, [m.sha for m in line], brought(metas, line), start, progress, keep)
     after = {line[place].sha: when[change] - when[line[place].sha] for place, (_, change) in traced.first.items()}
-    doubtful = {line[place].sha for place in traced.doubtful}
+    doubtful, meant = {line[place].sha for place in traced.doubtful}, {meta.sha: meta for meta in line}
     notices = traced.notices
     ripe = median(after.values()) if after else 0
     newest = when[line[-1].sha]
@@ -184,7 +205,7 @@ def _fit(
         [
             (f.risk or 0.0, after.get(f.sha or "", ripe + 1) <= ripe)
             for f in side
-            if newest - when[f.sha or ""] >= ripe and not szz.is_large(f.features) and f.sha not in doubtful
+            if newest - when[f.sha or ""] >= ripe and not szz.is_large(meant[f.sha or ""], f.features) and f.sha not in doubtful
         ]
         for side in (spans.before, spans.window)
     )

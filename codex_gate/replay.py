@@ -228,8 +228,9 @@ def repairs(
     """
     fixes = [(fix.sha, fix.time) for fix in szz.find_fixes([meta for meta in metas if owner[meta.sha] > start])]
     # Blame stops where the replay begins: what it would find before is left out anyway (redis, 294 fixes: 19 CPU seconds in place of 63, the same repairs).
+    # At the first parent alone: cut at the branch of a merge too, blame would end at that branch's tip with lines that are much older.
     variant = szz.VARIANTS[szz.DEFAULT]
-    variant = replace(variant, moves=(*variant.moves, *(f"^{parent}" for parent in repo.metas([line[start]])[0].parents)))
+    variant = replace(variant, moves=(*variant.moves, *(f"^{parent}" for parent in repo.metas([line[start]])[0].parents[:1])))
     progress("fixes traced", 0, len(fixes))
     found: dict[int, tuple[str, str]] = {}
     doubtful: set[int] = set()
@@ -261,7 +262,7 @@ def headline(message: str) -> str:
 def _change(meta: CommitMeta, landed: Mapping[str, int], finding: Finding, found: tuple[str, str] | None, doubtful: bool) -> Change:
     assert finding.risk is not None
     measures = finding.features
-    large = len(meta.parents) < 2 and szz.is_large(measures)
+    large = szz.is_large(meta, measures)
     lines = 0.0 if math.isnan(measures["la"]) else measures["la"]
     repair = Repair(*found, landed[found[1]]) if found else None
     return Change(meta.sha, headline(meta.message), landed[meta.sha], finding.risk, finding.level, lines, measures["code_files"] > 0, large, repair, doubtful)

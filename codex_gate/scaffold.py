@@ -1,6 +1,6 @@
-"""`codex-gate init` and `uninstall`: the files that a team commits, written once, recognised later, never overwritten.
+"""`codex-gate init` and `uninstall`: the files that a team commits, written once, recognised later.
 
-The first line of a file holds a digest of the rest. A file whose digest fits is ours: init may bring it up to date,
+The first line of a file holds a digest of the rest. A file whose digest fits is ours: init brings it up to date,
 uninstall removes it. Any other file is its owner's and is left alone, with a sentence.
 """
 
@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from codex_gate import __version__, precommit
+from codex_gate import __version__, precommit, workflows
 from codex_gate.config import FILE as CONFIG
 from codex_gate.errors import ConfigError, UsageError
 from codex_gate.git import Repository
+from codex_gate.workflows import HEAD, REMOTE
 
 REPOSITORY: Final = "owner/codex-gate"  # where the action and the hooks are published; RELEASING.md says when it changes
 ACTION: Final = f"{REPOSITORY}@v{__version__.partition('.')[0]}"  # the major tag, which moves with each release
 WORKFLOW: Final = ".github/workflows/codex-gate.yml"
 MAX_BYTES: Final = 1 << 20  # nobody's workflow; a larger file is left alone
-_HEAD: Final = re.compile(r"# codex-gate init [\w.+-]+ wrote this file \(([0-9a-f]{12})\)[^\n]*\n")
-_ACTION: Final = re.compile(r"([\w.-]+/[\w.-]+)(?:/[\w./-]+)?@[\w./-]+")
 
 
 class Piece(NamedTuple):
@@ -58,9 +56,11 @@ class Step(NamedTuple):
     blocked: bool = False
 
 
-def init(repo: Repository, typed_at: Path, action: str, *, pre_commit: bool, retrain: bool, dry_run: bool) -> tuple[str, int]:
-    """Write what is missing; what to tell, and the exit code: 0, or 5 where the hooks entry must be added by hand.
+def init(repo: Repository, typed_at: Path, action: str | None, *, pre_commit: bool, retrain: bool, dry_run: bool) -> tuple[str, int]:
+    """Write what is missing, renew what is ours; what to tell, and the exit code: 0, or 5 where the hooks entry must be added by hand.
 
+    Args:
+        action: as `plan` takes it.
     Raises:
         UsageError: a place that cannot be read or written, an `action` that is none, or no work tree.
     """
@@ -94,21 +94,23 @@ def check_action(action: str) -> str:
     Raises:
         UsageError: it is not OWNER/NAME@REF.
     """
-    found = _ACTION.fullmatch(action)
+    found = REMOTE.fullmatch(action)
     if found is None:
         raise UsageError(f"--action {action!r} names no action; expected OWNER/NAME@REF, for example {ACTION}")
-    return found[1]
+    return found["repository"]
 
 
-def plan(top: Path, wanted: Iterable[str], action: str = ACTION) -> list[Step]:
+def plan(top: Path, wanted: Iterable[str], action: str | None = None) -> list[Step]:
     """What init would do, in the order of PIECES; nothing is written.
 
     Args:
         top: the root of the work tree.
         wanted: names of PIECES.
+        action: what the files are to run, OWNER/NAME@REF; None: what a workflow that init wrote here runs already, else ACTION.
     Raises:
         UsageError: a place that cannot be read, or an `action` that is none.
     """
+    action = action if action is not None else _action_here(top)
     repository, chosen = check_action(action), set(wanted)
     return [_planned(top, piece, action, repository) for name, piece in PIECES.items() if name in chosen]
 
@@ -168,6 +170,17 @@ def written(piece: Piece, action: str = ACTION) -> str:
     return f"# codex-gate init {__version__} wrote this file ({_digest(body)}): it is renewed and removed while nobody has changed it.\n{body}"
 
 
+def _action_here(top: Path) -> str:
+    """The action that a workflow of init's runs; ACTION without one, and where it is what the version that wrote it runs by itself."""
+    for path in (PIECES["workflow"].path, PIECES["retrain"].path):
+        with suppress(UsageError):  # said where the place is wanted; YAML that somebody broke names nothing
+            text = _read(top, path) or ""
+            head, found = HEAD.match(text), workflows.named(text, path)
+            if head is not None and len(found) == 1:
+                return ACTION if found[0] == f"{REPOSITORY}@v{head['version'].partition('.')[0]}" else found[0]
+    return ACTION
+
+
 # -- one file ------------------------------------------------------------------------------------------
 
 
@@ -176,11 +189,11 @@ def _planned(top: Path, piece: Piece, action: str, repository: str) -> Step:
     if there is None:
         return Step(piece.path, "write", piece.purpose, text)
     if _is_ours(there):
-        same = _HEAD.sub("", there.replace("\r\n", "\n")) == _HEAD.sub("", text)  # the version in the head alone is no reason to write
+        same = HEAD.sub("", there.replace("\r\n", "\n")) == HEAD.sub("", text)  # the version in the head alone is no reason to write
         return Step(piece.path, "keep", "is up to date") if same else Step(piece.path, "renew", "init of another version or with other options wrote it", text)
-    if piece.shared and not _HEAD.match(there):
+    if piece.shared and not HEAD.match(there):
         return _entered(piece, there, action, repository)
-    return Step(piece.path, "keep", "was changed since init wrote it; left as it is" if _HEAD.match(there) else "was there before; left as it is")
+    return Step(piece.path, "keep", "was changed since init wrote it; left as it is" if HEAD.match(there) else "was there before; left as it is")
 
 
 def _entered(piece: Piece, there: str, action: str, repository: str) -> Step:
@@ -197,7 +210,7 @@ def _entered(piece: Piece, there: str, action: str, repository: str) -> Step:
 def _removed(piece: Piece, there: str) -> Step:
     if _is_ours(there):
         return Step(piece.path, "remove", "", "")
-    if _HEAD.match(there):
+    if HEAD.match(there):
         return Step(piece.path, "keep", "was changed since init wrote it; remove it by hand if nobody needs it")
     if not piece.shared:
         return Step(piece.path, "keep", "was not written by init")
@@ -210,13 +223,15 @@ def _removed(piece: Piece, there: str) -> Step:
 
 def _body(piece: Piece, action: str, repository: str) -> str:
     text = Path(__file__).with_name("templates").joinpath(piece.template).read_text("utf-8")
-    return text.replace("@ACTION@", action).replace("@REPOSITORY@", repository).replace("@REF@", action.rpartition("@")[2]).replace("@TAG@", f"v{__version__}")
+    ref = action.rpartition("@")[2]
+    rev = f"v{__version__}" if action == ACTION else ref  # a tag that stays, which pre-commit asks for; another repository may have none of that name
+    return text.replace("@ACTION@", action).replace("@REPOSITORY@", repository).replace("@REF@", ref).replace("@REV@", rev)
 
 
 def _is_ours(text: str) -> bool:
     plain = text.replace("\r\n", "\n")  # git may have checked it out with the line ends of its platform
-    head = _HEAD.match(plain)
-    return head is not None and _digest(plain[head.end() :]) == head[1]
+    head = HEAD.match(plain)
+    return head is not None and _digest(plain[head.end() :]) == head["digest"]
 
 
 def _digest(body: str) -> str:

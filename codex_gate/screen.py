@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -236,15 +236,16 @@ class Screener:
             metas = self.repo.log(stdin=sorted(asked), meanwhile=lambda: self.model.ready(len(asked))) if asked else []
             needed = with_recent(metas, asked)
             noted = self._noted(needed - asked)
-            walked = walk(
-                self.repo, metas, needed - noted.keys(), keep=self.policy.keep, patches=reads, look=look, looked_at=asked, helper=helper, words=self.model.words
-            )
-            yield from self._each([meta for meta in metas if meta.sha in needed], walked, noted, asked, progress)
+            history, unknown, words = History(), needed - noted.keys(), self.model.words
+            walked = walk(self.repo, metas, unknown, history, keep=self.policy.keep, patches=reads, look=look, looked_at=asked, helper=helper, words=words)
+            scored = yield from self._each([meta for meta in metas if meta.sha in needed], walked, noted, asked, progress)
+            if not history.is_partial:
+                self._note(scored)
 
     def _each(
         self, line: Sequence[CommitMeta], walked: Iterator[Row], noted: Mapping[str, float], asked: Collection[str], progress: Callable[[int, int], None]
-    ) -> Iterator[Finding]:
-        """The findings on those of a line of commits that were asked for, from what was walked of it and what an earlier run noted of the others."""
+    ) -> Generator[Finding, None, dict[str, float]]:
+        """The findings on those of a line of commits that were asked for, from what was walked of it and what an earlier run noted of the others; all risks."""
         windows = Windows(line)
         of = len(line) - len(noted)
         rows, behind = self._classified(walked, asked), iter(line)
@@ -269,7 +270,7 @@ class Screener:
                 windows.add(commit.sha, commit.parents, risk)
                 scored[commit.sha] = risk
             progress(len(scored), of)
-        self._note(scored)
+        return scored
 
     def _classified(self, rows: Iterator[Row], asked: Collection[str]) -> Iterator[tuple[Commit, CommitFeatures, _Seen, _Ranked | None]]:
         """The measured rows with what was seen in place of their diffs, which are let go."""
@@ -530,7 +531,9 @@ class Screener:
 
     def _report(self, scope: str, change: Finding | None, commits: tuple[Finding, ...], limits: Thresholds, notices: list[Notice]) -> Report:
         if change is not None and not limits.at and not self.repo.is_shallow:
-            text = f"{explain.count(limits.n_changes, 'earlier change')} on this branch: fewer than {levels.MIN_CHANGES} cannot be compared with, so no level is given"
+            settings = self.policy.settings
+            where = "in these paths" if settings is not None and (settings.include or settings.exclude) else "on this branch"
+            text = f"{explain.count(limits.n_changes, 'earlier change')} {where}: fewer than {levels.MIN_CHANGES} cannot be compared with, so no level is given"
             notices = [*notices, Notice("little-history", text)]
         notices = [*notices, *self._classifier.notices]
         where, tier = str(self.repo.top or self.repo.git_dir), self._classifier.tier

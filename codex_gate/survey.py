@@ -167,10 +167,14 @@ def _complexities(repo: Repository, tree: Mapping[str, str], order: Sequence[str
 
 
 def _unread(unread: Mapping[str, int], foreign: int) -> list[Notice]:
-    why = (
-        (foreign, "are in a language that is not measured"),
-        (unread["text"], f"are larger than {complexity.MAX_BYTES >> 10} KiB, missing here or cannot be parsed"),
-        (unread["budget"], f"were left out after {MAX_BYTES >> 20} MiB of text, the least touched ones"),
+    text, budget = (
+        f"larger than {complexity.MAX_BYTES >> 10} KiB, missing here or cannot be parsed",
+        f"left out after {MAX_BYTES >> 20} MiB of text, the least touched",
     )
-    texts = [f"{n:,} {what}" for n, what in why if n]
+    why = (
+        (foreign, "is in a language that is not measured", "are in a language that is not measured"),
+        (unread["text"], f"is {text}", f"are {text}"),
+        (unread["budget"], f"was {budget}", f"were {budget}"),
+    )
+    texts = [f"{n:,} {one if n == 1 else many}" for n, one, many in why if n]
     return [Notice("unmeasured", f"files of unknown complexity, whose score rests on the rest: {'; '.join(texts)}")] if texts else []

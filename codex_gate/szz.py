@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -292,10 +292,11 @@ def _trace_chunk(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Va
     large: set[str] = set()
     for (sha, parent), every in zip(pairs, repo.diffs(pairs), strict=True):
         files = every if keep is None else kept(every, keep)
-        asked += [(sha, parent, target) for target in targets(repo, files, variant)]
         n_files, n_lines = _size(files)
         if n_files > SURE_FILES or n_lines > SURE_LINES:
             large.add(sha)
+        # Of a large fix nobody asks what it took out of each line, which takes a millisecond a line.
+        asked += [(sha, parent, target) for target in targets(repo, files, replace(variant, doubt=False) if sha in large else variant)]
     answers = list(pool.map(lambda ask: _blame(repo, ask[1], ask[2], variant), asked))
     known = facts(repo, {run.sha for runs in answers for run in runs or ()}) if variant.meta or variant.size or variant.pick == "recent" else {}
     if variant.meta:
@@ -419,9 +420,9 @@ def _can_be_blamed(commit: Facts, fix_time: int, variant: Variant) -> bool:
 # -- labels ----------------------------------------------------------------------------------------------
 
 
-def is_large(measures: CommitFeatures) -> bool:
-    """Whether a change of these measures (`features`) is too large for any SZZ variant that looks at size to blame it."""
-    return measures["code_files"] > MAX_FILES or measures["code_share"] * (measures["la"] + measures["ld"]) > MAX_LINES
+def is_large(commit: CommitMeta, measures: CommitFeatures) -> bool:
+    """Whether a change is too large for a variant that looks at size to blame it; a merge never is, for its commits are blamed one by one."""
+    return len(commit.parents) < 2 and (measures["code_files"] > MAX_FILES or measures["code_share"] * (measures["la"] + measures["ld"]) > MAX_LINES)
 
 
 def label(

@@ -81,7 +81,7 @@ def walk(
     Args:
         wanted: SHAs to measure; None for every commit that is no merge. A merge is measured as the
             change it brought: its diff against the first parent, credited to the merged branch's author.
-        history: the history so far, which is extended; empty when None.
+        history: the history so far, which is extended, and told where contents were missing; empty when None.
         base: the pasts of commits that `metas` grow from, sized for offset + len(metas) ordinals.
         offset: ordinal of the first of `metas`.
         recorded: ordinals of `metas` when the history holds them already; nothing is recorded then.
@@ -111,17 +111,24 @@ def walk(
         if asked:
             found = nothing if at_edge else next(diffs)
             files = found.files
+            history.is_partial |= _lacks(files)
             commit = as_commit(meta, files if keep is None else kept(files, keep), authors.get(meta.sha))
             known = None if repo.is_shallow else history.before(commit.author, commit.time, commit.files, pasts.of_parent(meta))
             features = completed(found.side, commit, known)
             yield Row(commit, edge_features(features) if at_edge else features, found.seen)
         if recorded is None:
             if meta.sha not in merges:
-                files = files if asked or at_edge else next(others)
+                if not asked and not at_edge:
+                    files = next(others)
+                    history.is_partial |= _lacks(files)
                 history.record(ordinal, meta.author, meta.time, is_fix(meta.message), files)
             pasts.close(meta, ordinal)
         else:
             pasts.close(meta, recorded[meta.sha])
+
+
+def _lacks(files: Sequence[FileChange]) -> bool:
+    return True in [f.missing for f in files]
 
 
 def _branch_authors(repo: Repository, merges: Sequence[CommitMeta], metas: Sequence[CommitMeta]) -> dict[str, str]:

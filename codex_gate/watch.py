@@ -17,7 +17,7 @@ from codex_gate.errors import ConfigError, UsageError
 from codex_gate.taxonomy import UNCLASSIFIED
 from codex_gate.types import Finding, Notice
 
-MIN_WINDOW: Final = 100  # changes in the window of a repository: blocks of 5, fewer say nothing (chosen)
+MIN_WINDOW: Final = 100  # changes in a window that nobody asked for, in blocks of 5; in smaller blocks one burst of work can pass for drift (chosen)
 MAX_BLIND: Final = 0.01  # share of changes whose contents may be missing (chosen)
 SEED: Final = 0  # of the reshuffling, so that two runs over the same changes say the same
 
@@ -31,6 +31,7 @@ two coarse ones remain, which do not: whether they are new here, and whether the
 
 NEWCOMER: Final = "author is new"
 STRANGER: Final = "first touch"
+CALIBRATION: Final = "calibration"  # how risks fit later fixes, where it stands in a row with the streams
 FEW: Final = (10, 50)  # earlier commits of a newcomer, and of somebody rather new, at most (chosen)
 
 
@@ -137,10 +138,30 @@ def checked(threshold: float, place: str) -> float:
 
 
 def event(report: DriftReport) -> ConceptDrift:
-    """What the Andon handlers hear of drift."""
-    names = ", ".join(shift.name for shift in report.moved) or CATEGORY
+    """What the Andon handlers hear of drift. The gate is drift.kl_threshold where the divergence passed it, else the row that is furthest beyond its own."""
+    rows = _passed(report)
+    names = ", ".join(rows) or CATEGORY
     remedy = f"{names} moved; retrain on this repository's history if that is here to stay"
-    return ConceptDrift(report.kl_divergence, gate="drift.kl_threshold", where=report.repository, remedy=remedy)
+    gate, passed = next(iter(rows.items()), ("drift.kl_threshold", "KL divergence of the categories in a newest part of the window"))
+    if report.kl_divergence > report.threshold:
+        gate, passed = "drift.kl_threshold", f"KL divergence {report.kl_divergence:.4f} against {report.threshold:.4f}"
+    return ConceptDrift(report.kl_divergence, passed=passed, gate=gate, where=report.repository, remedy=remedy)
+
+
+def _passed(report: DriftReport) -> dict[str, str]:
+    """The rows that the verdict rests on beside the KL divergence, the loudest first: by name, how far each is beyond its threshold."""
+    if not report.calibrated:
+        return {}
+    fit = report.fit if report.fit is not None and report.fit.drifted else None
+    return {s.name: _beyond(s) for s in report.moved} | (
+        {CALIBRATION: f"{CALIBRATION} {fit.quotient:.2f} times as before against {fit.threshold:.2f} either way"} if fit is not None else {}
+    )
+
+
+def _beyond(shift: Shift) -> str:
+    if shift.divergence > shift.threshold:
+        return f"{shift.name} {shift.divergence:.3f} against {shift.threshold:.3f}"
+    return f"{shift.name} {shift.ratio:.2f} times its threshold in the newest {shift.length:,} changes"  # the window as a whole is not beyond its own
 
 
 def fitting(window: int) -> int:

@@ -76,6 +76,23 @@ def test_the_page_says_what_was_measured(tmp_path: Path, monkeypatch, capsys) ->
     assert (tmp_path / "d.md").read_text() == page, "kept scores give the same page"
 
 
+def test_kept_scores_are_those_of_the_same_rows_recipe_ends_and_repositories(rows, tmp_path: Path, monkeypatch) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(evaluate, "out_of_project", lambda data, corpus, scenario, entrant: (made.append(scenario.name), np.zeros(len(data)))[1])
+    kept = tmp_path / "s.npz"
+    with kept.open("wb") as stream:  # as an older version wrote it
+        np.savez_compressed(stream, rows=evaluate.data_hash(rows), time_safe=np.ones(len(rows)), all_times=np.ones(len(rows)), trees=np.array(10))
+    known = corpus()
+    ends = replace(known, until={**known.until, "beta": known.until["beta"] - 1})
+    groups = replace(known, repository={**known.repository, "beta": "org/alpha"})
+    asked = [(known, SMALL), (known, replace(SMALL, seed=7)), (known, replace(SMALL, leaf_size=11)), (ends, SMALL), (groups, SMALL)]
+    for n, (told, recipe) in enumerate(asked, 1):
+        for _ in range(2):
+            assert calibration.commits(rows, told, recipe, kept)["time_safe"].sum() == 0
+            assert len(made) == 2 * n
+    assert [path.name for path in tmp_path.iterdir()] == ["s.npz"]
+
+
 def test_too_few_pull_requests_are_told(rows) -> None:
     few = calibration.Pulls(rows.where(np.arange(len(rows)) < 30), np.zeros(30), np.zeros(30))
     with pytest.raises(evaluate.UsageError, match="no repository has 100 pull requests"):

@@ -110,6 +110,9 @@ def test_the_page_is_written_from_what_was_kept(repo: Repo, tmp_path: Path, monk
         "growth": {"la": 0.02, "exp": 2.5}, "cpu_s": {"null": 9},
         "speed": {"name": "org/name", "changes": 5000, "commits": 6000, "seconds": [9.0, 6.0], "cpu": [8.0, 5.0], "load": 1.0},
     }  # fmt: skip
+    repo.build([Node({"a.py": "x = 1\n"}, (), ADA, START, "start")])
+    real = bench.observed_from(tmp_path)
+    kept["made_from"] = {"null": 1000, "rivals": 100, "power": 100} | dict.fromkeys(("natural", "calm", "planted", "kinds", "growth", "speed"), real)
     (tmp_path / "drift.json").write_text(json.dumps(kept))
     assert bench.main(["--clones", str(tmp_path), "--json", str(tmp_path / "drift.json"), "--output", str(tmp_path / "drift.md")]) == 0
     said = (tmp_path / "drift.md").read_text()
@@ -130,6 +133,69 @@ def test_the_page_is_written_from_what_was_kept(repo: Repo, tmp_path: Path, monk
         in said
     )
     assert "River was not installed" in said and "la 0.02, exp 2.50." in said
+
+
+def test_parts_that_were_made_from_something_else_are_made_anew(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (sha, _) = repo.build([Node({"a.py": f"x = {k}\n"}, (k - 1,) if k else (), ADA, START + k * DAY, "change") for k in range(2)])
+    made: list[str] = []
+    for name, told in (
+        ("without_drift", "null"),
+        ("rivals", "rivals"),
+        ("power", "power"),
+        ("calm", "calm"),
+        ("as_they_were", "natural"),
+        ("growth", "growth"),
+    ):
+        monkeypatch.setattr(bench, name, lambda *_, told=told: made.append(told))
+    monkeypatch.setattr(bench, "speed", lambda *_: made.append("speed"))
+    monkeypatch.setattr(bench, "by_group", lambda _: {})
+    monkeypatch.setattr(bench, "page", lambda *_: "page")
+    clones = tmp_path / "clones"
+    clones.mkdir()
+    (clones / "org+name").symlink_to(repo.path)
+    kept = tmp_path / "drift.json"
+    kept.write_text(json.dumps(dict.fromkeys(("null", "rivals", "power", "calm", "natural", "growth", "speed", "planted", "kinds"))))  # by an older version
+    given = ["--clones", str(clones), "--json", str(kept), "--output", str(tmp_path / "drift.md")]
+
+    def run(*more: str) -> list[str]:
+        made.clear()
+        assert bench.main([*given, *more]) == 0
+        return sorted(made)
+
+    histories = ["calm", "growth", "natural", "speed"]
+    assert run() == sorted([*histories, "null", "power", "rivals"])
+    assert run() == []
+    assert run("--seeds", "7") == ["null"]
+    assert run("--seeds", "7", "--runs", "3") == ["power", "rivals"]
+    repo.git("update-ref", "refs/heads/main", sha)
+    assert run("--seeds", "7", "--runs", "3") == histories
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clones", "drift", "drift.json", "drift.md", "repo"]
+
+
+def test_kept_parts_and_histories_are_there_in_full_or_as_they_were(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.build([Node({"a.py": "x = 1\n"}, (), ADA, START, "start")])
+    kept, cache = tmp_path / "kept" / "drift.json", tmp_path / "kept" / "drift"
+    clones = tmp_path / "clones"
+    clones.mkdir()
+    (clones / "org+name").symlink_to(repo.path)
+    cache.mkdir(parents=True)
+    kept.write_text("{}")
+
+    def dies(path: Path, data: object, *_: object) -> None:
+        with path.open("w") as stream:
+            stream.write("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "without_drift", lambda seeds: {})
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", dies)
+        with pytest.raises(KeyboardInterrupt):
+            bench.main(["--clones", str(clones), "--json", str(kept), "--output", str(tmp_path / "drift.md")])
+    assert kept.read_text() == "{}"
+    monkeypatch.setattr(Path, "write_bytes", dies)
+    with pytest.raises(KeyboardInterrupt):
+        bench.histories(clones, cache)
+    assert sorted(path.name for path in kept.parent.iterdir()) == ["drift", "drift.json"] and not list(cache.iterdir())
 
 
 def test_histories_that_something_was_chosen_on_stand_apart() -> None:
@@ -166,10 +232,14 @@ def test_a_page_without_the_section_is_a_sentence(repo: Repo, tmp_path: Path, mo
 def test_clones_are_observed_once(make_repo: Callable[..., Repo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "WINDOW", 30)
     (tmp_path / "clones").mkdir()
-    make_repo("clones/org+name").build(drifting.nodes(100, 0))
+    repo = make_repo("clones/org+name")
+    shas = repo.build(drifting.nodes(100, 0))
     make_repo("clones/org+short").build(drifting.nodes(40, 0))
     first = bench.histories(tmp_path / "clones", tmp_path / "cache")
     assert list(first) == ["org+name"] and len(first["org+name"]) == 100
     monkeypatch.setattr(bench.monitor, "observe", lambda *_: 1 / 0)
     again = bench.histories(tmp_path / "clones", tmp_path / "cache")
+    repo.git("update-ref", "refs/heads/main", shas[-2])
+    with pytest.raises(ZeroDivisionError):
+        bench.histories(tmp_path / "clones", tmp_path / "cache")  # of another head
     assert [(*o[:4], o.defect) for o in again["org+name"]] == [(*o[:4], o.defect) for o in first["org+name"]] and again["org+name"][0].measures

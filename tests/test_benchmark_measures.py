@@ -113,3 +113,16 @@ def test_what_was_kept_of_other_candidates_is_read_anew(make_repo: Callable[...,
     monkeypatch.setattr(bench, "CANDIDATES", {"one": lambda added, deleted: 7.0})
     again = bench.read([entry], tmp_path / "clones", data, tmp_path / "cache")
     assert again.found["alpha"] == {tables.hash_sha(shas[1]): [7.0]}
+
+
+def test_kept_candidates_are_there_in_full_or_as_they_were(make_repo: Callable[..., Repo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_repo("clones/org+name").build([Node({"a.py": "x = 1\n"}, (), ADA, START, "change")])
+
+    def dies(where: object, **_: object) -> None:
+        where.write(b"half") if hasattr(where, "write") else Path(str(where)).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez_compressed", dies)
+    with pytest.raises(KeyboardInterrupt):
+        bench.read([{"project": "alpha", "clone": "org/name"}], tmp_path / "clones", dataset(30), tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())

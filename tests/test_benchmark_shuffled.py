@@ -49,11 +49,13 @@ def test_three_in_ten_labels_change_hands_within_their_part_and_the_newest_keeps
     assert (found.y[pieces[-1]] == rows.y[pieces[-1]]).all() and (found.X is rows.X)
 
 
-def test_only_what_is_taken_with_right_labels_is_asked() -> None:
+def test_a_first_retraining_and_what_was_taken_with_right_labels_are_asked() -> None:
     corpus = synthetic.corpus()
     data, _ = corpus.split(synthetic.dataset())
     (case,) = retrain.cases(data, corpus, {"alpha": CLONE}, OPTIONS)
-    assert list(shuffled.measure(case, OPTIONS)) == []  # the forest of the others is as good here
+    (first,) = shuffled.measure(case, OPTIONS)  # the forest of the others is as good here
+    assert first["taken"] == retrain.NOTHING and first["stopped"] == [False] * 3  # it has no labels of this repository to lose
+    assert first["outcomes"].total() == len(first["changes"]) == 3
     (row,) = shuffled.measure(case._replace(knots=[(0.0, 0.001), (1.0, 0.01)]), OPTIONS)  # its probabilities are far too low
     assert row["project"] == "alpha" and row["taken"] != retrain.NOTHING
     assert row["outcomes"].total() == len(row["changes"]) == len(row["own_changes"]) == len(row["own"]) == 3
@@ -84,7 +86,8 @@ def test_the_section_is_written_anew_and_the_rest_of_the_page_stays(tmp_path: Pa
     assert (
         "| alpha | 30 | blend | 1 | " in text
         and "the goal of 0 is reached" in text
-        and "By all rules 0 of 3 challengers from shuffled labels are taken, and 0 of 3" in text
+        and "By all rules 0 of 3 challengers from shuffled labels are taken, 0 of 0 of them as a first retraining and 0 of 3 against a model that was retrained here; 0 of 3"
+        in text
     )
     assert "| alpha | 30 | blend | 2 | 1 | 2 | 2 | 1 | +0.005 | +20.0 | 0 |" in text  # one of the two has the higher AUC, both the greater Brier score
     assert "| alpha | 31 | 60 | 59 | 58 |" in text and "58 of 59 labels are kept" in text and "1 changes have none any more" in text
@@ -95,7 +98,20 @@ def test_the_section_is_written_anew_and_the_rest_of_the_page_stays(tmp_path: Pa
 
 def test_a_challenger_that_is_taken_is_not_stopped_where_labels_were_kept() -> None:
     text = shuffled.markdown([ROW | {"stopped": [True, True, False]}], [], [], OPTIONS, date(2026, 1, 1))
-    assert "By all rules 1 of 3 challengers from shuffled labels are taken, and 0 of 3 where own trees alone are asked: the goal of 0 is not reached" in text
+    assert "By all rules 1 of 3 challengers" in text and "0 of 3 where own trees alone are asked: the goal of 0 is not reached" in text
+
+
+def test_a_first_retraining_has_no_labels_that_could_stop_it() -> None:
+    first = ROW | {"project": "beta", "taken": retrain.NOTHING, "stopped": [False] * 3}
+    text = shuffled.markdown([ROW, first], [], [], OPTIONS, date(2026, 1, 1))
+    assert "Asked of the 2 repositories above whose newest fifth can tell two models apart. In 1 of them something is taken" in text
+    assert (
+        "By all rules 1 of 6 challengers from shuffled labels are taken, 1 of 3 of them as a first retraining and 0 of 3 against a model that was retrained here; 1 of 6"
+        in text
+    )
+    (row,) = [line for line in text.splitlines() if line.startswith("| beta | 30 | nothing | 1 | ")]
+    assert row.endswith(" | – | 1 |")
+    assert "| 3 of 3 | 1 of 6 |" in text
 
 
 def test_what_is_taken_a_fifth_earlier_is_held_against_the_newest_fifth() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_the_command_writes_the_page_and_goes_on_where_it_was(tmp_path: Path) ->
     tables.write(tmp_path / "made.parquet", "made", rows)
     given = ["--input", str(tmp_path), "--projects", "made", "--trials", "3", "--json", str(tmp_path / "k.json"), "--output", str(tmp_path / "page.md")]
     tuning_levels = [task for task in tuning.tasks(tmp_path, ["made"]) if task.name.startswith("forest")]
-    kept = {task.name: {"grid": [0.4, 0.3] * 20, "searches": {}} for task in tuning_levels}  # a grid of forests takes a minute
+    kept = {task.name: {"made_from": {"data": task.data, "trials": 3}, "grid": [0.4, 0.3] * 20, "searches": {}} for task in tuning_levels}  # it takes a minute
     (tmp_path / "k.json").write_text(json.dumps(kept))
     assert tuning.main([*given, "--seeds", "1"]) == 0
     first = json.loads((tmp_path / "k.json").read_text())
@@ -89,3 +90,36 @@ def test_the_command_writes_the_page_and_goes_on_where_it_was(tmp_path: Path) ->
         assert {kind: runs[:1] for kind, runs in task["searches"].items()} == first[name]["searches"]
     page = (tmp_path / "page.md").read_text()
     assert "| forest on made | smac |" in page and "--seeds 2 --trials 3" in page and str(tmp_path) not in page
+    assert "Medians over 2 seeds" in page
+    assert tuning.main([*given, "--seeds", "1"]) == 0
+    assert "Medians over 1 seeds" in (tmp_path / "page.md").read_text() and json.loads((tmp_path / "k.json").read_text()) == second
+
+
+def test_searches_of_another_table_or_length_are_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "search", lambda task, strategy, seed, n_trials: {"losses": [float(n_trials)] * n_trials})
+    monkeypatch.setattr(tuning, "grid_losses", lambda task: [0.5])
+    task = tuning.Task("forest on made", None, None, None, 3, "loss", "hash of a table")  # type: ignore[arg-type]
+    old = {"losses": [9.0]}
+    kept: dict[str, object] = {task.name: {"grid": [0.1], "searches": {key: [old] for key in tuning.STRATEGIES}}}  # as an older version kept them
+    for data, trials in (("hash of a table", 2), ("hash of a table", 3), ("another", 3)):
+        tuning.measure([replace(task, data=data)], 1, trials, kept, lambda: None)
+        assert kept[task.name] == {
+            "made_from": {"data": data, "trials": trials},
+            "grid": [0.5],
+            "searches": {key: [{"losses": [float(trials)] * trials}] for key in tuning.STRATEGIES},
+        }
+
+
+def test_kept_searches_are_there_in_full_or_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "k.json").write_text('{"kept": {}}')
+    monkeypatch.setattr(tuning, "tasks", lambda folder, projects: [tuning.Task("two", None, None, None, 3, "loss")])  # type: ignore[arg-type]
+    monkeypatch.setattr(tuning, "search", lambda *_: {"losses": [1.0]})
+
+    def dies(path: Path, text: str, encoding: str) -> None:
+        path.write_bytes(text.encode()[:5])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", dies)
+    with pytest.raises(KeyboardInterrupt):
+        tuning.main(["--input", str(tmp_path), "--json", str(tmp_path / "k.json"), "--output", str(tmp_path / "page.md")])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"k.json": b'{"kept": {}}'}

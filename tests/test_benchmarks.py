@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -75,6 +76,30 @@ def test_command_agrees_with_pydriller_and_goes_on_where_it_was(small: Repo, tmp
     before = kept[0].stat().st_mtime_ns
     assert command(small, tmp_path, "--rounds=1", "--only=features,agreement").returncode == 0
     assert [path.stat().st_mtime_ns for path in kept] == [before]
+
+
+def test_values_of_pydriller_are_of_one_repository_one_head_and_one_sample(tmp_path: Path) -> None:
+    def place(name: str = "org/a", head: str = "1" * 40, sample: int = 0) -> Path:
+        told = SimpleNamespace(facts=lambda _: {"name": name, "head": head}, options=SimpleNamespace(repository=None, pydriller_commits=sample), work=tmp_path)
+        return mining._values(told)  # type: ignore[arg-type]
+
+    assert place() == place()
+    assert len({place(), place("org/b"), place(head="2" * 40), place(sample=100)}) == 4
+
+
+def test_values_of_pydriller_that_are_not_there_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = '["a", [["x.py", 1, 0]]]\n'
+    told = SimpleNamespace(
+        facts=lambda _: {"name": "org/a", "head": "1" * 40},
+        options=SimpleNamespace(repository=None, pydriller_commits=0),
+        work=tmp_path,
+        clone=lambda _: tmp_path,
+        all_commits=lambda _: tmp_path,
+        worker=lambda task, where, path: Path(path).write_text(values),
+    )
+    monkeypatch.setattr(mining, "_rounds", lambda _: {})  # all of them were kept
+    monkeypatch.setattr(mining, "_contestants", lambda bench, _: {mining.PYDRILLER: lambda: mining._values(bench).write_text(values)})
+    assert mining.agreement(told).figures[0].value == 100  # type: ignore[arg-type]
 
 
 def test_unknown_row_is_refused(small: Repo, tmp_path: Path) -> None:

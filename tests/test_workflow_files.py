@@ -121,6 +121,12 @@ def test_two_examples_are_what_init_writes() -> None:
         assert (ROOT / "examples" / example).read_text("utf-8") == written(PIECES[piece]).partition("\n")[2]
 
 
+def test_the_example_says_of_the_merge_queue_what_is_done() -> None:
+    """An entry passes at once: tests/codex_gate/test_action.py::test_a_merge_group_passes_its_check_at_once."""
+    first = (ROOT / "examples" / "codex-gate.yml").read_text("utf-8").partition("\n")[0]
+    assert first.startswith("# Screens each pull request; an entry of the merge queue passes at once, since its pull requests were screened. ")
+
+
 @pytest.mark.parametrize(("limit", "code"), [("100", 1), ("never", 0)])
 def test_the_priority_example_fails_with_the_file_that_reaches_the_score_and_writes_its_summary_all_the_same(
     make_repo: Callable[..., Repo], tmp_path: Path, limit: str, code: int

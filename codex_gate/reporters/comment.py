@@ -60,7 +60,7 @@ class Verdict(NamedTuple):
 
 def loud(report: Report, links: Links, trust: Trust, part: str = "") -> str:
     """The comment on a change that stands out; `part` names the part of the repository that it is about, "" for all of it."""
-    added = (_relief(report.change), _sure(trust))
+    added = (_relief(report.change), _sure(report.change, trust))
     body = markdown.render(report, links, added=added, last=[f"- [ ] {TICK}"], limit=_ROOM)
     return f"{_marker(report, links, trust, part)}\n{body}"
 
@@ -74,13 +74,13 @@ def quiet(report: Report, links: Links, trust: Trust, part: str = "") -> str:
 
 
 def summary(report: Report, links: Links | None, trust: Trust, said: Sequence[str]) -> str:
-    """The step summary: everything, with the risks of the repository's recent changes, and what could not be done.
+    """The step summary: everything, of a change of low risk too, with the risks of the repository's recent changes, and what could not be done.
 
     Args:
         said: sentences about what was left undone.
     """
-    added = (_relief(report.change), _sure(trust), _plot(report))
-    body = markdown.render(report, links, added=added, limit=_SUMMARY, rows=_SUMMARY_ROWS)
+    added = (_relief(report.change), _sure(report.change, trust), _plot(report))
+    body = markdown.render(report, links, added=added, limit=_SUMMARY, rows=_SUMMARY_ROWS, brief=False)
     notes = [f"> {prose(shown(text, 600))}" for text in said[:20]]
     return body + ("\n> [!NOTE]\n" + "\n>\n".join(notes) + "\n" if notes else "")
 
@@ -151,7 +151,7 @@ def _marker(report: Report, links: Links, trust: Trust, part: str, kind: str = "
 def _key(report: Report, trust: Trust) -> str:
     """A hash of what a reader sees, the time it took and the names of commits left out."""
     still = replace(report, seconds=0.0, scope="", commits=tuple(replace(commit, sha=None) for commit in report.commits))
-    seen = markdown.render(still, added=(_relief(report.change), _sure(trust)))
+    seen = markdown.render(still, added=(_relief(report.change), _sure(report.change, trust)))
     return hashlib.sha256(seen.encode("utf-8", "replace")).hexdigest()[:16]
 
 
@@ -178,7 +178,10 @@ def _file(path: str) -> str:
     return code(shorten_path(path))
 
 
-def _sure(trust: Trust) -> Section:
+def _sure(change: Finding | None, trust: Trust) -> Section:
+    """How far the percentage can be trusted; nothing where there is none."""
+    if change is None or change.risk is None:
+        return []
     parts = []
     if trust.error is not None:
         parts.append(

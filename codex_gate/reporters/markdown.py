@@ -35,25 +35,33 @@ class Links(NamedTuple):
 
 
 def render(
-    report: Report, links: Links | None = None, *, added: Sequence[Section] = (), last: Section | None = None, limit: int = LIMIT, rows: Sequence[int] = _ROWS
+    report: Report,
+    links: Links | None = None,
+    *,
+    added: Sequence[Section] = (),
+    last: Section | None = None,
+    limit: int = LIMIT,
+    rows: Sequence[int] = _ROWS,
+    brief: bool = True,
 ) -> str:
-    """The comment; brief when the risk is low, at most `limit` bytes of UTF-8 always.
+    """The comment, or what a step summary holds; at most `limit` bytes of UTF-8 always.
 
     Args:
         links: makes the places to look first links.
-        added: sections behind the categories; a change of low risk goes without.
+        added: sections behind the categories.
         last: a section that is never shed.
         rows: commits shown, fewer each time the text is too long.
+        brief: whether a change of low risk goes without reasons, places, kinds, commits and what was added.
     """
-    n = wording.digits(report)
-    head, foot, last = _head(report, n), _foot(report, n), last or []
+    n, brief = wording.digits(report), brief and report.change is not None and report.change.level is Level.LOW
+    head, foot, last = _head(report, n, brief=brief), _foot(report, n, brief=brief), last or []
     why, files, seen, notices = _why(report.change), _files(report.change, links), _seen(report.change), _notices(report)
-    if report.change is not None and report.change.level is Level.LOW:
+    if brief:
         why, files, seen, added = [], [], [], ()
     # Where there is no level, the notices say why, so they come first.
     early, late = (notices, []) if report.change is not None and report.change.level is Level.UNKNOWN else ([], notices)
     for count in rows:
-        text = _join(head, early, why, files, seen, *added, late, _commits(report, count), last, foot)
+        text = _join(head, early, why, files, seen, *added, late, [] if brief else _commits(report, count), last, foot)
         if _size(text) <= limit:
             return text
     short = ["Some sections are left out: the report was too long."]
@@ -72,7 +80,7 @@ def _join(*sections: Section) -> str:
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
 
-def _head(report: Report, n: int) -> Section:
+def _head(report: Report, n: int, *, brief: bool) -> Section:
     scope = code(shown(report.scope, 80))
     change = report.change
     if change is None:
@@ -81,7 +89,7 @@ def _head(report: Report, n: int) -> Section:
     standing = wording.standing(change, report.thresholds)
     lines = [f"### {_plain(wording.verdict(change, n))}", ""]
     sentences = [f"{standing[0].upper()}{standing[1:]}."] if standing else []
-    if change.level is Level.LOW:
+    if brief:
         about = wording.summary(report.commits)
         return [*lines, " ".join((*sentences, f"{_plain(about)}." if about else "")).strip()]
     if change.risk is not None:
@@ -150,7 +158,7 @@ def _notices(report: Report) -> Section:
 
 def _commits(report: Report, limit: int) -> Section:
     commits = report.commits
-    if not commits or (report.change is not None and (len(commits) < 2 or report.change.level is Level.LOW)):
+    if not commits or (report.change is not None and len(commits) < 2):
         return []
     rows = wording.loudest_first(commits, limit)
     top = wording.highest(commits)
@@ -169,11 +177,10 @@ def _row(finding: Finding) -> str:
     return f"| {sha} | {_plain(risk)} | {finding.level.value} | {cell(code(shown(finding.title, 100)))} |"
 
 
-def _foot(report: Report, n: int) -> Section:
+def _foot(report: Report, n: int, *, brief: bool) -> Section:
     model = prose(shown(report.model_version, 40))
     made = " · ".join(filter(None, ("codex-gate", code(shown(report.scope, 80)), f"tier {report.tier}", f"model {model}", wording.duration(report.seconds))))
-    quiet = report.change is None or report.change.level is Level.LOW
-    levels = "" if quiet else wording.levels(report.thresholds, n)
+    levels = "" if brief or report.change is None else wording.levels(report.thresholds, n)
     return [f"<sub>{_plain(levels)}<br>{made}</sub>" if levels else f"<sub>{made}</sub>"]
 
 

@@ -94,6 +94,15 @@ def test_too_little_history_is_said_before_the_search(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_too_little_history_for_the_figures_is_said_before_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    data = dataset()
+    monkeypatch.setattr("automl_codex.tables.read", lambda _: data.where(data.time < evaluate.SELECTION.test_to))
+    monkeypatch.setattr(choose, "choose", lambda *_: pytest.fail("the search began"))
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["train", "--input", "data", "--output", "m", "--strategy", "random"]) == 2
+    assert "no project has 100 commits in the test window of time_safe" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -123,7 +132,8 @@ def test_the_command_of_the_specification_searches_and_ships_the_winner(tmp_path
     assert cli.main([*command.split(), *accepted]) == 0
     manifest = json.loads((tmp_path / "models" / "model.json").read_text())
     report = json.loads((tmp_path / "reports" / "evaluation.json").read_text())
-    assert (manifest["tuning"]["trials"], manifest["tuning"]["strategy"]) == (2, "tpe")
+    assert (manifest["tuning"]["trials"], manifest["tuning"]["strategy"], manifest["tuning"]["n_jobs"]) == (2, "tpe", 1)
+    assert "--seed 42 --strategy tpe --n-trials 2 --parallel 1 --accept-missed" in (tmp_path / "models" / "MODEL_CARD.md").read_text("utf-8")
     assert {*manifest["tuning"], "table"} == set(report["tuning"])
     best = max(report["tuning"]["table"], key=lambda row: row["score"])
     assert best["params"] == report["tuning"]["params"]

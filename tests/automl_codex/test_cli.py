@@ -117,6 +117,24 @@ def test_the_table_of_extras_is_that_of_the_project() -> None:
     assert set(extras) - set(commands.EXTRAS) == {"onnx", "github"}
 
 
+# -- seeds ---------------------------------------------------------------------------------------------------
+
+
+def seeded() -> list[str]:
+    """The commands that take --seed."""
+    (commands_,) = (action.choices for action in cli._parser()._actions if action.dest == "command")
+    return [name for name, parser in commands_.items() if "--seed" in parser._option_string_actions]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("command", seeded())
+@pytest.mark.parametrize("value", ["-1", "4294967296", "1.5"])
+def test_a_seed_that_some_generator_would_not_take_is_refused(command: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--seed", value])
+    assert ended.value.code == 2
+    assert f"argument --seed: got '{value}', expected a whole number from 0 to 4294967295" in capsys.readouterr().err
+
+
 # -- a place that is taken ---------------------------------------------------------------------------------
 
 

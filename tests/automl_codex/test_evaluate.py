@@ -226,6 +226,55 @@ def test_too_few_repositories_are_refused() -> None:
         release.make(data.where(np.isin(data.project, ["alpha", "beta"])), corpus(), SMALL, TODAY, [], lambda _: None)
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "says"),
+    [
+        (2012, 2018, "no project has 100 commits in the test window of time_safe"),
+        (
+            2015,
+            2022,
+            "cannot be judged in selection: the other repositories hold no commits of a year before 2015-01-01, both buggy and clean as was known then",
+        ),
+    ],
+)
+def test_tables_that_do_not_reach_are_told_before_a_tree_grows(monkeypatch, first: int, last: int, says: str) -> None:
+    monkeypatch.setattr(train, "fit", lambda *_: pytest.fail("a forest was grown"))
+    data = dataset()
+    within = (data.time >= evaluate._start(first)) & (data.time < evaluate._start(last))
+    with pytest.raises(UsageError, match=says):
+        release.make(data.where(within), corpus(), SMALL, TODAY, [], lambda _: None)
+
+
+def test_training_rows_of_one_kind_and_nothing_to_calibrate_on_are_told(rows) -> None:
+    cut_off = evaluate.TIME_SAFE.cut_off
+    late = replace(rows, fix_time=np.maximum(rows.fix_time, cut_off))  # nothing was known to be buggy
+    with pytest.raises(
+        UsageError, match=r"gamma-core cannot be judged in time_safe: .* before 2018-01-01, both buggy and clean as was known then, to learn from"
+    ):
+        evaluate.compare(late, corpus(), evaluate.TIME_SAFE, [], 1, lambda _: None)
+    alone = rows.where((rows.project == "alpha") | ((rows.project == "beta") & (rows.time < cut_off)))  # beta teaches, and has no test row: no fold, no score
+    with pytest.raises(UsageError, match=r"alpha cannot be judged in time_safe: .*, with scores, to calibrate on; mine more of them"):
+        evaluate.compare(alone, corpus(), evaluate.TIME_SAFE, [], 1, lambda _: None)
+
+
+def test_a_fold_without_a_judged_project_is_told_too(rows) -> None:
+    """Its forest is grown all the same; of one kind alone it could not be."""
+    first = (rows.project == "beta") & (rows.time < evaluate.TIME_SAFE.cut_off)
+    few = (rows.project == "beta") & (np.cumsum((rows.project == "beta") & ~first) <= 3)
+    kept = rows.where((rows.project == "alpha") | first | (few & ~first))
+    clean = replace(kept, fix_time=np.where(kept.project == "alpha", kept.fix_time + 1e9, kept.fix_time))
+    with pytest.raises(UsageError, match="beta cannot be judged in time_safe"):
+        evaluate.compare(clean, corpus(), evaluate.TIME_SAFE, [], 1, lambda _: None)
+
+
+def test_a_model_is_not_evaluated_again_on_one_project(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(train, "fit", lambda *_: pytest.fail("a forest was grown"))
+    monkeypatch.setattr(release, "_recorded", lambda directory: ({"recipe": SMALL.as_json()}, {"gates": []}, corpus()))
+    data = dataset()
+    with pytest.raises(UsageError, match="the tables hold fewer than three training repositories"):
+        release.reevaluate(tmp_path, data.where(data.project == "alpha"), TODAY, lambda _: None)
+
+
 def test_figures_name_the_machine_but_not_its_host() -> None:
     found = evaluate.machine()
     assert found["processor"]

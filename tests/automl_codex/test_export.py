@@ -1,11 +1,13 @@
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
-from automl_codex import export, train
+from automl_codex import cli, export, train, tune
+from automl_codex.commands import models
 from codex_gate.errors import InternalError, ModelError, UsageError
 from codex_gate.features import HISTORY_NAMES
 from codex_gate.forest import Forest, pack
@@ -155,6 +157,26 @@ def test_converter_error_is_short(monkeypatch, fitted) -> None:
     with pytest.raises(InternalError) as caught:
         export.to_onnx(fitted[0], len(RECIPE.names))
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("--strategy tpe", ""),
+        ("--strategy tpe --n-trials 50 --patience 5 --time-budget 60 --parallel 2", ""),
+        ("--strategy smac --n-trials 40 --time-budget 300 --patience 20 --parallel 1", " --n-trials 40 --time-budget 300 --patience 20 --parallel 1"),
+        ("--strategy tpe --time-budget 0.5", " --time-budget 0.5"),
+    ],
+)
+def test_a_card_says_the_command_that_searches_again(typed: str, shown: str) -> None:
+    options = cli._parser().parse_args(["train", "--input", "i", "--output", "o", *typed.split()])
+    config = models._search_of(options)
+    assert config is not None
+    found = {**asdict(config), "n_jobs": tune.N_JOBS if options.parallel is None else options.parallel, "trials": 37}
+    assert export._search(found) == f" --strategy {config.strategy}{shown}"
+    again = cli._parser().parse_args(["train", "--input", "i", "--output", "o", *export._search(found).split()])
+    assert models._search_of(again) == config
+    assert export._search(None) == ""
 
 
 def test_shipped_card_says_what_the_shipped_evaluation_says() -> None:

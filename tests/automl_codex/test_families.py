@@ -10,7 +10,7 @@ pytest.importorskip("lightgbm")
 
 import lightgbm
 
-from automl_codex import cli, evaluate, families, train
+from automl_codex import cli, evaluate, export, families, train
 from automl_codex.words import BUCKETS, Words
 from codex_gate.errors import UsageError
 from tests.automl_codex.synthetic import corpus, dataset
@@ -112,6 +112,36 @@ def test_a_family_above_the_gate_is_written_with_its_report(prepared, tmp_path: 
     assert "the runtime reads the forest alone" in capsys.readouterr().err
 
 
+def test_the_directory_of_a_risk_model_is_refused_before_any_training(prepared, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(families, "compare", lambda *_: pytest.fail("the work began"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "model.json").write_text("{}")
+    (tmp_path / "out" / "risk.forest").write_bytes(b"the forest")
+    assert cli.main(command(tmp_path, "boosting", "--words", "w")) == 2
+    assert "out holds a risk model (model.json), whose forest a family would overwrite; give another --output" in capsys.readouterr().err
+    assert (tmp_path / "out" / "risk.forest").read_bytes() == b"the forest"
+
+
+def test_a_family_that_cannot_be_written_whole_leaves_the_one_before(prepared, tmp_path: Path, monkeypatch) -> None:
+    files = {name: name.encode() for name in ("boosting.txt", "risk.forest", "evaluation.json", "family.json")}
+    export.replace_directory({**files, "risk.forest": b"old"}, tmp_path / "out")
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    write = Path.write_bytes
+
+    def dies(path: Path, data: bytes) -> int:
+        if path.name == "family.json":
+            raise KeyboardInterrupt
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", dies)
+    assert cli.main(command(tmp_path, "blend", "--words", "w")) == 130
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    monkeypatch.undo()
+    export.replace_directory(files, tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*files, "notes.txt"}
+
+
 def test_a_family_below_the_gate_is_reported_and_not_written(prepared, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(evaluate, "MIN_GAIN", 0.9)
     report = tmp_path / "report.json"
@@ -132,7 +162,22 @@ def test_too_few_test_commits_are_told_before_any_training(prepared, tmp_path: P
     [
         (["--family", "stack"], "give the output of automl-codex words with --words DIR"),
         (["--words", "w"], "--words is read by the families boosting, stack and blend"),
-        (["--family", "stack", "--words", "w", "--strategy", "tpe"], "are of the forest, which ships"),
+        (["--family", "stack", "--words", "w", "--strategy", "tpe"], "--strategy is of the forest, which ships; leave it out for --family stack"),
+        *(
+            (["--family", "stack", "--words", "w", option, value], f"{option} is of the forest, which ships; leave it out for --family stack")
+            for option, value in (
+                ("--n-trials", "3"),
+                ("--time-budget", "3"),
+                ("--patience", "3"),
+                ("--parallel", "3"),
+                ("--trials", "t.db"),
+                ("--gates", "none.toml"),
+                ("--accept-missed", "pooled_ece"),
+            )
+        ),
+        (["--family", "stack", "--words", "w", "--n-trials", "3", "--parallel", "3"], "--n-trials, --parallel are of the forest, which ships; leave them out"),
+        (["--base-model", "tiny"], "--base-model is what lora starts from; name that family with --models lora, or leave it out"),
+        (["--family", "stack", "--words", "w", "--base-model", "tiny"], "name that family with --models lora, or leave it out"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_before_any_work(more: list[str], said: str, tmp_path: Path, capsys) -> None:

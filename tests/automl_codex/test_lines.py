@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from automl_codex import cli, lines, lines_report
-from codex_gate.errors import ModelError
+from codex_gate.errors import ModelError, UsageError
 from codex_gate.lines import LINE_FEATURES
 from codex_gate.localise import LINES_FILE, LineRanker
 from codex_gate.model import MANIFEST, Model, read_manifest
@@ -234,12 +234,29 @@ def test_a_ranker_that_learns_orders_finds_the_conditions(data: lines.Lines) -> 
         (",".join(lines.COLUMNS) + "\n", "holds no labelled line"),
         (",".join(lines.COLUMNS) + "\np,f,added,s,x,yes,0\n", "line 2 holds 'yes' where a number is expected"),
         (",".join(lines.COLUMNS) + "\np,f,added,s,x,1,here\n", "line 2 holds 'here'"),
+        *((",".join(lines.COLUMNS) + f"\np,f,added,s,x,1,{place}\n", f"line 2 holds '{place}' where a number is expected") for place in ("nan", "inf", "")),
+        *(
+            (",".join(lines.COLUMNS) + f"\np,f,added,s,x,{label},0\n", f"line 2 has the label '{label}'; expected 0 (clean) or 1")
+            for label in ("2", "0.9", "-1")
+        ),
+        (",".join(lines.COLUMNS) + "\np,f,added,s,x,0,0\np,f,added,s,x,1\n", "line 3 has fewer values than columns; expected project, file"),
+        (
+            ",".join(lines.COLUMNS) + "\np,a.c,added,s,x = 1,0,0\np,a.c,added,s,y = f(2),1,1\n",
+            "has 1 project with a commit that added both defective and clean",
+        ),
     ],
 )
 def test_table_that_is_none_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, message: str) -> None:
     (tmp_path / "t.csv").write_text(content)
     assert cli.main(["lines", "--input", str(tmp_path / "t.csv")]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_two_projects_are_too_few(tmp_path: Path) -> None:
+    found = entries(projects=3)
+    found = {key: [(*row[:4], 0 if key[0] == "p1" else row[4]) for row in rows] for key, rows in found.items()}  # the third has nothing defective
+    with pytest.raises(UsageError, match="has 2 projects with a commit that added both defective and clean lines of program text; expected 3 or more"):
+        lines.read(table(tmp_path / "t.csv", found))
 
 
 def test_unreadable_table_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,9 @@ from tests.conftest import DAY, START, Node
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 
 
+DAMAGED = gzip.compress(f"sha,buggy\n{A},1\n".encode())[:10] + b"\xff" * 40  # the head of a gzip file, and nonsense
+
+
 def csv(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
@@ -67,6 +70,12 @@ def test_unfit_labels_are_refused(tmp_path: Path, text: str, project: str | None
 def test_missing_label_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none\.csv does not exist"):
         mine.read_labels(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("times", [(900, 500), (500, 900), ("", 500), (500, "")])
+def test_of_a_commit_that_is_listed_twice_the_first_fix_counts(tmp_path: Path, times: tuple[object, object]) -> None:
+    text = "sha,buggy,fix_time\n" + "".join(f"{A},1,{time}\n" for time in times)
+    assert mine.read_labels(csv(tmp_path / "l.csv", text)) == {A: mine.Label(True, 500)}
 
 
 def test_repeated_equal_labels_are_one(tmp_path: Path) -> None:
@@ -319,6 +328,53 @@ def test_a_shallow_clone_is_called_one_before_anything_else(make_repo, tmp_path:
     assert not list((tmp_path / "data").glob("*"))
 
 
+def test_a_table_of_outside_labels_is_made_anew_when_the_clone_holds_more(make_repo, tmp_path: Path, capsys) -> None:
+    repo = make_repo()
+    shas = repo.build(long_history(60))
+    labels = csv(tmp_path / "l.csv", "sha,buggy\n" + "".join(f"{sha},{k % 2}\n" for k, sha in enumerate(shas)))
+    clone = tmp_path / "clone"
+    repo.git("clone", "-q", "--depth", "20", f"file://{repo.path}", str(clone))
+    command = ["mine", str(clone), "--labels", str(labels), "--output"]
+
+    def rows(folder: str) -> int:
+        assert cli.main([*command, str(tmp_path / folder)]) == 0
+        return len(tables.read(tmp_path / folder))
+
+    assert rows("data") == 20
+    repo.git("-C", str(clone), "fetch", "-q", "--depth", "40")
+    assert rows("data") == 40
+    repo.git("-C", str(clone), "fetch", "-q", "--unshallow")
+    assert rows("data") == 60
+    capsys.readouterr()
+    assert rows("data") == 60 and "kept" in capsys.readouterr().err
+    assert rows("fresh") == 60
+    assert (tmp_path / "fresh" / "clone.parquet").read_bytes() == (tmp_path / "data" / "clone.parquet").read_bytes()
+    assert "clone" not in json.loads(tables.recipe_of(tmp_path / "data" / "clone.parquet") or "")
+
+
+def test_a_table_is_made_anew_when_labelled_commits_arrive_and_one_that_is_silent_of_its_clone_is_kept(make_repo, tmp_path: Path, capsys) -> None:
+    """The tables of training/data are silent; some of their labels are of commits in another clone."""
+    repo = make_repo()
+    shas = repo.build(long_history(60))
+    clone, data = tmp_path / "clone", tmp_path / "data"
+    repo.git("update-ref", "refs/heads/early", shas[39])
+    repo.git("clone", "-q", "--single-branch", "--branch", "early", f"file://{repo.path}", str(clone))
+    labels = csv(tmp_path / "l.csv", "sha,buggy\n" + "".join(f"{sha},{k % 2}\n" for k, sha in enumerate(shas)))
+    command = ["mine", str(clone), "--labels", str(labels), "--output", str(data)]
+    assert cli.main(command) == 0
+    assert len(tables.read(data)) == 40
+    (job,) = mine.jobs_of([clone], None, labels, mine.szz.DEFAULT, None, None)
+    recipe = json.loads(job.recipe())
+    assert recipe.pop("clone")
+    kept = [tables.LabelledRow(sha, 1_700_000_000, False, None, dict.fromkeys(FEATURE_NAMES, 0.0)) for sha in shas[:7]]
+    tables.write(tmp_path / "silent" / "clone.parquet", "clone", kept, json.dumps(recipe, sort_keys=True))
+    mine.run(job, tmp_path / "silent", lambda text: None)
+    assert len(tables.read(tmp_path / "silent")) == 7
+    repo.git("-C", str(clone), "fetch", "-q", "origin", "main")
+    assert cli.main(command) == 0
+    assert len(tables.read(data)) == 60
+
+
 @pytest.mark.parametrize("labelled", [False, True])
 def test_a_clone_without_contents_is_refused_until_they_are_fetched(make_repo, tmp_path: Path, capsys, labelled: bool) -> None:
     repo = make_repo()
@@ -490,6 +546,10 @@ def test_a_table_is_named_after_the_folder_that_a_person_sees(make_repo, path: s
         ("projects: [{project: a, repository: o/a, until: soon, role: train}]", "'soon' is no day"),
         ("projects: [{project: a, repository: o/a, until: 2020-13-45, role: train}]", "cannot be read|is no day"),
         ("projects: [{project: a, repository: o/a, until: 2020-01-01, role: trian}]", "a has the role 'trian'; expected train or holdout"),
+        ("projects: [{project: a, repository: o/a, until: 2020-01-01, role: train, since: then}]", "'then' is no day"),
+        ("projects: [{project: a, repository: o/a, until: 2020-01-01, role: train, most: many}]", "a has most: 'many'; expected a whole number of rows"),
+        ("most: 0\nprojects: [{project: a, repository: o/a, until: 2020-01-01, role: train}]", "a has most: 0; expected a whole number of rows"),
+        ("projects: [{project: 2048, repository: o/a, until: 2020-01-01, role: train}]", "entry 1 of projects has project: 2048; expected text"),
     ],
 )
 def test_a_corpus_file_that_cannot_be_meant_is_refused_in_a_sentence(tmp_path: Path, text: str, said: str) -> None:
@@ -497,6 +557,13 @@ def test_a_corpus_file_that_cannot_be_meant_is_refused_in_a_sentence(tmp_path: P
     path.write_text(text)
     with pytest.raises(UsageError, match=said):
         mine.read_corpus(path)
+
+
+@pytest.mark.parametrize("command", ["mine", "words"])
+def test_a_corpus_entry_without_its_clone_is_named(tmp_path: Path, capsys, command: str) -> None:
+    path = csv(tmp_path / "corpus.yaml", "projects: [{project: a, repository: o/a, until: 2020-01-01, role: train}]\n")
+    assert cli.main([command, "--corpus", str(path), "--clones", str(tmp_path), "--output", str(tmp_path / "out")]) == 2
+    assert "entry 1 of projects lacks clone" in capsys.readouterr().err
 
 
 def test_a_corpus_file_that_is_missing_is_named(tmp_path: Path) -> None:
@@ -518,6 +585,8 @@ def test_a_table_may_have_as_many_rows_as_the_file_or_its_entry_says(tmp_path: P
         ("l.csv", b"sha,buggy\n\xff\xfe,1\n", "cannot be read"),
         ("l.csv.gz", b"no gzip", "cannot be read"),
         ("l.csv", b"sha,buggy\n" + b"a" * 40 + b"\n", "line 2: sha"),
+        ("l.csv", b"buggy,sha\n1\n", "line 2: sha None, buggy '1'; expected 40 hex digits and 0 or 1"),
+        ("l.csv.gz", DAMAGED, "cannot be read"),
     ],
 )
 def test_a_file_of_labels_that_is_none_is_refused_in_a_sentence(tmp_path: Path, name: str, content: bytes, said: str) -> None:

@@ -110,6 +110,29 @@ def test_command_writes_between_the_marks_and_nowhere_else(package: tuple[Path, 
     assert "| none |" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("lacking", [szz_report.ORACLE, szz_report.SPEED])
+def test_a_page_that_lacks_the_marks_of_one_part_is_told_before_any_measuring(tmp_path: Path, monkeypatch, capsys, lacking: str) -> None:
+    monkeypatch.setattr(szz_eval, "measure", lambda *_: pytest.fail("the oracle was measured"))
+    monkeypatch.setattr(szz_eval, "timing", lambda *_: pytest.fail("a clone was timed"))
+    (there,) = {szz_report.ORACLE, szz_report.SPEED} - {lacking}
+    page = tmp_path / "labels.md"
+    page.write_text("\n".join(szz_report.marks(there)))
+    command = ["szz-eval", "--oracle", "o.json", "--clones", str(tmp_path), "--time", str(tmp_path), "--output", str(page)]
+    assert cli.main(command) == 2
+    assert f"has no place for the figures; expected the lines {szz_report.marks(lacking)[0]}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [page]
+
+
+def test_the_figures_are_written_behind_the_page(package: tuple[Path, list[str]], monkeypatch) -> None:
+    folder, _ = package
+    page = folder / "labels.md"
+    page.write_text("\n".join([*szz_report.marks(szz_report.ORACLE), *szz_report.marks(szz_report.SPEED)]))
+    monkeypatch.setattr(szz_eval, "timing", lambda path: (_ for _ in ()).throw(UsageError("no clone")))
+    command = ["szz-eval", "--oracle", str(folder / "oracle.json"), "--clones", str(folder / "clones"), "--off-limits", str(folder / "off-limits.txt")]
+    assert cli.main([*command, "--time", "none", "--output", str(page)]) == 2
+    assert not page.with_suffix(".json").exists()
+
+
 @pytest.mark.parametrize(("options", "says"), [([], "nothing to measure"), (["--oracle", "x"], "--oracle takes --clones DIR")])
 def test_command_used_wrongly(options: list[str], says: str, capsys) -> None:
     assert cli.main(["szz-eval", *options]) == 2

@@ -19,6 +19,7 @@ import pytest
 from automl_codex.space import Choice, FloatRange, IntRange, SearchSpace, Value
 from automl_codex.strategies import RandomSearch, Trial, TrialResult
 from automl_codex.tune import STRATEGIES, AutoMLConfig, AutoTuner, Callback, EarlyStopping, Progress, TrialLog, Tuned, tune
+from automl_codex.workers import Workers
 from codex_gate.errors import TrainingFailure, UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -313,6 +314,66 @@ def test_a_finished_search_runs_nothing_again(tmp_path: Path) -> None:
     again = tune(never, SPACE, config(n_trials=40, patience=3), storage=storage)
     assert again == first
     assert tried(tune(never, SPACE, config(n_trials=2), storage=storage)) == tried(first)
+
+
+def toy(params: dict[str, Value]) -> float:
+    """By the number of the trial in a random search with seed 42: trial 1 is best, trial 6 exhausts a patience of 5, 7 and 9 are better again."""
+    return {1: 5.0, 7: 6.0, 9: 7.0}.get(TOY.index(params), 0.0)
+
+
+TOY = [trial.params for trial in RandomSearch(42).suggest(SPACE, 30)]
+
+
+def test_a_search_that_ended_within_a_batch_stays_ended(tmp_path: Path) -> None:
+    asked = {"seed": 42, "n_jobs": 2, "storage": tmp_path / "t.db"}
+    first = tune(toy, SPACE, config(n_trials=30, patience=5), **asked)  # type: ignore[arg-type]
+    assert (len(first.trials), first.stopped) == (8, "EarlyStopping ended it after trial 6")
+    assert tune(toy, SPACE, config(n_trials=30, patience=5), **asked) == first  # type: ignore[arg-type]
+
+
+class Dies(Callback):
+    """Ends the run at the end of a trial, which is in the log by then."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def on_trial_end(self, number: int, result: TrialResult) -> None:
+        if number == self.number:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("cut", range(8))
+def test_a_search_that_was_cut_off_within_a_batch_ends_where_it_would_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int) -> None:
+    monkeypatch.setattr("automl_codex.tune.Workers", lambda objective, n_jobs: Workers(objective, 1))  # batches of two, tried here
+    asked = {"seed": 42, "n_jobs": 2}
+    whole = tune(toy, SPACE, config(n_trials=30, patience=5), **asked)  # type: ignore[arg-type]
+    asked["storage"] = tmp_path / "t.db"  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        tune(toy, SPACE, config(n_trials=30, patience=5), callbacks=[Dies(cut)], **asked)  # type: ignore[arg-type]
+    heard = Recorder()
+    rest = tune(toy, SPACE, config(n_trials=30, patience=5), callbacks=[heard], **asked)  # type: ignore[arg-type]
+    assert (tried(rest), rest.stopped) == (tried(whole), whole.stopped)
+    assert [text for text in heard.heard if text.startswith("stop?")] == [f"stop? {number}" for number in range(cut - cut % 2, 8)]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_batch_that_was_written_down_in_part_is_the_same_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str) -> None:
+    monkeypatch.setattr("automl_codex.tune.Workers", lambda objective, n_jobs: Workers(objective, 1))
+    whole = tune(score, SPACE, config(strategy, 12), n_jobs=3)
+    add, added = optuna.Study.add_trial, []
+
+    def dies(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        added.append(trial)
+        if len(added) == 8:  # the second of the batch of 6, 7 and 8
+            raise KeyboardInterrupt
+        add(study, trial)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(optuna.Study, "add_trial", dies)
+        with pytest.raises(KeyboardInterrupt):
+            tune(score, SPACE, config(strategy, 12), n_jobs=3, storage=tmp_path / "t.db")
+    rest = tune(score, SPACE, config(strategy, 12), n_jobs=3, storage=tmp_path / "t.db")
+    assert tried(rest) == tried(whole)
 
 
 @pytest.mark.parametrize(

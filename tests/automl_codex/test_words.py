@@ -71,6 +71,23 @@ def test_a_table_gives_a_file_that_is_kept_until_the_table_changes(repo: Repo, t
     assert "kept" in capsys.readouterr().err
 
 
+def test_a_file_that_lacks_commits_is_made_anew_when_they_have_come(repo: Repo, tmp_path: Path, capsys) -> None:
+    shas = repo.build([*NODES, Node({"src/pool.py": "size = shrink(2)\n"}, (1,), time=START + 2 * DAY, message="Shrink the pool")])
+    command = corpus_of(tmp_path, repo, shas)
+    rows = [tables.LabelledRow(sha, START, False, None, dict.fromkeys(tables.FEATURE_NAMES, 1.0)) for sha in shas[1:]]
+    tables.write(tmp_path / "data" / "tool.parquet", "tool", rows)
+    clone = tmp_path / "clones" / "org+tool"
+    clone.unlink()
+    repo.git("clone", "-q", "--depth", "2", f"file://{repo.path}", str(clone))
+    assert cli.main(command) == 0
+    assert "tool: terms of 1 of 2 commits" in capsys.readouterr().err, "the oldest has no parent here"
+    repo.git("-C", str(clone), "fetch", "-q", "--unshallow")
+    assert cli.main(command) == 0
+    assert "tool: terms of 2 of 2 commits" in capsys.readouterr().err
+    assert cli.main(command) == 0
+    assert "kept" in capsys.readouterr().err
+
+
 def test_no_text_is_kept(repo: Repo, tmp_path: Path) -> None:
     shas, _ = commit(repo)
     assert cli.main(corpus_of(tmp_path, repo, shas)) == 0

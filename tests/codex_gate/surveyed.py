@@ -68,7 +68,7 @@ REPORT = Priorities(
     ),
     (DefectCategory.OwnershipBorrow,),
     (file("src/shop/cart.py", 97.96), file("src/shop/" + "deep/" * 30 + "x.py", 95.0), file("bin/run.sh", 40.0, math.nan)),
-    None, (Notice("unmeasured", "files of unknown complexity, whose score rests on the rest: 1 are in a language that is not measured"),), 1.25,
+    None, (Notice("unmeasured", "files of unknown complexity, whose score rests on the rest: 1 is in a language that is not measured"),), 1.25,
 )  # fmt: skip
 GATED = replace(REPORT, limit=95.0)
 YOUNG = replace(

@@ -81,6 +81,14 @@ def test_a_quiet_pull_request_gets_no_comment_and_no_annotation(step: Steps, hub
     assert this.outputs["level"] == "low"
 
 
+def test_the_summary_of_a_quiet_pull_request_holds_everything(step: Steps, hub: GitHub) -> None:
+    this = step(SMALL)
+    assert this.run() == 0
+    for words in ("risk – low", "changes scored like this needed a fix", "**Why**", "**Look at first**", "\nxychart-beta\n", "Levels here"):
+        assert words in this.summary
+    assert "**Why**" not in hub.checks[0]["output"]["summary"]
+
+
 def test_a_loud_commit_in_a_quiet_pull_request_makes_no_comment(repo: Repo, hub: GitHub, tmp_path: Path) -> None:
     """What the first commit brought the second takes away: a noise budget counts pull requests."""
     base = project(repo)
@@ -317,6 +325,21 @@ def test_a_push_is_screened_and_checked_but_not_commented(repo: Repo, hub: GitHu
     assert (hub.sarifs[0]["ref"], hub.sarifs[0]["commit_sha"]) == ("refs/heads/main", after)
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_after_a_forced_push_the_gate_looks_at_the_newest_commit(repo: Repo, hub: GitHub, tmp_path: Path, again: bool) -> None:
+    """Whether the branch was taken back to it or written anew, while another branch keeps what was there before."""
+    project(repo)
+    _, after = pull(repo)
+    repo.git("checkout", "-q", "-B", "kept", "main" if again else "topic")
+    repo.write("f2.py", "x = 7\n")
+    before = repo.commit("kept", date=START + 72 * DAY)
+    repo.checkout("topic")
+    environ = {"GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/topic", "INPUT_FAIL_ON": "moderate"}
+    this = Step(repo, hub, tmp_path / "runner", {"before": before, "after": after, "forced": True}, environ)
+    assert this.run() == 1
+    assert f"commit {after[:9]}" in this.summary
+
+
 @pytest.mark.parametrize("name", ["schedule", "workflow_dispatch"])
 def test_a_run_without_a_change_looks_at_the_newest_one_or_what_the_inputs_name(repo: Repo, hub: GitHub, tmp_path: Path, name: str) -> None:
     base = project(repo)
@@ -340,6 +363,7 @@ def test_an_empty_change_says_so(repo: Repo, hub: GitHub, tmp_path: Path) -> Non
     assert this.run() == 0
     assert (this.outputs["risk"], this.outputs["level"], this.outputs["top-file"]) == ("", "unknown", "")
     assert "holds no commits" in this.summary
+    assert "How sure is this" not in this.summary
 
 
 # -- what goes wrong -----------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ EVERY: list[AndonEvent] = [
 
 
 def test_the_five_events_have_the_fields_of_the_specification() -> None:
-    ours = {"gate", "where", "remedy"}
+    ours = {"gate", "where", "remedy", "passed"}
     assert {name: [f.name for f in fields(kind) if f.name not in ours] for name, kind in EVENTS.items()} == {
         "HighRejectionRate": ["actual", "threshold"],
         "DiversityCollapse": ["score", "threshold"],
@@ -78,6 +78,8 @@ def test_words_say_what_where_how_far_off_and_what_to_do() -> None:
     assert words(EVERY[0]) == "data/raw: 30.0 % rejected, at most 25.0 % may be: 5.0 points too many (generation.max_rejection_rate); look at the rejects"
     assert words(EVERY[1]) == "diversity 0.400, at least 0.500 is needed: 0.100 too low"
     assert words(EVERY[2]) == "AUC is 0.71 against 0.8: off by 0.09"
+    assert words(EVERY[3]) == "drift, KL divergence 0.6100"
+    assert words(ConceptDrift(0.1, passed="file type 0.5 against 0.4", gate="file type", where="x")) == "x: drift, file type 0.5 against 0.4"
 
 
 def test_the_handlers_tried_here_are_all_that_there_are() -> None:
@@ -136,7 +138,7 @@ def test_a_log_that_cannot_be_written_is_a_problem_not_an_end(tmp_path: Path) ->
     (tmp_path / "file").write_text("")
     andon = Andon(JsonLinesHandler(tmp_path / "file" / "andon.jsonl", lambda: 0.0))
     assert andon.pull(EVERY[4]) is False
-    assert andon.problems == ["JsonLinesHandler could not pass on a TrainingFailure: File exists"]
+    assert andon.problems == [f"the Andon log {tmp_path / 'file' / 'andon.jsonl'} cannot be written: File exists"]
 
 
 def test_events_of_many_threads_come_one_at_a_time(tmp_path: Path) -> None:

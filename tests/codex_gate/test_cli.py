@@ -155,10 +155,22 @@ def test_a_list_that_cannot_be_read_is_refused(gate: GateCall, name: str) -> Non
     assert "one SHA a line" in said.err
 
 
-def test_an_empty_list_is_said_and_done(gate: GateCall, project: Repo) -> None:
-    said = gate("--commits", listing(project))
-    assert (said.code, said.out) == (0, "")
-    assert "nothing to screen" in said.err
+@pytest.mark.parametrize("name", ["jsonl", "json", "markdown", "sarif", "html", "terminal"])
+def test_an_empty_list_is_said_and_leaves_a_document_without_rows(gate: GateCall, project: Repo, tmp_path: Path, name: str) -> None:
+    target = tmp_path / "each"
+    for what, told in ((("--each", "main..main"), "main..main"), (("--commits", listing(project)), str(tmp_path))):
+        target.write_text("of an earlier run")
+        said = gate(*what, "--format", name, "--output", target)
+        assert (said.code, said.out) == (0, "") and f"codex-gate: {told}" in said.err and "holds no commits: there is nothing to screen\n" in said.err
+        text = target.read_text("utf-8")
+        assert "of an earlier run" not in text and ("nothing to screen" in " ".join(text.split()).replace("&nbsp;", " ") or name in ("jsonl", "sarif"))
+        assert (text == "") is (name == "jsonl")
+        if name == "json":
+            found = valid(json.loads(text))
+            assert (found["change"], found["commits"]) == (None, []) and "holds no commits" in text
+        if name == "sarif":
+            assert json.loads(text)["runs"][0]["results"] == []
+    assert gate("--commits", listing(project)).out == ""  # jsonl in a pipe
 
 
 def test_each_commit_of_a_range(gate: GateCall) -> None:
@@ -381,7 +393,7 @@ def test_version_is_light(repo: Repo) -> None:
     found = imported(done)
     assert "codex_gate.cli" in found
     assert not {name.partition(".")[0] for name in found} & {*HEAVY, "sqlite3", "subprocess", "hashlib", "json", "tempfile", "logging"}
-    assert {name for name in found if name.startswith("codex_gate.")} == {"codex_gate.arguments", "codex_gate.cli", "codex_gate.errors", "codex_gate.stdio"}
+    assert {name for name in found if name.startswith("codex_gate.")} == {f"codex_gate.{name}" for name in ("arguments", "cli", "errors", "signals", "stdio")}
 
 
 def test_a_staged_screen_in_a_pipe_is_light(project: Repo) -> None:
@@ -565,10 +577,52 @@ def test_doctor_reads_the_configuration(project: Repo, tmp_path: Path, capsys: p
     assert re.search(r"^fail +configuration +\.codex-gate\.yaml, line 1: unknown key 'model'; did you mean models\?$", said.out, re.MULTILINE)
 
 
-@pytest.mark.parametrize("option", ["--commit", "--commits", "--each", "--config"])
+@pytest.mark.parametrize("option", ["--commit", "--commits", "--each", "--config", "--output", "--path", "--model"])
 def test_an_empty_value_is_refused(gate: GateCall, option: str) -> None:
     """It comes from a variable that is not set; to screen something else in its place would pass a gate that was never asked."""
     said = gate(option, "")
+    assert said.code == 2 and f"argument {option}: is empty; give it a value" in said.err
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        *(
+            (text, "can match no file; expected a pattern from the root of the repository on")
+            for text in (".", "./", "/", "!", "! ", "!.", "a//b", "../a", "src/./a", "a/..")
+        ),
+        *((text, "holds a bracket without an end or with an empty range") for text in ("[", "a[", "!src/[a/b]", "[]", "[!]", "[]a", "x[z-a]", "[a][")),
+        ("x" * 201, f"{'x' * 60!r} is no path pattern; expected for example src/** or *.md, at most 200 characters"),
+    ],
+)
+def test_a_pattern_that_no_file_can_match_is_refused(gate: GateCall, pattern: str, words: str) -> None:
+    for more in ((), ("--path", "src/**")):
+        said = gate("--commit", "topic", *more, f"--path={pattern}")
+        assert (said.code, said.out) == (2, "") and "error: argument --path: " in said.err and words in said.err
+
+
+@pytest.mark.parametrize("pattern", ["./src/f1.py", "src/f[0-3].py", "src/f[]1].py", "src/f[!2-4].py", "**", "*.py", "/src", "./src/", "f1.p[xyz]"])
+def test_a_pattern_that_means_a_file_finds_it(gate: GateCall, pattern: str) -> None:
+    change = json.loads(gate("--commit", "topic", "--format", "json", "--path", pattern).out)["change"]
+    assert change["features"]["nf"] == 1
+    assert json.loads(gate("--commit", "topic", "--format", "json", "--path", f"!{pattern}").out)["change"] is None
+
+
+def test_a_pattern_that_begins_where_one_stands_means_the_root(gate: GateCall) -> None:
+    for pattern, finds in (("./f1.py", False), ("f1.py", True)):
+        assert (json.loads(gate("--commit", "topic", "--format", "json", "--path", pattern).out)["change"] is not None) is finds
+
+
+def test_a_value_that_cannot_be_is_told_by_its_option_alone(gate: GateCall) -> None:
+    said = gate("--commit", "topic", "--noise-budget", "abc")
+    assert said.code == 2 and said.err.endswith("error: argument --noise-budget: 'abc'; expected a percentage above 0 and up to 100, for example 10 %\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "option"), [("monitor", "--andon-log"), ("monitor", "--gates"), ("trend", "--html"), ("priority", "--output"), ("feedback", "--output")]
+)
+def test_a_file_without_a_name_is_refused_before_the_work(command: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = call(capsys, command, option, "")
     assert said.code == 2 and f"argument {option}: is empty; give it a value" in said.err
 
 

@@ -271,6 +271,12 @@ def test_a_sound_workflow_is_ok(repo: Repo, model: Path, capsys: pytest.CaptureF
     assert checks(repo, model)["workflow"] == Check("ok", "workflow", "1 workflow with all that codex-gate needs")
 
 
+def test_the_workflow_that_init_wrote_is_found_under_any_name(repo: Repo, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build(repo, 60)
+    call(capsys, "init", "-C", repo.path, "--action", "acme/pr-risk@v1")
+    assert checks(repo, model)["workflow"] == Check("ok", "workflow", "1 workflow with all that codex-gate needs")
+
+
 def test_a_workflow_that_cannot_be_read_is_a_warning(repo: Repo, model: Path) -> None:
     build(repo, 60)
     repo.write(".github/workflows/a.yml", "a: [")

@@ -188,6 +188,15 @@ def test_what_moved_and_since_when() -> None:
     assert shift.moved[0].before == pytest.approx(0.8, abs=0.02) and shift.moved[0].now < 0.4
 
 
+def test_a_kind_that_is_called_other_is_none_of_the_rarer_ones() -> None:
+    rng = Random(3)
+    old, new = ["python"] * 96 + ["other"] * 3 + ["zig"], ["other"] * 200
+    rng.shuffle(old)
+    shift = compare([Stream("kind", old * 4 + new)], 200, Random(0))[0]
+    assert shift.drifted
+    assert [(move.name, round(move.before, 2), round(move.now, 2)) for move in shift.moved] == [("other", 0.03, 1.0), ("python", 0.96, 0.0)]
+
+
 def test_a_measure_that_grew_is_told_in_its_own_numbers() -> None:
     rng = Random(2)
     values = [rng.gauss(10, 2) for _ in range(400)] + [rng.gauss(16, 2) for _ in range(200)]

@@ -135,6 +135,31 @@ def test_a_pull_request_without_its_commits_says_what_to_do(repo: Repo) -> None:
             event.change(Event(name, number=7, base=A, head=B), repo.open())
 
 
+@pytest.mark.parametrize("number", [7, None])
+def test_what_is_missing_of_a_pull_request_is_named(repo: Repo, number: int | None) -> None:
+    repo.write("a", "1\n")
+    repo.commit()
+    name = "#7" if number else "the pull request"
+    with pytest.raises(RangeError, match=f"^neither the merge nor the base of {name} is in this clone"):
+        event.change(Event("pull_request", number=number, base=A, head=B), repo.open())
+    with pytest.raises(RangeError, match=f"^the event's payload names no base of {name}, and what is checked out is no merge of {name}"):
+        event.change(Event("pull_request", number=number), repo.open())
+    with pytest.raises(RangeError, match=r"^the event's payload is missing or no JSON object, and .*fetch-depth: 0, or give the input base$"):
+        event.change(read(None), repo.open())
+
+
+def test_after_a_forced_push_the_newest_commit_counts_also_where_the_old_one_is_still_here(merged: tuple[Repo, str, str, str]) -> None:
+    repo, old, new, head = merged
+    assert event.change(Event("push", base=new, head=old), repo.open()) == Change(None, old, f"commit {old[:9]}")  # taken back
+    assert event.change(Event("push", base=head, head=new), repo.open()) == Change(None, new, f"commit {new[:9]}")  # written anew
+
+
+def test_a_push_of_other_history_is_its_newest_commit(merged: tuple[Repo, str, str, str]) -> None:
+    repo, _, new, _ = merged
+    island = repo.git("commit-tree", f"{new}^{{tree}}", "-m", "alone")
+    assert event.change(Event("push", base=new, head=island), repo.open()) == Change(None, island, f"commit {island[:9]}")
+
+
 def test_a_push_is_a_range_or_its_newest_commit(merged: tuple[Repo, str, str, str]) -> None:
     repo, old, new, _ = merged
     assert event.change(Event("push", base=old, head=new), repo.open()) == Change(old, new, f"{old[:9]}..{new[:9]}")

@@ -665,6 +665,50 @@ def test_missing_blobs_mark_their_files_and_the_stream_goes_on(repo: Repo) -> No
     assert [next(repo.open().diffs([pair])) for pair in pairs] == found
 
 
+def renamed_and_edited(repo: Repo) -> tuple[list[tuple[str, str | None]], str]:
+    """Three pairs that each rename a file and edit it; the second edits another, of which the blob is returned, and in the third nothing is missing."""
+    text = "".join(f"line {n}\n" for n in range(20))
+    repo.write("a", text)
+    repo.write("z", "1\n")
+    shas = [repo.commit()]
+    for old, new in (("a", "b"), ("b", "c"), ("c", "d")):
+        repo.mv(old, new)
+        repo.write(new, text + f"{new}\n")
+        if new == "c":
+            repo.write("z", "2\n")
+        shas.append(repo.commit())
+    return list(zip(shas[1:], shas)), repo.git("rev-parse", f"{shas[2]}:z")
+
+
+def test_touches_where_nothing_is_missing_are_not_marked(repo: Repo) -> None:
+    pairs, _ = renamed_and_edited(repo)
+    found = list(repo.open().touches(pairs))
+    assert [[(f.status, f.path) for f in files] for files in found] == [[("R", "b")], [("R", "c"), ("M", "z")], [("R", "d")]]
+    assert not any(f.missing for files in found for f in files)
+
+
+def test_touches_are_marked_where_a_rename_may_be_overlooked(repo: Repo) -> None:
+    pairs, edited = renamed_and_edited(repo)
+    repo.loose(f"{pairs[0][1]}:a").unlink()
+    repo.loose(edited).unlink()
+    found = list(repo.open().touches(pairs))
+    assert [[(f.status, f.path, f.missing) for f in files] for files in found] == [
+        [("D", "a", True), ("A", "b", True)],
+        [("R", "c", False), ("M", "z", False)],
+        [("R", "d", False)],
+    ]
+    assert [next(repo.open().touches([pair])) for pair in pairs] == found, "whatever else is asked for in the same breath"
+
+
+def test_a_damaged_blob_marks_touches_too(repo: Repo) -> None:
+    pairs, _ = renamed_and_edited(repo)
+    bad = repo.loose(f"{pairs[0][1]}:a")
+    bad.chmod(0o644)
+    bad.write_bytes(b"no zlib stream")
+    (files,) = repo.open().touches(pairs[:1])
+    assert [(f.status, f.path, f.missing) for f in files] == [("D", "a", True), ("A", "b", True)]
+
+
 def test_damaged_blob_is_missing_too(repo: Repo) -> None:
     repo.write("a", "1\n")
     repo.write("b", "x\n")

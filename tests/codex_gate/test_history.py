@@ -292,6 +292,58 @@ def test_cutting_equals_recording_the_rest_alone() -> None:
         assert whole.before(Past(flags)) == rest.totals
 
 
+def test_leaps_find_what_a_look_at_every_touch_finds() -> None:
+    rng = random.Random(11)
+    for _ in range(400):
+        size = rng.choice([40, 700, 3_000])
+        flags = bytearray(b"\1") * size
+        for _ in range(rng.choice([0, 1, 5, 60])):  # commits, and whole branches, that are not in the past
+            start = rng.randrange(size)
+            flags[start : start + rng.choice([1, 1, 2, 90])] = bytes(len(flags[start : start + rng.choice([1, 1, 2, 90])]))
+        del flags[size:]
+        ordinals = sorted(rng.sample(range(size + 50), rng.randrange(size)))
+        past = Past(flags)
+        assert past.outside(ordinals) == [k for k, ordinal in enumerate(ordinals) if ordinal >= len(flags) or not flags[ordinal]]
+
+
+class Counted(bytearray):
+    """Flags that count how often one of them is looked at."""
+
+    looks = 0
+
+    def __getitem__(self, at):  # type: ignore[no-untyped-def]
+        self.looks += 1
+        return super().__getitem__(at)
+
+
+def test_a_commit_that_never_comes_back_does_not_make_every_touch_looked_at() -> None:
+    """As with gitflow: a version is raised on main every fifty commits and never gets into the line that is walked."""
+    history, flags = History(), bytearray()
+    for ordinal in range(20_000):
+        history.record(ordinal, "a", START + ordinal, ordinal % 3 == 0, [change("version" if ordinal % 50 == 1 else "hot")])
+        flags.append(ordinal % 50 != 1)
+    counted = Counted(flags)
+    past = Past(counted)
+    assert past.low == 1
+    found = history.before("a", START + 20_000, [change("hot"), change("version")], past)
+    assert [file.touches for file in found.files] == [19_600, 0]
+    assert (found.exp, found.sexp, found.nuc) == (19_600, 19_600, 1)
+    assert counted.looks < 4_000
+
+
+def test_cutting_a_long_history_equals_recording_the_rest_alone() -> None:
+    rng = random.Random(12)
+    for holes in (1, 3, 40, 900):
+        outside = set(rng.sample(range(2_000), holes))
+        whole, rest = FileHistory(), FileHistory()
+        for ordinal in range(2_000):
+            deed = (ordinal, rng.randrange(3), rng.randrange(10_000), rng.random() < 0.4)
+            whole.touch(*deed)
+            if ordinal not in outside:
+                rest.touch(*deed)
+        assert whole.before(Past(bytearray(ordinal not in outside for ordinal in range(2_000)))) == rest.totals
+
+
 @pytest.mark.parametrize(("age", "counts"), [(0, 1), (YEAR - 1, 1), (YEAR, 1), (YEAR + 1, 0), (-DAY, 1)])
 def test_repairs_of_the_last_year_at_its_edge(age: int, counts: int) -> None:
     history, past = History(), Past(bytearray(b"\1"))
@@ -408,7 +460,11 @@ def test_paths_and_authors_are_loaded_once_when_first_asked_for() -> None:
         assert (found.files[0].mine, found.files[1].touches, found.exp, found.sexp) == (1, 0, 1, 1)
     assert history.before("bob", START + DAY, [change("src/a")], past).files[0].mine == 0
     assert asked == {"ada": 1, "bob": 1, "src/a": 1, "src/b": 1}
-    assert history.author_ids == {"ada": 7, "bob": 8}
+    assert history.author_ids == {"ada": 7}, "who has no commits has no number"
+    for ordinal, author in ((2, "bob"), (3, "eve"), (4, "bob")):
+        history.record(ordinal, author, START, False, [change("src/b")])
+    assert history.author_ids == {"ada": 7, "bob": 8, "eve": 9}
+    assert asked == {"ada": 1, "bob": 1, "eve": 1, "src/a": 1, "src/b": 1}
 
 
 def test_the_lifetime_of_a_file_holds_its_earlier_names_until_they_were_given_up() -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from codex_gate.index import INDEX_FORMAT, HistoryIndex, IndexDamagedError
 from codex_gate.screen import Screener
 from codex_gate.types import Report
 from tests.codex_gate.samples import FakeModel, random_history, verdict
+from tests.codex_gate.test_history import random_nodes
 from tests.conftest import BOB, EVE, START, Node, Repo
 
 MakeRepo = Callable[..., Repo]
@@ -137,6 +139,47 @@ def test_commits_of_a_range_agree_with_the_walk_whatever_the_index_knows(make_re
             found, wanted = verdict(finding), expected[str(finding.sha)]
             compared = found.keys() - {"level", "percentile"}  # those of a range look at what lies before its base
             assert {name: found[name] for name in compared} == {name: wanted[name] for name in compared}
+
+
+def with_people_who_only_merge(seed: int) -> list[Node]:
+    """A random history to which new people come all the time; some of them only ever merge, one branch into another too."""
+    rng = random.Random(seed)
+    nodes = random_nodes(seed, 90)
+    return [
+        replace(node, author=f"M <merger{rng.randrange(9)}@example.org>" if len(node.parents) > 1 else f"D <dev{rng.randrange(2 + k // 9)}@example.org>")
+        for k, node in enumerate(nodes)
+    ]
+
+
+@pytest.mark.parametrize("seed", [5, 6, 9])
+def test_an_index_that_grows_a_few_commits_at_a_time_agrees_with_the_walk(make_repo: MakeRepo, seed: int) -> None:
+    repo = make_repo()
+    nodes = with_people_who_only_merge(seed)
+    shas = repo.build(nodes)
+    tips = [nodes[node.parents[1]] for node in nodes if len(node.parents) > 1]
+    assert any(len(tip.parents) > 1 for tip in tips), "a merge of a branch that ends in a merge"
+    expected = walked(repo, *shas)
+    gate, rng = repo.open(), random.Random(seed)
+    for sha in shas:
+        if rng.random() < 0.3:
+            assert indexed(gate, sha) == expected[sha]
+    with HistoryIndex(gate) as index:
+        people = {meta.author for meta in gate.log(*index.tips) if len(meta.parents) < 2}
+        assert all(index.history.author(person) is not None for person in people)
+        assert sorted(index.history.author_ids.values()) == list(range(len(people)))
+
+
+def test_somebody_who_only_merges_takes_no_number_from_others(make_repo: MakeRepo) -> None:
+    repo = make_repo()
+    nodes = [*line(50), Node({"src/f1.py": "topic\n"}, [49], BOB, START + 50 * WEEK)]
+    nodes += [Node({"src/f2.py": "main\n"}, [49], BOB, START + 51 * WEEK), Node({"src/f2.py": "main\n"}, [50, 51], "Mia <mia@example.org>", START + 52 * WEEK)]
+    nodes += [Node({"src/f1.py": "topic\n"}, [51, 52], "Mia <mia@example.org>", START + 53 * WEEK)]
+    for k, who in enumerate(["nora", "carol", "ada", "dora", "ada", "nora"], 54):
+        nodes.append(Node({"src/f1.py": f"x = {k}\n" * k}, [k - 1], f"X <{who}@example.org>", START + k * WEEK))
+    shas = repo.build(nodes)
+    expected = walked(repo, *shas[54:])
+    for sha in shas[55:]:  # the first walk ends with Nora's
+        assert indexed(repo, sha) == expected[sha]
 
 
 def test_an_index_of_an_older_tip_catches_up(straight: Repo) -> None:
@@ -525,6 +568,128 @@ def test_a_kill_in_the_middle_of_a_write_leaves_a_usable_index(straight: Repo, a
     with HistoryIndex(straight.open()) as index:
         assert index.size == 49  # main~11 and before: the state before the write
     assert indexed(straight, "main") == wanted
+
+
+# -- contents that are missing ---------------------------------------------------------------------------
+
+
+def moving(n: int) -> list[Node]:
+    """A straight history in which a file is often edited and renamed at once, and a person can be told from the others."""
+    nodes, name, before = [], "src/a0.py", None
+    for k in range(n):
+        text = "".join(f"value_{j} = {j if j != k % 30 else k + 100}\n" for j in range(30))
+        if k % 7 == 5:
+            name, before = f"src/a{k}.py", name
+        changes: dict[str, bytes | str | tuple[str, str] | None] = {name: text, f"docs/{k % 4}.md": f"{k}\n" * (k % 9 + 1)}
+        if before is not None:
+            changes[before], before = None, None
+        nodes.append(Node(changes, (k - 1,) if k else (), (BOB, EVE)[k % 2], START + k * WEEK, "fix it" if k % 3 == 0 else "work"))
+    return nodes
+
+
+@pytest.fixture
+def partial(make_repo: MakeRepo, tmp_path: Path) -> Repo:
+    """A clone without contents, of 70 commits."""
+    origin = make_repo("origin")
+    origin.build(moving(70))
+    origin.git("config", "uploadpack.allowFilter", "true")
+    origin.git("clone", "-q", "--no-checkout", "--filter=blob:none", origin.path.as_uri(), tmp_path / "clone")
+    return Repo(tmp_path / "clone", origin.environ)
+
+
+def complete(clone: Repo) -> None:
+    """What `doctor` advises."""
+    clone.git("fetch", "-q", "--refetch", "--no-filter")
+
+
+def not_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from codex_gate import screen as screen_module
+
+    monkeypatch.setattr(screen_module, "walk", lambda *_, **__: (_ for _ in ()).throw(AssertionError("walked again")))
+
+
+def test_an_index_of_a_clone_without_contents_ends_when_they_come(partial: Repo) -> None:
+    for _ in range(2):
+        blind = indexed(partial, "main")
+    complete(partial)
+    sha = partial.git("rev-parse", "main")
+    expected = walked(partial, sha)[sha]
+    assert blind["touches_max"] != expected["touches_max"], "renames had been overlooked"
+    assert indexed(partial, "main") == expected
+    assert not [n for n in screen(partial, "main").notices if n.code == "index"]
+
+
+def test_without_contents_the_index_serves_as_long_as_nothing_comes(partial: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = indexed(partial, "main")
+    with monkeypatch.context() as patch:
+        not_walked(patch)
+        assert indexed(partial, "main") == first
+    old = partial.git("rev-parse", "main")
+    tree = partial.git("rev-parse", f"{old}^{{tree}}")
+    partial.git("update-ref", "refs/heads/main", partial.git("commit-tree", tree, "-p", old, "-m", "child"))  # loose: it says nothing of others
+    with HistoryIndex(partial.open()) as index:
+        assert index.size == 69
+
+
+def test_risks_of_a_bulk_screen_without_contents_are_not_kept(partial: Repo) -> None:
+    shas = partial.git("rev-list", "main").split()
+    list(Screener(partial.open(), FakeModel()).many(shas))
+    with HistoryIndex(partial.open()) as index:
+        assert not index.risks(FakeModel.version, shas)
+    complete(partial)
+    list(Screener(partial.open(), FakeModel()).many(shas))
+    with HistoryIndex(partial.open()) as index:
+        assert index.risks(FakeModel.version, shas).keys() == set(shas)
+
+
+def test_risks_that_were_measured_again_without_contents_end_when_they_come(straight: Repo) -> None:
+    """The index itself lacks nothing; what another model version makes of its commits does."""
+    indexed(straight, "main")
+    for pack in (straight.path / ".git/objects/pack").glob("*.pack"):
+        packed = pack.rename(straight.path / pack.name).read_bytes()
+        straight.git("unpack-objects", "-q", stdin=packed)
+    lost = straight.loose("main~5:src/f4.py")
+    kept = lost.read_bytes()
+    blob = straight.git("rev-parse", "main~5:src/f4.py")
+    lost.unlink()
+    other = FakeModel(version="fake-2")
+    Screener(straight.open(), other).commit("main", "main")
+    lost.write_bytes(kept)
+    straight.git("pack-objects", "-q", str(straight.path / ".git/objects/pack/pack"), stdin=f"{blob}\n".encode())
+    noted = []
+    for _ in range(2):
+        Screener(straight.open(), other).commit("main", "main")
+        with HistoryIndex(straight.open()) as index:
+            noted.append(index.risks("fake-2", straight.git("rev-list", "main~1").split()))
+        shutil.rmtree(database(straight).parent)
+    assert noted[0] == noted[1] and len(noted[0]) == 59
+
+
+def test_new_packs_leave_the_index_of_a_whole_clone_alone(straight: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = indexed(straight, "main")
+    straight.git("repack", "-a", "-d", "-q")
+    not_walked(monkeypatch)
+    assert indexed(straight, "main") == first
+
+
+def test_two_runs_that_saw_different_packs_leave_no_mixture(partial: Repo) -> None:
+    """One opens the index before the contents come, and writes after."""
+    indexed(partial, "main~20")
+    opened = HistoryIndex.__init__
+    done = []
+
+    def overtaken(self: HistoryIndex, repo: Repository, **options: bool) -> None:
+        opened(self, repo, **options)
+        if not done:
+            done.append(True)
+            complete(partial)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HistoryIndex, "__init__", overtaken)
+        indexed(partial, "main")
+    assert done
+    sha = partial.git("rev-parse", "main")
+    assert indexed(partial, "main") == walked(partial, sha)[sha]
 
 
 # -- history that goes away ----------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import random
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from codex_gate.intervals import auc, wilson
+from codex_gate.intervals import at_most, auc, wilson
 
 
 def test_wilson_by_hand() -> None:
@@ -12,6 +12,13 @@ def test_wilson_by_hand() -> None:
     assert wilson(8, 10) == pytest.approx((0.8, 0.49016, 0.94332), abs=1e-4)
     assert wilson(0, 10) == pytest.approx((0.0, 0.0, 0.27753), abs=1e-4)
     assert wilson(10, 10).high == pytest.approx(1.0)
+
+
+def test_a_share_of_a_number_is_worked_out_as_by_hand() -> None:
+    for n in (1, 7, 50, 99, 100, 200, 1000):
+        for percent in range(101):
+            assert at_most(percent / 100, n) == percent * n // 100
+    assert int(0.29 * 100) == 28  # what it is for
 
 
 def test_a_share_of_nothing_is_unknown() -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from codex_gate import landing
-from codex_gate.errors import ConfigError, GateError
+from codex_gate.errors import ConfigError, GateError, RangeError
 from tests.codex_gate.actions import LARGE, Step, payload, project, pull
 from tests.conftest import DAY, START, Repo
 from tests.github_double import Fault, GitHub
 
 WEAK, STRICT = "models: models\nfail-on: never\n", "models: models\nfail-on: high\n"
+LEVELS = "levels:\n- {paths: ['lib/**'], fail-on: high}\n"
 
 
 class Landing:
@@ -122,6 +123,14 @@ def test_what_cannot_be_had_of_the_base_branch_is_not_taken_from_where_the_autho
     assert (hub.comments, hub.checks) == ([], [])
 
 
+@pytest.mark.parametrize("text", [STRICT, "models: models\n" + LEVELS])
+def test_a_gate_of_the_base_branch_whose_models_are_not_here_fails(land: Land, hub: GitHub, text: str) -> None:
+    at = land()
+    hub.files[at.tip, ".codex-gate.yaml"] = text.encode()
+    with pytest.raises(RangeError, match="the models of the base branch"):
+        at.step("--single-branch", deepen="false").run()
+
+
 def test_where_github_cannot_be_asked_the_event_s_base_counts_and_the_report_says_so(land: Land, hub: GitHub) -> None:
     at = land()
     this = at.step(token="")
@@ -179,3 +188,121 @@ def test_a_configuration_that_a_partial_clone_has_left_out_is_not_taken_for_none
         this.run()
     this.environ["INPUT_DEEPEN"] = "true"
     assert this.run() == 1
+
+
+# -- where nothing can be screened -----------------------------------------------------------------------
+
+
+Lost = Callable[..., Step]
+
+
+@pytest.fixture
+def lost(repo: Repo, hub: GitHub, tmp_path: Path) -> Lost:
+    """`lost(base, own)`: a pull request that writes `own` over the base's configuration, its merge checked out alone, which nothing may deepen."""
+
+    def make(base: str, own: str | None = None, *clone: str, **environ: str) -> Step:
+        project(repo, base)
+        _, head = pull(repo, LARGE if own is None else {**LARGE, ".codex-gate.yaml": own})
+        repo.git("branch", "-q", "merge")
+        place = tmp_path / "clone"
+        repo.git("clone", "-q", *(clone or ("--depth=1",)), "-b", "merge", f"file://{repo.path}", place)
+        repo.git("-C", place, "checkout", "-q", "--detach")
+        given = {"INPUT_WORKING_DIRECTORY": str(place), "INPUT_DEEPEN": "false", "GITHUB_BASE_REF": "main", **environ}
+        return Step(repo, hub, tmp_path / "runner", payload("a" * 40, head), given)
+
+    return make
+
+
+@pytest.mark.parametrize("gate", ["fail-on: moderate\n", LEVELS])
+def test_a_gate_of_the_base_branch_fails_what_could_not_be_found(lost: Lost, hub: GitHub, gate: str) -> None:
+    """GitHub shows it, and the pull request cannot take it away."""
+    this = lost(gate, "fail-on: never\n")
+    hub.files["main", ".codex-gate.yaml"] = gate.encode()
+    with pytest.raises(
+        RangeError, match=r"fetch-depth: 0; a gate is set \(\.codex-gate\.yaml of the base branch, line 1\), and what could not be judged fails it"
+    ):
+        this.run()
+    assert "a gate is set" in this.summary and hub.invalid == []
+
+
+@pytest.mark.parametrize("token", ["", "ghs_x"])
+def test_where_the_base_branch_cannot_be_read_a_gate_that_is_checked_out_counts(lost: Lost, repo: Repo, token: str) -> None:
+    this = lost("fail-on: moderate\n", INPUT_TOKEN=token)
+    with pytest.raises(RangeError, match=rf"a gate is set \(\.codex-gate\.yaml of {repo.git('rev-parse', 'merge')[:9]}, line 2\)") as raised:
+        this.run()
+    assert raised.value.exit_code == 2
+
+
+def test_an_origin_that_cannot_be_reached_is_no_way_round_a_gate(lost: Lost, repo: Repo) -> None:
+    this = lost("fail-on: moderate\n", INPUT_DEEPEN="true")
+    repo.git("-C", this.environ["INPUT_WORKING_DIRECTORY"], "remote", "set-url", "origin", "file:///nowhere")
+    with pytest.raises(RangeError, match="a gate is set"):
+        this.run()
+
+
+@pytest.mark.parametrize("fault", [Fault(403), Fault(200)])
+def test_where_github_does_not_show_the_base_s_configuration_the_clone_s_counts(lost: Lost, hub: GitHub, fault: Fault) -> None:
+    """A base that the input misspells, in a whole clone: the pull request has taken the gate out."""
+    this = lost("fail-on: moderate\n", "fail-on: never\n", "--no-single-branch", INPUT_BASE="mian")
+    hub.fail("GET", ".codex-gate.yaml", fault)
+    with pytest.raises(RangeError, match=r"'mian' is not a commit.*; a gate is set"):
+        this.run()
+
+
+def test_of_a_branch_that_is_in_the_clone_the_configuration_counts_without_github(lost: Lost, repo: Repo) -> None:
+    """The head alone is checked out, and of the base that the event names nothing is here."""
+    this = lost("fail-on: moderate\n", "fail-on: never\n", "--no-single-branch", INPUT_TOKEN="")
+    repo.git("-C", this.environ["INPUT_WORKING_DIRECTORY"], "checkout", "-q", "--detach", "HEAD^2")
+    with pytest.raises(RangeError, match=rf"a gate is set \(\.codex-gate\.yaml of {repo.git('rev-parse', 'main')[:9]}, line 2\)"):
+        this.run()
+
+
+def test_without_a_clone_github_says_whether_a_gate_is_set(lost: Lost, hub: GitHub) -> None:
+    this = lost("", INPUT_WORKING_DIRECTORY="/nowhere")
+    assert this.run() == 0
+    hub.files["main", ".codex-gate.yaml"] = b"fail-on: high\n"
+    with pytest.raises(RangeError, match="a gate is set"):
+        this.run()
+
+
+@pytest.mark.parametrize("own", ["fail-on: high\n", "[", None])
+def test_a_base_branch_that_sets_no_gate_is_believed_whatever_the_pull_request_says(lost: Lost, hub: GitHub, own: str | None) -> None:
+    this = lost("", own)
+    hub.files["main", ".codex-gate.yaml"] = b"fail-on: never\n"
+    assert this.run() == 0
+    assert this.log[-1].startswith("::warning") and "fetch-depth: 0" in this.log[-1]
+
+
+@pytest.mark.parametrize("told", ["INPUT_FAIL_ON", "CODEX_GATE_FAIL_ON"])
+def test_who_wants_no_gate_has_none_and_nothing_is_asked(lost: Lost, hub: GitHub, told: str) -> None:
+    assert lost("fail-on: moderate\n", **{told: "never"}).run() == 0
+    assert hub.calls == []
+
+
+@pytest.mark.parametrize(("own", "config", "words"), [("fail-no: high\n", "", "unknown key 'fail-no'"), ("", "gate.yaml", "has no file gate.yaml")])
+def test_a_configuration_that_cannot_be_understood_is_taken_for_no_way_out(lost: Lost, own: str, config: str, words: str) -> None:
+    this = lost("", own, INPUT_TOKEN="", INPUT_CONFIG=config)
+    with pytest.raises(RangeError, match=rf"fetch-depth: 0; and whether a gate is set cannot be told: .*{words}"):
+        this.run()
+
+
+def test_what_a_link_in_the_pull_request_leads_to_is_not_read(lost: Lost, repo: Repo, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hunter2: x\n", "utf-8")
+    this = lost("", INPUT_TOKEN="")
+    place = Path(this.environ["INPUT_WORKING_DIRECTORY"])
+    (place / ".codex-gate.yaml").unlink()
+    (place / ".codex-gate.yaml").symlink_to(tmp_path / "secret")
+    repo.git("-C", place, "commit", "-q", "-a", "--amend", "-m", "link")
+    with pytest.raises(RangeError, match="symbolic link") as raised:
+        this.run()
+    assert "hunter2" not in f"{raised.value}{this.summary}{this.log}"
+
+
+@pytest.mark.parametrize("gate", ["", "fail-on: high\n"])
+def test_a_push_whose_base_cannot_be_found_has_the_gate_of_what_is_checked_out(lost: Lost, gate: str) -> None:
+    this = lost(gate, INPUT_BASE="mian", GITHUB_EVENT_NAME="push")
+    if gate:
+        with pytest.raises(RangeError, match=r"'mian' is not a commit.*; a gate is set"):
+            this.run()
+    else:
+        assert this.run() == 0

@@ -162,7 +162,8 @@ def test_damage_is_refused_by_name(copy: Path, name: str, damage, says: str) -> 
     [
         ({"feature_schema": 99}, "feature schema 99"),
         ({"format": 2}, "manifest format 2"),
-        ({"feature_names": ["la", "wit"]}, "unknown features wit"),
+        ({"feature_names": ["la", "wit"]}, "asks for features that no model may read, wit;"),
+        ({"feature_names": ["la", "complexity_delta"]}, "no model may read, complexity_delta;"),
         ({"feature_names": []}, "names no features"),
         ({"feature_names": ["la"]}, "takes"),
         ({"unknown": 0}, "encodes unknown values as 0"),

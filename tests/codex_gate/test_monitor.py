@@ -16,7 +16,9 @@ import yaml
 import codex_gate
 from codex_gate import monitor as module
 from codex_gate import watch
+from codex_gate.andon import ConceptDrift, words
 from codex_gate.config import Settings
+from codex_gate.decks import BLOCKS
 from codex_gate.errors import UsageError
 from codex_gate.model import Model
 from codex_gate.monitor import monitor
@@ -92,6 +94,21 @@ def test_a_short_history_is_halved_and_says_so(drifted: tuple[Repo, list[str]], 
 
 
 @pytest.mark.parametrize(
+    ("last", "n", "words"),
+    [
+        (100, 100, []),
+        (119, 100, ["a window holds a multiple of 20 changes: 100 in place of the 119 that were asked for"]),
+        (80, 80, ["a window of 80 changes is small: below 100 one burst of work can pass for drift"]),
+        (30, 20, ["a window holds a multiple of 20 changes: 20 in place of the 30 that", "a window of 20 changes is small: below 100 one burst"]),
+    ],
+)
+def test_a_window_that_is_cut_or_small_is_told(last: int, n: int, words: list[str], drifted: tuple[Repo, list[str]], model: Model) -> None:
+    found = run(drifted[0], model, last=last)
+    assert (found.n_window, found.n_baseline) == (n, 2 * n)
+    assert len(found.notices) == len(words) and all(text in notice.text for text, notice in zip(words, found.notices, strict=True))
+
+
+@pytest.mark.parametrize(
     ("last", "words"),
     [
         (220, "400 in all; take --last 200 or less"),
@@ -107,8 +124,9 @@ def test_a_window_that_cannot_be_is_one_sentence(last: int, words: str, drifted:
 
 def test_too_little_history_is_wrong_use(repo: Repo, model: Model) -> None:
     repo.build(drifting.nodes(150, 0))
-    with pytest.raises(UsageError, match="150 changes are too few to tell drift from chance; at least 200 are needed"):
-        run(repo, model)
+    for last in (None, 100):  # where --last asks for more than there is, a smaller one is no advice
+        with pytest.raises(UsageError, match="150 changes are too few to tell drift from chance; at least 200 are needed"):
+            run(repo, model, last=last)
 
 
 def test_a_shallow_clone_is_wrong_use(drifted: tuple[Repo, list[str]], make_repo: MakeRepo, model: Model) -> None:
@@ -163,6 +181,13 @@ def test_a_model_that_was_retrained_here_is_compared_with_what_it_knew(settled: 
     assert found.periods == ((START + 320 * DAY, START + 599 * DAY), (START + 610 * DAY, START + 749 * DAY))
     assert [n.code for n in found.notices] == ["retrained-baseline"] and "the baseline is the 280 changes up to there" in found.notices[0].text
     assert run(repo, retrained(tmp_path, shas[249]), last=200).drift  # it has not seen the new ways
+    young = run(repo, retrained(tmp_path, shas[249]))  # it learned from fewer changes than came since, so the window is no longer than that
+    assert (young.n_baseline, young.n_window) == (240, 240) and young.drift
+    assert "the baseline is the 240 changes up to there" in young.notices[0].text
+    small = run(repo, retrained(tmp_path, shas[599]), last=60)
+    assert "a window of 60 changes is too small to be held against that: the baseline is the changes before the window" in small.notices[0].text
+    cut = run(repo, retrained(tmp_path, shas[599]), last=149)
+    assert (cut.shifts, [n.code for n in cut.notices]) == (found.shifts, ["retrained-baseline", "rounded-window"])
 
 
 @pytest.mark.parametrize(
@@ -170,7 +195,7 @@ def test_a_model_that_was_retrained_here_is_compared_with_what_it_knew(settled: 
     [
         ("f" * 40, "that is no longer on this branch: the baseline is the changes before the window"),  # history was rewritten
         (700, "49 changes came since, too few for a window: the baseline is the changes before the window"),
-        (20, "729 changes came since, too few for a window"),  # what it knew is too short
+        (20, "21 changes lie up to there, too few for a window"),
     ],
 )
 def test_where_the_models_own_baseline_cannot_serve_it_is_said(
@@ -298,6 +323,40 @@ def test_a_new_team_is_seen() -> None:
     assert [m.name for m in found.moved[0].moved if m.now > m.before][:1] in (["up to 50 commits"], ["yes"])
 
 
+# -- what the Andon handlers hear --------------------------------------------------------------------------
+
+
+def told(**changes: object) -> ConceptDrift:
+    return watch.event(drifting.report(**changes))
+
+
+def test_an_event_names_the_threshold_that_was_passed() -> None:
+    both, category = told(), told(shifts=drifting.report().shifts[:1], fit=None)
+    assert both.gate == category.gate == "drift.kl_threshold" and both.kl_divergence == 0.21
+    assert (
+        words(category)
+        == "/x/repo: drift, KL divergence 0.2100 against 0.0500 (drift.kl_threshold); category moved; retrain on this repository's history if that is here to stay"
+    )
+    assert "; category, file type, calibration moved; " in words(both)
+    given = told(calibrated=False, threshold=0.2)  # the other rows moved too, but nobody asked them
+    assert "KL divergence 0.2100 against 0.2000 (drift.kl_threshold); category moved; " in words(given)
+
+
+def test_an_event_names_the_row_that_tripped_where_the_divergence_did_not() -> None:
+    kind, part = (replace(shift, name=name) for shift, name in zip(drifting.report().shifts, ("kind of defect", "file type"), strict=False))
+    row = told(threshold=0.448, shifts=(part, replace(kind, divergence=1.254, threshold=1.222)), fit=None)
+    assert (row.gate, row.kl_divergence) == ("kind of defect", 0.21)  # the loudest of the two
+    assert words(row).startswith("/x/repo: drift, kind of defect 1.254 against 1.222; kind of defect, file type moved; retrain")
+    newest = told(threshold=0.448, shifts=(part,), fit=None)  # the whole window lies below
+    assert words(newest).startswith("/x/repo: drift, file type 1.50 times its threshold in the newest 20 changes; file type moved; ")
+    fixes = told(threshold=0.448, shifts=())
+    assert words(fixes).startswith("/x/repo: drift, calibration 0.37 times as before against 1.60 either way; calibration moved; ")
+    edge = told(threshold=0.448, shifts=(), fit=None)  # KL of a newest part alone, which the report does not hold
+    assert words(edge).startswith("/x/repo: drift, KL divergence of the categories in a newest part of the window (drift.kl_threshold); category moved; ")
+    for event in (row, newest, fixes):
+        assert "KL" not in words(event) and "kl_threshold" not in words(event)
+
+
 # -- the command -------------------------------------------------------------------------------------------
 
 
@@ -342,7 +401,8 @@ def test_drift_is_logged_and_said_beside_a_file(there: list[str], tmp_path: Path
     said = call(capsys, *there, "--output", str(tmp_path / "d.md"), "--andon-log", str(tmp_path / "andon.jsonl"))
     assert said.code == 1 and "alert, ConceptDrift: " in said.err
     row = json.loads((tmp_path / "andon.jsonl").read_text())
-    assert (row["event"], row["gate"]) == ("ConceptDrift", "drift.kl_threshold") and "file type" in row["remedy"]
+    assert (row["event"], row["gate"]) == ("ConceptDrift", "file type") and "file type" in row["remedy"]
+    assert row["passed"].startswith("file type ") and row["passed"] in said.err and "KL" not in said.err
     assert datetime.fromisoformat(row["time"]).tzinfo is UTC
 
 
@@ -350,7 +410,19 @@ def test_an_alert_is_not_lost_with_its_file(there: list[str], tmp_path: Path, ca
     (tmp_path / "file").write_text("")
     said = call(capsys, *there, "--output", str(tmp_path / "file" / "d.yaml"), "--andon-log", str(tmp_path / "file" / "andon.jsonl"))
     assert said.code == 2
-    assert "alert, ConceptDrift: " in said.err and "JsonLinesHandler could not pass on a ConceptDrift" in said.err and "d.yaml cannot be written" in said.err
+    assert "alert, ConceptDrift: " in said.err and "d.yaml cannot be written" in said.err
+    assert f"codex-gate: the Andon log {tmp_path / 'file' / 'andon.jsonl'} cannot be written: " in said.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_log_on_a_full_disk_is_named(there: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    said = call(capsys, *there, "--andon-log", "/dev/full")
+    assert said.code == 1 and said.err == "codex-gate: the Andon log /dev/full cannot be written: No space left on device\n"
+
+
+def test_the_help_says_how_windows_are_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    said = " ".join(call(capsys, "monitor", "--help").out.split())
+    assert f"in steps of {BLOCKS}; fewer than {watch.MIN_WINDOW} hardly tell drift from chance" in said
 
 
 @pytest.mark.parametrize("threshold", ["0", "-1", "nan", "inf"])

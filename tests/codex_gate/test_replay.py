@@ -15,7 +15,7 @@ from codex_gate.config import Settings
 from codex_gate.errors import GitError, UsageError
 from codex_gate.model import Model
 from codex_gate.policy import Policy
-from codex_gate.replay import brought, first_parents, headline, replay
+from codex_gate.replay import brought, first_parents, headline, repairs, replay
 from codex_gate.screen import Screener
 from codex_gate.types import Level
 from tests.codex_gate import replayed
@@ -195,6 +195,32 @@ def test_changes_whose_lines_only_a_doubtful_fix_repaired_are_not_judged(repo: R
     assert [c.sha for c in found.changes if not c.blamable] == [other, accused]  # the fix took lines of both out
     assert not {other, accused} & set(found.judged) and shas[0] in found.judged
     assert {c.sha for c in found.changes if c.doubtful} == {other, accused} and found.n_doubtful == 2
+
+
+def test_a_merge_that_comes_first_answers_for_its_own_lines_alone(repo: Repo) -> None:
+    """Its version of a file is that of its branch: blame cut at that branch's tip would end there with lines that are much older."""
+    old = [f"def f{k}(): return compute({k}, x)" for k in range(30)]
+
+    def file(*changed: int) -> dict[str, str]:
+        return {"m.py": "".join(f"{line}  # {k} again\n".replace("x)", "y)") if k in changed else f"{line}\n" for k, line in enumerate(old)), "b.py": "b = 1\n"}
+
+    shas = repo.build(
+        [
+            Node(file(), time=START),
+            Node(file(5), (0,), time=START + DAY, message="change one"),  # the branch
+            Node(file() | {"b.py": "b = 2\n"}, (0,), time=START + 2 * DAY),
+            Node(file(5) | {"b.py": "b = 2\n"}, (2, 1), time=START + 3 * DAY, message="Merge pull request #7"),
+            Node(file(5, 20) | {"b.py": "b = 2\n"}, (3,), time=START + 4 * DAY, message="Fix wrong result of f20"),
+            Node(file(20) | {"b.py": "b = 2\n"}, (4,), time=START + 5 * DAY, message="Fix wrong result of f5"),
+        ]
+    )
+    opened = repo.open()
+    metas = opened.log("HEAD")
+    line = [shas[k] for k in (0, 2, 3, 4, 5)]
+    places = {shas[k]: place for k, place in ((0, 0), (1, 2), (2, 1), (3, 2), (4, 3), (5, 4))}
+    for start in (0, 2):
+        found = repairs(opened, metas, line, places, start, lambda *_: None)
+        assert {place: fix for place, (fix, _) in found.first.items() if place >= 2} == {2: shas[5]}
 
 
 def test_everything_a_merge_brings_belongs_to_it() -> None:

@@ -1,4 +1,4 @@
-"""`codex-gate init` writes what is missing, overwrites nothing, and `uninstall` takes back exactly what it wrote."""
+"""`codex-gate init` writes what is missing, overwrites nothing of others, and `uninstall` takes back exactly what it wrote."""
 
 from __future__ import annotations
 
@@ -79,6 +79,52 @@ def test_an_unchanged_file_of_another_version_is_renewed_and_says_so(tmp_path: P
     assert step.verb == "renew" and step.text is not None and "uses: elsewhere/codex-gate@v2" in step.text
     monkeypatch.setattr(scaffold, "__version__", "9.9.9")
     assert plan(tmp_path, ("workflow",))[0].verb == "keep"  # the version in the head alone is no reason
+
+
+def test_the_action_that_was_chosen_stays_without_the_option(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(capsys, "init", "-C", repo.path, "--action", "acme/pr-risk@v1").code == 0
+    before = (repo.path / WORKFLOW).read_bytes()
+    said = call(capsys, "init", "-C", repo.path, "--pre-commit", "--retrain-workflow")
+    assert said.code == 0 and (repo.path / WORKFLOW).read_bytes() == before
+    (job,) = yaml_text.values((repo.path / PIECES["retrain"].path).read_text(), "x")["jobs"].values()
+    assert (job["steps"][1]["with"]["repository"], job["steps"][1]["with"]["ref"]) == ("acme/pr-risk", "v1")
+    (hooks,) = yaml_text.values((repo.path / PIECES["pre-commit"].path).read_text(), "x")["repos"]
+    assert (hooks["repo"], hooks["rev"]) == ("https://github.com/acme/pr-risk", "v1")  # it has no tag of our version
+    (repo.path / WORKFLOW).unlink()  # the retraining workflow still says which
+    call(capsys, "init", "-C", repo.path)
+    assert (repo.path / WORKFLOW).read_bytes() == before
+    call(capsys, "init", "-C", repo.path, "--action", scaffold.ACTION)
+    assert f"uses: {scaffold.ACTION}" in (repo.path / WORKFLOW).read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("# ours now\n", "acme/pr-risk@v1"),
+        ("      - uses: actions/upload-artifact@v4\n", "acme/pr-risk@v1"),
+        ("      - uses: stranger/harden@v2\n", scaffold.ACTION),  # one of the two, and nothing says which
+        ("a: [\n", scaffold.ACTION),
+    ],
+)
+def test_a_changed_workflow_names_its_action_where_that_is_certain(tmp_path: Path, more: str, expected: str) -> None:
+    scaffold.carry_out(tmp_path, plan(tmp_path, ("workflow",), "acme/pr-risk@v1"))
+    with (tmp_path / WORKFLOW).open("a") as stream:
+        stream.write(more)
+    (step,) = plan(tmp_path, ("pre-commit",))
+    assert step.text is not None and f"repo: https://github.com/{expected.partition('@')[0]}\n" in step.text
+
+
+def test_the_action_of_an_older_version_becomes_that_of_this_one_and_a_pinned_one_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned = f"{scaffold.REPOSITORY}@{'a' * 40}"
+    with monkeypatch.context() as patch:
+        patch.setattr(scaffold, "__version__", "7.1.0")
+        scaffold.carry_out(tmp_path, plan(tmp_path, ("workflow",), f"{scaffold.REPOSITORY}@v7"))
+    (step,) = plan(tmp_path, ("workflow",))
+    assert step.verb == "renew" and step.text is not None and f"uses: {scaffold.ACTION}" in step.text
+    scaffold.carry_out(tmp_path, plan(tmp_path, ("workflow",), pinned))
+    assert [step.verb for step in plan(tmp_path, ("workflow",))] == ["keep"]
+    assert f"rev: {'a' * 40}\n" in (plan(tmp_path, ("pre-commit",))[0].text or "")
+    assert f"rev: v{scaffold.__version__}\n" in written(PIECES["pre-commit"])  # a tag that stays, for the action that is published
 
 
 def test_line_ends_of_another_platform_are_no_change(tmp_path: Path) -> None:

@@ -642,6 +642,19 @@ def test_a_path_filter_measures_only_what_it_keeps_on_every_way(repo: Repo) -> N
     assert whole.change is not None and whole.change.features["la"] == 31
 
 
+def test_too_few_changes_in_the_paths_are_counted_there(repo: Repo) -> None:
+    repo.build(Node({f"{'a' if k % 40 == 39 else 'b'}/f.py": f"x = {k}\n"}, (k - 1,) if k else (), time=START + k * DAY) for k in range(80))
+
+    def said(policy: Policy) -> list[str]:
+        return [n.text for n in Screener(repo.open(), FakeModel(), policy=policy).commit("main", "s").notices]
+
+    assert said(by_paths("a/")) == ["1 earlier change in these paths: fewer than 50 cannot be compared with, so no level is given"]
+    assert said(Policy(Settings(exclude=("b/",)))) == said(by_paths("a/"))
+    assert said(Policy()) == []
+    repo.build(Node({"a/f.py": f"x = {k}\n"}, (k - 1,) if k else (), time=START + k * DAY) for k in range(2))
+    assert said(Policy(Settings(models="models"))) == ["1 earlier change on this branch: fewer than 50 cannot be compared with, so no level is given"]
+
+
 def test_a_change_outside_the_paths_is_not_screened(repo: Repo) -> None:
     repo.build(Node({"a.py": f"x = {k}\n"}, (k - 1,) if k else ()) for k in range(3))
     repo.git("checkout", "-q", "-f", "main")

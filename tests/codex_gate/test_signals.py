@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-BEFORE = "import os, signal, sys, time\nfrom codex_gate.signals import Ended, unwinding\n"
+BEFORE = "import os, signal, sys, time\nfrom codex_gate.signals import Ended, unwinding\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # nohup ignores it
 
 
 def ran(code: str) -> subprocess.CompletedProcess[bytes]:
@@ -38,8 +38,8 @@ def test_after_the_block_a_signal_means_what_it_did_before() -> None:
 
 def test_a_forked_worker_dies_at_once_and_unwinds_nothing_of_its_parent() -> None:
     done = ran(
-        "with unwinding():\n    try:\n        child = os.fork()\n        if not child:\n            time.sleep(9)\n"
-        "        os.kill(child, signal.SIGTERM)\n        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)\n    finally:\n        print('cleaned', flush=True)"
+        "ready, told = os.pipe()\nwith unwinding():\n    try:\n        child = os.fork()\n        if not child:\n            os.write(told, b'.')\n"
+        "            for _ in range(180):\n                time.sleep(0.05)\n            os._exit(1)\n        os.read(ready, 1)\n        os.kill(child, signal.SIGTERM)\n        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)\n    finally:\n        print('cleaned', flush=True)"
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"-15\ncleaned\n", b"")
 

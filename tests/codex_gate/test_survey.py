@@ -118,7 +118,7 @@ def test_hot_files_are_program_text_without_tests_and_vendored_copies(built: tup
     assert (core.score, core.complexity, core.commits, core.fixes, core.authors) == (100.0, 13, 38, 25, 3)
     assert (once.commits, once.fixes, once.complexity) == (3, 1, 2)  # under its earlier name too
     assert math.isnan(shell.complexity) and math.isnan(shell.parts["complexity"]) and math.isfinite(shell.score)
-    assert [n.text for n in run(built[0]).notices] == ["files of unknown complexity, whose score rests on the rest: 1 are in a language that is not measured"]
+    assert [n.text for n in run(built[0]).notices] == ["files of unknown complexity, whose score rests on the rest: 1 is in a language that is not measured"]
 
 
 def test_a_fix_of_more_files_than_anybody_reviews_counts_for_no_file(repo: Repo) -> None:
@@ -132,7 +132,13 @@ def test_the_least_touched_files_stay_unmeasured_beyond_the_budget(built: tuple[
     monkeypatch.setattr(module, "MAX_BYTES", len(surveyed.core(39)))
     found = run(built[0])
     assert [f.path for f in found.files if not math.isnan(f.complexity)] == ["src/core.py"]
-    assert "2 were left out after 0 MiB of text, the least touched ones" in found.notices[0].text
+    assert "2 were left out after 0 MiB of text, the least touched" in found.notices[0].text
+
+
+def test_one_file_is_told_of_as_one() -> None:
+    (one,), (two,) = (module._unread(Counter(text=n, budget=n), n) for n in (1, 2))
+    assert "1 is in a language that" in one.text and "1 is larger than 256 KiB" in one.text and "1 was left out after" in one.text
+    assert "2 are in a language that" in two.text and "2 are larger than 256 KiB" in two.text and "2 were left out after" in two.text
 
 
 def test_paths_of_the_configuration_leave_files_and_fixes_out(built: tuple[Repo, list[str]]) -> None:
@@ -253,15 +259,18 @@ def test_the_gate_can_be_configured_and_a_flag_goes_before_it(
 def test_a_score_that_cannot_be_is_one_sentence(value: str, built: tuple[Repo, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
     said = call(capsys, "priority", "-C", built[0].path, f"--fail-on-score={value}")
     assert (said.code, said.out) == (2, "")
-    assert "expected a score above 0 and up to 100, for example 95, or never" in said.err
+    assert f"error: argument --fail-on-score: {value[:60]!r}; expected a score above 0 and up to 100, for example 95, or never" in said.err
     with pytest.raises(Exception, match="expected a score above 0"):
         config.load(config.Source("c", f"fail-on-score: '{value}'\n".encode()), {}, {})
 
 
-@pytest.mark.parametrize("given", [["--half-life", "0"], ["--half-life", "nan"], ["--half-life", "inf"], ["--top", "0"], ["--top", "x"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "given", [["--half-life", "0"], ["--half-life", "nan"], ["--half-life", "inf"], ["--half-life", "99999999"], ["--top", "0"], ["--top", "x"]], ids=" ".join
+)
 def test_what_cannot_be_typed_is_wrong_use(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     said = call(capsys, "priority", *given)
     assert said.code == 2 and f"got '{given[1]}', expected" in said.err
+    assert given[0] == "--top" or "expected days from 1 to 1,000,000, for example 365" in said.err
 
 
 def test_a_day_that_is_none_is_wrong_use(built: tuple[Repo, list[str]], capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -222,6 +223,16 @@ def test_so_is_the_commit_behind_a_large_fix(repo: Repo) -> None:
     bad, good = ("".join(f"{name}_{n}(x, y, z);\n" for n in range(szz.SURE_LINES // 2 + 1)) for name in ("bad", "good"))
     shas = repo.build(line_of([{"a.c": LINES}, {"a.c": LINES + bad}, {"a.c": LINES + good}]))
     assert doubt(repo, shas[2]) == "large"
+
+
+def test_of_a_large_fix_nobody_works_out_what_it_took_out_of_each_line(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(szz, "taken", lambda hunk: asked.append(len(hunk.deleted)) or [Counter()] * len(hunk.deleted))
+    text = ["".join(f"{name}_{n}(x, y, z);\n" for n in range(size)) for name, size in (("bad", 40), ("good", 40), ("good", 39))]
+    shas = repo.build(line_of([{"a.c": LINES + one} for one in ("", *text)]))
+    assert doubt(repo, shas[2]) == "large" and asked == []
+    doubt(repo, shas[3])
+    assert asked == [1]
 
 
 def test_so_is_one_of_a_fix_over_several_files(repo: Repo) -> None:

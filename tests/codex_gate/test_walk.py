@@ -177,6 +177,19 @@ def test_missing_blobs_make_their_lines_unknown_and_the_walk_goes_on(repo: Repo)
     assert [f["touches_sum"] for f in found if f is not None] == [0, 2, 4, 6]
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_walk_says_where_contents_were_missing(repo: Repo, wanted: bool) -> None:
+    text = "".join(f"line {n}\n" for n in range(20))
+    shas = repo.build([Node({"a": text}), Node({"a": None, "b": text + "more\n"}, [0])])
+    gate = repo.open()
+    for lost in (False, True):
+        if lost:
+            repo.loose(f"{shas[1]}:b").unlink()
+        history = History()
+        list(walk(gate, gate.log("HEAD"), None if wanted else set(), history))
+        assert history.is_partial is lost
+
+
 # -- what a walk leaves behind -------------------------------------------------------------------------------
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from codex_gate import yaml_text
 from codex_gate.errors import ConfigError
+from codex_gate.scaffold import PIECES, written
 from codex_gate.workflows import Lack, Switches, lacks
 
 SOUND = """
@@ -163,3 +165,40 @@ def test_few_lines_that_stand_for_a_billion_values_are_not_written_out() -> None
     with pytest.raises(ConfigError, match=r"^x\.yml holds aliases that stand for more than"):
         lacks("\n".join((*lines, steps)), "x.yml")
     assert lacks("\n".join((*lines[:3], steps.replace("x8", "x2"))), "x.yml") is None
+
+
+def test_a_file_that_init_wrote_is_ours_whatever_its_action_is_called() -> None:
+    text = written(PIECES["workflow"], "acme/pr-risk@v1")
+    assert lacks(text, "x.yml") == []
+    assert list(found(text.replace("checks: write", "checks: read"))) == ["permissions"]
+    assert lacks(text.partition("\n")[2], "x.yml") is None  # without its head it is one of others
+    assert lacks(written(PIECES["retrain"], "acme/pr-risk@v1"), "x.yml") == []
+
+
+@pytest.mark.parametrize(
+    ("command", "ours"),
+    [
+        *((f"codex-gate {name}", True) for name in ("screen", "action", "backtest", "monitor", "priority --top 3", "trend", "explain HEAD")),
+        ("automl-codex retrain --repo .", True),
+        *((command, False) for command in ("codex-gate schema", "codex-gate config", "automl-codex mine", "echo codex-gate-monitor")),
+    ],
+)
+def test_a_command_that_reads_the_history_needs_all_of_it(command: str, ours: bool) -> None:
+    text = (
+        SOUND.replace("- uses: owner/codex-gate@v1", f"- run: {command}").replace(", pull-requests: write, checks: write", "").replace("{fetch-depth: 0}", "{}")
+    )
+    assert [lack.what for lack in lacks(text, "x.yml") or ()] == ["history"] * ours
+
+
+def test_what_people_said_stands_in_the_files_and_drift_in_an_issue() -> None:
+    text = SOUND.replace("- uses: owner/codex-gate@v1", "- run: codex-gate feedback").replace(", pull-requests: write, checks: write", "")
+    assert lacks(text.replace("{fetch-depth: 0}", "{}"), "x.yml") == []
+    assert list(found(text.replace("actions/checkout@v7", "actions/cache@v4"))) == ["checkout"]
+    posts = text.replace("- run: codex-gate feedback", "- run: |\n          codex-gate monitor \\\n            --issue --output drift.md\n")
+    assert "issues: write" in found(posts)["permissions"].text
+    assert lacks(posts.replace("--issue", "--fixes"), "x.yml") == []
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "examples").glob("*.yml")), ids=lambda path: path.name)
+def test_every_example_runs_codex_gate_and_lacks_nothing(path: Path) -> None:
+    assert lacks(path.read_text("utf-8"), path.name) == []

@@ -11,6 +11,8 @@ from codex_gate import __version__
 
 SZZ = ("b", "ag", "ma", "l", "r", "recent")  # szz.VARIANTS, whose module takes longer to import than the rest of this command line
 
+MAX_SEED = 2**32 - 1
+
 if TYPE_CHECKING:
     from automl_codex.commands import Command
 
@@ -40,7 +42,7 @@ def _add_synthetic(commands: Commands, run: Mapping[str, Command]) -> None:
     generate.add_argument("--strategy", default="coverage", help="exhaustive, random, coverage, swarm or boundary (default: coverage)")
     generate.add_argument("--count", type=int, default=100_000, help="programs to write (default: 100000)")
     generate.add_argument("--max-depth", type=int, default=5, help="deepest nesting of an expression (default: 5)")
-    generate.add_argument("--seed", type=int, default=42)
+    generate.add_argument("--seed", type=_seed, default=42)
     _add_stage(generate)
     generate.set_defaults(run=run["generate"])
 
@@ -80,7 +82,7 @@ def _add_synthetic(commands: Commands, run: Mapping[str, Command]) -> None:
     whole.add_argument("--strategy", help="how programs are drawn, as for generate")
     whole.add_argument("--count", type=int, help="programs to write")
     whole.add_argument("--max-depth", type=int, help="deepest nesting of an expression")
-    whole.add_argument("--seed", type=int, help="seed of all stages")
+    whole.add_argument("--seed", type=_seed, help="seed of all stages")
     whole.add_argument("--augmentation", metavar="STRATEGIES", help="strategies of augment, joined by +")
     whole.add_argument("--eda-factor", type=int, help="variants of each program by each strategy")
     whole.add_argument("--smote-k", type=int, metavar="K", help="neighbours of a mutant, for the strategy smote")
@@ -125,7 +127,7 @@ def _add_students(commands: Commands, run: Mapping[str, Command]) -> None:
         metavar="N",
         help="commits at most of each repository that nobody read, for a student to learn a teacher's answers on (default: 0)",
     )
-    rows.add_argument("--seed", type=int, default=42, help="draws the generated and the unread (default: 42)")
+    rows.add_argument("--seed", type=_seed, default=42, help="draws the generated and the unread (default: 42)")
     rows.add_argument("--output", type=Path, required=True, help="folder for the rows, which teach and logits take as --input")
     rows.set_defaults(run=run["rows"])
 
@@ -134,7 +136,7 @@ def _add_students(commands: Commands, run: Mapping[str, Command]) -> None:
     kinds.add_argument("--clones", type=Path, required=True, metavar="DIR", help="where the clones of those repositories lie, named OWNER+NAME")
     kinds.add_argument("--answers", type=Path, metavar="DIR", help="output of logits on rows of unread commits, to learn from too")
     kinds.add_argument("--student", type=Path, metavar="DIR", help="output of distill, for tiers 2 and 3; it is put beside the model")
-    kinds.add_argument("--seed", type=int, default=42)
+    kinds.add_argument("--seed", type=_seed, default=42)
     kinds.add_argument("--output", type=Path, required=True, help="directory of models")
     kinds.set_defaults(run=run["kinds"])
 
@@ -242,7 +244,7 @@ def _add_models(commands: Commands, run: Mapping[str, Command]) -> None:
     train.add_argument(
         "--accept-missed", action="append", default=[], choices=("auc_over_lapredict", "pooled_ece"), help="ship although this gate is missed; the card says so"
     )
-    train.add_argument("--seed", type=int, default=42)
+    train.add_argument("--seed", type=_seed, default=42)
     train.add_argument(
         "--family",
         default="forest",
@@ -264,8 +266,7 @@ def _add_models(commands: Commands, run: Mapping[str, Command]) -> None:
     )
     train.add_argument(
         "--base-model",
-        default="microsoft/codebert-base",
-        help="with --models lora: name on a hub, directory, or installed package (default: %(default)s); where it cannot be had the others are trained, and the exit code is 5",
+        help="with --models lora: name on a hub, directory, or installed package (default: microsoft/codebert-base); where it cannot be had the others are trained, and the exit code is 5",
     )
     train.add_argument("--parallel", type=int, metavar="N", help="with --strategy: trials at once (default: 2); another number tries other points")
     train.add_argument(
@@ -301,7 +302,7 @@ def _add_models(commands: Commands, run: Mapping[str, Command]) -> None:
     )
     evaluate.add_argument("--unseen", action="store_true", help="for the report: leave out the commits that the model learned from")
     evaluate.add_argument("--threshold", type=float, metavar="RISK", help="for the report: a risk above it counts as a flag (default: .5)")
-    evaluate.add_argument("--seed", type=int, metavar="N", help="for the report: of its shuffles and its bootstrap (default: 42)")
+    evaluate.add_argument("--seed", type=_seed, metavar="N", help="for the report: of its shuffles and its bootstrap (default: 42)")
     evaluate.add_argument(
         "--check", action="store_true", help="compute the time-safe table that came with the model again and name what differs; trains forests for it"
     )
@@ -325,7 +326,7 @@ def _add_models(commands: Commands, run: Mapping[str, Command]) -> None:
         "--eval-report", type=Path, help="write the evaluation here, also when the new model is refused (default: only into the model directory)"
     )
     retrain.add_argument("--feedback", type=Path, metavar="FILE", help="what people said, as codex-gate feedback writes it; fixes tell who was right")
-    retrain.add_argument("--seed", type=int, default=42)
+    retrain.add_argument("--seed", type=_seed, default=42)
     _add_gates(retrain)
     retrain.set_defaults(run=run["retrain"])
 
@@ -353,7 +354,7 @@ def _add_models(commands: Commands, run: Mapping[str, Command]) -> None:
     lines.add_argument("--input", type=Path, required=True, help="CSV of labelled changed lines: project, file, ctype, sha, line, label, idx")
     lines.add_argument("--output", type=Path, help="a model directory: put the ranker into it and its manifest")
     lines.add_argument("--eval-report", type=Path, help="write the tables here: Markdown, or JSON where the name ends so (default: standard output)")
-    lines.add_argument("--seed", type=int, default=42, help="of the bootstrap intervals")
+    lines.add_argument("--seed", type=_seed, default=42, help="of the bootstrap intervals")
     lines.set_defaults(run=run["lines"])
 
 
@@ -361,12 +362,12 @@ def _add_fitting(command: argparse.ArgumentParser, epochs: int, batch_size: int)
     command.add_argument("--epochs", type=int, default=epochs, help="default: %(default)s")
     command.add_argument("--batch-size", type=int, default=batch_size, help="default: %(default)s")
     command.add_argument("--learning-rate", type=float, default=5e-4, help="the highest, after the warm-up (default: .0005)")
-    command.add_argument("--seed", type=int, default=42)
+    command.add_argument("--seed", type=_seed, default=42)
     command.add_argument("--threads", type=int, default=1, help="of the processor; with more the last bits may differ from run to run (default: 1)")
 
 
 def _add_later_stage(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, help="refuse input of another seed (default: that of the input)")
+    parser.add_argument("--seed", type=_seed, help="refuse input of another seed (default: that of the input)")
     _add_stage(parser)
 
 
@@ -382,6 +383,17 @@ def _add_engine(parser: argparse.ArgumentParser, parallel: str) -> None:
     parser.add_argument("--parallel", type=int, metavar="N", help=parallel)
     parser.add_argument("--engine", choices=("local", "dask"), default="local", help="where partitions are made: here, or on a Dask cluster (default: local)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="with --engine dask: the cluster's scheduler, such as tcp://HOST:8786; it must run already")
+
+
+def _seed(text: str) -> int:
+    """A seed that every generator of random numbers takes, numpy's old ones too."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= MAX_SEED:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from 0 to {MAX_SEED}")
+    return value
 
 
 def _add_gates(parser: argparse.ArgumentParser) -> None:

@@ -83,7 +83,9 @@ class Chosen:
     trials: list[dict[str, Any]]
 
 
-def choose(rows: Dataset, corpus: evaluate.Corpus, recipe: train.Recipe, config: tune.AutoMLConfig, log: Path | None, say: Say, n_jobs: int = 2) -> Chosen:
+def choose(
+    rows: Dataset, corpus: evaluate.Corpus, recipe: train.Recipe, config: tune.AutoMLConfig, log: Path | None, say: Say, n_jobs: int = tune.N_JOBS
+) -> Chosen:
     """Search SPACE for the best recipe.
 
     Args:
@@ -113,6 +115,7 @@ def choose(rows: Dataset, corpus: evaluate.Corpus, recipe: train.Recipe, config:
     say(f"tuning: {found.stopped}; {'trial ' + str(found.best.trial.number) if better else 'no trial is better, the untuned recipe'} is taken")
     facts = {
         **asdict(config),
+        "n_jobs": n_jobs,
         "seed": recipe.seed,
         "window": "cut-off 2015-01-01, test 2016-01-01 to 2017-12-31",
         "trees": TRIAL_TREES,

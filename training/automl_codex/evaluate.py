@@ -243,7 +243,12 @@ def calibrated_elsewhere(data: Dataset, corpus: Corpus, scenario: Scenario, scor
 def compare(
     data: Dataset, corpus: Corpus, scenario: Scenario, contenders: Sequence[Entrant], seed: int, progress: Progress
 ) -> tuple[dict[str, Any], np.ndarray]:
-    """The table of one scenario, and the raw out-of-project scores (n,) of the first contender."""
+    """The table of one scenario, and the raw out-of-project scores (n,) of the first contender.
+
+    Raises:
+        UsageError: the tables do not reach (`refuse_unscorable`).
+    """
+    refuse_unscorable(data, corpus, scenario)
     scores = {}
     for entrant in contenders:
         scores[entrant.name] = out_of_project(data, corpus, scenario, entrant)
@@ -357,6 +362,43 @@ def judged(data: Dataset, scenario: Scenario) -> list[np.ndarray]:
     return enough
 
 
+def refuse_unscorable(data: Dataset, corpus: Corpus, scenario: Scenario, calibrated: bool = True) -> None:
+    """Every project with test rows can be scored by a model that did not see its repository, and calibrated on others where that is asked.
+
+    Raises:
+        UsageError: no project is judged, or for one there is nothing to learn from, or nothing to be calibrated on.
+    """
+    masks = judged(data, scenario)
+    labels, usable = known(data, corpus, scenario)
+    parts = folds(data, corpus, scenario)
+    scored = np.any([np.zeros(len(data), bool), *(fold.left_out for fold in parts)], axis=0)
+    untaught = [mask & ~scored for mask in masks] + [fold.test for fold in parts if len(np.unique(labels[fold.train])) < 2]
+    bare = [fold.test for fold in parts if calibrated and not (usable & scored & ~fold.left_out).any()]
+    end = "the end of their labels" if scenario.cut_off is None else datetime.fromtimestamp(scenario.cut_off, UTC).date().isoformat()
+    for rows, lacking in ((untaught, "both buggy and clean as was known then, to learn from"), (bare, "with scores, to calibrate on")):
+        for mask in rows:
+            if mask.any():
+                raise UsageError(
+                    f"{data.project[mask][0]} cannot be judged in {scenario.name}: the other repositories hold no commits of a year before {end}, {lacking}; "
+                    "mine more of them, or longer histories"
+                )
+
+
+def refuse_short(data: Dataset, corpus: Corpus) -> None:
+    """The tables reach for everything that `report` computes.
+
+    Raises:
+        UsageError: not for one of the scenarios, or SZZ's labels not for the calibration that ships.
+    """
+    refuse_unscorable(data, corpus, SELECTION, calibrated=False)
+    for scenario in (TIME_SAFE, ALL_TIMES):
+        refuse_unscorable(data, corpus, scenario)
+    if not (known(data, corpus, ALL_TIMES)[1] & data.traced()).any():
+        raise UsageError(
+            "no commit that SZZ labelled is a year older than the end of its project's labels, so nothing can be calibrated; mine longer histories"
+        )
+
+
 def without_history(data: Dataset, corpus: Corpus, recipe: train.Recipe) -> dict[str, float]:
     """The shipped recipe asked with all history unknown (shallow clone), time-safe: mean AUC, mean and pooled ECE."""
     scores = out_of_project(data, corpus, TIME_SAFE, masked_forest_entrant("masked", recipe))
@@ -445,7 +487,12 @@ def _processor() -> str:
 def report(
     data: Dataset, holdout: Dataset, corpus: Corpus, recipe: train.Recipe, today: date, accepted: Sequence[str], progress: Progress
 ) -> tuple[dict[str, Any], list[tuple[float, float]]]:
-    """Everything that `evaluation.json` holds but the external holdout, and the calibration knots that ship."""
+    """Everything that `evaluation.json` holds but the external holdout, and the calibration knots that ship.
+
+    Raises:
+        UsageError: the tables do not reach for it; no forest was grown.
+    """
+    refuse_short(data, corpus)
     contenders = entrants(recipe)
     table = ablation(data, corpus, recipe, progress)
     time_safe, _ = compare(data, corpus, TIME_SAFE, contenders, recipe.seed, progress)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -132,19 +132,31 @@ def write_directory(files: Mapping[str, bytes], target: Path, without: Sequence[
         ModelError: the new directory does not load; the old one stays.
         UsageError: something else than a directory lies at `target`; it stays.
     """
+    old = target / MANIFEST
+    gone = _listed(old.read_bytes()) - _listed(files[MANIFEST]) if MANIFEST in files and old.is_file() else set()
+    replace_directory(files, target, {*without, *gone}, Model.load)
+
+
+def replace_directory(files: Mapping[str, bytes], target: Path, without: Collection[str] = (), check: Callable[[Path], object] = lambda _: None) -> None:
+    """Put the files into `target` by swapping whole directories; what else lies there is kept, but that named in `without`.
+
+    Args:
+        check: sees the new directory before the swap; what it raises leaves the old one as it is.
+    Raises:
+        UsageError: something else than a directory lies at `target`; it stays.
+    """
     check_directory(target)
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         if target.is_dir():
-            gone = _listed((target / MANIFEST).read_bytes()) - _listed(files[MANIFEST]) if MANIFEST in files and (target / MANIFEST).is_file() else set()
-            shutil.copytree(target, fresh, dirs_exist_ok=True, ignore=lambda _, names: [name for name in names if name in without or name in gone])
+            shutil.copytree(target, fresh, dirs_exist_ok=True, ignore=lambda _, names: [name for name in names if name in without])
         for name, data in files.items():
             with named(target / name):
                 (fresh / name).write_bytes(data)
         fresh.chmod(0o755)
-        Model.load(fresh)
+        check(fresh)
         _swap(fresh, target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -286,7 +298,19 @@ def _accepted(report: Mapping[str, Any]) -> str:
 
 
 def _search(found: Mapping[str, Any] | None) -> str:
-    return f" --strategy {found['strategy']} --n-trials {found['trials']}" if found else ""
+    """The options that search again: the strategy, and what differs from the defaults."""
+    if not found:
+        return ""
+    from automl_codex.tune import N_JOBS, AutoMLConfig  # brings optuna, which is needed only where something was searched
+
+    plain = AutoMLConfig()
+    options = (
+        ("--n-trials", found["n_trials"], plain.n_trials),
+        ("--time-budget", found["time_budget_minutes"], plain.time_budget_minutes),
+        ("--patience", found["early_stopping_patience"], plain.early_stopping_patience),
+        ("--parallel", found.get("n_jobs", N_JOBS), N_JOBS),
+    )
+    return f" --strategy {found['strategy']}" + "".join(f" {name} {value:.12g}" for name, value, default in options if value not in (default, None))
 
 
 def _tuning(found: Mapping[str, Any] | None) -> list[str]:

@@ -22,10 +22,10 @@ from sklearn.linear_model import LogisticRegression
 
 from automl_codex import evaluate, export, metrics, release, train
 from automl_codex.evaluate import Entrant
-from automl_codex.files import whole
 from automl_codex.tables import Dataset
 from automl_codex.words import BUCKETS, Words
 from codex_gate.errors import UsageError
+from codex_gate.model import MANIFEST
 
 FAMILIES: Final = ("boosting", "stack", "blend")
 ROUNDS: Final = 100
@@ -148,7 +148,12 @@ def compare(data: Dataset, corpus: evaluate.Corpus, words: Words, families: Sequ
 
 
 def make(family: str, data: Dataset, corpus: evaluate.Corpus, words: Words, recipe: train.Recipe, output: Path, progress: evaluate.Progress) -> dict[str, Any]:
-    """Judge a family, and write it to `output` when its gain over added lines meets the gate; the report, with the key `refused` where it does not."""
+    """Judge a family, and write it to `output`, as a whole, when its gain over added lines meets the gate; the report, with the key `refused` where it does not.
+
+    Raises:
+        UsageError: `output` holds a risk model, or no project has enough commits to be judged.
+    """
+    refuse_risk_model(output)
     table = compare(data, corpus, words, [family], recipe, progress)
     report: dict[str, Any] = {"family": family, "machine": evaluate.machine(), "seed": recipe.seed, "recipe": recipe.as_json(), "time_safe": table}
     labels, usable = evaluate.known(data, corpus, evaluate.ALL_TIMES)
@@ -170,17 +175,24 @@ def make(family: str, data: Dataset, corpus: evaluate.Corpus, words: Words, reci
         "feature_names": list(recipe.names),
         "gain": gain,
     }
-    output.mkdir(parents=True, exist_ok=True)
     files = {
         "boosting.txt": both.boosting.trees.model_to_string().encode(),
         "risk.forest": export.to_flat(both.forest, len(recipe.names)),
         "evaluation.json": release.as_json(report).encode(),
-        "family.json": (json.dumps(found) + "\n").encode(),  # the last: without it the others are no family
+        "family.json": (json.dumps(found) + "\n").encode(),
     }
-    for name, content in files.items():
-        with whole(output / name) as partial:
-            partial.write_bytes(content)
+    export.replace_directory(files, output)
     return report
+
+
+def refuse_risk_model(output: Path) -> None:
+    """A family goes into a directory of its own: both kinds have a `risk.forest`.
+
+    Raises:
+        UsageError: a risk model lies there.
+    """
+    if (output / MANIFEST).exists():
+        raise UsageError(f"{output} holds a risk model ({MANIFEST}), whose forest a family would overwrite; give another --output")
 
 
 def speed(boosting: Boosting, counts: sparse.csr_matrix) -> float:

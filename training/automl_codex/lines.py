@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ STRENGTHS: Final = (0.003, 0.01)  # inverse penalties that the inner folds choos
 PLACE: Final = ("place_in_file", "block_size", "place_in_block", "first_in_block", "last_in_block", "rank_block_size")
 DELETED_SHARE: Final = 0.1  # a deleted line's score against an added one's (chosen: labels cannot speak of deleted lines)
 INNER_FOLDS: Final = 3
+MIN_PROJECTS: Final = 3
 DRAWS: Final = 1000
 _BAG: Final = 4096
 SHIPPED: Final = "shipped (within commits, nested)"
@@ -97,7 +99,7 @@ def read(path: Path) -> Lines:
     """The labelled lines of a CSV, plain or gzip; rows without a label are left out, they have no place in the diff.
 
     Raises:
-        UsageError: unreadable, columns missing, a label or place that is no number, or nothing labelled.
+        UsageError: unreadable, columns missing, a label that is not 0 or 1, a place that is no number, or too few projects.
     """
     found: dict[tuple[str, str], list[tuple[str, float, bool, bytes, int]]] = {}
     try:
@@ -107,27 +109,36 @@ def read(path: Path) -> Lines:
             if lacking:
                 raise UsageError(f"{path} lacks the columns {', '.join(lacking)}; expected {', '.join(COLUMNS)}")
             for number, row in enumerate(rows, 2):
+                if any(row[name] is None for name in COLUMNS):
+                    raise UsageError(f"{path} line {number} has fewer values than columns; expected {', '.join(COLUMNS)}")
                 if row["label"]:
-                    entry = (
-                        row["file"],
-                        _number(row["idx"], path, number),
-                        row["ctype"] == "added",
-                        row["line"].encode(),
-                        int(_number(row["label"], path, number)),
-                    )
+                    label = _number(row["label"], path, number)
+                    if label not in (0, 1):
+                        raise UsageError(f"{path} line {number} has the label {row['label']!r}; expected 0 (clean) or 1 (defective)")
+                    entry = (row["file"], _number(row["idx"], path, number), row["ctype"] == "added", row["line"].encode(), int(label))
                     found.setdefault((row["project"], row["sha"]), []).append(entry)
     except (OSError, UnicodeDecodeError, EOFError, zlib.error, csv.Error) as error:
         raise UsageError(f"{path} cannot be read ({error}); expected a CSV of labelled lines, plain or gzip") from error
     if not found:
         raise UsageError(f"{path} holds no labelled line; expected rows with a label of 0 or 1")
-    return gather(found)
+    lines = gather(found)
+    taught = set(lines.project[telling(lines, np.ones(len(lines), bool))].tolist())
+    if len(taught) < MIN_PROJECTS:
+        raise UsageError(
+            f"{path} has {len(taught)} project{'' if len(taught) == 1 else 's'} with a commit that added both defective and clean lines of program text; expected {MIN_PROJECTS} "
+            "or more: one to judge on, one to learn from, and one to choose the setting on"
+        )
+    return lines
 
 
 def _number(text: str, path: Path, number: int) -> float:
     try:
-        return float(text)
-    except ValueError as error:
-        raise UsageError(f"{path} line {number} holds {text!r} where a number is expected") from error
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"{path} line {number} holds {text!r} where a number is expected")
+    return value
 
 
 def gather(found: Mapping[tuple[str, str], Sequence[tuple[str, float, bool, bytes, int]]]) -> Lines:
@@ -156,18 +167,25 @@ def gather(found: Mapping[tuple[str, str], Sequence[tuple[str, float, bool, byte
 # -- what is learned ---------------------------------------------------------------------------------
 
 
+def telling(lines: Lines, mask: np.ndarray) -> np.ndarray:
+    """Rows of added lines of program text, of commits that have defective and clean ones."""
+    rows = np.nonzero(mask & lines.added & lines.speaks & lines.program)[0]
+    commit = lines.commit[rows]
+    size = np.bincount(commit)
+    bad = np.bincount(commit, lines.y[rows])
+    return np.asarray(rows[(bad[commit] > 0) & (bad[commit] < size[commit])])
+
+
 def learned(lines: Lines, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(rows, weights) that a ranker learns from: added lines of program text, of commits that have defective and clean ones.
 
     In every commit the defective lines weigh as much as the clean ones, together as the root of their number: what is
     learned is what sets a line apart from the others of its change, not one change from another. Weights have mean 1.
     """
-    rows = np.nonzero(mask & lines.added & lines.speaks & lines.program)[0]
+    rows = telling(lines, mask)
     commit = lines.commit[rows]
     size = np.bincount(commit)
     bad = np.bincount(commit, lines.y[rows])
-    mixed = (bad[commit] > 0) & (bad[commit] < size[commit])
-    rows, commit = rows[mixed], commit[mixed]
     w = np.sqrt(size[commit]) / np.where(lines.y[rows] == 1, bad[commit], size[commit] - bad[commit])
     return rows, w / w.mean()
 

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -33,6 +34,7 @@ Progress = Callable[[str], None]
 
 MIN_COMMITS = 50  # fewer hold no more than a handful of fixes, most of them of the last weeks' work (chosen)
 ENTRY = ("project", "repository", "until", "role")  # what each project of a corpus file must say
+TEXTS = ("project", "repository", "clone", "head", "labels", "labels_of")  # of what it may say
 ROLES = ("train", "holdout")
 COMMITS, PULLS = UNITS = ("commit", "pull-request")  # what a row is
 OUTSIDE = "take labels from outside (--labels FILE)"
@@ -52,7 +54,7 @@ class Label(NamedTuple):
 
 
 def read_labels(path: Path, project: str | None = None) -> dict[str, Label]:
-    """Labels by SHA from a CSV, gzipped or not, with columns sha, buggy and, if there, fix_time and project.
+    """Labels by SHA from a CSV, gzipped or not, with columns sha, buggy and, if there, fix_time and project; of several fix times of one commit the first.
 
     Raises:
         UsageError: no such file, none that can be read, a column missing, a value that is none, or labels that contradict.
@@ -61,16 +63,17 @@ def read_labels(path: Path, project: str | None = None) -> dict[str, Label]:
         raise UsageError(f"{path} does not exist; expected a CSV with columns sha, buggy and optionally fix_time")
     try:
         return _read_labels(path, project)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
         raise UsageError(f"{path} cannot be read ({error}); expected a CSV in UTF-8, plain or gzip") from error
 
 
 def _read_labels(path: Path, project: str | None) -> dict[str, Label]:
     labels: dict[str, Label] = {}
     for number, sha, label in _label_rows(path, project):
-        if labels.get(sha, label).buggy != label.buggy:
+        before = labels.get(sha, label)
+        if before.buggy != label.buggy:
             raise UsageError(f"{path}, line {number}: {sha} was labelled both ways; keep one")
-        labels[sha] = label
+        labels[sha] = Label(label.buggy, min((time for time in (before.fix_time, label.fix_time) if time is not None), default=None))
     if not labels:
         raise UsageError(f"{path} holds no labels" + (f" for project {project}" if project else ""))
     return labels
@@ -89,12 +92,13 @@ def _label_rows(path: Path, project: str | None) -> Iterator[tuple[int, str, Lab
         when = next((c for c in ("fix_time", "first_fix_time") if c in columns), None)
         for number, row in enumerate(reader, 2):
             if project is None or row["project"] == project:
-                yield number, row["sha"].strip().lower(), _label(row, when, f"{path}, line {number}")
+                sha = (row["sha"] or "").strip().lower()  # a short row has no value
+                yield number, sha, _label(row, sha, when, f"{path}, line {number}")
 
 
-def _label(row: dict[str, str], when: str | None, where: str) -> Label:
-    text = (row["buggy"] or "").strip().lower()  # a short row has no value
-    if text not in ("0", "1", "true", "false") or not is_sha(row["sha"].strip().lower()):
+def _label(row: dict[str, str], sha: str, when: str | None, where: str) -> Label:
+    text = (row["buggy"] or "").strip().lower()
+    if text not in ("0", "1", "true", "false") or not is_sha(sha):
         raise UsageError(f"{where}: sha {row['sha']!r}, buggy {row['buggy']!r}; expected 40 hex digits and 0 or 1")
     buggy, value = text in ("1", "true"), (row[when] or "").strip() if when else ""
     if value and not buggy:
@@ -192,10 +196,20 @@ class Job:
     longer: str = LONGER
 
     def recipe(self) -> str:
-        """All that the table depends on beside this program's code, as one line of JSON."""
+        """All that the table depends on beside this program's code, as one line of JSON.
+
+        Labels from outside name no head: where the clone is shallow or lacks some of their commits, `clone` says which of them it holds and where it ends.
+
+        Raises:
+            UsageError: the labels cannot be read.
+        """
         source: dict[str, Any] = {"szz": self.variant, "labeller": szz.LABELLER, "head": self.head}
         if self.labels:
-            source = {"labels": hashlib.sha256(self.labels.read_bytes()).hexdigest() if self.labels.exists() else None, "labels_project": self.labels_project}
+            named = read_labels(self.labels, self.labels_project)
+            source = {"labels": hashlib.sha256(self.labels.read_bytes()).hexdigest(), "labels_project": self.labels_project}
+            have, edge = sorted(self.repo.present_commits(named)), sorted(self.repo.shallow_edge())
+            if edge or len(have) < len(named):
+                source["clone"] = hashlib.sha256("\n".join([*have, "", *edge]).encode()).hexdigest()
         if self.most:
             source["most"] = self.most
         if self.unit != COMMITS:
@@ -215,7 +229,7 @@ def run(job: Job, output: Path, progress: Progress) -> None:
     """
     target = output / f"{job.project}.parquet"
     recipe = job.recipe()
-    if tables.recipe_of(target) == recipe:
+    if _is_made_by(job, recipe, tables.recipe_of(target)):
         progress(f"kept, {target} was made from the same history and labels")
         return
     with Journal(output / f"{job.project}.journal", recipe) as journal:
@@ -229,6 +243,12 @@ def run(job: Job, output: Path, progress: Progress) -> None:
     if refusal:
         raise UsageError(refusal)
     progress(f"{len(rows)} rows in {target}, {sum(row.buggy for row in rows)} of them buggy")
+
+
+def _is_made_by(job: Job, recipe: str, made: str | None) -> bool:
+    """Whether a table of the recipe `made` is that of a job; one that says nothing of its clone is taken at its word beside a clone that was not cut."""
+    unsaid = {key: value for key, value in json.loads(recipe).items() if key != "clone" or job.repo.is_shallow}
+    return made is not None and made in (recipe, json.dumps(unsaid, sort_keys=True))
 
 
 def refuse_shallow(repo: Repository) -> None:
@@ -323,7 +343,7 @@ def mine_corpus(
         UsageError: the corpus names a repository of the off-limits list beside it, an entry is not whole, a clone or the
             folder of labels is missing.
     """
-    entries = read_corpus(corpus)
+    entries = read_corpus(corpus, "clone")
     for entry in entries:
         refuse_off_limits([entry["repository"], entry["clone"]], corpus.parent / "off-limits.txt")
     for entry in entries:
@@ -364,11 +384,13 @@ def clone_of(name: str, clones: Path) -> Path | None:
     return next((p for p in (path, path / "repo") if (p / ".git").exists() or (p / "HEAD").exists()), None)
 
 
-def read_corpus(corpus: Path) -> list[dict[str, Any]]:
+def read_corpus(corpus: Path, *needed: str) -> list[dict[str, Any]]:
     """The projects of a corpus file, each with the file's own `most:` (rows a table, if there is one) unless it has another.
 
+    Args:
+        needed: what each project must say beside ENTRY.
     Raises:
-        UsageError: it cannot be read or is no YAML, it lists no projects, or an entry lacks one of ENTRY or has a day or role that is none.
+        UsageError: it cannot be read or is no YAML, it lists no projects, or an entry lacks what it must say or has a day, role, text or number that is none.
     """
     try:
         text = corpus.read_text("utf-8")
@@ -380,14 +402,24 @@ def read_corpus(corpus: Path) -> list[dict[str, Any]]:
     if not isinstance(projects, list) or not projects:
         raise UsageError(f"{corpus} lists no projects; expected projects: with an entry for each table, as training/corpus.yaml has them")
     for number, entry in enumerate(projects, 1):
-        missing = [key for key in ENTRY if not isinstance(entry, dict) or key not in entry]
+        missing = [key for key in (*ENTRY, *needed) if not isinstance(entry, dict) or key not in entry]
         if missing:
             raise UsageError(f"{corpus}: entry {number} of projects lacks {', '.join(missing)}")
+        for key in TEXTS:
+            if not isinstance(entry.get(key, ""), str):
+                raise UsageError(f"{corpus}: entry {number} of projects has {key}: {entry[key]!r}; expected text, in quotes where it looks like a number")
         entry["until"] = _day(str(entry["until"]))
+        if "since" in entry:
+            _day(str(entry["since"]))
         if entry["role"] not in ROLES:
             raise UsageError(f"{corpus}: {entry['project']} has the role {entry['role']!r}; expected {' or '.join(ROLES)}")
     shared = {"most": document["most"]} if "most" in document else {}
-    return [shared | project for project in projects]
+    entries = [shared | project for project in projects]
+    for entry in entries:
+        most = entry.get("most", 1)
+        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+            raise UsageError(f"{corpus}: {entry['project']} has most: {most!r}; expected a whole number of rows, 1 or more")
+    return entries
 
 
 def refuse_off_limits(names: list[str], listing: Path) -> None:

@@ -61,7 +61,7 @@ def make(
     Args:
         tuning: how the recipe was found (`choose.Chosen.facts`), for manifest, evaluation and card; None where nothing was searched.
     Raises:
-        UsageError: no training project with enough rows, or a table that the corpus does not name.
+        UsageError: tables that do not reach for a scenario, or one that the corpus does not name.
         InternalError: the exported forms disagree.
     """
     started = process_time()
@@ -111,12 +111,12 @@ def reevaluate(directory: Path, data: Dataset, today: date, progress: evaluate.P
     The external holdout is scored by the directory's own forest.
 
     Raises:
-        UsageError: a model that was retrained on one repository, which has no corpus.
+        UsageError: a model that was retrained on one repository, which has no corpus, or tables that do not reach.
     """
     manifest, earlier, corpus = _recorded(directory)
     recipe = train.Recipe.from_json(manifest["recipe"])
     accepted = [gate["gate"] for gate in earlier["gates"] if gate.get("accepted")]
-    rows, holdout = corpus.split(data)
+    rows, holdout = split(data, corpus)
     report, _ = evaluate.report(rows, holdout, corpus, recipe, today, accepted, progress)
     labels, usable = evaluate.known(rows, corpus, evaluate.ALL_TIMES)
     model = Model.load(directory)
@@ -141,7 +141,7 @@ def check(directory: Path, data: Dataset, progress: evaluate.Progress) -> Check:
     """Compute the time-safe table of a model directory again from its recipe and sources, and hold it against its evaluation.json.
 
     Raises:
-        UsageError: the directory has no evaluation, sources or recipe, or a table is of a project that the sources do not name.
+        UsageError: the directory has no evaluation, sources or recipe, a table is of a project that the sources do not name, or the tables do not reach.
     """
     manifest, earlier, corpus = _recorded(directory)
     recipe = train.Recipe.from_json(manifest["recipe"])

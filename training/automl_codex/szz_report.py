@@ -40,17 +40,31 @@ def marks(part: str) -> tuple[str, str]:
     return f"<!-- automl-codex {part}: begin -->", f"<!-- automl-codex {part}: end -->"
 
 
+def check(path: Path, parts: Sequence[str]) -> str:
+    """The page, which has a place for each of these parts.
+
+    Raises:
+        UsageError: it is missing, or lacks the marks of one of them in their order.
+    """
+    try:
+        found = path.read_text("utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); expected a page with marks") from error
+    for part in parts:
+        begin, end = marks(part)
+        if end not in found.partition(begin)[2]:
+            raise UsageError(f"{path} has no place for the figures; expected the lines {begin} and {end}")
+    return found
+
+
 def put(path: Path, part: str, text: str) -> None:
     """Write the text between the marks of a part of the page, and nothing else.
 
     Raises:
         UsageError: the page is missing or has no marks.
     """
-    found = path.read_text("utf-8") if path.exists() else ""
     begin, end = marks(part)
-    if begin not in found or end not in found:
-        raise UsageError(f"{path} has no place for the figures; expected the lines {begin} and {end}")
-    before, rest = found.split(begin, 1)
+    before, rest = check(path, [part]).split(begin, 1)
     files.put(path, f"{before}{begin}\n\n{text}\n{end}{rest.split(end, 1)[1]}")
 
 

@@ -2,7 +2,7 @@
 
 The tuner knows nothing of models: an objective takes parameters and gives a number. Every trial is written down
 before it starts and again when it ends, so a run that was killed goes on where it was: finished trials are not
-repeated, the one that was under way is tried again under its number, and what follows is what would have followed.
+repeated, those that were under way are tried again under their numbers, and what follows is what would have followed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
@@ -29,7 +30,9 @@ from automl_codex.workers import Objective, Outcome, Workers
 from codex_gate.errors import TrainingFailure, UsageError
 
 Direction = Literal["maximize", "minimize"]
+N_JOBS: Final = 2  # trials at once, where nobody says how many: a search depends on it
 STUDY: Final = "tuning"
+BATCH: Final = "batch"  # of a trial in the log: the number of the first that was under way with it, and how many they are
 
 
 class Tpe(ModelBased):
@@ -137,7 +140,7 @@ class Callback:
         """A trial has ended, well or not; it is in the log."""
 
     def should_stop(self, result: TrialResult) -> bool:
-        """Whether the search ends here. Asked again about the last trial when a search goes on from its log."""
+        """Whether the search ends here. Asked again about the trials of the last batch when a search goes on from its log."""
         return False
 
 
@@ -197,7 +200,8 @@ class TrialLog:
     """The trials of one search, in an optuna study: in memory, or in a SQLite file that optuna's own tools can read.
 
     `finished` holds every trial with an outcome in the order of their numbers, `pending` those that were under way
-    when an earlier run ended. A file is for one run at a time; the lock beside it goes with the process.
+    when an earlier run ended, `unwritten` how many of their batch are not in the log yet. A file is for one run at a time; the lock beside it goes with
+    the process.
 
     Args:
         identity: what must be the same when a search goes on, as JSON values.
@@ -213,6 +217,8 @@ class TrialLog:
         self.direction = direction
         self.finished: list[TrialResult] = []
         self.pending: list[Trial] = []
+        self.unwritten = 0
+        self._batches: dict[int, int] = {}  # number of a trial → of the first of its batch
         self._distributions = _distributions(space)
         self._lock = _locked(storage) if storage else None
         try:
@@ -234,9 +240,17 @@ class TrialLog:
         if self._lock:
             self._lock.close()
 
-    def start(self, trial: Trial) -> None:
-        """Write down that a trial is under way."""
-        self._study.add_trial(_frozen(trial.params, self._distributions, TrialState.RUNNING))
+    def start(self, batch: Sequence[Trial]) -> None:
+        """Write down that trials are under way together; those of them that are in the log already stay."""
+        first = batch[0].number
+        for trial in batch[sum(trial.number in self._batches for trial in batch) :]:
+            self._study.add_trial(_frozen(trial.params, self._distributions, TrialState.RUNNING, notes={BATCH: [first, len(batch)]}))
+            self._batches[trial.number] = first
+
+    def last_batch(self) -> list[TrialResult]:
+        """What is known of the trials that were under way together with the newest."""
+        first = self._batches.get(max(self._batches, default=0))
+        return [result for result in self.finished if self._batches[result.trial.number] == first]
 
     def finish(self, trial: Trial, outcome: Outcome) -> TrialResult:
         """Write down what became of a trial that was started; gives it with its distance from the best."""
@@ -272,6 +286,8 @@ class TrialLog:
         notes = self._study.user_attrs
         for frozen in self._study.get_trials(deepcopy=False):
             trial = Trial(frozen.number, dict(frozen.params))
+            first, size = frozen.user_attrs.get(BATCH, (trial.number, 1))  # older logs say nothing of batches
+            self._batches[trial.number], self.unwritten = first, first + size - 1 - trial.number
             if frozen.state is TrialState.RUNNING:
                 self.pending.append(trial)
             else:
@@ -326,27 +342,33 @@ class AutoTuner:
 
     def _search(self, log: TrialLog, workers: Workers, n_trials: int) -> str:
         end = math.inf if self.time_budget_minutes is None else self.clock() + 60 * self.time_budget_minutes
-        stopped = self._callback_stop(log.finished[-1:])
+        before = log.last_batch()
+        stopped = "" if log.pending else self._callback_stop(before)
         while not stopped:
             if len(log.finished) >= n_trials:
                 return f"all {n_trials} trials are done"
             if log.finished and self.clock() >= end:
                 return f"the time budget of {self.time_budget_minutes:g} minutes is used up"
-            batch = self._next(log, min(self.n_jobs, n_trials - len(log.finished)))
+            known = before if log.pending else []
+            batch = self._next(log, n_trials - len(log.finished))
             if not batch:
                 return f"nothing is left to try after {len(log.finished)} trials"
-            stopped = self._callback_stop(self._try(log, workers, batch))
+            stopped = self._callback_stop(chain(known, self._try(log, workers, batch)))
         return stopped
 
-    def _next(self, log: TrialLog, n: int) -> list[Trial]:
+    def _next(self, log: TrialLog, most: int) -> list[Trial]:
         """What was under way when the log was left, else the strategy's suggestions, written down."""
-        if log.pending:
-            batch, log.pending = log.pending[:n], log.pending[n:]
-            return batch
-        batch = self.strategy.suggest(self.space, n)
+        pending, log.pending = log.pending[:most], log.pending[most:]
+        n = min(len(pending) + log.unwritten, most) if pending else min(self.n_jobs, most)
+        log.unwritten = 0
+        if n == len(pending):
+            return pending
+        # none of a batch is tried before all are written down, so that the strategy knows now what it knew when it was asked for the others
+        batch = [*pending, *self.strategy.suggest(self.space, n)[len(pending) :]]
         for trial in batch:
             self.space.check(trial.params)
-            log.start(trial)
+        if batch:
+            log.start(batch)
         return batch
 
     def _try(self, log: TrialLog, workers: Workers, batch: list[Trial]) -> Iterator[TrialResult]:
@@ -433,8 +455,10 @@ def _distribution(domain: Domain) -> BaseDistribution:
     return kind(domain.low, domain.high, log=domain.log)  # type: ignore[arg-type]
 
 
-def _frozen(params: Params, distributions: dict[str, BaseDistribution], state: TrialState, score: float | None = None) -> FrozenTrial:
-    return optuna.trial.create_trial(state=state, value=score, params=dict(params), distributions=distributions)
+def _frozen(
+    params: Params, distributions: dict[str, BaseDistribution], state: TrialState, score: float | None = None, notes: Mapping[str, Any] = MappingProxyType({})
+) -> FrozenTrial:
+    return optuna.trial.create_trial(state=state, value=score, params=dict(params), distributions=distributions, user_attrs=dict(notes))
 
 
 def _in_memory(sampler: optuna.samplers.BaseSampler | None, direction: Direction = "maximize") -> optuna.Study:

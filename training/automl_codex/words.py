@@ -64,13 +64,13 @@ def hashed(found: Counter[str]) -> dict[int, int]:
 
 
 def collect(corpus: Path, clones: Path, data: Path, output: Path, progress: Progress) -> None:
-    """Write the terms of every commit of the tables in `data` that SZZ labelled; a file that was made from the same table is kept.
+    """Write the terms of every commit of the tables in `data` that SZZ labelled; a file that has them all and was made from the same table is kept.
 
     Raises:
         UsageError: a clone is missing, or a repository is off limits.
     """
     output.mkdir(parents=True, exist_ok=True)
-    for entry in mine.read_corpus(corpus):
+    for entry in mine.read_corpus(corpus, "clone"):
         mine.refuse_off_limits([entry["repository"], entry["clone"]], corpus.parent / "off-limits.txt")
         table, target = data / f"{entry['project']}.parquet", output / f"{entry['project']}.npz"
         if not table.is_file():
@@ -79,30 +79,32 @@ def collect(corpus: Path, clones: Path, data: Path, output: Path, progress: Prog
             progress(f"{entry['project']}: left out, its labels come from outside and the families that read text do not learn from them")
             continue
         made_from = f"{VERSION} {hashlib.sha256(table.read_bytes()).hexdigest()}"
-        if _made_from(target) == made_from:
+        wanted = set(tables.read(table).sha256.tolist())
+        if _made_from(target) == (made_from, len(wanted)):
             progress(f"{entry['project']}: kept, {target} was made from the same table")
             continue
         place = mine.clone_of(entry["clone"], clones)
         if place is None:
             raise UsageError(f"{clones / entry['clone'].replace('/', '+')} is no clone; clone {entry['clone']} there first")
-        wanted = set(tables.read(table).sha256.tolist())
         rows = list(_rows(Repository.discover(place, os.environ), entry.get("head"), wanted))
         _write(target, rows, made_from)
         progress(f"{entry['project']}: terms of {len(rows)} of {len(wanted)} commits")
 
 
-def _made_from(target: Path) -> str | None:
-    """What a file of terms was made from, None where there is none that is whole."""
+def _made_from(target: Path) -> tuple[str, int] | None:
+    """What a file of terms was made from and of how many commits it has them, None where there is none that is whole."""
     try:
         with target.open("rb") as stream, np.load(stream) as found:
-            return str(found["made_from"])
+            return str(found["made_from"]), len(found["sha256"])
     except (OSError, ValueError, KeyError, BadZipFile):
         return None
 
 
 def _rows(repo: Repository, head: str | None, wanted: set[str]) -> Iterator[tuple[str, dict[int, int]]]:
+    """The terms of each wanted commit that the clone has with its parent."""
+    edge = repo.shallow_edge()
     metas = repo.log(*([head] if head else ["--all"]))
-    named = [(name, meta) for meta in metas if (name := tables.hash_sha(meta.sha)) in wanted]
+    named = [(name, meta) for meta in metas if (name := tables.hash_sha(meta.sha)) in wanted and meta.sha not in edge]
     diffs = repo.diffs([(meta.sha, meta.parents[0] if meta.parents else None) for _, meta in named])
     for (name, meta), files in zip(named, diffs, strict=True):
         yield name, hashed(terms(meta.message, files))

@@ -73,7 +73,7 @@ def gaps(found: Trend) -> str:
 def method(found: Trend) -> str:
     """What the figures mean."""
     return (
-        "Each change was scored as it came in, with only what was known before it; 1 in 10 has a risk above the second figure. A change is a fix where at least half of its commits say that they repair a defect. "
+        "Each change was scored as it came in, with only what was known before it; the column 1 in 10, which a narrow terminal leaves out, holds the risk that one change in ten is above. A change is a fix where at least half of its commits say that they repair a defect. "
         f"Here {found.replayed.labels}. Later fixes will raise what the newest periods show. Drift: what monitor would have said at the end of the period, against the one before; earlier ones join either until it holds {MIN_WINDOW} changes."
     )
 

@@ -134,6 +134,32 @@ def test_the_summary_holds_more_commits_than_the_comment() -> None:
     assert "| `0 long" not in comment.loud(crowded(), LINKS, TRUST)
 
 
+def test_the_summary_of_a_quiet_change_holds_everything_and_its_comment_nothing_more() -> None:
+    report = replace(REPORTS["low"], recent=(0.1, 0.25))
+    assert report.change is not None
+    report = replace(report, change=replace(report.change, relief=(Relief("docs/build.md", 0.01),)))
+    summary = comment.summary(report, LINKS, TRUST, [])
+    for words in (
+        "### 6 % risk – low\n\nMore than 21 % of this repository's last 1,000 changes. Where the model learned, about 6 in 100 changes scored like this needed a fix.\n",
+        "**Why** (points of risk)\n\n- ↓ −5: 9 lines added and 2 deleted\n",
+        f"- [`docs/build.md:3`](https://github.com/acme/shop/blob/{'c' * 40}/docs/build.md#L3): 9 lines added, 2 deleted\n",
+        "- **ConfigurationErrors** (40 %): `docs/build.md:3`",
+        "- `docs/build.md` in a change of its own: 1 % for the rest",
+        "**How sure is this**",
+        "    line [10, 25, 6]\n",
+        "<summary>3 commits, the riskiest with 5 %</summary>",
+        "Levels here: moderate above 24 %",
+    ):
+        assert words in summary
+    assert len(markdown.render(report, LINKS).splitlines()) == len(comment.quiet(report, LINKS, TRUST).splitlines()) + 3 == 5
+
+
+@pytest.mark.parametrize("name", ["empty", "many", "shallow"])
+def test_where_there_is_no_percentage_nobody_asks_how_sure_it_is(name: str) -> None:
+    for text in (comment.summary(REPORTS[name], LINKS, TRUST, []), comment.loud(REPORTS[name], LINKS, TRUST)):
+        assert "How sure" not in text and "percentage" not in text
+
+
 def test_the_plot_ends_with_this_change() -> None:
     summary = comment.summary(replace(high(), recent=(0.1, 0.25)), LINKS, TRUST, ["no comment: why"])
     assert "    line [10, 25, 41]\n```" in summary

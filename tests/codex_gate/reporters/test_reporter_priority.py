@@ -50,8 +50,8 @@ Hot files                                complexity  commits  fixes  main author
    95  src/shop/de…/deep/deep/deep/x.py          12    1,234     56         61 %
   and 1 file with lower scores
 
-! files of unknown complexity, whose score rests on the rest: 1 are in a
-language that is not measured
+! files of unknown complexity, whose score rests on the rest: 1 is in a language
+that is not measured
 A category's priority is its severity, a step up where it is frequent, a step
 down where it is rare: frequent from 10 % of the fixes that tell a category,
 rare below 3 % (a fix counts half after 730 days). A file's score is the mean of

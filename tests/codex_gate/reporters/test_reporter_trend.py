@@ -96,6 +96,15 @@ def test_the_terminal_says_what_counts() -> None:
     assert "2 of 6 months hold fewer than 10 changes" in said and "! a notice" in said
 
 
+def test_no_column_is_spoken_of_as_if_it_stood_there() -> None:
+    for width in (40, 60, 70, 80, 120):
+        text = render("terminal", full(), width=width)
+        heading = next(line for line in text.splitlines() if line.startswith("Month"))
+        assert ("1 in 10" in heading) is (width > 70), width
+        said = " ".join(text.split())
+        assert "second figure" not in said and "the column 1 in 10, which a narrow terminal leaves out, holds the risk that one change in ten is above." in said
+
+
 def test_the_terminal_without_a_fix_claims_nothing() -> None:
     said = " ".join(render("terminal", sparse()).split())
     assert "0 changes are fixes (0 %)." in said and "whether the risks fit cannot be said" in said and "Drift cannot be said" in said

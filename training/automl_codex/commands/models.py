@@ -51,13 +51,14 @@ def _szz_eval(options: argparse.Namespace) -> int:
         raise UsageError("nothing to measure; give --oracle FILE with --clones DIR, or --time CLONE")
     if options.oracle and not options.clones:
         raise UsageError("--oracle takes --clones DIR, the folder with the clones of its repositories")
+    asked = {szz_report.ORACLE: options.oracle, szz_report.SPEED: options.time}
+    if options.output:
+        szz_report.check(options.output, [part for part, given in asked.items() if given])  # before the work
     today = datetime.now(UTC).date()
-    parts = {}
+    parts, figures = {}, ""
     if options.oracle:
         result = szz_eval.measure(options.oracle, options.clones, options.off_limits, options.published, say)
-        parts[szz_report.ORACLE] = szz_report.judged(result, today)
-        if options.output:
-            files.put(options.output.with_suffix(".json"), szz_report.as_json(result, today))
+        parts[szz_report.ORACLE], figures = szz_report.judged(result, today), szz_report.as_json(result, today)
     if options.time:
         parts[szz_report.SPEED] = szz_report.timed([szz_eval.timing(path) for path in options.time], today)
     for part, text in parts.items():
@@ -65,6 +66,8 @@ def _szz_eval(options: argparse.Namespace) -> int:
             szz_report.put(options.output, part, text)
         else:
             print(text)
+    if options.output and figures:
+        files.put(options.output.with_suffix(".json"), figures)
     return 0
 
 
@@ -74,6 +77,8 @@ def _train(options: argparse.Namespace) -> int:
     files.check_directory(options.output)  # before the work
     if options.models:
         return _train_models(options)
+    if options.base_model:
+        raise UsageError("--base-model is what lora starts from; name that family with --models lora, or leave it out")
     if options.family != "forest":
         return _train_family(options)
     if options.words:
@@ -90,10 +95,11 @@ def _train(options: argparse.Namespace) -> int:
     recipe, tuning = train.Recipe(seed=options.seed), None
     with watched(options) as andon:
         if search:
-            from automl_codex import choose
+            from automl_codex import choose, tune
 
             rows, _ = release.split(data, corpus)
-            chosen = choose.choose(rows, corpus, recipe, search, options.trials, say, 2 if options.parallel is None else options.parallel)
+            evaluate.refuse_short(rows, corpus)  # before the search, not behind it
+            chosen = choose.choose(rows, corpus, recipe, search, options.trials, say, tune.N_JOBS if options.parallel is None else options.parallel)
             recipe, tuning = chosen.recipe, chosen.facts | {"table": chosen.trials}
         release_ = release.make(data, corpus, recipe, datetime.now(UTC).date(), options.accept_missed, say, tuning)
         _settle(release_.report, asked, andon, options)
@@ -131,14 +137,15 @@ def _train_models(options: argparse.Namespace) -> int:
         raise UsageError(
             "--models trains on verified rows; leave out --family, --words, --corpus, --accept-missed, --parallel and --trials, which are of mined tables"
         )
-    asked = row_models.named(options.models, options.base_model, _search_of(options), options.seed)
+    base_model = options.base_model or "microsoft/codebert-base"
+    asked = row_models.named(options.models, base_model, _search_of(options), options.seed)
     lacking = ""
     if "lora" in asked.models:
         try:
             need_torch("lora")
             from automl_codex import lora
 
-            lora.base(options.base_model)
+            lora.base(base_model)
         except UsageError as error:
             lacking = str(error)
             asked = replace(asked, models={name: ranges for name, ranges in asked.models.items() if name != "lora"})
@@ -160,8 +167,19 @@ def _train_family(options: argparse.Namespace) -> int:
 
     if not options.words:
         raise UsageError(f"--family {options.family} reads what changes say; give the output of automl-codex words with --words DIR")
-    if options.strategy or options.accept_missed:
-        raise UsageError(f"--strategy and --accept-missed are of the forest, which ships; leave them out for --family {options.family}")
+    of_forest = {
+        "--strategy": options.strategy,
+        "--n-trials": options.n_trials,
+        "--time-budget": options.time_budget,
+        "--patience": options.patience,
+        "--parallel": options.parallel,
+        "--trials": options.trials,
+        "--accept-missed": options.accept_missed or None,
+        "--gates": options.gates,
+    }
+    if given := [name for name, value in of_forest.items() if value is not None]:
+        is_, it = ("is", "it") if len(given) == 1 else ("are", "them")
+        raise UsageError(f"{', '.join(given)} {is_} of the forest, which ships; leave {it} out for --family {options.family}")
     data = tables.read(options.input)
     corpus = evaluate.Corpus.of(mine.read_corpus(options.corpus)) if options.corpus else evaluate.Corpus.of_tables(data)
     rows, _ = corpus.split(data)
