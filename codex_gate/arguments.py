@@ -255,35 +255,8 @@ def _setting(key: str) -> Callable[[str], str]:
 
 
 def _pattern(text: str) -> str:
-    """A pattern of --path; ! in front leaves files out, ./ means the root. One that no file can match is refused: a gate would pass that looked at nothing."""
-    given = _filled(text.strip())
-    sign, pattern = ("!", given[1:].strip()) if given.startswith("!") else ("", given)
-    if pattern.startswith("./"):
-        pattern = pattern[1:]
-    names = pattern.strip("/").split("/")
-    if any(name in ("", ".", "..") for name in names):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} can match no file; expected a pattern from the root of the repository on, for example src/** or *.md; without --path all files are looked at"
-        )
-    if not all(map(_is_closed, names)):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} holds a bracket without an end or with an empty range; expected for example [a-z]*.py, [[] for the bracket itself"
-        )
-    return _setting("paths")(sign + pattern)
-
-
-def _is_closed(name: str) -> bool:
-    """Whether every bracket of a pattern for one name ends and can match something, as fnmatch reads them."""
-    from fnmatch import translate
-
-    at = 0
-    while (at := name.find("[", at)) >= 0:
-        first = at + 2 if name.startswith("!", at + 1) else at + 1
-        end = name.find("]", first + 1)  # one that comes first is a character like others
-        if end < 0 or translate(name[at : end + 1]) == translate("[z-a]"):
-            return False
-        at = end + 1
-    return True
+    """A pattern of --path; ! in front leaves files out."""
+    return _setting("paths")(_filled(text.strip()))
 
 
 def _file(text: str) -> Path:

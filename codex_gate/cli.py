@@ -1,6 +1,7 @@
 """`codex-gate`: commands, and the only place where errors become exit codes.
 
 Exit codes: 0 done · 1 a gate tripped or drift · 2 wrong use, configuration or input · 3 our fault · 5 done in part · 130 interrupted · 141 the reader went before the end, so no gate was judged.
+
 A process that is asked to end (SIGTERM, SIGHUP) cleans up and dies of that signal.
 """
 

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import translate
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from codex_gate.errors import ConfigError, GitError
@@ -379,8 +380,33 @@ def _patterns(value: Any) -> tuple[str, ...]:
     for item, line in items:
         if not isinstance(item, str) or not item.strip("/ ") or len(item) > MAX_PATTERN or item.startswith("!"):
             raise _Mismatch(f"{_shown(item)} is no path pattern; expected for example src/** or *.md, at most {MAX_PATTERN} characters", line or None)
-        found.append(item.strip())
+        found.append(_pattern(item.strip(), line or None))
     return tuple(found)
+
+
+def _pattern(text: str, line: int | None) -> str:
+    """A pattern; ./ in front means the root. One that no file can match is refused: a gate would pass that looked at nothing."""
+    pattern = text[1:] if text.startswith("./") else text
+    names = pattern.strip("/").split("/")
+    if any(name in ("", ".", "..") for name in names):
+        raise _Mismatch(f"{_shown(text)} can match no file; expected a pattern from the root of the repository on, for example src/** or *.md", line)
+    if not all(map(_is_closed, names)):
+        raise _Mismatch(
+            f"{_shown(text)} holds a bracket without an end or with an empty range; expected for example [a-z]*.py, [[] for the bracket itself", line
+        )
+    return pattern
+
+
+def _is_closed(name: str) -> bool:
+    """Whether every bracket of a pattern for one name ends and can match something, as fnmatch reads them."""
+    at = 0
+    while (at := name.find("[", at)) >= 0:
+        first = at + 2 if name.startswith("!", at + 1) else at + 1
+        end = name.find("]", first + 1)  # one that comes first is a character like others
+        if end < 0 or translate(name[at : end + 1]) == translate("[z-a]"):
+            return False
+        at = end + 1
+    return True
 
 
 def _paths(value: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:

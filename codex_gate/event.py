@@ -139,8 +139,7 @@ def change(event: Event, repo: Repository) -> Change:
 
     A pull request is checked out as its merge into the base as that is now: HEAD^1 is this base, while the payload's
     `base.sha` may be old. It is screened from the merge base to its head, so that hook, command line and Action give one
-    number; where a shallow clone does not hold the merge base, HEAD^1..HEAD is what would land. A push that does not go on
-    from the commit before it (a forced one, or what a shallow clone cannot tell from it) is its newest commit.
+    number; where a shallow clone does not hold the merge base, HEAD^1..HEAD is what would land.
 
     Raises:
         RangeError: a pull request of which neither merge nor base is here.
@@ -153,7 +152,7 @@ def change(event: Event, repo: Repository) -> Change:
         if event.base and repo.present_commits([event.base]) and (theirs or event.name == "pull_request"):
             return Change(event.base, theirs or head, called(event))
         raise RangeError(_missing(event))
-    if event.base and event.head and len(repo.present_commits([event.base, event.head])) == 2 and _goes_on(repo, event.base, event.head):
+    if event.base and event.head and len(repo.present_commits([event.base, event.head])) == 2:
         return Change(event.base, event.head, f"{event.base[:9]}..{event.head[:9]}")
     here = event.head if event.head and repo.present_commits([event.head]) else head
     return Change(None, here, f"commit {here[:9]}")
@@ -186,16 +185,7 @@ def merged(event: Event, repo: Repository) -> Change | None:
 
 def shares_history(repo: Repository, one: str, other: str) -> bool:
     """Whether this clone holds a common ancestor of the two."""
-    return bool(_ancestor(repo, one, other))
-
-
-def _goes_on(repo: Repository, before: str, after: str) -> bool:
-    """Whether this clone holds the way from one commit to the other."""
-    return _ancestor(repo, before, after) == before
-
-
-def _ancestor(repo: Repository, one: str, other: str) -> str:
     try:
-        return repo.merge_base(one, other)
+        return bool(repo.merge_base(one, other))
     except RangeError:
-        return ""
+        return False

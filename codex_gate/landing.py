@@ -6,7 +6,7 @@ was set. So GitHub names the newest commit of the base branch; it is used where 
 Else the range begins where GitHub says that they parted, the configuration is asked of GitHub, and models that a repository keeps are refused.
 
 Where nothing can be screened, a gate fails. Whether one is set the base branch says, as GitHub or the clone has it; where neither has its configuration,
-what is checked out is asked too: that may be the pull request's own, which can fail the job there and pass nothing that would have failed.
+what is checked out is asked: that may be the pull request's own, which decides there whether nothing screened is a warning or a failure.
 """
 
 from __future__ import annotations

@@ -149,7 +149,6 @@ def _window(available: int, last: int | None) -> tuple[int, tuple[Notice, ...]]:
     if last is not None:
         window = watch.fitting(last)
         if 2 * window > available:
-            _enough(available // 2, available)
             raise UsageError(
                 f"a window of {last:,} changes needs as many before it, and this branch has {available:,} in all; take --last {available // 2} or less"
             )

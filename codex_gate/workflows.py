@@ -64,7 +64,7 @@ def lacks(text: str, name: str, *, own_action: bool = False, switches: Switches 
     """
     whole = yaml_text.values(text, name)
     jobs = whole.get("jobs") if isinstance(whole, dict) else None
-    known = _Known(own_action, frozenset(_named(text, whole)))
+    known = _Known(own_action, frozenset(_named(text, whole)[:1]))  # init's job comes first; what stands behind it is somebody's own
     ours = [(str(key), job) for key, job in jobs.items() if isinstance(job, dict) and _runs(job, known)] if isinstance(jobs, dict) else []
     if not ours:
         return None

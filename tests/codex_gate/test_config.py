@@ -98,6 +98,16 @@ def test_one_number_as_noise_budget_keeps_the_proportion_of_the_levels() -> None
     assert read("noise-budget: 15").noise_budget == pytest.approx({Level.MODERATE: 15, Level.HIGH: 5, Level.CRITICAL: 1})
 
 
+@pytest.mark.parametrize("pattern", [".", "../a", "a//b", "src/[", "[z-a]"])
+def test_a_pattern_that_no_file_can_match_is_refused_wherever_it_stands(pattern: str) -> None:
+    for document in ({"paths": [pattern]}, {"paths": {"exclude": [pattern]}}, {"levels": [{"paths": [pattern], "fail-on": "high"}]}):
+        with pytest.raises(ConfigError, match=r"can match no file|holds a bracket"):
+            read(json.dumps(document))
+    with pytest.raises(ConfigError, match=r"can match no file|holds a bracket"):
+        config.load(None, {"CODEX_GATE_PATHS": f"src/**\n!{pattern}"}, {})
+    assert read('paths: ["./src/**"]').include == read('paths: ["/src/**"]').include
+
+
 def test_paths_from_the_environment_are_one_pattern_a_line() -> None:
     found = read("", {"CODEX_GATE_PATHS": "src/\n\n !src/gen/\n"})
     assert (found.include, found.exclude) == (("src/",), ("src/gen/",))

@@ -124,9 +124,11 @@ def test_a_window_that_cannot_be_is_one_sentence(last: int, words: str, drifted:
 
 def test_too_little_history_is_wrong_use(repo: Repo, model: Model) -> None:
     repo.build(drifting.nodes(150, 0))
-    for last in (None, 100):  # where --last asks for more than there is, a smaller one is no advice
-        with pytest.raises(UsageError, match="150 changes are too few to tell drift from chance; at least 200 are needed"):
-            run(repo, model, last=last)
+    with pytest.raises(UsageError, match="150 changes are too few to tell drift from chance; at least 200 are needed"):
+        run(repo, model)
+    with pytest.raises(UsageError, match="this branch has 150 in all; take --last 75 or less"):
+        run(repo, model, last=100)
+    assert "a window of 60 changes is small" in run(repo, model, last=75).notices[-1].text
 
 
 def test_a_shallow_clone_is_wrong_use(drifted: tuple[Repo, list[str]], make_repo: MakeRepo, model: Model) -> None:

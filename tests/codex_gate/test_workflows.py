@@ -202,3 +202,11 @@ def test_what_people_said_stands_in_the_files_and_drift_in_an_issue() -> None:
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "examples").glob("*.yml")), ids=lambda path: path.name)
 def test_every_example_runs_codex_gate_and_lacks_nothing(path: Path) -> None:
     assert lacks(path.read_text("utf-8"), path.name) == []
+
+
+def test_a_job_that_somebody_put_behind_inits_is_his_own() -> None:
+    head = "# codex-gate init 0.1.0 wrote this file (0123456789ab)\n"
+    screen = "  screen:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: me/screener@v1\n"
+    lint = "  lint:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: reviewdog/action-lint@v1\n"
+    alone = lacks(f"{head}on: pull_request\njobs:\n{screen}", "w.yml")
+    assert alone and alone == lacks(f"{head}on: pull_request\njobs:\n{screen}{lint}", "w.yml")

@@ -1,6 +1,7 @@
 """`automl-codex`: the offline commands, and the only place where their errors become exit codes.
 
 Exit codes: 0 done · 1 a gate missed · 2 wrong use, configuration or input · 3 our fault · 4 halted by a gate · 5 done in part · 130 interrupted · 141 the reader went before the end.
+
 A process that is asked to end (SIGTERM, SIGHUP) cleans up and dies of that signal.
 """
 
