@@ -101,7 +101,8 @@ def measure(case: Case, options: argparse.Namespace) -> Iterator[Row]:
     """The row of a repository whose newest part can tell two models apart; else none.
 
     In use is what was taken with the labels as they are, or the shipped recipe. The newest part, which judges, is never shuffled. `stopped` says for each
-    seed whether the rule on lost labels alone refuses: never where nothing was taken, for a shipped model has no labels of this repository.
+    seed whether the rule on lost labels alone refuses: never where nothing was taken, for a shipped model has no labels of this repository. `refused`
+    asks the same of own trees, which were learned here in any case.
     """
     if (first := in_use(case, case.rows, options.seed)) is None:
         return
@@ -109,10 +110,11 @@ def measure(case: Case, options: argparse.Namespace) -> Iterator[Row]:
     pieces, learned = blend.parts(case.rows), buggy(case.rows)
     own = blend.challenge(case.rows, case.shipped, case.names, options.seed, weights=OWN, words=(0.0,))
     outcomes: Counter[str] = Counter()
-    changes, own_taken, own_changes, stopped = [], [], [], []
+    changes, own_taken, own_changes, stopped, refused = [], [], [], [], []
     for seed in range(options.seeds):
         rows = shuffled(case.rows, pieces[:-1], np.random.default_rng(seed))
-        stopped.append(taken != NOTHING and refuses(learned, rows))
+        refused.append(refuses(learned, rows))
+        stopped.append(taken != NOTHING and refused[-1])
         challenge = blend.challenge(rows, case.shipped, case.names, options.seed)
         outcome, decided_on = decided(challenge, case, rows, rivals, options.seed)
         outcomes[outcome] += 1
@@ -133,6 +135,7 @@ def measure(case: Case, options: argparse.Namespace) -> Iterator[Row]:
         "own": own_taken,
         "own_changes": own_changes,
         "stopped": stopped,
+        "refused": refused,
     }
 
 
@@ -234,7 +237,9 @@ def markdown(rows: Sequence[Row], later: Sequence[Row], lost: Sequence[Row], opt
     got, blends = sum(n - row["outcomes"][NOTHING] for row in rows), sum(row["outcomes"]["blend"] for row in rows)
     own = sum(sum(row["own"]) for row in rows)
     let = [sum(taken and not stop for (taken, *_), stop in zip(row["changes"], row["stopped"], strict=True)) for row in rows]
-    own_let = sum(taken and not stop for row in rows for taken, stop in zip(row["own"], row["stopped"], strict=True))
+    own_let = sum(
+        taken and not stop for row in rows for taken, stop in zip(row["own"], row["refused"], strict=True)
+    )  # held against own trees, which have labels
     first = [row for row in rows if row["taken"] == NOTHING]
     let_first = sum(count for row, count in zip(rows, let, strict=True) if row in first)
     head = "| repository | buggy, newest | labels as they are: taken | shuffled: figures alone | 95 % | AUC | Brier × 10,000 | own trees: figures alone | 95 % | AUC | Brier × 10,000 | labels lost | taken |"

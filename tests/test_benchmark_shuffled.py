@@ -21,7 +21,12 @@ ROOT = Path(__file__).parents[1]
 OPTIONS = argparse.Namespace(trees=8, min_commits=500, seeds=3, later_seeds=2, seed=1, clones=Path("clones"))
 CLONE = retrain.Clone(Path("clone"), "HEAD")
 ROW = {"project": "alpha", "buggy": 30, "taken": "blend", "outcomes": Counter(nothing=2, calibration=1), "own": [False, True, False]}
-ROW |= {"changes": [(False, -0.02, 0.001), (False, -0.01, 0.002), (True, 0.0, -0.001)], "own_changes": [(-0.05, 0.002)] * 3, "stopped": [True] * 3}
+ROW |= {
+    "changes": [(False, -0.02, 0.001), (False, -0.01, 0.002), (True, 0.0, -0.001)],
+    "own_changes": [(-0.05, 0.002)] * 3,
+    "stopped": [True] * 3,
+    "refused": [True] * 3,
+}
 GAIN = {"value": -0.01, "low": -0.03, "high": 0.01, "brier": {"value": 0.002, "low": 0.001, "high": 0.003}}
 LATER = {"project": "alpha", "buggy": 30, "taken": "blend", "gains": [GAIN, GAIN | {"value": 0.02, "low": 0.01, "high": 0.03}], "stopped": [True, True]}
 LOST = {"project": "alpha", "days": 31, "known": 60, "here": 59, "kept": 58}
@@ -106,7 +111,7 @@ def test_a_first_retraining_has_no_labels_that_could_stop_it() -> None:
     text = shuffled.markdown([ROW, first], [], [], OPTIONS, date(2026, 1, 1))
     assert "Asked of the 2 repositories above whose newest fifth can tell two models apart. In 1 of them something is taken" in text
     assert (
-        "By all rules 1 of 6 challengers from shuffled labels are taken, 1 of 3 of them as a first retraining and 0 of 3 against a model that was retrained here; 1 of 6"
+        "By all rules 1 of 6 challengers from shuffled labels are taken, 1 of 3 of them as a first retraining and 0 of 3 against a model that was retrained here; 0 of 6"
         in text
     )
     (row,) = [line for line in text.splitlines() if line.startswith("| beta | 30 | nothing | 1 | ")]

@@ -259,6 +259,22 @@ def test_two_projects_are_too_few(tmp_path: Path) -> None:
         lines.read(table(tmp_path / "t.csv", found))
 
 
+def test_projects_that_teach_nothing_leave_something_to_learn_in_every_fold(tmp_path: Path) -> None:
+    """Of p0 to p4 only p0 and p3 could be learned from beside p4; by their names alone both would lie in one fold."""
+    found = {key: [(*row[:4], 0 if key[0] in ("p1", "p2") else row[4]) for row in rows] for key, rows in entries(projects=5).items()}
+    data = lines.read(table(tmp_path / "t.csv", found))
+    for left_out in ("p0", "p3", "p4"):
+        assert lines.choose(data, data.project != left_out) in lines.SETTINGS
+
+
+def test_a_line_without_a_label_may_have_no_place(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", entries(projects=3))
+    whole = len(lines.read(path))
+    with path.open("a") as stream:
+        stream.write("p0,src/A.java,added,s,unlabelled,\n")
+    assert len(lines.read(path)) == whole
+
+
 def test_unreadable_table_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "t.csv.gz").write_bytes(b"no gzip")
     for name in ("none.csv", "t.csv.gz"):

@@ -577,6 +577,8 @@ def test_a_table_may_have_as_many_rows_as_the_file_or_its_entry_says(tmp_path: P
         "most: 7\nprojects:\n- {project: a, repository: o/a, until: 2020-01-01, role: train}\n- {project: b, repository: o/b, until: 2020-01-01, role: holdout, most: 9}\n"
     )
     assert [entry["most"] for entry in mine.read_corpus(path)] == [7, 9]
+    path.write_text(path.read_text().replace("most: 9", "most: null"))
+    assert [entry["most"] for entry in mine.read_corpus(path)] == [7, None]  # no limit for this one
 
 
 @pytest.mark.parametrize(

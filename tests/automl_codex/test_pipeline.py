@@ -146,6 +146,7 @@ def test_ranges_are_domains_of_the_search() -> None:
         ("- auc_pr", "- auc_rp", "evaluation.metrics: unknown value auc_rp; did you mean auc_pr?"),
         ("count: 100000", "count: many", "generation.count is many; expected a whole number >= 1"),
         ("count: 100000", "count: 0", "generation.count is 0; expected a whole number >= 1"),
+        ("seed: 42", "seed: 4294967296", "generation.seed is 4294967296; expected a whole number >= 0 and <= 4294967295"),
         ("seed: 42", "seed: 42\n  seed: 43", "line 10: the key generation.seed stands here for the second time"),
         ("sr_prob: 0.1", "sr_prob: 1.1", "eda.sr_prob is 1.1; expected a number from 0 to 1"),
         ("50..500", "500..50", "line 38: training.models.random_forest.n_estimators: a range must go from low to high, got 500 to 50"),

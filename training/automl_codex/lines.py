@@ -109,9 +109,9 @@ def read(path: Path) -> Lines:
             if lacking:
                 raise UsageError(f"{path} lacks the columns {', '.join(lacking)}; expected {', '.join(COLUMNS)}")
             for number, row in enumerate(rows, 2):
-                if any(row[name] is None for name in COLUMNS):
-                    raise UsageError(f"{path} line {number} has fewer values than columns; expected {', '.join(COLUMNS)}")
                 if row["label"]:
+                    if any(row[name] is None for name in COLUMNS):
+                        raise UsageError(f"{path} line {number} has fewer values than columns; expected {', '.join(COLUMNS)}")
                     label = _number(row["label"], path, number)
                     if label not in (0, 1):
                         raise UsageError(f"{path} line {number} has the label {row['label']!r}; expected 0 (clean) or 1 (defective)")
@@ -307,8 +307,11 @@ def folds(lines: Lines) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def choose(lines: Lines, mask: np.ndarray) -> Setting:
     """The setting with the best top-10 and recall among the projects of the mask alone, by inner folds over whole projects."""
-    names = sorted(set(lines.project[mask].tolist()))
-    inner = [np.isin(lines.project, names[k::INNER_FOLDS]) & mask for k in range(min(INNER_FOLDS, len(names)))]
+    every = sorted(set(lines.project[mask].tolist()))
+    taught = sorted(set(lines.project[telling(lines, mask)].tolist()))
+    names = [*taught, *sorted(set(every) - set(taught))]  # those that teach something are spread over the folds, so that each of them leaves some
+    inner = [np.isin(lines.project, names[k::INNER_FOLDS]) & mask for k in range(min(INNER_FOLDS, len(taught)))]
+    inner[0] |= mask & ~np.any(inner, axis=0)
     best = {}
     for setting in SETTINGS:
         scores = np.zeros(len(lines))

@@ -416,7 +416,9 @@ def read_corpus(corpus: Path, *needed: str) -> list[dict[str, Any]]:
     shared = {"most": document["most"]} if "most" in document else {}
     entries = [shared | project for project in projects]
     for entry in entries:
-        most = entry.get("most", 1)
+        most = entry.get("most")  # nothing, or null where one project has no limit
+        if most is None:
+            continue
         if isinstance(most, bool) or not isinstance(most, int) or most < 1:
             raise UsageError(f"{corpus}: {entry['project']} has most: {most!r}; expected a whole number of rows, 1 or more")
     return entries

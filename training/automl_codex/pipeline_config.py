@@ -6,6 +6,7 @@ a table of readers below; what the values mean to a stage is checked by that sta
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -159,11 +160,11 @@ def _list_of(*names: str) -> Reader:
     return reader
 
 
-def _whole(least: int) -> Reader:
+def _whole(least: int, most: float = math.inf) -> Reader:
     def reader(node: yaml.Node, path: str) -> int:
         value = _number(_text(node, path))
-        if not isinstance(value, int) or value < least:
-            raise _wrong(node, f"{path} is {node.value}; expected a whole number >= {least}")
+        if not isinstance(value, int) or not least <= value <= most:
+            raise _wrong(node, f"{path} is {node.value}; expected a whole number >= {least}{f' and <= {most}' if most < math.inf else ''}")
         return value
 
     return reader
@@ -215,7 +216,7 @@ def _range(node: yaml.Node, path: str) -> IntRange | FloatRange | Choice:
 _TREES: Mapping[str, Reader] = dict.fromkeys(("n_estimators", "max_depth", "min_samples_split", "min_samples_leaf"), _range)
 _FILE: Mapping[str, Reader] = {
     "version": _one_of(VERSION),
-    "generation": _section({"grammar": _text, "strategy": _text, "count": _whole(1), "max_depth": _whole(0), "seed": _whole(0)}),
+    "generation": _section({"grammar": _text, "strategy": _text, "count": _whole(1), "max_depth": _whole(0), "seed": _whole(0, 2**32 - 1)}),  # as --seed
     "augmentation": _section(
         {
             "strategies": _named(
