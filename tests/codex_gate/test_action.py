@@ -326,8 +326,8 @@ def test_a_push_is_screened_and_checked_but_not_commented(repo: Repo, hub: GitHu
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_after_a_forced_push_the_gate_looks_at_the_newest_commit(repo: Repo, hub: GitHub, tmp_path: Path, again: bool) -> None:
-    """Whether the branch was taken back to it or written anew, while another branch keeps what was there before."""
+def test_after_a_forced_push_what_the_old_tip_does_not_hold_is_screened(repo: Repo, hub: GitHub, tmp_path: Path, again: bool) -> None:
+    """Whether the branch was taken back, so that nothing came, or written anew, while another branch keeps what was there before."""
     project(repo)
     _, after = pull(repo)
     repo.git("checkout", "-q", "-B", "kept", "main" if again else "topic")
@@ -336,8 +336,27 @@ def test_after_a_forced_push_the_gate_looks_at_the_newest_commit(repo: Repo, hub
     repo.checkout("topic")
     environ = {"GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/topic", "INPUT_FAIL_ON": "moderate"}
     this = Step(repo, hub, tmp_path / "runner", {"before": before, "after": after, "forced": True}, environ)
+    assert this.run() == (1 if again else 0)
+    assert (f"{before[:9]}..{after[:9]}" if again else "Nothing to screen") in this.summary
+
+
+def test_a_forced_push_does_not_loosen_the_gate_that_it_comes_to(repo: Repo, hub: GitHub, tmp_path: Path) -> None:
+    """The configuration of the old tip counts, not that of a commit which came with the push, and no loud commit hides below a quiet one."""
+    project(repo)
+    pull(repo)
+    repo.git("checkout", "-q", "-B", "kept", "main")
+    repo.write(".codex-gate.yaml", "fail-on: moderate\n")
+    before = repo.commit("a gate", date=START + 72 * DAY)
+    repo.checkout("topic")
+    repo.write(".codex-gate.yaml", "fail-on: never\n")
+    repo.commit("no gate", date=START + 73 * DAY)
+    repo.write("f2.py", "x = 7\n")
+    after = repo.commit("quiet", date=START + 74 * DAY)
+    this = Step(
+        repo, hub, tmp_path / "runner", {"before": before, "after": after, "forced": True}, {"GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/topic"}
+    )
     assert this.run() == 1
-    assert f"commit {after[:9]}" in this.summary
+    assert f"{before[:9]}..{after[:9]}" in this.summary
 
 
 @pytest.mark.parametrize("name", ["schedule", "workflow_dispatch"])
