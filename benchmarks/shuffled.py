@@ -100,9 +100,8 @@ def shuffled(rows: Dataset, pieces: Sequence[slice], rng: np.random.Generator) -
 def measure(case: Case, options: argparse.Namespace) -> Iterator[Row]:
     """The row of a repository whose newest part can tell two models apart; else none.
 
-    In use is what was taken with the labels as they are, or the shipped recipe. The newest part, which judges, is never shuffled. `stopped` says for each
-    seed whether the rule on lost labels alone refuses: never where nothing was taken, for a shipped model has no labels of this repository. `refused`
-    asks the same of own trees, which were learned here in any case.
+    In use is what was taken with the labels as they are, or the shipped recipe. The newest part, which judges, is never shuffled. `refused` says for each
+    seed whether the rule on lost labels alone refuses a challenger of what was learned here: own trees always, what is in use by `stopped_by_labels`.
     """
     if (first := in_use(case, case.rows, options.seed)) is None:
         return
@@ -110,11 +109,10 @@ def measure(case: Case, options: argparse.Namespace) -> Iterator[Row]:
     pieces, learned = blend.parts(case.rows), buggy(case.rows)
     own = blend.challenge(case.rows, case.shipped, case.names, options.seed, weights=OWN, words=(0.0,))
     outcomes: Counter[str] = Counter()
-    changes, own_taken, own_changes, stopped, refused = [], [], [], [], []
+    changes, own_taken, own_changes, refused = [], [], [], []
     for seed in range(options.seeds):
         rows = shuffled(case.rows, pieces[:-1], np.random.default_rng(seed))
         refused.append(refuses(learned, rows))
-        stopped.append(taken != NOTHING and refused[-1])
         challenge = blend.challenge(rows, case.shipped, case.names, options.seed)
         outcome, decided_on = decided(challenge, case, rows, rivals, options.seed)
         outcomes[outcome] += 1
@@ -123,7 +121,7 @@ def measure(case: Case, options: argparse.Namespace) -> Iterator[Row]:
         own_taken.append(judgement(other, {"base": (own.raw, own.chance)}, options.seed))
         own_changes.append(change(other, (own.raw, own.chance)))
     say(
-        f"{case.project}: {taken} with the labels as they are; shuffled {dict(outcomes)}, own trees alone {sum(own_taken)}, labels lost {sum(stopped)} of {options.seeds}"
+        f"{case.project}: {taken} with the labels as they are; shuffled {dict(outcomes)}, own trees alone {sum(own_taken)}, labels lost {sum(refused)} of {options.seeds}"
     )
     n_buggy = int(winner.newest.y.sum())
     yield {
@@ -134,9 +132,13 @@ def measure(case: Case, options: argparse.Namespace) -> Iterator[Row]:
         "changes": changes,
         "own": own_taken,
         "own_changes": own_changes,
-        "stopped": stopped,
         "refused": refused,
     }
+
+
+def stopped_by_labels(row: Mapping[str, Any]) -> list[bool]:
+    """For each seed whether lost labels stop the challenger: never where nothing was taken, for a shipped model has no labels of this repository."""
+    return [row["taken"] != NOTHING and lost for lost in row["refused"]]
 
 
 def afterwards(case: Case, options: argparse.Namespace) -> Iterator[Row]:
@@ -236,7 +238,7 @@ def markdown(rows: Sequence[Row], later: Sequence[Row], lost: Sequence[Row], opt
     total = len(rows) * n
     got, blends = sum(n - row["outcomes"][NOTHING] for row in rows), sum(row["outcomes"]["blend"] for row in rows)
     own = sum(sum(row["own"]) for row in rows)
-    let = [sum(taken and not stop for (taken, *_), stop in zip(row["changes"], row["stopped"], strict=True)) for row in rows]
+    let = [sum(taken and not stop for (taken, *_), stop in zip(row["changes"], stopped_by_labels(row), strict=True)) for row in rows]
     own_let = sum(
         taken and not stop for row in rows for taken, stop in zip(row["own"], row["refused"], strict=True)
     )  # held against own trees, which have labels
@@ -259,7 +261,7 @@ def markdown(rows: Sequence[Row], later: Sequence[Row], lost: Sequence[Row], opt
         head,
         "|" + "---|" * (head.count("|") - 1),
         *(_line(row, taken, n) for row, taken in zip(rows, let, strict=True)),
-        f"| all | | | {got} of {total} | {_share(got, total)} | | | {own} of {total} | {_share(own, total)} | | | {sum(sum(row['stopped']) for row in rows)} of {total - len(first) * n} | {sum(let)} of {total} |",
+        f"| all | | | {got} of {total} | {_share(got, total)} | | | {own} of {total} | {_share(own, total)} | | | {sum(sum(stopped_by_labels(row)) for row in rows)} of {total - len(first) * n} | {sum(let)} of {total} |",
         "",
         f"By all rules {sum(let)} of {total} challengers from shuffled labels are taken, {let_first} of {len(first) * n} of them as a first retraining and {sum(let) - let_first} of {total - len(first) * n} against a model that was retrained here; "
         f"{own_let} of {total} where own trees alone are asked: the goal of 0 is {'not reached' if sum(let) or own_let else 'reached'}. By the figures alone {got} would be taken ({blends} blends and {got - blends} times the shipped order "
@@ -278,7 +280,7 @@ def _line(row: Mapping[str, Any], let: int, n: int) -> str:
     auc, brier = np.array([gains[1:] for gains in row["changes"]]).mean(axis=0)
     own_auc, own_brier = np.array(row["own_changes"]).mean(axis=0)
     cells = [row["project"], row["buggy"], row["taken"], got, _share(got, n), f"{auc:+.3f}", f"{brier * 1e4:+.1f}"]
-    cells += [own, _share(own, n), f"{own_auc:+.3f}", f"{own_brier * 1e4:+.1f}", "–" if row["taken"] == NOTHING else sum(row["stopped"]), let]
+    cells += [own, _share(own, n), f"{own_auc:+.3f}", f"{own_brier * 1e4:+.1f}", "–" if row["taken"] == NOTHING else sum(row["refused"]), let]
     return f"| {' | '.join(map(str, cells))} |"
 
 

@@ -24,7 +24,6 @@ ROW = {"project": "alpha", "buggy": 30, "taken": "blend", "outcomes": Counter(no
 ROW |= {
     "changes": [(False, -0.02, 0.001), (False, -0.01, 0.002), (True, 0.0, -0.001)],
     "own_changes": [(-0.05, 0.002)] * 3,
-    "stopped": [True] * 3,
     "refused": [True] * 3,
 }
 GAIN = {"value": -0.01, "low": -0.03, "high": 0.01, "brier": {"value": 0.002, "low": 0.001, "high": 0.003}}
@@ -59,12 +58,12 @@ def test_a_first_retraining_and_what_was_taken_with_right_labels_are_asked() -> 
     data, _ = corpus.split(synthetic.dataset())
     (case,) = retrain.cases(data, corpus, {"alpha": CLONE}, OPTIONS)
     (first,) = shuffled.measure(case, OPTIONS)  # the forest of the others is as good here
-    assert first["taken"] == retrain.NOTHING and first["stopped"] == [False] * 3  # it has no labels of this repository to lose
+    assert first["taken"] == retrain.NOTHING and shuffled.stopped_by_labels(first) == [False] * 3  # it has no labels of this repository to lose
     assert first["outcomes"].total() == len(first["changes"]) == 3
     (row,) = shuffled.measure(case._replace(knots=[(0.0, 0.001), (1.0, 0.01)]), OPTIONS)  # its probabilities are far too low
     assert row["project"] == "alpha" and row["taken"] != retrain.NOTHING
     assert row["outcomes"].total() == len(row["changes"]) == len(row["own_changes"]) == len(row["own"]) == 3
-    assert row["stopped"] == [True] * 3  # three labels in ten that change hands are seen, whatever the figures say
+    assert shuffled.stopped_by_labels(row) == row["refused"] == [True] * 3  # three labels in ten that change hands are seen, whatever the figures say
     assert sum(taken for taken, *_ in row["changes"]) == 3 - row["outcomes"][retrain.NOTHING]
     assert np.mean([auc for auc, _ in row["own_changes"]]) < 0  # what learned from wrong labels ranks worse
 
@@ -102,12 +101,12 @@ def test_the_section_is_written_anew_and_the_rest_of_the_page_stays(tmp_path: Pa
 
 
 def test_a_challenger_that_is_taken_is_not_stopped_where_labels_were_kept() -> None:
-    text = shuffled.markdown([ROW | {"stopped": [True, True, False]}], [], [], OPTIONS, date(2026, 1, 1))
+    text = shuffled.markdown([ROW | {"refused": [True, True, False]}], [], [], OPTIONS, date(2026, 1, 1))
     assert "By all rules 1 of 3 challengers" in text and "0 of 3 where own trees alone are asked: the goal of 0 is not reached" in text
 
 
 def test_a_first_retraining_has_no_labels_that_could_stop_it() -> None:
-    first = ROW | {"project": "beta", "taken": retrain.NOTHING, "stopped": [False] * 3}
+    first = ROW | {"project": "beta", "taken": retrain.NOTHING}
     text = shuffled.markdown([ROW, first], [], [], OPTIONS, date(2026, 1, 1))
     assert "Asked of the 2 repositories above whose newest fifth can tell two models apart. In 1 of them something is taken" in text
     assert (

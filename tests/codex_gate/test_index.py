@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -457,23 +458,30 @@ def test_linked_worktrees_share_the_index(straight: Repo, tmp_path: Path, monkey
 # -- other runs at the same time -----------------------------------------------------------------------
 
 
+@contextmanager
+def overtaken(act: Callable[[], object]) -> Iterator[None]:
+    """Inside the block the first run that has opened the index waits while something else is done."""
+    opened = HistoryIndex.__init__
+    done = []
+
+    def waiting(self: HistoryIndex, repo: Repository, **options: bool) -> None:
+        opened(self, repo, **options)
+        if not done:
+            done.append(True)
+            act()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HistoryIndex, "__init__", waiting)
+        yield
+    assert done
+
+
 def test_a_run_that_was_overtaken_gives_the_same_answer(straight: Repo) -> None:
     """Another run writes its commits after this one opened the index and before it reads."""
     indexed(straight, "main~20")
     (wanted,) = walked(straight, straight.git("rev-parse", "main")).values()
-    opened = HistoryIndex.__init__
-    done = []
-
-    def overtaken(self: HistoryIndex, repo: Repository, **options: bool) -> None:
-        opened(self, repo, **options)
-        if not done:
-            done.append(True)
-            assert indexed(straight, "main~2") is not None
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HistoryIndex, "__init__", overtaken)
+    with overtaken(lambda: indexed(straight, "main~2")):
         found = indexed(straight, "main")
-    assert done
     assert found == wanted
     assert indexed(straight, "main") == wanted
 
@@ -675,19 +683,8 @@ def test_new_packs_leave_the_index_of_a_whole_clone_alone(straight: Repo, monkey
 def test_two_runs_that_saw_different_packs_leave_no_mixture(partial: Repo) -> None:
     """One opens the index before the contents come, and writes after."""
     indexed(partial, "main~20")
-    opened = HistoryIndex.__init__
-    done = []
-
-    def overtaken(self: HistoryIndex, repo: Repository, **options: bool) -> None:
-        opened(self, repo, **options)
-        if not done:
-            done.append(True)
-            complete(partial)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HistoryIndex, "__init__", overtaken)
+    with overtaken(lambda: complete(partial)):
         indexed(partial, "main")
-    assert done
     sha = partial.git("rev-parse", "main")
     assert indexed(partial, "main") == walked(partial, sha)[sha]
 
