@@ -127,7 +127,7 @@ def commits(data: Dataset, corpus: evaluate.Corpus, recipe: train.Recipe, kept: 
     made["trees"] = np.array(recipe.n_trees)
     if kept:
         with whole(kept) as partial, partial.open("wb") as stream:
-            np.savez_compressed(stream, made_from=made_from, **made)
+            np.savez_compressed(stream, made_from=made_from, rows=evaluate.data_hash(data), **made)
     return made
 
 

@@ -9,10 +9,13 @@ from typing import NamedTuple
 _DOUBLE = rb'"(?:\\.|[^"\\\n])*"'
 _SINGLE = rb"'(?:\\.|[^'\\\n])*'"
 _BACKTICK = rb"`(?:\\.|[^`\\])*`"
-_TRIPLE = rb'"""(?:\\.|[^\\])*?"""' + rb"|'''(?:\\.|[^\\])*?'''"
+_TRIPLE = rb'"""(?:\\.|(?!""")[^\\])*+"""' + rb"|'''(?:\\.|(?!''')[^\\])*+'''"
 _SLASHES = rb"//[^\n]*"
 _HASH = rb"#[^\n]*"
 _STARS = rb"/\*.*?(?:\*/|\Z)"
+_BEFORE = (b"", b" ", b"\t")  # a comment behind program text
+_MOST = 200  # literals and comments of a line that are looked at, so that a hostile one costs no more than linear time (chosen)
+_ESCAPED = rb"\\."  # outside of a literal: begins none, or a long line of such signs would be read again from each
 
 
 class _Syntax(NamedTuple):
@@ -31,8 +34,8 @@ SYNTAX = {
     **dict.fromkeys(("javascript", "typescript", "go"), _SCRIPT),
     "rust": _Syntax((_SLASHES, _STARS), (_DOUBLE, rb"'(?:\\[^\n]{1,8}|[^'\\\n])'")),  # a lifetime is no literal
     "php": _Syntax((_SLASHES, rb"#(?!\[)[^\n]*", _STARS)),
-    # A string that begins a line is a docstring, or a part of a longer expression that nobody breaks by changing it.
-    "python": _Syntax((_HASH, rb"^[ \t]*[rRuU]?(?:" + _TRIPLE + rb")[ \t]*$"), (_TRIPLE, _DOUBLE, _SINGLE)),
+    # A string that begins a line, with nothing but a comment behind it, is a docstring, or a part of a longer expression that nobody breaks by changing it.
+    "python": _Syntax((_HASH, rb"^[ \t]*[rRuU]?(?:" + _TRIPLE + rb")[ \t]*(?=$|#)"), (_TRIPLE, _DOUBLE, _SINGLE)),
     "ruby": _Syntax((rb"(?<![\\\w])#(?!\{)[^\n]*", rb"^=begin\b.*?(?:^=end[^\n]*|\Z)")),
     "perl": _Syntax((rb"(?<![$\\@%\w])" + _HASH, _POD)),
     **dict.fromkeys(("shell", "r", "julia", "elixir"), _SHELL),
@@ -52,7 +55,7 @@ SYNTAX = {
 @cache
 def _pattern(language: str) -> re.Pattern[bytes]:
     syntax = SYNTAX[language]
-    return re.compile(b"(?P<comment>" + b"|".join(syntax.comments) + b")" + b"".join(b"|" + literal for literal in syntax.literals), re.DOTALL | re.MULTILINE)
+    return re.compile(b"|".join((b"(?P<comment>" + b"|".join(syntax.comments) + b")", *syntax.literals, _ESCAPED)), re.DOTALL | re.MULTILINE)
 
 
 def code_lines(data: bytes, language: str | None) -> frozenset[int]:
@@ -64,6 +67,28 @@ def code_lines(data: bytes, language: str | None) -> frozenset[int]:
     if language in SYNTAX:
         data = _pattern(language).sub(_blanked, data)
     return frozenset(number for number, line in enumerate(data.split(b"\n"), 1) if line.strip())
+
+
+def told(line: bytes, language: str | None) -> bytes:
+    """A line without the comments behind its program text; one that is a comment alone, or of a language that is not known, as it is.
+
+    The line is read by itself: one within a comment or a literal of several lines is taken for program text. A comment has white space before it, so that an
+    address in markup and `${path##*/}` stay whole.
+    """
+    if language not in SYNTAX:
+        return line
+    left, at, pattern = b"", 0, _pattern(language)
+    for _ in range(_MOST):
+        if (found := pattern.search(line, at)) is None:
+            break
+        start, end = found.span()
+        if found["comment"] is None:
+            left, at = left + line[at:end], end
+        elif line[:start][-1:] in _BEFORE:
+            left, at = left + line[at:start] + b" ", end
+        else:
+            left, at = left + line[at : start + 1], start + 1
+    return (left + line[at:]).rstrip() or line
 
 
 def _blanked(found: re.Match[bytes]) -> bytes:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from codex_gate.comments import told
+from codex_gate.paths import language
 from codex_gate.types import FileChange, Hunk
 
 Tokens = Counter[bytes]
@@ -21,24 +23,21 @@ _TOKEN = re.compile(rb"\w+|[^\w\s]")
 _ALIKE = 0.5  # share of tokens (Dice) from which two lines count as versions of one; .6 and .7 told no more apart (chosen)
 _MOVED = 3  # words of a line from which its equal elsewhere in the same commit is where it came from; shorter ones are common: they moved only with the lines around them, three at least with themselves
 _NEAR = 3  # lines before and behind a line that count as around it
-_COMMENT = re.compile(
-    rb"(?<=\S)\s+(?://|/\*|#\s).*$"
-)  # behind program text, whatever the language: the rest of the line after // or # goes with it, floor division and text behind an inline comment too
 _SHUT = frozenset((b"(", b")", b"{", b"}", b"[", b"]", b";", b","))  # signs that come and go when text is laid out anew
 _LONGEST = 400  # lines of a side of a hunk that are compared with each other
 
 
-def tokens(line: bytes) -> Tokens:
-    """Words and single signs of a line, with how often each stands in it; a comment behind program text is left out."""
-    return Counter(_TOKEN.findall(_COMMENT.sub(b"", line)))
+def tokens(line: bytes, spoken: str | None) -> Tokens:
+    """Words and single signs of a line of the language `spoken`, with how often each stands in it; a comment behind program text is left out."""
+    return Counter(_TOKEN.findall(told(line, spoken)))
 
 
-def taken(hunk: Hunk) -> list[Tokens | None]:
+def taken(hunk: Hunk, spoken: str | None) -> list[Tokens | None]:
     """What a fix took out of each deleted line: nothing (an empty bag) where only words were put in or no like line came for it.
 
-    None stands for a line that the hunk puts back as it was, white space aside.
+    None stands for a line that the hunk puts back as it was, white space aside. `spoken` is the language of the lines.
     """
-    after = [tokens(line) for line in hunk.added[:_LONGEST]]
+    after = [tokens(line, spoken) for line in hunk.added[:_LONGEST]]
     left = Counter(map(_squeezed, hunk.added))
     found: list[Tokens | None] = []
     for place, line in enumerate(hunk.deleted):
@@ -46,7 +45,7 @@ def taken(hunk: Hunk) -> list[Tokens | None]:
             left[_squeezed(line)] -= 1
             found.append(None)
             continue
-        before = tokens(line)
+        before = tokens(line, spoken)
         best = _most_alike(before, place / len(hunk.deleted), after)
         found.append(Counter() if best is None else before - after[best])
     return found
@@ -66,7 +65,7 @@ class Origin:
             repaired: what the fix took out of it (`taken`), an empty bag where that is not known.
         """
         before = self.earlier(path, line)
-        return before is None or not _telling(repaired) <= tokens(before)
+        return before is None or not _telling(repaired) <= tokens(before, language(path))
 
     def earlier(self, path: str, line: int) -> bytes | None:
         """What a line was before the commit: edited in place, or moved from elsewhere; None for one that is new, or that it did not change."""
@@ -75,7 +74,8 @@ class Origin:
             return None
         place = line - hunk.new_start
         text = hunk.added[place]
-        at = _most_alike(tokens(text), place / len(hunk.added), [tokens(one) for one in hunk.deleted[:_LONGEST]])
+        spoken = language(path)
+        at = _most_alike(tokens(text, spoken), place / len(hunk.added), [tokens(one, spoken) for one in hunk.deleted[:_LONGEST]])
         if at is not None:
             return hunk.deleted[at]
         return self._deleted.get(_squeezed(text)) if len(_WORD.findall(text)) >= _MOVED or self._among_moved(hunk, place) else None

@@ -38,7 +38,7 @@ MAX_LINES = 10_000  # changed lines of code; the same source
 SURE_LINES = 30  # changed lines of code of a fix; of a larger one nobody can tell which lines were the repair (docs/labels.md)
 SURE_FILES = 1  # code files of a fix; read by eye, accusations of fixes over several were right in 34 of 56 readings, the others in 246 of 312 (docs/DESIGN.md)
 SURE_DAYS = 365  # between an accused commit and its fix; read by eye, what was repaired within a year was the accused one's fault in 80 % of 467 pairs, later in 55 % of 43 (docs/DESIGN.md)
-LABELLER = 5  # raise it whenever labels change: tables made by another are mined again
+LABELLER = 6  # raise it whenever labels change: tables made by another are mined again
 _QUICK_FROM = 200  # fixes from which writing a commit-graph pays (measured: for 300 it saves a quarter of the time in 11,000 commits, a tenth in 5,500)
 _INDENTED = ("python", "haskell")
 _WORD = re.compile(rb"\w")  # a line of brackets alone has been brought by whoever closed a block there last
@@ -173,7 +173,7 @@ def _target(change: FileChange, lines: tuple[int, ...], way: _Way, doubt: bool) 
     path, deleted, layout = change.old_path or change.path, way is not _beside, way is _laid_out
     if not doubt:
         return Target(path, lines, deleted, layout=layout)
-    known = {hunk.old_start + place: one for hunk in change.hunks() for place, one in enumerate(taken(hunk))} if deleted else {}
+    known = {hunk.old_start + place: one for hunk in change.hunks() for place, one in enumerate(taken(hunk, language(path)))} if deleted else {}
     return Target(path, lines, deleted, tuple(known[line] for line in lines) if deleted else (Counter(),) * len(lines), layout)
 
 

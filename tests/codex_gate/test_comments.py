@@ -14,6 +14,9 @@ from codex_gate.paths import LANGUAGES
         ("python", '"""doc\nmore\n"""\nx = 1  # why\n# comment\n\ny = "# no"\n', {4, 7}),
         ("python", 'x = """\n# text of x\n"""\n', {1, 2, 3}),
         ("python", "def f():\n    '''doc'''\n    return 1\n", {1, 3}),
+        ("python", '"""doc"""  # noqa\nx = 1\n"""more"""\ny = 2\n', {2, 4}),
+        ("python", '"""text""" + x\n# y\n"""never closed\nz\n', {1, 3, 4}),
+        ("javascript", 'a = /\\/\\/x/;\nb = /\\"/; // c\n// d\n', {1, 2}),
         ("c", "/* a\n b */\n#include <x>\nint x; /* y */\n// z\n", {3, 4}),
         ("c", 'char *u = "http://x"; \n', {1}),
         ("c", "int a; /* never\nclosed\n", {1}),
@@ -46,6 +49,6 @@ def test_carriage_returns_and_no_last_line_end_do_not_matter() -> None:
 
 
 def test_a_hostile_file_takes_linear_time() -> None:
-    for text in (b"/*" * 50_000, b'"""' * 30_000, b"'" * 100_000, b"\\" * 100_000, b"=begin\n" * 20_000):
-        for language in ("c", "python", "ruby", "perl"):
+    for text in (b"/*" * 50_000, b'"""' * 30_000, b"'" * 100_000, b"\\" * 100_000, b"=begin\n" * 20_000, b'x\\"' * 100_000, b'"""a"""  # b\n' * 20_000):
+        for language in ("c", "python", "ruby", "perl", "javascript"):
             code_lines(text, language)

@@ -227,7 +227,7 @@ def test_so_is_the_commit_behind_a_large_fix(repo: Repo) -> None:
 
 def test_of_a_large_fix_nobody_works_out_what_it_took_out_of_each_line(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(szz, "taken", lambda hunk: asked.append(len(hunk.deleted)) or [Counter()] * len(hunk.deleted))
+    monkeypatch.setattr(szz, "taken", lambda hunk, spoken: asked.append(len(hunk.deleted)) or [Counter()] * len(hunk.deleted))
     text = ["".join(f"{name}_{n}(x, y, z);\n" for n in range(size)) for name, size in (("bad", 40), ("good", 40), ("good", 39))]
     shas = repo.build(line_of([{"a.c": LINES + one} for one in ("", *text)]))
     assert doubt(repo, shas[2]) == "large" and asked == []

@@ -44,7 +44,7 @@ class Prior(NamedTuple):
 
 
 CARD: Final = "MODEL_CARD.md"
-LEARNED: Final = Prior(0.391, 0.655, 0.602)
+LEARNED: Final = Prior(0.394, 0.656, 0.609)
 """Of the model that ships, as `python benchmarks/calibration.py` prints it."""
 
 
