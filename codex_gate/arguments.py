@@ -42,7 +42,10 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
         "--format", choices=FORMATS, help="terminal (default), json, jsonl (default of --commits and --each in a pipe), markdown, sarif, html (one page)"
     )
     screen.add_argument(
-        "--lines", type=_line_count, metavar="N|all", help="with json and jsonl: the N riskiest changed lines, or every one in the order of the diff"
+        "--lines",
+        type=_line_count,
+        metavar="N|all",
+        help="with json and jsonl: the N riskiest changed lines, or every one in the order of the diff, of the first 20,000",
     )
     _add_tier(screen)
     screen.add_argument("--output", type=_file, metavar="FILE", help="write there in place of standard output")
@@ -98,7 +101,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
         description="Ranks the categories of past fixes by how often and how bad they are here, and the files of program text by complexity, churn, fixes and ownership.",
         epilog="exit codes: 0 done, 1 a file reaches --fail-on-score, 2 wrong use or input, 3 internal error",
     )
-    priority.add_argument("--since", metavar="DATE", help="commits since this day alone, YYYY-MM-DD (default: ten years before the last commit)")
+    priority.add_argument("--since", type=_filled, metavar="DATE", help="commits since this day alone, YYYY-MM-DD (default: ten years before the last commit)")
     priority.add_argument("--half-life", type=_days, default=730.0, metavar="DAYS", help="age at which a commit counts half (default: 730)")
     priority.add_argument("--branch", default="HEAD", metavar="REV", help="the branch whose history and files are looked at (default: HEAD)")
     priority.add_argument("--top", type=_amount, default=10, metavar="N", help="files that are listed (default: 10; json holds all)")
@@ -188,7 +191,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     hook.set_defaults(run=run["hook"], advisory=True)
 
     config = commands.add_parser("config", help="the settings in force and where each comes from")
-    config.add_argument("--base", metavar="REV", help="read .codex-gate.yaml from this commit, as a range in CI does")
+    config.add_argument("--base", type=_filled, metavar="REV", help="read .codex-gate.yaml from this commit, as a range in CI does")
     _add_common(config)
     config.set_defaults(run=run["config"])
 
@@ -272,7 +275,7 @@ def _add_reach(command: argparse.ArgumentParser) -> None:
     """How far back a look at past changes goes."""
     reach = command.add_mutually_exclusive_group()
     reach.add_argument("--last", type=int, default=1000, metavar="N", help="the last N changes (default: 1000)")
-    reach.add_argument("--since", metavar="DATE", help="the changes since this day, YYYY-MM-DD")
+    reach.add_argument("--since", type=_filled, metavar="DATE", help="the changes since this day, YYYY-MM-DD")
 
 
 def _add_tier(parser: argparse.ArgumentParser) -> None:

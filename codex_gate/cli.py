@@ -99,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     )
 
 
+_PLACES = 20  # lines of a commit among many among which its result looks for a place
+
+
 def _screen(options: argparse.Namespace) -> int:
     from codex_gate.git import Repository
 
@@ -107,6 +110,7 @@ def _screen(options: argparse.Namespace) -> int:
     repo = Repository.discover(options.repository, os.environ)
     with _screener(options, repo, _trusted(options, repo), thorough=options.format in ("json", "jsonl", "sarif", "html"), lines=options.lines) as screener:
         if options.commits or options.each:
+            screener.lines = _PLACES if options.format == "sarif" else options.lines
             return _many(options, screener, repo)
         if options.staged:
             import time
@@ -274,7 +278,7 @@ def _many(options: argparse.Namespace, screener: Screener, repo: Repository) -> 
 def _report_many(options: argparse.Namespace, screener: Screener, repo: Repository, shas: Sequence[str], scope: str, nothing: str) -> int:
     import time
 
-    from codex_gate.types import Notice, Report, Thresholds
+    from codex_gate.types import BLIND, Notice, Report, Thresholds
 
     shows = sys.stderr.isatty() and not sys.stdout.isatty()
     findings = screener.many(shas, (lambda done, of: _phase("commits", done, of)) if shows else lambda done, of: None)
@@ -282,10 +286,12 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
         return _stream(options, findings, screener)
     rows = tuple(findings)
     limits = Thresholds(0, screener.model.base_rate)
-    notices = (Notice("empty-range", nothing),) if nothing else ()
+    notices = screener.of_many.notices
+    if nothing:
+        notices = (Notice("empty-range", nothing),)
     if blind := sum(finding.is_blind for finding in rows):
-        text = f"the contents of {blind:,} of {len(rows):,} commits are not in this clone: their lines are unknown, and their risk rests on the rest (git fetch --refetch --no-filter)"
-        notices = (Notice("missing-blobs", text),)
+        text = f"the contents of {blind:,} of {len(rows):,} commits are not in this clone: their lines are unknown, their risk rests on the rest, and they have no level (git fetch --refetch --no-filter)"
+        notices = (*notices, Notice(BLIND, text))
     report = Report(
         scope,
         None,
@@ -377,6 +383,8 @@ def _config(options: argparse.Namespace) -> int:
     repo = Repository.discover(options.repository, os.environ)
     rows = config.rows(_settings(options, repo, repo.resolve(options.base) if options.base else None))
     width = min(48, max(len(value) for _, value, _ in rows))
+    if options.model:  # any directory, where the key takes one of the repository
+        rows = [(key, str(options.model), "--model") if key == "models" else (key, value, source) for key, value, source in rows]
     for key, value, source in rows:
         print(f"{key:13} {visible(value):{width}}  {visible(source)}")
     return 0
@@ -491,7 +499,7 @@ def _priority(options: argparse.Namespace) -> int:
         found = survey(repo, model.directory, policy, int(time.time()), _day(options.since), options.half_life, options.branch, _phase)
     if options.html:
         with sink(options.html) as out:
-            out.write(render("html", found))
+            out.write(render("html", found, top=options.top))
     name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "terminal") if options.output else "terminal")
     _write(options, render(name, found, top=options.top, **look(options.output, os.environ)))
     if text := tripped(found, policy.settings.sources.get("fail-on-score", "") if policy.settings else ""):
@@ -513,10 +521,10 @@ def _similar(options: argparse.Namespace) -> int:
 
 
 def _day(text: str | None) -> date | None:
-    from datetime import date
+    from codex_gate.config import day
 
     try:
-        return date.fromisoformat(text) if text else None
+        return day(text) if text is not None else None
     except ValueError as error:
         raise UsageError(f"{text!r} is no date; expected YYYY-MM-DD, for example 2024-01-31") from error
 

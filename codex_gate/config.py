@@ -415,7 +415,9 @@ def _paths(value: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return tuple(_patterns(value[key].value) if key in value else () for key in ("include", "exclude"))  # type: ignore[return-value]
     if isinstance(value, list) and value and isinstance(value[0], _Entry):
         return _patterns(value), ()
-    lines = value.splitlines() if isinstance(value, str) else list(value or ())
+    if not isinstance(value, str | list):
+        raise _Mismatch(f"{_shown(value)}; expected a list of patterns, or the keys include and exclude")
+    lines = value.splitlines() if isinstance(value, str) else value
     given = [line.strip() for line in lines if line.strip()]
     kept, left_out = [w for w in given if not w.startswith("!")], [w[1:] for w in given if w.startswith("!")]
     return _patterns([_Entry(w, 0) for w in kept]), _patterns([_Entry(w, 0) for w in left_out])
@@ -436,7 +438,7 @@ def _ignores(value: Any) -> tuple[Ignore, ...]:
     for entry, line in _records(value, ("paths", "categories", "reason", "until"), "paths", "reason"):
         reason = entry["reason"].value
         if not isinstance(reason, str) or not reason.strip():
-            raise _Mismatch("an empty reason; say why, so that someone can judge it later", line)
+            raise _Mismatch(f"{_shown(reason)} is no reason; say why in words, so that someone can judge it later", line)
         until = _date(entry["until"].value, entry["until"].line) if "until" in entry else None
         found.append(Ignore(_named(entry["paths"], line), _categories(entry.get("categories"), line), reason.strip(), until))
     return tuple(found)
@@ -449,7 +451,7 @@ def _categories(entry: _Entry | None, line: int) -> tuple[str, ...]:
         return ()
     names = [str(category) for category in DefectCategory]
     wanted = [str(item.value) for item in entry.value] if isinstance(entry.value, list) else [str(entry.value)]
-    if not wanted:
+    if not wanted or entry.value in (None, ""):
         raise _Mismatch("an empty list of categories; name those that are not to be said, or leave the key out to mean all", line)
     for name in wanted:
         if name not in names:
@@ -457,11 +459,22 @@ def _categories(entry: _Entry | None, line: int) -> tuple[str, ...]:
     return tuple(wanted)
 
 
-def _date(value: Any, line: int) -> date:
+def day(text: str) -> date:
+    """A day written YYYY-MM-DD, and in none of the other forms of ISO 8601.
+
+    Raises:
+        ValueError: it is none.
+    """
     from datetime import date
 
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        raise ValueError(text)
+    return date.fromisoformat(text)
+
+
+def _date(value: Any, line: int) -> date:
     try:
-        return date.fromisoformat(str(value))
+        return day(str(value))
     except ValueError:
         raise _Mismatch(f"until: {_shown(value)}; expected a date such as 2027-01-31", line) from None
 

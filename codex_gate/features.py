@@ -14,7 +14,7 @@ from codex_gate.content import CONTENT, read
 from codex_gate.history import DAY, ChangePast
 from codex_gate.messages import is_fix
 from codex_gate.own_words import OwnWords, Words
-from codex_gate.types import Commit, CommitFeatures, FileChange, Notice
+from codex_gate.types import BLIND, Commit, CommitFeatures, FileChange, Notice
 
 FEATURE_SCHEMA: Final = 4
 UNKNOWN: Final = -1.0  # what vector() gives the models for NaN: none of the measures that a model may read is negative
@@ -252,7 +252,8 @@ def _gaps(files: Sequence[FileChange], before: Sequence[int | None]) -> list[Not
     binary = sum(f.added is None and not f.missing for f in files)
     if missing:
         theirs = "its contents are not in this clone; its" if missing == 1 else "their contents are not in this clone; their"
-        notices.append(Notice("missing-blobs", f"{missing} of {len(files)} files could not be read: {theirs} lines are unknown"))
+        text = f"{missing} of {len(files)} files could not be read: {theirs} lines are unknown, so the risk rests on the rest and no level is given (git fetch --refetch --no-filter)"
+        notices.append(Notice(BLIND, text))
     if binary:
         verb, they = ("is", "it has") if binary == 1 else ("are", "they have")
         notices.append(Notice("binary-files", f"{binary} of {len(files)} files {verb} binary or larger than the diff limit: {they} no lines to count"))

@@ -54,12 +54,13 @@ def disputes(api: Api, repository: str) -> Iterator[Dispute]:
 def marks(repo: Repository, revision: str) -> list[Mark]:
     """The marked lines of a commit's tree, by path and line."""
     sha = repo.resolve(revision)
-    raw = repo.run("grep", "-I", "-n", "-z", "-F", "-e", "codex-gate:", sha, "--", check=False)
+    raw = repo.run("grep", "-I", "-n", "-z", "-F", "-e", "codex-gate:", sha, "--", fine=(0, 1))  # 1: no line
     lines: dict[str, list[tuple[int, bytes]]] = {}
-    for record in raw.split(b"\n"):
-        name, number, text = (*record.split(b"\0", 2), b"", b"")[:3]
-        if number.isdigit():
-            lines.setdefault(name.decode("utf-8", "surrogateescape").removeprefix(f"{sha}:"), []).append((int(number), text))
+    name, *rest = raw.split(b"\0")
+    for number, found in zip(rest[::2], rest[1::2], strict=True):
+        text, _, following = found.partition(b"\n")  # a name may hold a line break, a line cannot
+        lines.setdefault(name.decode("utf-8", "surrogateescape").removeprefix(f"{sha}:"), []).append((int(number), text))
+        name = following
     return sorted(Mark(path, line, reason) for (path, line), reason in marked(list(lines.items())).items())
 
 

@@ -93,7 +93,7 @@ def find(folder: Path, name: Path | None = None) -> Gates:
         with path.open("rb") as stream:
             text = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        if name is None:
+        if name is None and not path.is_symlink():  # a link that leads nowhere is no file that is not there
             return Gates()
         raise ConfigError(f"the gates file {path} does not exist; give the path of a file such as {FILE}, or leave it out") from None
     except OSError as error:

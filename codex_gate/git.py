@@ -39,6 +39,7 @@ _PIPE = 1 << 20  # bytes; the largest that Linux gives an ordinary user
 _LISTED = 2048  # pairs whose files are listed at once; bounds memory (chosen)
 _LONGEST = 4096  # characters of a revision (chosen)
 _AROUND = 256  # pairs that are listed at once where blobs are missing (chosen)
+_PARTIAL = "some of what it reads is not in this partial clone; fetch it (git fetch --refetch --no-filter)"
 _SHA = re.compile(r"[0-9a-f]{40}\Z")
 _FIELDS = "%H%x00%P%x00%an%x00%ae%x00%ad%x00%ct%x00%B%x00"
 _LOG = ("log", "-z", "--date=raw", "--encoding=UTF-8", f"--format=tformat:{_FIELDS}")
@@ -119,7 +120,7 @@ class Repository:
             raise GitError(f"{path} names its objects by {kind}; only repositories with SHA-1 names can be screened")
         top = Path(answers[6]) if bare == "false" and len(answers) == 7 else None
         chosen = environ.get("GIT_INDEX_FILE")  # set by git while a hook runs for a partial commit
-        index_file = (path / chosen).resolve() if chosen else Path(index)
+        index_file = ((top or path) / chosen).resolve() if chosen else Path(index)
         return cls(Path(git_dir), Path(common), top, shallow == "true", index_file, env)
 
     # -- running git ---------------------------------------------------------------------------------
@@ -132,10 +133,10 @@ class Repository:
         here = str(self.git_dir)
         return {**self.environ, "GIT_DIR": here, "GIT_WORK_TREE": here, "GIT_INDEX_FILE": str(self.git_dir / "codex-gate-no-index"), **(extra or {})}
 
-    def run(self, *args: str, stdin: bytes = b"", check: bool = True, extra: Mapping[str, str] | None = None) -> bytes:
-        """Standard output of a git command; with `check` a failure is a GitError with git's words."""
+    def run(self, *args: str, stdin: bytes = b"", check: bool = True, extra: Mapping[str, str] | None = None, fine: Sequence[int] = (0,)) -> bytes:
+        """Standard output of a git command; with `check` an exit code that is not `fine` is a GitError with git's words."""
         done = subprocess.run(self._command(args), cwd=self.git_dir, env=self._env(extra), input=stdin, capture_output=True)
-        if check and done.returncode:
+        if check and done.returncode not in fine:
             raise GitError(f"git {args[0]} failed: {_words(done.stderr)}")
         return done.stdout if done.returncode == 0 else b""
 
@@ -578,18 +579,18 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
             "GIT_TRACE", "GIT_NAMESPACE", "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS")  # fmt: skip
     kept = {k: v for k, v in environ.items() if k not in drop and not k.startswith("GIT_TRACE")}
     return {**kept, "LC_ALL": "C", "LANGUAGE": "", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none",
-            "GIT_ATTR_SOURCE": EMPTY_TREE, "GIT_ATTR_NOSYSTEM": "1", "GIT_PAGER": "cat", "GIT_NO_REPLACE_OBJECTS": "1"}  # fmt: skip
+            "GIT_ATTR_SOURCE": EMPTY_TREE, "GIT_ATTR_NOSYSTEM": "1", "GIT_PAGER": "cat", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": f"{os.devnull}/none"}  # fmt: skip
 
 
 def _words(stderr: bytes) -> str:
     text = " ".join(stderr.decode("utf-8", "replace").split())
-    return text.removeprefix("fatal: ")[:600] or "no message"
+    return _PARTIAL if "promisor remote" in text else text.removeprefix("fatal: ")[:600] or "no message"
 
 
 def _not_a_repository(path: Path, stderr: bytes) -> str:
     words = _words(stderr)
     if "dubious ownership" in words:
-        return f"git refuses {path}: it belongs to another user; trust it with: git config --global --add safe.directory {path.resolve()}"
+        return f"git refuses {path}: it belongs to another user; trust it with: git config --global --add safe.directory {words.partition('safe.directory ')[2] or path.resolve()}"
     if "not a git repository" in words:
         return f"{path.resolve()} is not inside a git repository; run this in one, or name one with -C PATH"
     return f"git cannot open {path}: {words}"

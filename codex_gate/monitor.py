@@ -135,12 +135,15 @@ def _spans(line: Sequence[CommitMeta], last: int | None, learned: str | None) ->
 def _fitted(asked: _Spans[CommitMeta], before: Sequence[Finding], window: Sequence[Finding]) -> _Spans[Finding]:
     """What was measured of the changes to compare; the configured paths may leave some out."""
     size, every = len(asked.window), [*before, *window]
-    if asked.pinned:
-        n = watch.fitting(_enough(min(len(before), len(window)), len(every)))
-        before, window = before[-BASELINE * n :], window[-n:]
-    else:
-        n = size if len(every) >= 2 * size else watch.fitting(_enough(len(every) // 2, len(every)))
-        before, window = every[:-n], every[-n:]
+    there = min(len(before), len(window)) if asked.pinned else size if len(every) >= 2 * size else len(every) // 2
+    if there < min(size, MIN_WINDOW):
+        where = f" ({len(window):,} of them in the window)" if asked.pinned else ""
+        raise UsageError(
+            f"of the {len(asked.before) + size:,} changes that are compared {len(every):,}{where} touch the paths that are looked at, too few to tell drift from chance: "
+            f"at least {2 * MIN_WINDOW} are needed, half of them in the window; take more changes (--last N) or wider paths"
+        )
+    n = watch.fitting(there)
+    before, window = (before[-BASELINE * n :], window[-n:]) if asked.pinned else (every[:-n], every[-n:])
     small = Notice("small-window", f"{len(every):,} changes touch the paths that are looked at: the window holds {n:,}")
     return _Spans(before, window, (*asked.notices, *((small,) if n < size else ())), asked.pinned)
 

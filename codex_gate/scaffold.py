@@ -65,7 +65,8 @@ def init(repo: Repository, typed_at: Path, action: str | None, *, pre_commit: bo
         UsageError: a place that cannot be read or written, an `action` that is none, or no work tree.
     """
     top = _work_tree(repo)
-    steps = plan(top, ("workflow", "config", *(("retrain",) if retrain else ()), *(("pre-commit",) if pre_commit else ())), action)
+    ours = [name for name, piece in PIECES.items() if _is_ours(_read(top, piece.path) or "")]  # asked for once, so they go along
+    steps = plan(top, ("workflow", "config", *(("retrain",) if retrain else ()), *(("pre-commit",) if pre_commit else ()), *ours), action)
     lines = done(top, steps, dry_run=dry_run)
     if not dry_run:
         lines += ["", *next_steps(steps, repo.has_remote(), typed_at.resolve() == top.resolve())]

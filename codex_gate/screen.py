@@ -28,6 +28,7 @@ from codex_gate.own_words import Words
 from codex_gate.paths import role
 from codex_gate.policy import Heard, Policy, classifications, said
 from codex_gate.types import (
+    BLIND,
     Classification,
     Commit,
     CommitFeatures,
@@ -462,12 +463,13 @@ class Screener:
         if seen.ignored:
             text = f"{explain.count(len(seen.ignored), 'line')} marked codex-gate: ignore by the author: nothing is said about them, the risk stays"
             notices.append(Notice("marked", text))
+        blind = any(notice.code == BLIND for notice in features.notices)  # a risk of what is left of a change compares with nothing
         return Finding(
             sha=commit.sha,
             title=title(commit.message) if commit.message is not None else "staged changes",
             risk=risk,
-            level=levels.level(risk, limits),
-            percentile=levels.percentile(risk, recent) if risk is not None else None,
+            level=Level.UNKNOWN if blind else levels.level(risk, limits),
+            percentile=levels.percentile(risk, recent) if risk is not None and not blind else None,
             classifications=seen.categories,
             features=features,
             notices=tuple(notices),

@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+BLIND: Final = "missing-blobs"  # the code of the notice that contents of files are missing in this clone
 
 Progress = Callable[[str, int, int], None]  # told (what, done, of) now and then
 
@@ -239,7 +241,7 @@ class Finding:
     @property
     def is_blind(self) -> bool:
         """Whether contents of files are missing in this clone, so that their lines are unknown."""
-        return any(notice.code == "missing-blobs" for notice in self.notices)
+        return any(notice.code == BLIND for notice in self.notices)
 
     @property
     def top(self) -> Classification:

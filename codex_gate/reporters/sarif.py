@@ -31,7 +31,7 @@ def render(report: Report) -> str:
     spoken = sorted((f for f in _subjects(report) if f.level is not Level.LOW), key=lambda f: -f.level.rank)
     results = [result for finding in spoken for result in _results(report, finding, n)]
     notes = [_notification(notice.code, notice.text) for notice in wording.notices(report)]
-    notes += [_notification("no-place", _risk_text(report, f, n)) for f in spoken if f.level.rank >= Level.MODERATE.rank and not f.files]
+    notes += [_notification("no-place", _risk_text(report, f, n)) for f in spoken if f.level.rank >= Level.MODERATE.rank and _place(f) is None]
     if len(results) > MAX_RESULTS:
         notes.append(_notification("results-cut", f"{len(results) - MAX_RESULTS} results of the least risky commits are left out."))
         results = results[:MAX_RESULTS]
@@ -58,13 +58,19 @@ def _subjects(report: Report) -> tuple[Finding, ...]:
 
 def _results(report: Report, finding: Finding, n: int) -> Iterator[Object]:
     level = _LEVELS[finding.level]
-    if finding.level.rank >= Level.MODERATE.rank and finding.files:
-        first = finding.files[0]
-        yield _result(RISK_RULE, level, _risk_text(report, finding, n), first.path, first.line, "")
+    if finding.level.rank >= Level.MODERATE.rank and (place := _place(finding)):
+        yield _result(RISK_RULE, level, _risk_text(report, finding, n), *place, "")
     for found in wording.categories(finding):
         for evidence in found.evidence:
             if not wording.in_message(evidence):
                 yield _result(_identifier(found), level, _category_text(found, evidence), evidence.where, evidence.line, evidence.text)
+
+
+def _place(finding: Finding) -> tuple[str, int] | None:
+    """Where to look first: the first of its files, or of many commits, whose files are not ranked, the riskiest added line; None for a change of deleted lines."""
+    if finding.files:
+        return finding.files[0].path, finding.files[0].line
+    return next(((line.path, line.line) for line in finding.lines or () if line.added), None)
 
 
 def _result(rule: str, level: str, text: str, path: str, line: int, matched: str) -> Object:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from codex_gate.errors import GitError
 from codex_gate.features import HISTORY_NAMES
+from codex_gate.git import Repository
 from codex_gate.index import INDEX_FORMAT
 from tests.codex_gate.samples import Said, call, write_model
 from tests.codex_gate.test_action_hostile import harmless_markdown
@@ -117,6 +119,10 @@ def test_safe_directory_refusal(repo: Repo, gate: Gate, monkeypatch: pytest.Monk
     build(repo, 3)
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     refused(gate("--commit", "HEAD"), "belongs to another user", "git config --global --add safe.directory", str(repo.path))
+    below = repo.path / "src"
+    below.mkdir(exist_ok=True)
+    with pytest.raises(GitError, match=rf"safe\.directory {re.escape(str(repo.path))}$"):  # what git asks for, not where it was asked
+        Repository.discover(below, os.environ)
 
 
 def test_read_only_git_directory(repo: Repo, gate: Gate) -> None:
@@ -247,6 +253,7 @@ def test_missing_blobs(repo: Repo, gate: Gate) -> None:
     assert report["features"]["nf"] == 2  # type: ignore[index] # the file is still counted
     assert report["features"]["la"] == 2  # type: ignore[index] # its lines are not made up
     assert "missing-blobs" in codes(report)
+    assert (report["level"], report["percentile"]) == ("unknown", None)  # what is left of a change compares with nothing
     assert "1 of 2 files could not be read" in gate("--commit", "HEAD").out.replace("\n  ", " ")
     (row,) = [json.loads(text) for text in gate("--each", "HEAD~1..HEAD").out.splitlines()]
     assert row["features"]["la"] == 2

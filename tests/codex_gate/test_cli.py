@@ -21,6 +21,7 @@ import pytest
 from codex_gate import __version__, arguments
 from codex_gate.model import default_directory
 from codex_gate.screen import Screener
+from codex_gate.types import Level
 from tests.codex_gate.samples import Said, call, write_model
 from tests.conftest import ADA, BOB, START, Node, Repo
 
@@ -519,6 +520,36 @@ def test_config_shows_each_value_with_its_source(project: Repo, capsys: pytest.C
     assert rows[1] == ["comment", "critical", "CODEX_GATE_COMMENT"]
     assert rows[2] == ["hook", "advisory", "default"]
     assert call(capsys, "config", "--base", "main").out.splitlines()[0].split() == ["fail-on", "never", "default"]
+    assert [line.split() for line in call(capsys, "config", "--model", "ours/m").out.splitlines() if line.startswith("models")] == [
+        ["models", "ours/m", "--model"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("config", "--base", ""),
+        ("priority", "--since", ""),
+        ("trend", "--since", ""),
+        ("backtest", "--since", ""),
+        ("priority", "--since", "2024-W01-1"),
+        ("trend", "--since", "20240101"),
+    ],
+)
+def test_what_is_no_day_or_revision_is_refused(command: tuple[str, ...], project: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    said = call(capsys, *command)
+    assert (said.code, said.out) == (2, "") and ("is empty; give it a value" in said.err or "is no date; expected YYYY-MM-DD" in said.err)
+
+
+def test_each_risky_commit_of_many_is_an_alert_at_a_line_that_it_added(
+    project: Repo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("codex_gate.levels.level", lambda risk, limits: Level.HIGH)
+    (run,) = json.loads(call(capsys, "screen", "--each", "main..topic", "--format", "sarif").out)["runs"]
+    places = [result["locations"][0]["physicalLocation"] for result in run["results"] if result["ruleId"] == "codex-gate/risk"]
+    n = len(project.git("rev-list", "main..topic").split())
+    assert len(places) + sum(note["descriptor"]["id"] == "no-place" for note in run["invocations"][0]["toolExecutionNotifications"]) == n
+    assert places and all(place["artifactLocation"]["uri"] and place["region"]["startLine"] >= 1 for place in places)
 
 
 def test_a_broken_configuration_is_one_sentence(gate: GateCall, project: Repo) -> None:

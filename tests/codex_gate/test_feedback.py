@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from codex_gate import feedback
+from codex_gate.errors import GitError
+from codex_gate.git import Repository
 from codex_gate.reporters.comment import MARKER, TICK
 from codex_gate.reporters.github import Api
 from codex_gate.types import Dispute, Mark
@@ -33,6 +37,7 @@ def marked(repo: Repo) -> None:
     repo.write("src/a.py", "x = eval(y)  # codex-gate: ignore[input is ours]\n# codex-gate: ignore[no user]\nz = 1\n# codex-gate is fine\n")
     repo.write("b\tc\u202e.py", "# codex-gate: ignore[##[error]x]\n")
     repo.write("bin", b"\0codex-gate: ignore[no]\n")
+    repo.write("new\nline.py", "y = 1  # codex-gate: ignore[odd]\n")
     repo.commit()
 
 
@@ -48,9 +53,24 @@ def test_marks_name_the_line_that_they_are_about(repo: Repo) -> None:
     marked(repo)
     assert feedback.marks(repo.open(), "HEAD") == [
         Mark("b\tc\u202e.py", 2, "##[error"),
+        Mark("new\nline.py", 1, "odd"),
         Mark("src/a.py", 1, "input is ours"),
         Mark("src/a.py", 3, "no user"),
     ]
+
+
+def test_marks_that_cannot_be_read_are_not_none(repo: Repo, tmp_path: Path) -> None:
+    marked(repo)
+    repo.git("config", "uploadpack.allowFilter", "true")
+    repo.git("clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{repo.path}", str(tmp_path / "partial"))
+    with pytest.raises(GitError, match="is not in this partial clone; fetch it"):
+        feedback.marks(Repository.discover(tmp_path / "partial", os.environ), "HEAD")
+
+
+def test_a_tree_without_marks_has_none(repo: Repo) -> None:
+    repo.write("a.py", "x = 1\n")
+    repo.commit()
+    assert feedback.marks(repo.open(), "HEAD") == []
 
 
 def test_the_command_writes_lines_of_json(repo: Repo, hub: GitHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,7 +84,7 @@ def test_the_command_writes_lines_of_json(repo: Repo, hub: GitHub, monkeypatch: 
     assert said.code == 0 and "##[" not in said.out
     rows = [json.loads(line) for line in said.out.splitlines()]
     assert rows[-1] == {"kind": "dispute", "pull": 7, "sha": SHA, "level": "high", "risk": 0.41}
-    assert rows[1] == {"kind": "mark", "path": "src/a.py", "line": 1, "reason": "input is ours"}
+    assert rows[2] == {"kind": "mark", "path": "src/a.py", "line": 1, "reason": "input is ours"}
 
 
 def test_a_refusal_is_a_sentence(repo: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

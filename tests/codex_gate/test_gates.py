@@ -91,3 +91,11 @@ def test_the_monitoring_section_of_the_configuration_agrees_or_is_refused() -> N
         gates.with_monitoring(read(SPECIFICATION), {"window_size": 200}, "automl-codex.yaml")
     with pytest.raises(ConfigError, match="unknown key in drift: 'windw_size'; did you mean window_size"):
         gates.with_monitoring(Gates(), {"windw_size": 200}, "automl-codex.yaml")
+
+
+def test_a_link_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / gates.FILE).symlink_to("gone.toml")
+    with pytest.raises(ConfigError, match="does not exist"):
+        gates.find(tmp_path)
+    (tmp_path / gates.FILE).unlink()
+    assert gates.find(tmp_path) == gates.Gates()

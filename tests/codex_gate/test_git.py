@@ -901,6 +901,9 @@ def test_staged_honours_the_index_of_a_hook(repo: Repo, absolute: bool) -> None:
     repo.git("add", "b", env={"GIT_INDEX_FILE": str(other)})
     chosen = str(other) if absolute else ".git/next-index.lock"
     assert brief(staged(repo.open(GIT_INDEX_FILE=chosen, GIT_DIR=".git"))) == {"b": ("M", 1, 1)}
+    (repo.path / "below").mkdir()
+    asked = Repository.discover(repo.path / "below", {**os.environ, "GIT_INDEX_FILE": chosen})  # git reads it from the root of the work tree
+    assert brief(staged(asked)) == {"b": ("M", 1, 1)}
     assert brief(staged(repo.open())) == {"a": ("M", 1, 1)}
 
 
@@ -1231,6 +1234,9 @@ def test_replace_refs_and_grafts_do_not_change_history(repo: Repo) -> None:
     a, b = repo.build([Node({"x": "1"}, message="a"), Node({"x": "2"}, [0], message="b")])
     repo.git("replace", b, a)
     assert repo.open().metas([b])[0].message == "b"
+    (repo.path / ".git" / "info").mkdir(exist_ok=True)
+    (repo.path / ".git" / "info" / "grafts").write_text(f"{b}\n")
+    assert repo.open().metas([b])[0].parents == (a,) and len(repo.open().log(b)) == 2
 
 
 def test_identity_is_that_of_the_next_commit(repo: Repo) -> None:

@@ -93,8 +93,9 @@ def test_the_action_that_was_chosen_stays_without_the_option(repo: Repo, capsys:
     (repo.path / WORKFLOW).unlink()  # the retraining workflow still says which
     call(capsys, "init", "-C", repo.path)
     assert (repo.path / WORKFLOW).read_bytes() == before
-    call(capsys, "init", "-C", repo.path, "--action", scaffold.ACTION)
+    said = call(capsys, "init", "-C", repo.path, "--action", scaffold.ACTION)
     assert f"uses: {scaffold.ACTION}" in (repo.path / WORKFLOW).read_text()
+    assert "acme" not in "".join((repo.path / PIECES[name].path).read_text() for name in ("retrain", "pre-commit")) and said.out.count("renewed") == 3
 
 
 @pytest.mark.parametrize(

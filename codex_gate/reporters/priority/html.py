@@ -59,7 +59,7 @@ def _tiles(found: Priorities) -> Html:
     figures = [
         (f"{found.n_fixes:,}", "fixes in the window"),
         (f"{found.n_told:,}", "of them that tell a category"),
-        (f"{len(pressing):,}", "categories seen here whose findings are critical"),
+        (f"{len(pressing):,}", f"{'category' if len(pressing) == 1 else 'categories'} seen here whose findings are critical"),
         (f"{len(found.files):,}", "files scored"),
         (words.score(found.files[0]) if found.files else "–", "the highest score"),
     ]
