@@ -25,6 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 import numpy as np
 
 from automl_codex import blend, evaluate, export, metrics, mine, own_words, retrain, tables, train
+from automl_codex.retrain import Scores
 from automl_codex.tables import Dataset
 from benchmarks.measure import machine
 from codex_gate.errors import GateError, UsageError
@@ -34,6 +35,7 @@ from codex_gate.git import Repository
 FOLDS: Final = 4  # repositories left out together
 MIN_COMMITS: Final = 2_500  # of a repository that is judged
 GAPS: Final = (0, 180, 365)  # days
+WEIGHTS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)  # of own trees
 SHARES: Final = (0.25, 0.5, 1.0)  # of what the words say
 MODELS: Final = {
     "lapredict": "added lines alone",
@@ -42,11 +44,12 @@ MODELS: Final = {
     "trees": "blend of trees",
     "blend": "blend with words",
     "left": "what is in use then",
+    "before": "in use, decided a fifth earlier",
 }
+DECISIONS: Final = ("left", "before")  # those of MODELS that follow from a decision
 NOTHING: Final = "nothing"  # is taken
 KEPT: Final = "## Shuffled labels"  # the section of the page that benchmarks/shuffled.py writes; the last
 Row = dict[str, Any]
-Scores = tuple[np.ndarray, np.ndarray]  # raw scores and probabilities, (n,) each
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -176,49 +179,63 @@ def worded(rows: Dataset, clone: Clone) -> Dataset:
 
 
 def one(case: Case, options: argparse.Namespace) -> Row:
-    """One repository: everything on its newest fifth, the blend as `automl-codex retrain` makes it."""
+    """One repository: everything on its newest fifth, the blend as `automl-codex retrain` makes it.
+
+    Raises:
+        UsageError: nothing can be told there.
+    """
     rows, names = case.rows, case.names
     started = perf_counter()
     challenge = blend.challenge(rows, case.shipped, names, options.seed)
     seconds = perf_counter() - started
-    pieces, y = blend.parts(rows), challenge.newest.y
-    base, shipped_chance = scored(case, challenge.newest)
+    newest, piece = challenge.newest, blend.parts(rows)[-1]
+    late = challenge.judges.where(newest)
+    y = late.y
+    if not blend.tells(y):
+        raise UsageError(f"{int(y.sum())} of the newest {len(y)} commits needed a fix, too few to compare two models on them alone")
+    raw, shipped_chance = scored(case, challenge.judges)
+    base = raw[newest]
     recipe = blend.own_recipe(names, options.trees, options.seed)
-    own = {gap: blend.out_of_time(rows, pieces[-1:], recipe, gap * 86_400)[pieces[-1]] for gap in GAPS}
+    own = {gap: blend.out_of_time(rows, [piece], recipe, gap * 86_400)[piece] for gap in GAPS}
     alone = own[round(blend.GAP / 86_400)]
-    trees = blend.challenge(rows, case.shipped, names, options.seed, words=(0.0,))
-    told = blend.by_words(rows, blend.predict(case.shipped, train.encode(rows, names)), pieces[-1:])[pieces[-1]]
+    trees = blend.challenge(rows, case.shipped, names, options.seed, words=0.0)
+    told = blend.by_words(rows, blend.predict(case.shipped, train.encode(rows, names)), [piece])[piece]
     scores = {
-        "lapredict": train.encode(challenge.newest, ("la",))[:, 0].astype(float),
+        "lapredict": train.encode(late, ("la",))[:, 0].astype(float),
         "shipped": base,
         "own": alone,
-        "trees": trees.raw,
-        "blend": challenge.raw,
+        "trees": trees.raw[newest],
+        "blend": challenge.raw[newest],
     }
-    taken, winner = decided(challenge, case, rows, {"base": (base, shipped_chance)}, options.seed)
-    left, order = (shipped_chance, base) if taken == NOTHING else (winner.chance, winner.raw)
-    scores["left"] = order
-    ece = {"shipped": metrics.ece(y, shipped_chance), "blend": metrics.ece(y, challenge.chance), "left": metrics.ece(y, left)}
+    others = {"base": (raw, shipped_chance)}
+    taken, winner = decided(challenge, case, rows, others, options.seed)
+    used = {"left": in_use(taken, winner, others["base"]), "before": in_use(*decided_before(challenge, case, options.seed), others["base"])}
+    scores |= {name: order[newest] for name, (order, _) in used.items()}
+    chances = {"shipped": shipped_chance, "blend": challenge.chance} | {name: chance for name, (_, chance) in used.items()}
     return {
         "commits": len(y),
         "buggy": int(y.sum()),
+        "judges": int(challenge.judges.y.sum()),
         "y": y,
         "scores": scores,
         "auc": {name: metrics.auc(y, score) for name, score in scores.items()},
-        "ece": ece,
-        "weight": challenge.weight,
-        "words": challenge.words,
+        "ece": {name: metrics.ece(y, chance[newest]) for name, chance in chances.items()},
         "taken": taken,
-        "fixed": {weight: metrics.auc(y, blend.mixed(alone, base, weight)) for weight in blend.WEIGHTS},
+        "fixed": {weight: metrics.auc(y, mixed(alone, base, weight)) for weight in WEIGHTS},
         "said": {share: metrics.auc(y, blend.moved(base, told, share)) for share in SHARES},
-        "gaps": {gap: metrics.auc(y, blend.mixed(score, base, 1.0)) for gap, score in own.items()},
+        "gaps": {gap: metrics.auc(y, mixed(score, base, 1.0)) for gap, score in own.items()},
         "seconds": seconds,
     }
 
 
-def scored(case: Case, newest: Dataset) -> Scores:
-    """What the forest that did not see the repository says of its newest rows."""
-    raw = blend.predict(case.shipped, train.encode(newest, case.names))
+def mixed(own: np.ndarray, base: np.ndarray, weight: float) -> np.ndarray:
+    """Weighted mean of two forests' scores; the shipped one's alone where there was no own forest."""
+    return np.asarray(np.where(np.isnan(own), base, weight * own + (1 - weight) * base))
+
+
+def scored(case: Case, rows: Dataset) -> Scores:
+    """What the forest that did not see the repository says of some of its rows."""
+    raw = blend.predict(case.shipped, train.encode(rows, case.names))
     return raw, train.apply(case.knots, raw)
 
 
@@ -230,45 +247,56 @@ def decided(challenge: blend.Challenge, case: Case, rows: Dataset, others: Mappi
     """
     if judgement(challenge, others, seed):
         return "blend" if challenge.weight or challenge.words else "calibration", challenge
-    if challenge.weight or challenge.words:
-        second = blend.challenge(rows, case.shipped, case.names, seed, weights=(0.0,), words=(0.0,))
-        if judgement(second, others, seed):
-            return "calibration", second
-    return NOTHING, challenge
+    if not (challenge.weight or challenge.words):
+        return NOTHING, challenge
+    second = blend.challenge(rows, case.shipped, case.names, seed, weight=0.0, words=0.0)
+    return ("calibration", second) if judgement(second, others, seed) else (NOTHING, challenge)
+
+
+def decided_before(challenge: blend.Challenge, case: Case, seed: int) -> tuple[str, blend.Challenge]:
+    """What is taken on the history before the newest fifth, and what that says of the newest: `challenge`, or the shipped order with another calibration."""
+    early = case.rows.where(np.arange(len(case.rows)) < blend.parts(case.rows)[-1].start)
+    try:
+        first = blend.challenge(early, case.shipped, case.names, seed)
+    except UsageError:  # too few to tell then
+        return NOTHING, challenge
+    taken, _ = decided(first, case, early, {"base": scored(case, first.judges)}, seed)
+    return taken, blend.challenge(case.rows, case.shipped, case.names, seed, weight=0.0, words=0.0) if taken == "calibration" else challenge
+
+
+def in_use(taken: str, winner: blend.Challenge, shipped: Scores) -> Scores:
+    """What is in use after a decision."""
+    return shipped if taken == NOTHING else (winner.raw, winner.chance)
 
 
 def judgement(challenge: blend.Challenge, others: Mapping[str, Scores], seed: int) -> bool:
-    """Whether `automl-codex retrain` would take the challenger in place of models with these scores and probabilities (n,)."""
-    y = challenge.newest.y
-    table = {"retrained": metrics.summary(y, challenge.raw, challenge.chance), "base": metrics.summary(y, *others["base"])}
-    by_chance = retrain.ece_by_chance(challenge.chance, np.random.default_rng(seed))
-    gains = {name: retrain.gain(y, (challenge.raw, challenge.chance), other, seed) for name, other in others.items()}
-    return retrain.taken(retrain.gates(table, gains, by_chance, metrics.f1_at_fpr(y, challenge.raw)[0]))
+    """Whether `automl-codex retrain` would take the challenger in place of models with these scores and probabilities (n,) of the rows that judge."""
+    y, base = challenge.judges.y, others["base"]
+    gains = {name: retrain.against(challenge, other, seed) for name, other in others.items()}
+    ece = retrain.calibration(challenge, base[1], seed)
+    return retrain.taken(retrain.gates(gains, ece, metrics.auc_within(y, challenge.raw, challenge.part), metrics.f1_at_fpr(y, challenge.raw)[0]))
 
 
 def markdown(rows: Sequence[Row], times: Sequence[Row], options: argparse.Namespace, today: date) -> str:
     """The whole page."""
     host = machine()
     rows, unjudged = [row for row in rows if "auc" in row], [row["project"] for row in rows if "auc" not in row]
-    few = (
-        f" In {', '.join(unjudged)} too few changes needed a fix to tell two models apart: `automl-codex retrain` says so and leaves the shipped model in place."
-        if unjudged
-        else ""
-    )
+    few = f" In {', '.join(unjudged)} too few changes of it needed a fix to say anything." if unjudged else ""
     parts = [
         "# Retraining",
         "",
         f"Written by `python benchmarks/retrain.py`; nothing here is typed by hand. {today.isoformat()}, {host['cpu']}, {host['cores']} cores, Python {host['python']}, seed {options.seed}.",
         "",
-        f"{len(rows)} repositories of `training/corpus.yaml` with at least {options.min_commits:,} labelled commits in `training/data` (of larger ones a draw of 4,000), labelled by this package. Each is judged on its newest fifth: "
+        f"{len(rows)} repositories of `training/corpus.yaml` with at least {options.min_commits:,} labelled commits in `training/data` (of larger ones a draw of 4,000), labelled by this package. Figures are of the newest fifth of each: "
         "labels for learning as known when that fifth began, labels for judging as known at the head that was labelled, eighteen months or more later. *Shipped recipe* is "
         f"a forest of {options.trees} trees grown as the shipped one, on the other repositories of the corpus ({FOLDS} parts, each left out in turn): the model that ships has seen these repositories and cannot be judged on them. "
-        f"It learned from its repositories at all times, also later ones, which favours it.{few} *Blend* is what `automl-codex retrain` makes; s are the seconds of its comparison, without mining.",
+        f"It learned from its repositories at all times, also later ones, which favours it.{few} *Blend* is what `automl-codex retrain` makes: {blend.WEIGHT:g} of the trees are own ones, and {blend.WORDS:g} of what the words say counts. "
+        f"It decides by the latest {blend.N_JUDGES} fifths, in which *judges* counts the changes that needed a fix; s are the seconds of its comparison, without mining.",
         "",
         "## Ranking and calibration",
         "",
-        f"| repository | commits | buggy | {' | '.join(said for name, said in MODELS.items() if name != 'left')} | weight of own trees | of words | blend − shipped | ECE shipped | ECE blend | taken | s |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        f"| repository | commits | buggy | judges | {' | '.join(said for name, said in MODELS.items() if name not in DECISIONS)} | blend − shipped | ECE shipped | ECE blend | taken | s |",
+        "|" + "---|" * 14,
         *(_line(row) for row in rows),
         "",
         *_totals(rows, options.seed),
@@ -276,16 +304,16 @@ def markdown(rows: Sequence[Row], times: Sequence[Row], options: argparse.Namesp
         "## What did not matter much",
         "",
         "Mean AUC on the newest fifth if the weight of the own trees were the same everywhere: "
-        + ", ".join(f"{_mean(rows, 'fixed', w):.4f} at {w:g}" for w in blend.WEIGHTS)
-        + f"; as chosen, repository by repository, {_mean(rows, 'auc', 'trees'):.4f}. The shipped recipe with a share of what the words say, the same everywhere: "
+        + ", ".join(f"{_mean(rows, 'fixed', w):.4f} at {w:g}" for w in WEIGHTS)
+        + f"; as it is there, with as many of the shipped trees as are left beside the own ones, {_mean(rows, 'auc', 'trees'):.4f}. The shipped recipe with a share of what the words say, the same everywhere: "
         + ", ".join(f"{_mean(rows, 'said', share):.4f} at {share:g}" for share in SHARES)
-        + f"; trees and words as chosen, {_mean(rows, 'auc', 'blend'):.4f}. "
+        + f"; trees and words as they are there, {_mean(rows, 'auc', 'blend'):.4f}. "
         "Own trees alone, leaving out commits of the last days before the cut, whose bugs are mostly not found yet: "
         + ", ".join(f"{_mean(rows, 'gaps', gap):.4f} with {gap} days" for gap in GAPS)
         + ".",
         "",
-        "The calibration (on the part before the newest, not on all earlier ones), the leaf size of the own trees and other rules for their weight (the last part alone, later parts counting more, a least weight) "
-        "were looked at on the newest fifths of these same repositories, in rougher runs; the first was taken, of the others nothing was. So were forms of the words, which differ little (tried.md): the gain of the one that is there is a little flattered.",
+        "The calibration (on the part before the newest, not on all earlier ones), the leaf size of the own trees, rules that choose their weight, forms of the words, and the rule that decides "
+        "were looked at on the newest fifths of these same repositories, in rougher runs, weight and words on repositories with labels of others too (tried.md): the gains here are a little flattered.",
         "",
         *_times(times),
     ]
@@ -298,9 +326,8 @@ def _line(row: Row) -> str:
         row["project"],
         row["commits"],
         row["buggy"],
-        *(f"{auc[name]:.3f}" for name in MODELS if name != "left"),
-        f"{row['weight']:g}",
-        f"{row['words']:g}",
+        row["judges"],
+        *(f"{auc[name]:.3f}" for name in MODELS if name not in DECISIONS),
         f"{auc['blend'] - auc['shipped']:+.3f}",
     ]
     cells += [f"{ece['shipped']:.3f}", f"{ece['blend']:.3f}", row["taken"], f"{row['seconds']:.0f}"]
@@ -345,16 +372,24 @@ def _totals(rows: Sequence[Row], seed: int) -> list[str]:
     taken = Counter(r["taken"] for r in rows)
     little = abs(_mean(rows, "auc", "blend") - _mean(rows, "auc", "shipped")) < retrain.MAX_LOSS < _mean(rows, "ece", "shipped") - _mean(rows, "ece", "blend")
     meaning = ": what retraining brings here is the repository's own base rate rather than another order" if little else ""
-    reached = {name: _mean(rows, "auc", name) - _mean(rows, "auc", "lapredict") >= evaluate.MIN_GAIN for name in ("blend", "left")}
-    goal = [f"{'reached' if reached[name] else 'missed'} {said}" for name, said in (("blend", "by the blend"), ("left", "with what is in use then"))]
+    reached = {name: _mean(rows, "auc", name) - _mean(rows, "auc", "lapredict") >= evaluate.MIN_GAIN for name in ("blend", *DECISIONS)}
+    goal = [
+        f"{'reached' if reached[name] else 'missed'} {said}"
+        for name, said in (
+            ("blend", "by the blend"),
+            ("left", "with what is in use then"),
+            ("before", "with what was decided a fifth earlier"),
+        )
+    ]
     return [
         *lines,
         "",
         f"The blend ranks better than the shipped recipe in {better} of {len(rows)}, worse in {worse}, worse by more than {retrain.MAX_LOSS} in {far}; its probabilities are nearer in {calmer}. "
         f"By the rules of `automl-codex retrain` the blend is taken in {taken['blend']}, the shipped order with an own calibration in {taken['calibration']}, nothing in {taken['nothing']}; "
-        f"with what is in use then the mean AUC is {_mean(rows, 'auc', 'left'):.3f}, the mean calibration error {_mean(rows, 'ece', 'left'):.3f}.",
+        f"with what is in use then the mean AUC is {_mean(rows, 'auc', 'left'):.3f}, the mean calibration error {_mean(rows, 'ece', 'left'):.3f}. "
+        "The newest fifth is one of those that decide, which favours what is taken; *decided a fifth earlier* asks the same of the history before it, cut into fifths anew.",
         "",
-        f"The goal of + {evaluate.MIN_GAIN} over added lines is {' and '.join(goal)}. "
+        f"The goal of + {evaluate.MIN_GAIN} over added lines is {', '.join(goal)}. "
         f"Between shipped recipe and blend the mean AUC goes from {_mean(rows, 'auc', 'shipped'):.3f} to {_mean(rows, 'auc', 'blend'):.3f}, the mean calibration error from "
         f"{_mean(rows, 'ece', 'shipped'):.3f} to {_mean(rows, 'ece', 'blend'):.3f}{meaning}.",
     ]

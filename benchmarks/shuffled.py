@@ -2,8 +2,8 @@
 
 python benchmarks/shuffled.py --clones DIR
 
-Asked of every repository whose newest fifth can tell two models apart: where that rule takes something with the labels as they are, that is in use when the
-shuffled challenger comes, elsewhere the shipped recipe, and the challenger is a first retraining. Once with the newest fifth as the judge, and once a fifth earlier, so that the newest one tells what became of what was taken; and
+Asked of every repository whose history can tell two models apart: where that rule takes something with the labels as they are, that is in use when the
+shuffled challenger comes, elsewhere the shipped recipe, and the challenger is a first retraining. Once with the latest fifths as judges, and once a fifth earlier, so that the newest one tells what became of what was taken; and
 how many labels a history loses by itself. The forests are those of benchmarks/retrain.py. Writes a section of
 docs/retraining.md; half an hour of one core.
 """
@@ -26,9 +26,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 import numpy as np
 
 from automl_codex import blend, evaluate, metrics, mine, retrain, tables, train
+from automl_codex.retrain import Scores
 from automl_codex.tables import Dataset
 from benchmarks.measure import machine
-from benchmarks.retrain import KEPT, MIN_COMMITS, NOTHING, Case, Scores, cases, decided, judged, judgement, say, scored
+from benchmarks.retrain import KEPT, MIN_COMMITS, NOTHING, Case, cases, decided, judged, judgement, say, scored
 from codex_gate import szz
 from codex_gate.errors import GateError, UsageError
 from codex_gate.forest import Forest
@@ -39,7 +40,6 @@ SHARE: Final = 0.30  # of the labels
 SEEDS: Final = 50
 LATER_SEEDS: Final = 20  # where it is asked what became of what was taken: its answer lies in many changes, not in many permutations
 DAYS: Final = (31, 365)  # between two retrainings
-OWN: Final = (1.0,)  # the weight of the own trees when nothing else is to choose from
 Row = dict[str, Any]
 
 
@@ -98,16 +98,16 @@ def shuffled(rows: Dataset, pieces: Sequence[slice], rng: np.random.Generator) -
 
 
 def measure(case: Case, options: argparse.Namespace) -> Iterator[Row]:
-    """The row of a repository whose newest part can tell two models apart; else none.
+    """The row of a repository whose history can tell two models apart; else none.
 
-    In use is what was taken with the labels as they are, or the shipped recipe. The newest part, which judges, is never shuffled. `refused` says for each
+    In use is what was taken with the labels as they are, or the shipped recipe. The newest part is never shuffled; on it stand the differences. `refused` says for each
     seed whether the rule on lost labels alone refuses a challenger of what was learned here: own trees always, what is in use by `stopped_by_labels`.
     """
     if (first := in_use(case, case.rows, options.seed)) is None:
         return
     taken, winner, rivals = first
     pieces, learned = blend.parts(case.rows), buggy(case.rows)
-    own = blend.challenge(case.rows, case.shipped, case.names, options.seed, weights=OWN, words=(0.0,))
+    own = blend.challenge(case.rows, case.shipped, case.names, options.seed, weight=1.0, words=0.0)
     outcomes: Counter[str] = Counter()
     changes, own_taken, own_changes, refused = [], [], [], []
     for seed in range(options.seeds):
@@ -116,17 +116,16 @@ def measure(case: Case, options: argparse.Namespace) -> Iterator[Row]:
         challenge = blend.challenge(rows, case.shipped, case.names, options.seed)
         outcome, decided_on = decided(challenge, case, rows, rivals, options.seed)
         outcomes[outcome] += 1
-        changes.append((outcome != NOTHING, *change(decided_on, (winner.raw, winner.chance))))
-        other = blend.challenge(rows, case.shipped, case.names, options.seed, weights=OWN, words=(0.0,))
+        changes.append((outcome != NOTHING, *change(decided_on, winner)))
+        other = blend.challenge(rows, case.shipped, case.names, options.seed, weight=1.0, words=0.0)
         own_taken.append(judgement(other, {"base": (own.raw, own.chance)}, options.seed))
-        own_changes.append(change(other, (own.raw, own.chance)))
+        own_changes.append(change(other, own))
     say(
         f"{case.project}: {taken} with the labels as they are; shuffled {dict(outcomes)}, own trees alone {sum(own_taken)}, labels lost {sum(refused)} of {options.seeds}"
     )
-    n_buggy = int(winner.newest.y.sum())
     yield {
         "project": case.project,
-        "buggy": n_buggy,
+        "buggy": int(winner.judges.y.sum()),
         "taken": taken,
         "outcomes": outcomes,
         "changes": changes,
@@ -158,7 +157,7 @@ def afterwards(case: Case, options: argparse.Namespace) -> Iterator[Row]:
         rows = shuffled(early, pieces[:-1], np.random.default_rng(seed))
         outcome, decided_on = decided(blend.challenge(rows, case.shipped, case.names, options.seed), case, rows, rivals, options.seed)
         if outcome != NOTHING:
-            gains.append(retrain.gain(late.y, as_shipped(decided_on, rows, case, late, options.seed), held, options.seed))
+            gains.append(retrain.gain(late.y, np.zeros(len(late)), as_shipped(decided_on, rows, case, late, options.seed), held, options.seed))
             stopped.append(taken != NOTHING and refuses(learned, rows))
     say(
         f"{case.project}, a fifth earlier: {taken}; shuffled {len(gains)} of {options.later_seeds} taken by the figures, {sum(stopped)} of them refused for lost labels"
@@ -173,7 +172,7 @@ def in_use(case: Case, rows: Dataset, seed: int) -> tuple[str, blend.Challenge, 
     except UsageError as error:
         say(f"{case.project}: {error}")
         return None
-    base = {"base": scored(case, first.newest)}
+    base = {"base": scored(case, first.judges)}
     taken, winner = decided(first, case, rows, base, seed)
     return taken, winner, base if taken == NOTHING else base | {"in_use": (winner.raw, winner.chance)}
 
@@ -220,11 +219,11 @@ def natural(entry: Mapping[str, Any], clones: Path) -> list[Row]:
     return rows
 
 
-def change(challenge: blend.Challenge, other: Scores) -> tuple[float, float]:
-    """AUC and Brier score of a challenger minus those of another model, on the newest part."""
-    y = challenge.newest.y
-    brier = float(((challenge.chance - y) ** 2 - (other[1] - y) ** 2).mean())
-    return metrics.auc(y, challenge.raw) - metrics.auc(y, other[0]), brier
+def change(challenge: blend.Challenge, other: blend.Challenge) -> tuple[float, float]:
+    """AUC and Brier score of a challenger minus those of another on the newest part, whose labels are the same for both."""
+    y = challenge.judges.y[challenge.newest]
+    (raw, chance), (raw_of_other, chance_of_other) = ((one.raw[one.newest], one.chance[one.newest]) for one in (challenge, other))
+    return metrics.auc(y, raw) - metrics.auc(y, raw_of_other), float(((chance - y) ** 2 - (chance_of_other - y) ** 2).mean())
 
 
 def with_section(page: str, text: str) -> str:
@@ -244,15 +243,15 @@ def markdown(rows: Sequence[Row], later: Sequence[Row], lost: Sequence[Row], opt
     )  # held against own trees, which have labels
     first = [row for row in rows if row["taken"] == NOTHING]
     let_first = sum(count for row, count in zip(rows, let, strict=True) if row in first)
-    head = "| repository | buggy, newest | labels as they are: taken | shuffled: figures alone | 95 % | AUC | Brier × 10,000 | own trees: figures alone | 95 % | AUC | Brier × 10,000 | labels lost | taken |"
+    head = "| repository | judges | labels as they are: taken | shuffled: figures alone | 95 % | AUC | Brier × 10,000 | own trees: figures alone | 95 % | AUC | Brier × 10,000 | labels lost | taken |"
     parts = [
         "",
         KEPT,
         "",
         f"Written by `python benchmarks/shuffled.py`. {today.isoformat()}, {host['cpu']}, {host['cores']} cores, Python {host['python']}, forests of seed {options.seed}.",
         "",
-        f"Is a worse challenger taken? {SHARE:.0%} of the labels of each older fifth are permuted among its commits, with {n} seeds; the newest fifth, which judges, stays as it is, and so do the seeds of the forests. "
-        f"Asked of the {len(rows)} repositories above whose newest fifth can tell two models apart. In {len(rows) - len(first)} of them something is taken with the labels as they are; that is in use when the shuffled challenger comes, "
+        f"Is a worse challenger taken? {SHARE:.0%} of the labels of each older fifth are permuted among its commits, with {n} seeds; the newest fifth stays as it is, and so do the seeds of the forests; of the {blend.N_JUDGES} fifths that judge (*judges*: changes in them that needed a fix) it is the only one with right labels. "
+        f"Asked of the {len(rows)} repositories whose history can tell two models apart. In {len(rows) - len(first)} of them something is taken with the labels as they are; that is in use when the shuffled challenger comes, "
         "which must hold against it and against the shipped recipe, by the rules of `automl-codex retrain`. In the others the shipped recipe is in use and the challenger is a first retraining. *Figures alone* are those rules without the one on labels. "
         "*Own trees* are compared with own trees of the labels as they are and with nothing else: "
         "no weight, and no order of the shipped recipe, hides there what was learned from wrong labels. Differences are means over the seeds, on the newest fifth: shuffled minus not shuffled. "

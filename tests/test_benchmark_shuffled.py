@@ -108,7 +108,7 @@ def test_a_challenger_that_is_taken_is_not_stopped_where_labels_were_kept() -> N
 def test_a_first_retraining_has_no_labels_that_could_stop_it() -> None:
     first = ROW | {"project": "beta", "taken": retrain.NOTHING}
     text = shuffled.markdown([ROW, first], [], [], OPTIONS, date(2026, 1, 1))
-    assert "Asked of the 2 repositories above whose newest fifth can tell two models apart. In 1 of them something is taken" in text
+    assert "Asked of the 2 repositories whose history can tell two models apart. In 1 of them something is taken" in text
     assert (
         "By all rules 1 of 6 challengers from shuffled labels are taken, 1 of 3 of them as a first retraining and 0 of 3 against a model that was retrained here; 0 of 6"
         in text
@@ -127,7 +127,7 @@ def test_what_is_taken_a_fifth_earlier_is_held_against_the_newest_fifth() -> Non
     late = case.rows.where(np.arange(len(case.rows)) >= blend.parts(case.rows)[-1].start)
     assert row["buggy"] == late.y.sum() and len(row["gains"]) == len(row["stopped"]) <= 2 and all(gain["commits"] == len(late) for gain in row["gains"])
     early = case.rows.where(np.arange(len(case.rows)) < blend.parts(case.rows)[-1].start)
-    found = blend.challenge(early, case.shipped, case.names, 1, weights=(0.0,))
+    found = blend.challenge(early, case.shipped, case.names, 1, weight=0.0, words=0.0)
     raw, chance = shuffled.as_shipped(found, early, case, late, 1)
     assert (raw == blend.predict(case.shipped, train.encode(late, case.names))).all() and 0 < chance.mean() < 1
 
@@ -135,7 +135,7 @@ def test_what_is_taken_a_fifth_earlier_is_held_against_the_newest_fifth() -> Non
 def test_words_come_along_with_what_ships() -> None:
     rows = synthetic.spoken(of("alpha", 1000))
     (case,) = retrain.cases(synthetic.corpus().split(synthetic.dataset())[0], synthetic.corpus(), {"alpha": CLONE}, OPTIONS)
-    found = blend.challenge(rows, case.shipped, case.names, 1, weights=(0.0, 0.25))
+    found = blend.challenge(rows, case.shipped, case.names, 1)
     assert found.words == 0.5
     with_words, _ = shuffled.as_shipped(found, rows, case, rows, 1)
     without, _ = shuffled.as_shipped(replace(found, words=0.0), rows, case, rows, 1)

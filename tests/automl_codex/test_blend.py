@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from automl_codex import blend, export, metrics, train
 from automl_codex.tables import Dataset
 from codex_gate.errors import UsageError
 from codex_gate.forest import Forest, pack
+from tests.automl_codex import synthetic
 from tests.automl_codex.synthetic import dataset
 
 NAMES = ("la", "fixes_max", "nf")
@@ -56,10 +58,11 @@ def test_too_few_rows_are_refused(n: int, says: str) -> None:
         blend.parts(data.where(np.arange(len(data)) < n))
 
 
-def test_a_newest_part_of_one_kind_is_refused() -> None:
+@pytest.mark.parametrize(("last", "n"), [(240, 0), (270, 7)])
+def test_parts_that_judge_of_one_kind_are_refused(last: int, n: int) -> None:
     data = of("alpha")
-    clean = Dataset(data.X, np.where(np.arange(len(data)) > 450, 0, data.y).astype(np.int8), data.time, data.fix_time, data.project, data.sha256)
-    with pytest.raises(UsageError, match="of the newest 124 commits that can be judged 0 needed a fix"):
+    clean = replace(data, y=np.where(np.arange(len(data)) > last, 0, data.y).astype(np.int8))
+    with pytest.raises(UsageError, match=f"of the newest 372 commits that can be judged {n} needed a fix; at least 20 of each kind"):
         blend.parts(clean)
 
 
@@ -82,36 +85,69 @@ def test_a_part_is_scored_by_what_was_known_at_its_first_moment() -> None:
     assert not np.array_equal(before[piece], blend.out_of_time(learned, [piece], recipe)[piece])
 
 
-def test_weight_goes_to_who_ranks_better(useless: Forest, good: Forest) -> None:
+def test_the_blend_gains_where_the_shipped_forest_ranks_badly(useless: Forest, good: Forest) -> None:
     data = of("alpha")
-    against_useless, against_good = blend.challenge(data, useless, NAMES, 1), blend.challenge(data, good, NAMES, 1)
-    assert against_useless.weight == 1.0
-    assert against_good.weight < 1.0
-    assert metrics.auc(against_useless.newest.y, against_useless.raw) > 0.7
-    tried = {choice.weight: choice.auc for choice in against_good.tried}
-    assert tuple(tried) == blend.WEIGHTS and tried[against_good.weight] == max(tried.values())
+    found = blend.challenge(data, useless, NAMES, 1)
+    shipped = blend.predict(useless, train.encode(found.judges, NAMES))
+    assert metrics.auc_within(found.judges.y, found.raw, found.part) > metrics.auc_within(found.judges.y, shipped, found.part) + 0.05
+    assert (found.weight, found.words) == (blend.WEIGHT, 0.0)  # of these rows no words are known
+    own = blend.challenge(data, useless, NAMES, 1, weight=1.0)
+    assert metrics.auc_within(own.judges.y, own.raw, own.part) > 0.7
+    alone = blend.challenge(data, good, NAMES, 1, weight=0.0)
+    assert np.array_equal(alone.raw, blend.predict(good, train.encode(alone.judges, NAMES)))
 
 
-def test_the_newest_part_plays_no_part_in_the_choice(good: Forest) -> None:
+def test_the_latest_parts_judge_each_by_what_was_there_before_it(good: Forest) -> None:
+    """Whatever became of a part, and of what came later, its scores and probabilities are the same."""
     data = of("alpha")
-    start = blend.parts(data)[-1].start
-    turned = np.where(np.arange(len(data)) >= start, 1 - data.y, data.y).astype(np.int8)
-    other = Dataset(data.X, turned, data.time, data.fix_time, data.project, data.sha256)
-    one, two = blend.challenge(data, good, NAMES, 1), blend.challenge(other, good, NAMES, 1)
-    assert (one.weight, one.tried) == (two.weight, two.tried)
-    assert np.array_equal(one.raw, two.raw) and np.array_equal(one.chance, two.chance)
-    assert one.knots != two.knots  # the calibration that ships does see it
+    pieces = blend.parts(data)
+    one = blend.challenge(data, good, NAMES, 1)
+    assert len(one.raw) == len(one.chance) == len(one.part) == len(one.judges) == sum(piece.stop - piece.start for piece in pieces[-3:])
+    assert np.array_equal(one.judges.sha256, data.sha256[pieces[2].start :]) and np.array_equal(data.sha256[pieces[4]], one.judges.sha256[one.newest])
+    for place, piece in enumerate(pieces[-3:]):
+        later = np.arange(len(data)) >= piece.start
+        turned = np.where(later, 1 - data.y, data.y).astype(np.int8)
+        other = blend.challenge(replace(data, y=turned, fix_time=np.where(later & (turned == 1), data.time + 30 * 86_400.0, data.fix_time)), good, NAMES, 1)
+        same = one.part <= place
+        assert np.array_equal(one.raw[same], other.raw[same]) and np.array_equal(one.chance[same], other.chance[same])
+        assert place == 2 or not np.array_equal(one.raw[~same], other.raw[~same])
+        assert one.knots != other.knots  # the calibration that ships does see them
 
 
-def test_where_no_fix_was_known_the_shipped_forest_stays() -> None:
-    y, own, base = np.zeros(90, np.int8), np.full(90, 0.2), np.linspace(0, 1, 90)
-    assert blend.choose(y, own, base, [slice(0, 45), slice(45, 90)]) == ((0.0, 0.0), ())
+def test_where_no_fix_was_known_the_shipped_forest_stays(good: Forest) -> None:
+    data = of("alpha")
+    late = replace(data, fix_time=np.where(data.y == 1, data.time.max() + 1, np.nan))
+    found = blend.challenge(synthetic.spoken(late), good, NAMES, 1)
+    assert np.array_equal(found.raw, blend.predict(good, train.encode(found.judges, NAMES)))
+    assert found.weight == found.words == 0  # what was judged nowhere does not ship
 
 
-def test_of_equal_choices_the_lowest_is_taken() -> None:
-    y, score, silent = np.tile([0, 1], 40).astype(np.int8), np.linspace(0, 1, 80), np.zeros(80)
-    choice, tried = blend.choose(y, score, score, [slice(0, 80)], told=silent, words=blend.WORDS)
-    assert choice == (0.0, 0.0) and len({round(choice.auc, 12) for choice in tried}) == 1
+def test_probabilities_rest_on_labels_as_they_were_known(good: Forest) -> None:
+    """A repair that came after a part began is no label of the calibration that the part is judged by."""
+    data = of("alpha")
+    one = blend.challenge(data, good, NAMES, 1)
+    for place, piece in enumerate(blend.parts(data)[-3:]):
+        cut = data.time[piece.start]
+        unknown = (data.time < cut) & (data.fix_time >= cut)
+        assert unknown.sum() > 0
+        other = blend.challenge(
+            replace(data, y=np.where(unknown, 0, data.y).astype(np.int8), fix_time=np.where(unknown, np.nan, data.fix_time)), good, NAMES, 1
+        )
+        assert np.array_equal(one.chance[one.part == place], other.chance[other.part == place])
+
+
+def test_parts_of_one_kind_each_cannot_be_compared() -> None:
+    data = of("alpha")
+    pieces = blend.parts(data)
+    y = data.y.copy()
+    for piece, kind in zip(pieces[-3:], (0, 1, 0), strict=True):
+        y[piece] = kind
+    with pytest.raises(UsageError, match="in none of the 3 parts that judge some commits needed a fix and others did not"):
+        blend.parts(replace(data, y=y))
+
+
+def test_a_blend_has_one_own_tree_at_least(good: Forest) -> None:
+    assert [blend.n_own(weight, good) for weight in (0.0, 0.01, 0.25, 1.0)] == [0, 1, 5, 20]
 
 
 @pytest.mark.parametrize("n_own", [10, 20])

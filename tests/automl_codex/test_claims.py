@@ -170,7 +170,7 @@ def test_refuted_claims_count_twice_and_the_report_says_what_that_changed(
     report = json.loads((tmp_path / "models" / "evaluation.json").read_text())["feedback"]
     assert report["refuted"] == int((data.y[::3] == 1).sum()) and report["changed"] is True
     assert report["auc"]["with"] != report["auc"]["without"] and set(report["mean_risk_of_claims"]) == {"with", "without"}
-    assert f"{report['refuted']} needed a fix all the same and count twice" in said and "AUC on the newest part 0." in said
+    assert f"{report['refuted']} needed a fix all the same and count twice" in said and "That changed AUC 0." in said
 
 
 def test_before_a_fix_is_known_nothing_is_refuted() -> None:

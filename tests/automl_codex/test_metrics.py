@@ -22,6 +22,32 @@ def test_weight_counts_a_row_that_often() -> None:
     assert metrics.auc(Y, SCORE, weight) == pytest.approx(metrics.auc(np.repeat(Y, weight), np.repeat(SCORE, weight)))
 
 
+def test_auc_within_groups_compares_no_row_with_one_of_another() -> None:
+    """In the first group one of two pairs is right and there are two bugs, in the second three of three and one, in the third no bug."""
+    y = np.array([0, 1, 1, 0, 0, 0, 1, 0, 0])
+    score = np.array([0.5, 0.4, 0.6, 0.1, 0.2, 0.3, 0.9, 0.7, 0.8])
+    group = np.array([0, 0, 0, 1, 1, 1, 1, 2, 2])
+    assert metrics.auc_within(y, score, group) == pytest.approx((2 * 0.5 + 1 * 1.0) / 3)
+    moved = score + np.array([5, 0, -3])[group]  # whatever a group's level is
+    assert metrics.auc_within(y, moved, group) == metrics.auc_within(y, score, group)
+    assert metrics.auc_within(y, score, np.zeros(9)) == pytest.approx(metrics.auc(y, score))
+    assert np.isnan(metrics.auc_within(np.zeros(9, int), score, group))
+
+
+def test_draws_within_groups_are_paired_and_lie_around_the_value() -> None:
+    rng = np.random.default_rng(3)
+    group, y = np.repeat([0, 1, 2], 150), rng.integers(0, 2, 450)
+    score = y + rng.normal(0, 1.5, 450) + 10 * group
+    draws = metrics.bootstrap_within(y, [score, score, -score], group, np.random.default_rng(1), 300)
+    value = metrics.auc_within(y, score, group)
+    assert np.array_equal(draws[0], draws[1]) and draws[0] + draws[2] == pytest.approx(np.ones(300))
+    assert draws[0].mean() == pytest.approx(value, abs=0.01)
+    spread = np.std([roc_auc_score(y[rows], score[rows]) for rows in (rng.integers(0, 150, 150) for _ in range(300))])
+    assert draws[0].std() == pytest.approx(spread / np.sqrt(3), rel=0.25)  # three groups of 150 tell as much as one of 450
+    assert metrics.auc(y, score) < value  # across groups their levels drown what it tells
+    assert np.isnan(metrics.bootstrap_within(np.zeros(450, int), [score], group, rng, 5)).all()
+
+
 @pytest.mark.parametrize("y", [np.zeros(4, int), np.ones(4, int)])
 def test_one_class_has_no_auc(y: np.ndarray) -> None:
     assert np.isnan(metrics.auc(y, np.arange(4.0)))

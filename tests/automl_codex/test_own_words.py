@@ -92,15 +92,13 @@ def test_words_are_read_from_the_repository_and_a_row_of_no_commit_is_refused(be
 # -- in a challenge -------------------------------------------------------------------------------------------
 
 
-def test_words_are_taken_where_they_rank_better_and_left_where_they_mean_nothing(good: Forest) -> None:
+def test_words_rank_better_where_they_tell_and_hardly_matter_where_they_mean_nothing(good: Forest) -> None:
     telling, silent = synthetic.spoken(of("alpha", 1500)), synthetic.spoken(of("alpha", 1500), tells=0.1)
-    with_words, without = (blend.challenge(data, good, NAMES, 1, weights=(0.0, 0.25)) for data in (telling, of("alpha", 1500)))
-    assert with_words.words == 0.5 and without.words == 0.0
-    assert blend.metrics.auc(with_words.newest.y, with_words.raw) > blend.metrics.auc(without.newest.y, without.raw) + 0.05
-    assert {(choice.weight, choice.words) for choice in with_words.tried} == {(w, s) for w in (0.0, 0.25) for s in blend.WORDS}
-    nothing = blend.challenge(silent, good, NAMES, 1, weights=(0.0, 0.25))
-    assert abs(blend.metrics.auc(nothing.newest.y, nothing.raw) - blend.metrics.auc(without.newest.y, without.raw)) < 0.02
-    assert blend.challenge(telling, good, NAMES, 1, weights=(0.0, 0.25), words=(0.0,)).words == 0.0
+    with_words, without, nothing = (blend.challenge(data, good, NAMES, 1) for data in (telling, of("alpha", 1500), silent))
+    assert (with_words.words, without.words, nothing.words) == (blend.WORDS, 0.0, blend.WORDS)
+    told, untold, moot = (blend.metrics.auc_within(one.judges.y, one.raw, one.part) for one in (with_words, without, nothing))
+    assert told > untold + 0.05 and abs(moot - untold) < 0.02
+    assert blend.challenge(telling, good, NAMES, 1, words=0.0).words == 0.0
 
 
 def test_a_part_is_moved_by_what_was_known_at_its_first_moment(good: Forest) -> None:
@@ -172,9 +170,8 @@ def test_what_people_disputed_weighs_in_words_too(good: Forest) -> None:
     assert blend.final_words(data, good, NAMES, 0.5) != blend.final_words(data, good, NAMES, 0.5, loud)
 
 
-def test_a_refused_blend_of_words_alone_has_a_second_challenger(begun, known, shipped: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_refused_blend_has_a_second_challenger_without_words(begun, known, shipped: Path, tmp_path: Path, monkeypatch) -> None:
     known(synthetic.spoken(of("alpha", 1500)))
-    monkeypatch.setattr(blend, "choose", lambda y, own, base, pieces, weights, told, words: ((0.0, words[-1]), ()))
     asked: list[int] = []
     judge = retrain.gates
 
@@ -194,8 +191,9 @@ def test_words_of_the_model_before_do_not_stay(begun, known, shipped: Path, tmp_
     silent[:] = [Words(frozenset(), frozenset())] * len(data)
     known(replace(data, words=silent))
     made = retrain.make(retrain.Asked(begun.open(), output, shipped), retrain.date(2026, 1, 1), lambda _: None)
-    assert WORDS_FILE not in made.files
-    assert retrain.ship(made, output).words is None and not (output / WORDS_FILE).exists()
+    assert WORDS_FILE in made.files
+    words = retrain.ship(made, output).words
+    assert words is not None and not words.added and not words.path
 
 
 def test_a_model_with_words_of_its_own_is_no_base(begun, known, shipped: Path, tmp_path: Path, capsys) -> None:

@@ -37,7 +37,7 @@ def test_a_better_model_is_written_whole(repo, known, shipped: Path, tmp_path: P
     model, report = Model.load(output), json.loads((output / "evaluation.json").read_text())
     assert f"{model.version} written to {output}" in said.err
     assert model.manifest["retrained"]["own_trees"] == round(report["weight"] * 20) > 0
-    assert report["newest"]["difference"]["base"]["value"] > 0
+    assert report["judged"]["difference"]["base"]["value"] > 0
     assert all(gate["met"] for gate in report["gates"] if gate["blocks"])
     assert model.version in (output / "MODEL_CARD.md").read_text().splitlines()[0]
     assert set((output / "training-manifest.txt").read_text().split()) == set(data.sha256.tolist())
@@ -63,27 +63,94 @@ def test_a_worse_model_is_refused_and_the_old_one_stays(repo, known, shipped: Pa
     before = {path.name: path.read_bytes() for path in output.iterdir()}
     assert cli.main(command(repo, output, shipped, "--eval-report", str(tmp_path / "why.json"))) == 4
     said = capsys.readouterr().err
-    assert "auc_against_base" in said and "must be >= 0" in said and f"{output} was left as it is" in said and "Traceback" not in said
+    assert (
+        said.count("auc_against_base_newest is -0.0") == 1 and "must be >= -0.01" in said and f"{output} was left as it is" in said and "Traceback" not in said
+    )
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before
     report = json.loads((tmp_path / "why.json").read_text())
-    assert report["newest"]["difference"]["base"]["value"] < -0.01
+    gain = report["judged"]["difference"]["base"]
+    assert gain["value"] > 0 and gain["newest"]["value"] < -0.01  # the parts before it would have it taken
+    assert "ece" in {gate["gate"] for gate in report["refused_too"]["gates"] if gate["blocks"] and not gate["met"]}  # nor is a calibration to what was
     assert json.loads((tmp_path / "andon.jsonl").read_text().splitlines()[0])["event"] == "ModelDegradation"
 
 
-def against(auc: tuple[float, float], brier: tuple[float, float]) -> set[str]:
-    """The gates that (value, low) of AUC and (value, high) of the Brier score break."""
-    gain = {"value": auc[0], "low": auc[1], "brier": {"value": brier[0], "high": brier[1]}}
-    return {name.removesuffix("_base") for name, value, sign, bound, _ in retrain.verdicts("base", gain) if not retrain.HOLDS[sign](value, bound)}
+def against(auc: tuple[float, float], brier: tuple[float, float], newest: float | None = 0.0) -> set[str]:
+    """The gates that (value, low) of AUC, (low, high) of the Brier score of the newest part, and its AUC break."""
+    gain = {"value": auc[0], "low": auc[1], "brier": {"low": brier[0], "high": brier[1]}, "newest": {"value": newest}}
+    return {name.replace("_base", "") for name, value, sign, bound, _ in retrain.verdicts("base", gain) if not retrain.HOLDS[sign](value, bound)}
 
 
-def test_a_challenger_is_taken_only_when_a_gain_is_certain_and_no_loss_is_seen() -> None:
-    assert against((0.02, 0.005), (0.0, 0.001)) == set()  # certainly better in order
-    assert against((0.0, 0.0), (-0.01, -0.002)) == set()  # the same order, certainly better probabilities
+def test_a_challenger_is_taken_only_when_a_gain_is_certain_and_no_loss_is() -> None:
+    assert against((0.02, 0.005), (-0.001, 0.001)) == set()  # certainly better in order, perhaps worse in probabilities
+    assert against((0.0, 0.0), (-0.02, -0.002)) == set()  # the same order, certainly better probabilities
     assert against((0.0, 0.0), (0.0, 0.0)) == {"certain_gain_over"}  # the same
-    assert against((0.01, -0.004), (-0.001, 0.002)) == {"certain_gain_over"}  # perhaps better
-    assert against((-0.001, -0.004), (-0.01, -0.002)) == {"auc_against"}  # better probabilities, worse order
-    assert against((0.02, 0.005), (0.001, 0.003)) == {"brier_against"}
-    assert against((0.02, -0.02), (-0.01, -0.002)) == {"auc_against_base_at_worst"}  # so wide an interval says nothing
+    assert against((0.01, -0.004), (-0.004, 0.002)) == {"certain_gain_over"}  # perhaps better
+    assert against((-0.001, -0.004), (-0.02, -0.002)) == {"auc_against"}  # better probabilities, worse order
+    assert against((0.02, 0.005), (0.001, 0.003)) == {"brier_against_newest_at_best"}
+    assert against((0.02, -0.02), (-0.02, -0.002)) == {"auc_against_at_worst"}  # so wide an interval says nothing
+    assert against((0.02, 0.005), (-0.001, 0.001), -0.011) == {"auc_against_newest"}
+    assert against((0.02, 0.005), (-0.001, 0.001), None) == set()  # where the newest part tells nothing of the order
+
+
+def challenged(n: int = 400) -> tuple[blend.Challenge, retrain.Scores]:
+    """A challenger whose scores tell more in each part, at levels that differ between the parts, and another model."""
+    rng = np.random.default_rng(2)
+    part = np.sort(rng.integers(0, 3, n))
+    data = of("alpha", 2000)
+    rows = data.where(np.arange(len(data)) < n)
+    told = rows.y * 0.1 + rng.normal(0, 0.1, n)
+    theirs = (rng.normal(0, 1, n), np.full(n, 0.5))
+    return blend.Challenge(0.25, 0.0, rows, part, told - part, np.clip(0.3 + told, 0, 1), ()), theirs
+
+
+def test_a_gain_compares_within_parts_and_on_the_rows_that_are_asked() -> None:
+    found, theirs = challenged()
+    whole = retrain.against(found, theirs, 1)
+    y, raw, part = found.judges.y, found.raw, found.part
+    assert whole["value"] == pytest.approx(retrain.metrics.auc_within(y, raw, part) - retrain.metrics.auc_within(y, theirs[0], part), abs=1e-6)
+    assert whole["value"] > retrain.metrics.auc(y, raw) - retrain.metrics.auc(y, theirs[0]) + 0.05  # across parts their levels drown it
+    assert whole["low"] < whole["value"] < whole["high"] and whole["newest"]["commits"] == (part == 2).sum() < whole["commits"] == 400
+    off = (found.chance - y) ** 2 - (theirs[1] - y) ** 2
+    assert whole["brier"]["value"] == pytest.approx(off[part == 2].mean(), abs=1e-6)  # of the newest alone
+    odd = np.arange(400) % 2 == 1
+    some = retrain.against(found, theirs, 1, odd)
+    assert some["commits"] == 200 and some["newest"]["commits"] == (odd & (part == 2)).sum()
+    assert some["newest"]["value"] is None  # too few to tell an order, not to tell probabilities
+    assert some["brier"]["value"] == pytest.approx(off[odd & (part == 2)].mean(), abs=1e-6)
+    older = retrain.against(found, theirs, 1, part < 2)  # where the newest are none of them
+    assert older["newest"]["value"] is None and older["brier"]["value"] == pytest.approx(off[part < 2].mean(), abs=1e-6)
+    late = part == 2
+    ece = retrain.calibration(found, theirs[1], 1)
+    assert (ece["commits"], ece["retrained"]) == (late.sum(), pytest.approx(retrain.metrics.ece(y[late], found.chance[late])))
+
+
+def test_the_table_compares_within_parts_too() -> None:
+    found, theirs = challenged()
+    table = retrain._table(found, {"retrained": (found.raw, found.chance), "lapredict": theirs}, 1)
+    assert table["retrained"]["auc"] == pytest.approx(retrain.metrics.auc_within(found.judges.y, found.raw, found.part))
+    assert table["retrained"]["auc_interval"][0] > retrain.metrics.auc(found.judges.y, found.raw)
+
+
+def test_a_newest_part_without_a_fix_still_judges_probabilities(repo, known, shipped: Path, tmp_path: Path, capsys) -> None:
+    data = of("alpha", 1000)
+    late = np.arange(len(data)) >= blend.parts(data)[-1].start
+    known(replace(data, y=np.where(late, 0, data.y).astype(np.int8), fix_time=np.where(late, np.nan, data.fix_time)))
+    code = cli.main(command(repo, tmp_path / "models", shipped, "--eval-report", str(tmp_path / "why.json")))
+    said, report = " ".join(capsys.readouterr().out.split()), json.loads((tmp_path / "why.json").read_text())
+    assert code in (0, 4) and "of which 0 needed a fix: AUC not told by so few; ECE base model 0." in said
+    gates = {gate["gate"] for gate in report["gates"]}
+    assert "brier_against_base_newest_at_best" in gates and "auc_against_base_newest" not in gates
+    assert report["newest"]["auc"] == {} and report["judged"]["difference"]["base"]["newest"]["value"] is None
+
+
+def test_a_history_too_young_to_learn_from_ships_no_trees_that_nobody_judged(make_repo, shipped: Path, tmp_path: Path, capsys) -> None:
+    """260 commits in as many days: the half year that is left out before each part leaves nothing to grow trees on."""
+    repo = make_repo()
+    repo.build(long_history(260, step=DAY, start=START - 3 * YEAR))
+    output = tmp_path / "models"
+    code = cli.main(command(repo, output, shipped))
+    assert "Weight of this repository's own trees: 0; share of what its words say: 0." in capsys.readouterr().out
+    assert code == 4 or Model.load(output).manifest["retrained"]["own_trees"] == 0
 
 
 def test_a_challenger_that_is_as_good_is_refused_as_uncertain(repo, known, tmp_path: Path, capsys) -> None:
@@ -104,13 +171,14 @@ def test_where_the_blend_is_refused_the_order_of_the_base_with_an_own_calibratio
     base = model_of(beta, beta.y, tmp_path / "base")
     manifest = json.loads((base / MANIFEST).read_text())
     (base / MANIFEST).write_text(json.dumps(manifest | {"calibration": [[0.0, 0.001], [1.0, 0.05]]}))
-    monkeypatch.setattr(blend, "choose", lambda y, own, base, pieces, weights, *_: ((weights[-1], 0.0), ()))
+    whole = blend.challenge
+    monkeypatch.setattr(blend, "challenge", lambda *args, **how: whole(*args, **{"weight": 1.0} | how))
     monkeypatch.setattr(blend, "LEAF_SIZE", 600)  # and are too coarse to rank
     output = tmp_path / "models"
     assert cli.main(command(repo, output, base)) == 0
     report, said = json.loads((output / "evaluation.json").read_text()), " ".join(capsys.readouterr().out.split())
     assert report["weight"] == 0 and report["refused_first"]["weight"] == 1 and "A blend with weight 1 and words 0 was refused (auc_against_base" in said
-    assert report["newest"]["difference"]["base"]["value"] == 0 and report["newest"]["difference"]["base"]["brier"]["high"] < 0
+    assert report["judged"]["difference"]["base"]["value"] == 0 and report["judged"]["difference"]["base"]["brier"]["high"] < 0
     assert Model.load(output).manifest["retrained"]["own_trees"] == 0
 
 
@@ -133,7 +201,9 @@ def test_the_sign_off_fits_the_bytes_that_met_the_gates_and_nothing_else(repo, k
     assert cli.main(command(repo, output, shipped)) == 0
     manifest = json.loads((output / MANIFEST).read_text())
     signed = manifest["signed_off"]
-    assert signed["by"] == "automl-codex retrain" and {"auc_against_base", "brier_against_base", "certain_gain_over_base", "ece"} <= set(signed["gates"])
+    assert signed["by"] == "automl-codex retrain" and {"auc_against_base", "brier_against_base_newest_at_best", "certain_gain_over_base", "ece"} <= set(
+        signed["gates"]
+    )
     assert lines.LINES_FILE in manifest["files"] and lines.LINES_FILE not in signed["files"]  # it came along, nobody judged it
     for change in ({"calibration": [[0.0, 0.0], [1.0, 0.0]]}, {"base_rate": 0.001}, {"signed_off": signed | {"digest": "0" * 64}}, {"signed_off": []}):
         (output / MANIFEST).write_text(json.dumps(manifest | change))
@@ -253,18 +323,18 @@ def test_a_key_of_the_teams_gates_file_blocks(repo, known, shipped: Path, tmp_pa
 
 def test_the_model_in_use_is_compared_on_what_it_did_not_learn_from(repo, known, shipped: Path, tmp_path: Path, capsys) -> None:
     data = known(of("alpha"))
-    newest = data.where(np.arange(len(data)) >= blend.parts(data)[-1].start)
+    judges = data.where(np.arange(len(data)) >= blend.parts(data)[-blend.N_JUDGES].start)
     beta = of("beta")
     noisy = np.where(np.arange(len(beta)) % 5 < 2, 1 - beta.y, beta.y).astype(np.int8)
-    output = model_of(beta, noisy, tmp_path / "models", newest.sha256[:10].tolist())
+    output = model_of(beta, noisy, tmp_path / "models", judges.sha256[:10].tolist())
     assert cli.main(command(repo, output, shipped)) == 0
     said = capsys.readouterr().out
     assert "The model in use learned from 10 of these changes, so its figures are too good." in " ".join(said.split())
-    assert json.loads((output / "evaluation.json").read_text())["newest"]["difference"]["in_use"]["commits"] == len(newest) - 10
+    assert json.loads((output / "evaluation.json").read_text())["judged"]["difference"]["in_use"]["commits"] == len(judges) - 10
     assert not (output / "risk.onnx").exists()  # that of the old model no longer fits
 
     assert cli.main(command(repo, output, shipped)) == 0  # the one that was just written learned from all of them
-    assert f"The model in use learned from {len(newest)} of these changes, so its figures are too good; the rest are too few" in " ".join(
+    assert f"The model in use learned from {len(judges)} of these changes, so its figures are too good; the rest are too few" in " ".join(
         capsys.readouterr().out.split()
     )
 
@@ -292,7 +362,7 @@ def test_a_model_of_an_older_schema_is_replaced(repo, known, shipped: Path, tmp_
     manifest = json.loads((output / MANIFEST).read_text())
     (output / MANIFEST).write_text(json.dumps(manifest | {"feature_schema": 1}))
     assert cli.main(command(repo, output, shipped)) == 0
-    assert "in_use" not in json.loads((output / "evaluation.json").read_text())["newest"]["models"]
+    assert "in_use" not in json.loads((output / "evaluation.json").read_text())["judged"]["models"]
 
 
 def test_a_retrained_model_is_not_evaluated_from_a_corpus(repo, known, shipped: Path, tmp_path: Path) -> None:
@@ -340,7 +410,7 @@ def test_a_real_history_is_mined_into_the_git_directory_and_goes_on(make_repo, s
     assert cli.main(["retrain", "--repo", str(repo.path), "--output", str(output), "--base", str(shipped), "--andon-log", str(tmp_path / "a")]) in (0, 4)
     said = capsys.readouterr()
     assert "going on behind" in said.err and "Traceback" not in said.err
-    assert "Newest part: 100 changes" in said.out
+    assert "Judged on the 3 latest of five parts: 210 changes" in said.out and "On the newest part alone, 100 changes" in said.out
     rows = tables.read(repo.path / ".git" / "codex-gate" / "retrain" / f"{repo.path.name}.parquet")
     assert len(rows) == 319 and rows.time.max() <= START + 319 * 3 * DAY  # without the root, and the last, which is too young
 
@@ -369,7 +439,7 @@ def test_one_class_alone_is_refused(repo, known, shipped: Path, tmp_path: Path, 
     data = of("alpha")
     known(replace(data, y=np.zeros(len(data), np.int8), fix_time=np.full(len(data), np.nan)))
     assert cli.main(command(repo, tmp_path / "models", shipped)) == 2
-    assert "of the newest 124 commits that can be judged 0 needed a fix" in capsys.readouterr().err
+    assert "of the newest 372 commits that can be judged 0 needed a fix" in capsys.readouterr().err
 
 
 def test_a_shallow_clone_is_refused(make_repo, shipped: Path, tmp_path: Path, capsys) -> None:

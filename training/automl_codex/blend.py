@@ -1,22 +1,22 @@
 """How much a repository's own history adds to the shipped model, measured in the order of time, and one forest out of both.
 
-The history is cut into fifths by time. A forest of the repository's own rows scores each fifth from what was known at its
-first commit; so does the shipped forest, which learned elsewhere. The weight of the own forest is the one that ranked the
-middle fifths best, with labels as they were known when the newest fifth began. The newest fifth plays no part in any choice:
-it judges the blend against the shipped model and against the model in use.
+The history is cut into fifths by time. At the first moment of each a forest is grown on the repository's own rows, as known then,
+and blended with the shipped one, which learned elsewhere; the three latest fifths judge that against the shipped model and
+against the model in use. Nothing is chosen on them, and nothing on the others: a quarter of own trees is what histories of all kinds of
+labels bore best, and to choose anew in each took more than it gave (docs/retraining.md, docs/tried.md).
 
-A mean of two forests is a forest: a weight of .75 is 150 own trees and 50 of the shipped 200. The runtime need not know.
+A mean of two forests is a forest: a weight of .25 is 50 own trees and 150 of the shipped 200. The runtime need not know.
 
-Where the words of the rows are known, the repository's own past also tells what these mean beyond the shipped forest (`own_words`): half of that, or
-nothing, is chosen together with the weight. All of it overstates what was learned.
+Where the words of the rows are known, the repository's own past also tells what these mean beyond the shipped forest (`own_words`): half of that
+counts. All of it overstates what was learned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
-from typing import Final, NamedTuple
+from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -32,59 +32,65 @@ from codex_gate.model import Model
 from codex_gate.own_words import HELD, OwnWords, shifted
 
 N_PARTS: Final = 5
+N_JUDGES: Final = 3  # parts that judge, the latest: three times the fixes of the newest alone, where 10 to 39 cannot make a gain of .01 certain
 MIN_ROWS: Final = 100  # of the newest part: fewer commits give an AUC of ± .1
-MIN_OF_A_KIND: Final = 10  # buggy and clean ones there, as in the evaluation of the shipped model
-WEIGHTS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
-WORDS: Final = (0.0, 0.5)  # shares of what the words say
+MIN_OF_A_KIND: Final = 10  # buggy and clean ones of what is learned from, or has an AUC of its own, as in the evaluation of the shipped model
+MIN_JUDGES: Final = 20  # of each kind in the parts that judge
+WEIGHT: Final = 0.25  # of the own forest
+WORDS: Final = 0.5  # share of what the words say
 GAP: Final = 180 * 86_400  # commits of the last half year are not learned from: most of their bugs are not found yet (docs/retraining.md has none and a year)
 CALIBRATED: Final = 400  # rows at least: base rates move, so the most recent serve best, and fewer are noise (docs/retraining.md)
 LEAF_SIZE: Final = 20  # against 200 of the shipped forest, which has twenty times the rows
-TRIAL_TREES: Final = 60  # for the choice of the weight alone
-
-
-class Choice(NamedTuple):
-    """A weight of the own forest, a share of what the words say, and the mean AUC of the middle parts with both."""
-
-    weight: float
-    words: float
-    auc: float
 
 
 @dataclass(frozen=True, eq=False)
 class Challenge:
-    """What the history says of a blend: `newest` are the rows that judge it, `raw` and `chance` (n,) its scores and probabilities there.
+    """What the history says of a blend: `judges` are the rows that judge it, `part` (n,) the part of each from 0 on, `raw` and `chance` (n,) its scores and probabilities there.
 
     `knots` is the calibration that ships: of the most recent scores out of time, the newest part's among them, with today's labels.
     """
 
     weight: float
     words: float
-    tried: tuple[Choice, ...]
-    newest: Dataset
+    judges: Dataset
+    part: np.ndarray
     raw: np.ndarray
     chance: np.ndarray
     knots: tuple[tuple[float, float], ...]
+
+    @property
+    def newest(self) -> np.ndarray:
+        """Which of the judges (mask) are of the newest part."""
+        return np.asarray(self.part == N_JUDGES - 1)
 
 
 def parts(data: Dataset) -> list[slice]:
     """Five parts of rows that are in the order of time; the newest holds at least MIN_ROWS of them.
 
     Raises:
-        UsageError: too few rows, or too few of a kind in the newest part.
+        UsageError: too few rows, or too few of a kind in the parts that judge.
     """
     newest = max(len(data) // N_PARTS, MIN_ROWS)
     if len(data) < 2 * MIN_ROWS:
-        raise UsageError(f"{len(data)} commits can be learned from, {2 * MIN_ROWS} are needed: half of them judge what the other half teaches; {REMEDY}")
+        raise UsageError(f"{len(data)} commits can be learned from, {2 * MIN_ROWS} are needed: what comes first teaches, the rest judges; {REMEDY}")
     edges = [*np.linspace(0, len(data) - newest, N_PARTS).astype(int).tolist(), len(data)]
-    buggy = int(data.y[edges[-2] :].sum())
-    if not MIN_OF_A_KIND <= buggy <= newest - MIN_OF_A_KIND:
+    judges = data.y[edges[-1 - N_JUDGES] :]
+    if not MIN_JUDGES <= (buggy := int(judges.sum())) <= len(judges) - MIN_JUDGES:
         raise UsageError(
-            f"of the newest {newest} commits that can be judged {buggy} needed a fix; at least {MIN_OF_A_KIND} of each kind are needed to tell two models apart; {REMEDY}"
+            f"of the newest {len(judges)} commits that can be judged {buggy} needed a fix; at least {MIN_JUDGES} of each kind are needed to tell two models apart; {REMEDY}"
         )
-    return [slice(start, end) for start, end in pairwise(edges)]
+    found = [slice(start, end) for start, end in pairwise(edges)]
+    if all(len(set(data.y[piece].tolist())) == 1 for piece in found[-N_JUDGES:]):
+        raise UsageError(f"in none of the {N_JUDGES} parts that judge some commits needed a fix and others did not, so no two can be compared; {REMEDY}")
+    return found
 
 
 REMEDY: Final = "stay with the shipped model until there is more history, or move its probabilities to this repository (automl-codex adapt)"
+
+
+def n_own(weight: float, shipped: Forest) -> int:
+    """How many of the blend's trees are grown here: as many as the weight says, and one at least where it has any."""
+    return max(1, round(weight * shipped.n_trees)) if weight else 0
 
 
 def own_recipe(names: Sequence[str], n_trees: int, seed: int) -> train.Recipe:
@@ -109,51 +115,49 @@ def _known(data: Dataset, cut: float, gap: float, claims: Claims | None) -> tupl
 
 
 def challenge(
-    data: Dataset,
-    shipped: Forest,
-    names: Sequence[str],
-    seed: int,
-    claims: Claims | None = None,
-    weights: Sequence[float] = WEIGHTS,
-    words: Sequence[float] = WORDS,
+    data: Dataset, shipped: Forest, names: Sequence[str], seed: int, claims: Claims | None = None, weight: float = WEIGHT, words: float = WORDS
 ) -> Challenge:
-    """Choose the weight and the share of the words on the middle parts of the history and try the blend on the newest.
+    """Try the blend on the parts that judge, each as it could have been made at its first moment.
 
     Args:
         data: one repository's rows in the order of time, all old enough to be judged.
         shipped: the forest to blend with, over the measures `names`.
         claims: what people said about the rows.
-        weights, words: of the own forest, and shares of what the words say, to choose from; 0 alone leaves the order to the shipped one and
-            learns the calibration. Of rows whose words are not known the share is 0.
+        weight, words: of the own forest, and the share of what the words say; both 0 leave the order to the shipped one and learn the calibration.
+            Of rows whose words are not known the share is 0; both are where too little of a kind was known when the newest part began.
     Raises:
         UsageError: too little history (see `parts`).
     """
     pieces = parts(data)
-    base = predict(shipped, train.encode(data, names))
-    own = out_of_time(data, pieces[1:-1], own_recipe(names, TRIAL_TREES, seed), GAP, claims) if any(weights) else np.full(len(data), np.nan)
-    newest, cut = pieces[-1], float(data.time[pieces[-1].start])
-    known = train.labels_at(data, cut)
-    told = by_words(data, base, pieces[1:], claims) if any(words) and data.words is not None else None
-    (weight, share), tried = choose(known, own, base, pieces[1:-1], weights, told, words if told is not None else (0.0,))
-    raw = moved(mixed(own, base, weight), told, share)
-    judges = data.where(_mask(data, newest))
-    if weight:
-        forest = own_forest(data, cut, own_recipe(names, round(weight * shipped.n_trees), seed), GAP, claims)
-        assert forest is not None  # more was known at the last cut than at those that the weight was chosen on
-        of_forest = predict(Forest(blended_bytes(forest, shipped)), train.encode(judges, names))
-        raw[newest] = moved(of_forest, told[newest] if told is not None else None, share)
-    before, latest = recent(pieces, newest.start), recent(pieces, newest.stop)
-    chance = train.apply(calibrate(raw[before], known[before]), raw[newest])
-    return Challenge(weight, share, tried, judges, raw[newest], chance, tuple(calibrate(raw[latest], data.y[latest])))
+    base, share = predict(shipped, train.encode(data, names)), words if data.words is not None else 0.0
+    if _known(data, float(data.time[pieces[-1].start]), GAP, claims) is None:
+        weight = share = 0.0  # what could be judged nowhere does not ship
+    recipe = own_recipe(names, n_own(weight, shipped), seed)
+    blended = out_of_time(data, pieces[1:], recipe, GAP, claims, shipped) if weight else base
+    raw = np.where(np.isnan(blended), base, blended)
+    raw = moved(raw, by_words(data, base, pieces[1:], claims) if share else None, share)
+    judging, chance = pieces[-N_JUDGES:], np.empty(len(data))
+    for piece in judging:
+        before = recent(pieces, piece.start)
+        known = train.labels_at(data, float(data.time[piece.start]))
+        chance[piece] = train.apply(calibrate(raw[before], known[before]), raw[piece])
+    places = slice(judging[0].start, None)
+    part = np.repeat(np.arange(N_JUDGES), [piece.stop - piece.start for piece in judging])
+    latest = recent(pieces, len(data))
+    knots = tuple(calibrate(raw[latest], data.y[latest]))
+    return Challenge(weight, share, data.where(_mask(data, places)), part, raw[places], chance[places], knots)
 
 
-def out_of_time(data: Dataset, pieces: Sequence[slice], recipe: train.Recipe, gap: float = GAP, claims: Claims | None = None) -> np.ndarray:
-    """Scores (n,) of each part by the own forest of its first moment; NaN elsewhere, and where there was none."""
+def out_of_time(
+    data: Dataset, pieces: Sequence[slice], recipe: train.Recipe, gap: float = GAP, claims: Claims | None = None, shipped: Forest | None = None
+) -> np.ndarray:
+    """Scores (n,) of each part by the own forest of its first moment, blended with the `shipped` one if there is one; NaN elsewhere, and where there was none."""
     scores = np.full(len(data), np.nan)
     for piece in pieces:
         forest = own_forest(data, float(data.time[piece.start]), recipe, gap, claims)
         if forest is not None:
-            scores[piece] = train.score(forest, train.encode(data.where(_mask(data, piece)), recipe.names))
+            x = train.encode(data.where(_mask(data, piece)), recipe.names)
+            scores[piece] = train.score(forest, x) if shipped is None else predict(Forest(blended_bytes(forest, shipped)), x)
     return scores
 
 
@@ -178,37 +182,6 @@ def shifts(words: OwnWords, data: Dataset) -> np.ndarray:
 def moved(score: np.ndarray, told: np.ndarray | None, share: float = 1.0) -> np.ndarray:
     """Scores (n,) with their log-odds moved by a share of what the words say, as the runtime moves them."""
     return score if told is None or not share else np.array([shifted(one, share * by) for one, by in zip(score.tolist(), told.tolist(), strict=True)])
-
-
-def mixed(own: np.ndarray, base: np.ndarray, weight: float) -> np.ndarray:
-    """Weighted mean of two forests' scores; the shipped one's alone where there was no own forest."""
-    return np.asarray(np.where(np.isnan(own), base, weight * own + (1 - weight) * base))
-
-
-def choose(
-    y: np.ndarray,
-    own: np.ndarray,
-    base: np.ndarray,
-    pieces: Sequence[slice],
-    weights: Sequence[float] = WEIGHTS,
-    told: np.ndarray | None = None,
-    words: Sequence[float] = (0.0,),
-) -> tuple[tuple[float, float], tuple[Choice, ...]]:
-    """The weight and the share of the words with the highest AUC, averaged over the parts that have both kinds, and what each choice gave.
-
-    Of equals the lowest; 0 and 0 where nothing tells.
-    """
-    tried = []
-    usable = [p for p in pieces if not (any(weights) and np.isnan(own[p]).any()) and MIN_OF_A_KIND <= y[p].sum() <= p.stop - p.start - MIN_OF_A_KIND]
-    if not usable:
-        return (0.0, 0.0), ()
-    sizes = [p.stop - p.start for p in usable]
-    for weight, share in product(weights, words):
-        raw = moved(mixed(own, base, weight), told, share)
-        found = [metrics.auc(y[p], raw[p]) for p in usable]
-        tried.append(Choice(weight, share, float(np.average(found, weights=sizes))))
-    best = max(tried, key=lambda choice: choice.auc)
-    return (best.weight, best.words), tuple(tried)
 
 
 def recent(pieces: Sequence[slice], end: int) -> slice:
@@ -250,10 +223,9 @@ def blended_bytes(own: RandomForestClassifier, shipped: Forest) -> bytes:
 
 def final_forest(data: Dataset, shipped: Forest, names: Sequence[str], weight: float, seed: int, claims: Claims | None = None) -> bytes:
     """The blend that ships: the own part grown on all rows with the labels of today."""
-    n_own = round(weight * shipped.n_trees)
-    if not n_own:
+    if not weight:
         return pack(shipped.trees(), shipped.n_features)
-    return blended_bytes(train.fit(data, data.y, own_recipe(names, n_own, seed), claims.emphasis(data.y) if claims else None), shipped)
+    return blended_bytes(train.fit(data, data.y, own_recipe(names, n_own(weight, shipped), seed), claims.emphasis(data.y) if claims else None), shipped)
 
 
 def final_words(data: Dataset, shipped: Forest, names: Sequence[str], share: float, claims: Claims | None = None) -> OwnWords | None:

@@ -120,6 +120,30 @@ def bootstrap_means(labels: Mapping[str, np.ndarray], scores: Sequence[Mapping[s
     return means
 
 
+def auc_within(y: np.ndarray, score: np.ndarray, group: np.ndarray) -> float:
+    """AUC (0 to 1) of pairs within groups: the mean over groups (n,) with both kinds, each counting as many times as it has rows with y 1; nan when there is none."""
+    found = [(auc(y[rows], score[rows]), int(y[rows].sum())) for rows in (group == name for name in np.unique(group))]
+    told = [(value, n) for value, n in found if not np.isnan(value)]
+    return float(np.average([value for value, _ in told], weights=[n for _, n in told])) if told else float("nan")
+
+
+def bootstrap_within(y: np.ndarray, scores: Sequence[np.ndarray], group: np.ndarray, rng: np.random.Generator, draws: int = 1000) -> np.ndarray:
+    """`auc_within` for each of the scores (n,) and draw: (len(scores), draws). Rows are resampled within their group, for all scores alike, so that differences are paired."""
+    groups = [np.flatnonzero(group == name) for name in np.unique(group)]
+    sorted_once = [(y[rows], [_places(score[rows]) for score in scores]) for rows in groups]
+    found = np.full((len(scores), draws), np.nan)
+    for draw in range(draws):
+        told = []
+        for labels, places in sorted_once:
+            weight = np.bincount(rng.integers(0, len(labels), len(labels)), minlength=len(labels)).astype(float)
+            if 0 < (buggy := float(weight[labels == 1].sum())) < weight.sum():
+                told.append([buggy, *(_auc_of_places(labels, place, weight) for place in places)])
+        if told:
+            by_group = np.array(told)
+            found[:, draw] = np.average(by_group[:, 1:], axis=0, weights=by_group[:, 0])
+    return found
+
+
 def interval(value: float, draws: np.ndarray) -> Interval:
     """`value` with the 2.5th and 97.5th percentile of its bootstrap draws."""
     low, high = np.nanpercentile(draws, [2.5, 97.5])

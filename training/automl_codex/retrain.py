@@ -1,12 +1,12 @@
 """`automl-codex retrain`: a model that knows this repository, if it is no worse than the one in use.
 
-    mine own history → try a blend in the order of time → compare on the newest part → build → swap the directory
+    mine own history → try a blend in the order of time → compare on the later parts → build → swap the directory
 
 What is younger than a year is left out: most of its bugs are not found yet. The comparison is with the shipped model and,
 on changes that it did not learn from, with the model that lies in the output directory. The challenger is taken when a gain
-is certain and no loss is to be seen; where that does not hold of its order, the base model's order with a calibration of this
+is certain and no loss is; where that does not hold of its order, the base model's order with a calibration of this
 repository is the second challenger. Neither is taken when labels that the model in use learned from have been lost: what the
-newest changes say of a challenger is too little to notice that it learned from wrong labels (docs/retraining.md).
+later changes say of a challenger is too little to notice that it learned from wrong labels (docs/retraining.md).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from textwrap import fill
@@ -37,13 +37,14 @@ from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, STUDENT_MANIFEST, Mo
 from codex_gate.own_words import WORDS_FILE, OwnWords
 from codex_gate.replay import TRAINED_ON, newest
 
-MAX_LOSS: Final = 0.01  # of AUC on the newest part that the interval against another model may hold
+MAX_LOSS: Final = 0.01  # of AUC that the interval against another model may hold, and that may be lost on the newest part alone
 MIN_KEPT: Final = 0.95  # of the changes that the model in use learned as having needed a fix; a fix is not unmade, so nearly all are kept (docs/retraining.md)
 LABELS: Final = "training-labels.txt"  # in a retrained directory: sha256 of the SHA of each change that needed a fix
 LABELLER: Final = f"{szz.DEFAULT}-{szz.LABELLER}"  # whose labels they are; those of another do not compare
 NO_ONNX: Final = "left out: the runtime reads the flat forest, and the trees that were taken over exist in no other form"
 
 Progress = Callable[[str], None]
+Scores = tuple[np.ndarray, np.ndarray]  # raw scores and probabilities, (n,) each
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,13 @@ def _contest(
         report["feedback"] = claims.report(heard, data) | _changed(asked, data, base, heard, found)
     if not (found.weight or found.words) or taken(report["gates"]):
         return found, report
-    second = replace(blend.challenge(data, base.forest, base.feature_names, asked.seed, weights=(0.0,), words=(0.0,)), tried=found.tried)
+    second = blend.challenge(data, base.forest, base.feature_names, asked.seed, weight=0.0, words=0.0)
     other = _report(asked, data, head, base, held, second, today)
     if not taken(other["gates"]):
         return found, report | {"refused_too": {"gates": other["gates"]}}
     kept = {name: report[name] for name in ("feedback",) if name in report}
     return second, other | kept | {
-        "refused_first": {"weight": found.weight, "words": found.words, "difference": report["newest"]["difference"], "gates": report["gates"]}
+        "refused_first": {"weight": found.weight, "words": found.words, "difference": report["judged"]["difference"], "gates": report["gates"]}
     }
 
 
@@ -119,18 +120,15 @@ def taken(gates: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def _changed(asked: Asked, data: tables.Dataset, base: Model, heard: Claims, found: blend.Challenge) -> dict[str, Any]:
-    """What the claims changed: AUC and mean risk on the newest part with and without them, and the risk of the rows that they are about."""
+    """What the claims changed: AUC and mean risk on the parts that judge with and without them, and the risk of the rows that they are about."""
     if not bool((heard.emphasis(data.y) > 1).any()):
         return {"changed": False}
     without = blend.challenge(data, base.forest, base.feature_names, asked.seed)
-    y = found.newest.y
-    about = np.isin(found.newest.sha256, data.sha256[heard.rows])
+    about = np.isin(found.judges.sha256, data.sha256[heard.rows])
     sides = {"with": found, "without": without}
     return {
         "changed": not np.array_equal(found.raw, without.raw),
-        "weight": {name: one.weight for name, one in sides.items()},
-        "words": {name: one.words for name, one in sides.items()},
-        "auc": {name: metrics.auc(y, one.raw) for name, one in sides.items()},
+        "auc": {name: metrics.auc_within(one.judges.y, one.raw, one.part) for name, one in sides.items()},
         "mean_risk": {name: float(one.chance.mean()) for name, one in sides.items()},
         "mean_risk_of_claims": {name: float(one.chance[about].mean()) if about.any() else None for name, one in sides.items()},
     }
@@ -221,19 +219,21 @@ def history(asked: Asked, today: date, progress: Progress) -> tuple[tables.Datas
 
 def _report(asked: Asked, data: tables.Dataset, head: str, base: Model, held: Model | None, found: blend.Challenge, today: date) -> dict[str, Any]:
     """Everything that `evaluation.json` holds."""
-    newest = found.newest
-    y = newest.y
-    models = {"retrained": (found.raw, found.chance), "base": _scored(base, newest)}
-    models["lapredict"] = (train.encode(newest, ("la",))[:, 0].astype(float), np.full(len(y), float(data.y.mean())))
-    compared = {"base": newest}
-    fresh = _not_learned(held, newest) if held and held.version != base.version else None
+    judges = found.judges
+    y = judges.y
+    models = {"retrained": (found.raw, found.chance), "base": _scored(base, judges)}
+    models["lapredict"] = (train.encode(judges, ("la",))[:, 0].astype(float), np.full(len(y), float(data.y.mean())))
+    compared = {"base": np.ones(len(y), bool)}
+    fresh = _not_learned(held, judges) if held and held.version != base.version else None
     if held and fresh is not None:
-        models["in_use"] = _scored(held, newest)
-        compared |= {"in_use": newest.where(fresh)} if blend.tells(newest.y[fresh]) else {}
-    table = _table(y, models, asked.seed)
-    gains = {name: _gain(rows, found, newest, models[name], asked.seed) for name, rows in compared.items()}
+        models["in_use"] = _scored(held, judges)
+        compared |= {"in_use": fresh} if blend.tells(y[fresh]) else {}
+    table = _table(found, models, asked.seed)
+    gains = {name: against(found, models[name], asked.seed, rows) for name, rows in compared.items()}
+    newest = found.newest
+    alone = {name: metrics.auc(y[newest], raw[newest]) for name, (raw, _) in models.items()} if blend.tells(y[newest]) else {}
     report: dict[str, Any] = {
-        "format": 1,
+        "format": 2,
         "kind": "retrained",
         "date": today.isoformat(),
         "machine": evaluate.machine(),
@@ -242,18 +242,18 @@ def _report(asked: Asked, data: tables.Dataset, head: str, base: Model, held: Mo
         "head": head,
         "data": {"sha256": evaluate.data_hash(data), "commits": len(data), "buggy": int(data.y.sum()), "period": _period(data)},
         "versions": {"base": base.version} | ({"in_use": held.version} if held else {}),
-        "learned_before": {name: int((~_not_learned(model, newest)).sum()) for name, model in (("base", base), ("in_use", held)) if model},
+        "learned_before": {name: int((~_not_learned(model, judges)).sum()) for name, model in (("base", base), ("in_use", held)) if model},
         "protocol": PROTOCOL,
         "weight": found.weight,
         "words": found.words,
-        "tried": [choice._asdict() for choice in found.tried],
-        "newest": {"commits": len(y), "buggy": int(y.sum()), "period": _period(newest), "models": table, "difference": gains},
+        "judged": {"commits": len(y), "buggy": int(y.sum()), "period": _period(judges), "parts": blend.N_JUDGES, "models": table, "difference": gains},
+        "newest": {"commits": int(newest.sum()), "buggy": int(y[newest].sum()), "period": _period(judges.where(newest)), "auc": alone},
     }
-    by_chance = ece_by_chance(found.chance, np.random.default_rng(asked.seed))
+    calibrated = calibration(found, models["base"][1], asked.seed)
     learned = learned_as_buggy(held) if held else None
     labels = kept(learned, data) if learned is not None else None
     report |= {"labels": labels._asdict()} if labels else {}
-    return report | {"ece_by_chance": by_chance, "gates": gates(table, gains, by_chance, metrics.f1_at_fpr(y, found.raw)[0], labels)}
+    return report | {"ece": calibrated, "gates": gates(gains, calibrated, table["retrained"]["auc"], metrics.f1_at_fpr(y, found.raw)[0], labels)}
 
 
 class Kept(NamedTuple):
@@ -290,7 +290,15 @@ def ece_by_chance(chance: np.ndarray, rng: np.random.Generator) -> float:
     return float(np.quantile([metrics.ece((rng.random(len(chance)) < chance).astype(np.int8), chance) for _ in range(evaluate.DRAWS)], 0.95))
 
 
-def _scored(model: Model, rows: tables.Dataset) -> tuple[np.ndarray, np.ndarray]:
+def calibration(found: blend.Challenge, base: np.ndarray, seed: int) -> dict[str, float]:
+    """The expected calibration error of a challenger and of probabilities `base` (n,), and what chance explains, on the newest part."""
+    rows = found.newest
+    y, chance = found.judges.y[rows], found.chance[rows]
+    by_chance = ece_by_chance(chance, np.random.default_rng(seed))
+    return {"commits": len(y), "retrained": metrics.ece(y, chance), "base": metrics.ece(y, base[rows]), "by_chance": by_chance}
+
+
+def _scored(model: Model, rows: tables.Dataset) -> Scores:
     raw = blend.scored(model, rows)
     return raw, np.array([model.calibration(score) for score in raw.tolist()])
 
@@ -302,46 +310,62 @@ def _not_learned(model: Model, rows: tables.Dataset) -> np.ndarray:
     return np.array([sha not in known for sha in rows.sha256.tolist()], bool)
 
 
-def _table(y: np.ndarray, models: Mapping[str, tuple[np.ndarray, np.ndarray]], seed: int) -> dict[str, Any]:
-    draws = metrics.bootstrap_means({"": y}, [{"": raw} for raw, _ in models.values()], np.random.default_rng(seed), evaluate.DRAWS)
-    found: dict[str, dict[str, Any]] = {}
+def _table(found: blend.Challenge, models: Mapping[str, Scores], seed: int) -> dict[str, Any]:
+    """The measures of each model on the rows that judge; AUC within their parts."""
+    y, rng = found.judges.y, np.random.default_rng(seed)
+    draws = metrics.bootstrap_within(y, [raw for raw, _ in models.values()], found.part, rng, evaluate.DRAWS)
+    table: dict[str, dict[str, Any]] = {}
     for (name, (raw, chance)), row in zip(models.items(), draws, strict=True):
-        figures: dict[str, Any] = dict(metrics.summary(y, raw, chance))
-        found[name] = figures | {"auc_interval": list(metrics.interval(figures["auc"], row)[1:])}
-    del found["lapredict"]["brier"], found["lapredict"]["ece"]  # it gives an order, no probability
-    return found
+        within = metrics.interval(metrics.auc_within(y, raw, found.part), row)
+        table[name] = metrics.summary(y, raw, chance) | {"auc": within.value, "auc_interval": list(within[1:])}
+    del table["lapredict"]["brier"], table["lapredict"]["ece"]  # it gives an order, no probability
+    return table
 
 
-def _gain(rows: tables.Dataset, found: blend.Challenge, newest: tables.Dataset, other: tuple[np.ndarray, np.ndarray], seed: int) -> dict[str, Any]:
-    """`gain` on some of the newest rows."""
-    mask = np.isin(newest.sha256, rows.sha256)
-    return gain(newest.y[mask], (found.raw[mask], found.chance[mask]), (other[0][mask], other[1][mask]), seed)
+def against(found: blend.Challenge, theirs: Scores, seed: int, where: np.ndarray | None = None) -> dict[str, Any]:
+    """What a challenger gains over another model whose scores and probabilities (n,) these are, on the rows that judge or some of them (mask).
+
+    The order is compared within all parts, for an AUC needs many fixes; the probabilities on the newest, whose rate of fixes is the one that they must fit.
+    `newest`: its commits and the difference of its own AUC, None where it tells nothing.
+    """
+
+    def on(rows: np.ndarray) -> dict[str, Any]:
+        return gain(found.judges.y[rows], found.part[rows], (found.raw[rows], found.chance[rows]), (theirs[0][rows], theirs[1][rows]), seed)
+
+    rows = np.ones(len(found.raw), bool) if where is None else where
+    late = rows & found.newest
+    alone = on(late if late.any() else rows)
+    told = alone["value"] if blend.tells(found.judges.y[late]) else None
+    return on(rows) | {"newest": {"commits": alone["commits"], "value": told}, "brier": alone["brier"]}
 
 
-def gain(y: np.ndarray, ours: tuple[np.ndarray, np.ndarray], theirs: tuple[np.ndarray, np.ndarray], seed: int) -> dict[str, Any]:
-    """AUC and Brier score of one model minus those of another, with their paired 95 % intervals; each is its scores and its probabilities (n,)."""
+def gain(y: np.ndarray, part: np.ndarray, ours: Scores, theirs: Scores, seed: int) -> dict[str, Any]:
+    """AUC within parts (n,) and Brier score of one model minus those of another, with their paired 95 % intervals; the AUC's are None where no part has both kinds."""
     rng = np.random.default_rng(seed)
-    draws = metrics.bootstrap_means({"": y}, [{"": ours[0]}, {"": theirs[0]}], rng, evaluate.DRAWS)
-    auc = metrics.interval(metrics.auc(y, ours[0]) - metrics.auc(y, theirs[0]), draws[0] - draws[1])
+    value = metrics.auc_within(y, ours[0], part) - metrics.auc_within(y, theirs[0], part)
+    auc: dict[str, float | None] = dict.fromkeys(("value", "low", "high"))
+    if not np.isnan(value):
+        draws = metrics.bootstrap_within(y, [ours[0], theirs[0]], part, rng, evaluate.DRAWS)
+        auc |= metrics.interval(value, draws[0] - draws[1])._asdict()
     off = (ours[1] - y) ** 2 - (theirs[1] - y) ** 2
     brier = metrics.interval(float(off.mean()), rng.choice(off, (evaluate.DRAWS, len(off))).mean(axis=1))
-    return {"commits": len(y)} | auc._asdict() | {"brier": brier._asdict()}
+    return {"commits": len(y)} | auc | {"brier": brier._asdict()}
 
 
-def gates(table: Mapping[str, Any], gains: Mapping[str, Any], by_chance: float, f1: float, labels: Kept | None = None) -> list[dict[str, Any]]:
+def gates(gains: Mapping[str, Any], ece: Mapping[str, float], auc: float, f1: float, labels: Kept | None = None) -> list[dict[str, Any]]:
     """What must hold for the challenger to take the place of another model; the specification's own values are told of.
 
-    It may lose neither in order nor in probabilities, and one of the two must have gained for certain; the interval of the
-    order's loss may reach MAX_LOSS. Probabilities may be off by .10, by as much as the base model's are, or by what chance
-    explains in so small a sample. `labels` are those that the model in use learned from: hardly any may be lost.
+    It may lose nothing in order, and its probabilities may not be worse for certain on the newest part; one of the two must have gained for
+    certain; the interval of the order's loss, and the loss on the newest part alone, may reach MAX_LOSS. Its probabilities may be off by .10 (`ece` is
+    `calibration`), by as much as the base model's are, or by what chance explains in so small a sample. `labels` are those that the model in use learned from: hardly any may be lost.
     """
-    ece, limit = table["retrained"]["ece"], max(evaluate.MAX_ECE, table["base"]["ece"], by_chance)
+    limit = max(evaluate.MAX_ECE, ece["base"], ece["by_chance"])
     rows: list[tuple[str, float, str, float, str]] = []
     for name, gain in gains.items():
         rows += verdicts(name, gain)
-    rows.append(("ece", ece, "<=", limit, STAYS))
+    rows.append(("ece", ece["retrained"], "<=", limit, STAYS))
     rows += [("labels_kept", labels.share, ">=", MIN_KEPT, _LOST)] if labels else []
-    rows += [("spec_auc", table["retrained"]["auc"], ">=", 0.80, ""), ("spec_f1_at_fpr_10_percent", f1, ">=", 0.75, "")]
+    rows += [("spec_auc", auc, ">=", 0.80, ""), ("spec_f1_at_fpr_10_percent", f1, ">=", 0.75, "")]
     return [
         {"gate": gate, "value": value, "must": f"{sign} {bound:g}", "met": HOLDS[sign](value, bound), "blocks": bool(remedy)}
         | ({"remedy": remedy} if remedy else {})
@@ -352,10 +376,12 @@ def gates(table: Mapping[str, Any], gains: Mapping[str, Any], by_chance: float, 
 def verdicts(name: str, gain: Mapping[str, Any]) -> list[tuple[str, float, str, float, str]]:
     """(gate, value, sign, bound, what to do) of one comparison: not worse, not uncertain, better in something."""
     certain = max(gain["low"], -gain["brier"]["high"])
+    newest = gain["newest"]["value"]
     return [
         (f"auc_against_{name}", gain["value"], ">=", 0.0, STAYS),
         (f"auc_against_{name}_at_worst", gain["low"], ">=", -MAX_LOSS, STAYS),
-        (f"brier_against_{name}", gain["brier"]["value"], "<=", 0.0, STAYS),
+        *([(f"auc_against_{name}_newest", newest, ">=", -MAX_LOSS, STAYS)] if newest is not None else []),
+        (f"brier_against_{name}_newest_at_best", gain["brier"]["low"], "<=", 0.0, STAYS),
         (f"certain_gain_over_{name}", certain, ">", 0.0, f"neither order nor probabilities are better for certain (95 % interval); {STAYS}"),
     ]
 
@@ -375,14 +401,14 @@ _LOST: Final = (
 PROTOCOL: Final = {
     "unit": "commit that changes program text; merges, the root and what is too large for a review are left out",
     "labels": "SZZ by this package on the repository's own history, commits of the last year left out because most of their bugs are not found yet",
-    "order": f"five parts by time; a part is scored by the own forest of its first moment (labels as known then, the half year before it left out), the newest holds at least {blend.MIN_ROWS} commits",
-    "weight": "of the own forest, chosen together with the share of the words on the AUC of the middle parts with the labels known when the newest began",
-    "words": "a logistic regression on the words that a change adds to program text and on those of its paths, beside the base model's log-odds, learned as the own forest is; half of it counts, or nothing",
-    "calibration": f"judged with knots fitted on the part before the newest, or the {blend.CALIBRATED} commits before it, with the labels known then; the knots that ship are fitted likewise on the most recent scores, with today's labels",
-    "final": "the own trees that ship are grown, and the words learned, on all commits, those of the newest part too, so they are not the ones that were judged but their successors",
-    "decision": f"taken when neither AUC nor Brier score is worse, the 95 % interval of the AUC's difference stays above -{MAX_LOSS:g}, and one of the two is better for certain; where a blend is refused so, the base model's order with this repository's calibration is tried",
+    "order": f"five parts by time, the newest of at least {blend.MIN_ROWS} commits; a part is scored by what could be made at its first moment (labels as known then, the half year before it left out), and the latest {blend.N_JUDGES} judge; AUC is that of pairs within a part",
+    "weight": f"{blend.WEIGHT:g} of the trees are grown on this repository; the same everywhere, nothing is chosen (docs/retraining.md)",
+    "words": f"a logistic regression on the words that a change adds to program text and on those of its paths, beside the base model's log-odds, learned as the own forest is; {blend.WORDS:g} of it counts",
+    "calibration": f"judged with knots fitted on the part before, or the {blend.CALIBRATED} commits before it, with the labels known then; the knots that ship are fitted likewise on the most recent scores, with today's labels",
+    "final": "the own trees that ship are grown, and the words learned, on all commits, those that judged too, so they are not the ones that were judged but their successors",
+    "decision": f"taken when the AUC is not lower, its interval (95 %) stays above -{MAX_LOSS:g} and so does the difference on the newest part alone (where it holds {blend.MIN_OF_A_KIND} of each kind), the Brier score of the newest part is not worse for certain, the calibration error there is at most {evaluate.MAX_ECE:g}, that of the base model or what chance explains, and one of the two is better for certain; where a blend is refused so, the base model's order with this repository's calibration is tried",
     "labels kept": f"of the changes that the model in use learned as having needed a fix {MIN_KEPT:.0%} must still count so, where the same labeller says it and {blend.MIN_OF_A_KIND} of them are still here",
-    "comparison": "with the base model on the whole newest part, also where it learned from some of it (that favours it); with the model in use on commits that it did not learn from, if those are enough to tell",
+    "comparison": "with the base model on all that judges, also where it learned from some of it (that favours it); with the model in use on commits that it did not learn from, if those are enough to tell",
 }
 
 
@@ -404,7 +430,7 @@ def _files(
         LABELS: export.training_manifest(data.sha256[data.y == 1].tolist()),
     }
     files = {FOREST_FILE: flat} | told | {name: text.encode() for name, text in texts.items()}
-    n_own = round(found.weight * base.forest.n_trees)
+    n_own = blend.n_own(found.weight, base.forest)
     manifest = {
         "format": FORMAT,
         "version": version,
@@ -455,24 +481,27 @@ NAMES: Final = {"lapredict": "added lines alone", "base": "base model", "in_use"
 
 
 def summary(report: Mapping[str, Any]) -> str:
-    """The comparison as a Markdown table that also reads well in a terminal, with a sentence below."""
-    newest = report["newest"]
+    """The comparison as a Markdown table that also reads well in a terminal, with sentences below."""
+    judged, newest = report["judged"], report["newest"]
     head = (
-        f"Newest part: {newest['commits']} changes, {newest['period'][0]} to {newest['period'][1]}, {newest['buggy']} of them needed a fix.\n"
+        f"Judged on the {judged['parts']} latest of five parts: {judged['commits']} changes, {judged['period'][0]} to\n{judged['period'][1]}, {judged['buggy']} of them needed a fix.\n"
         f"Weight of this repository's own trees: {report['weight']:g}; share of what its words say: {report['words']:g}.\n"
     )
     rows = [
         f"| {NAMES[name]:17} | {m['auc']:.3f} | {m['auc_interval'][0]:.3f} to {m['auc_interval'][1]:.3f} | {m['average_precision']:.3f} | "
         + (f"{m['ece']:.3f} |" if "ece" in m else "    – |")
-        for name, m in ((name, newest["models"][name]) for name in NAMES if name in newest["models"])
+        for name, m in ((name, judged["models"][name]) for name in NAMES if name in judged["models"])
     ]
     table = ["| model             |  AUC  |           95 % |  AP   |  ECE  |", "|---|---|---|---|---|", *rows]
-    notes = [fill(f"- {note}", 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) for note in _notes(report)]
+    alone = ", ".join(f"{NAMES[name]} {newest['auc'][name]:.3f}" for name in NAMES if name in newest["auc"])
+    ece = ", ".join(f"{NAMES[name]} {report['ece'][name]:.3f}" for name in ("base", "retrained"))
+    said = f"On the newest part alone, {newest['commits']} changes of which {newest['buggy']} needed a fix: AUC {alone or 'not told by so few'}; ECE {ece}."
+    notes = [fill(f"- {note}", 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) for note in (*_notes(report), said)]
     return "\n".join([head, *table, "", *notes]) + "\n"
 
 
 def _notes(report: Mapping[str, Any]) -> list[str]:
-    gains = report["newest"]["difference"]
+    gains = report["judged"]["difference"]
     said = [_against(NAMES[name], found) for name, found in gains.items()]
     for name, n in report["learned_before"].items():
         if n and name == "base":
@@ -498,7 +527,7 @@ def _against(name: str, gain: Mapping[str, Any]) -> str:
     brier = gain["brier"]
     return (
         f"Retrained against the {name}, {gain['commits']} changes: AUC {gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}), "
-        f"Brier score {brier['value']:+.4f} ({brier['low']:+.4f} to {brier['high']:+.4f}; lower is better)."
+        f"Brier score of the newest {gain['newest']['commits']} {brier['value']:+.4f} ({brier['low']:+.4f} to {brier['high']:+.4f}; lower is better)."
     )
 
 
@@ -511,8 +540,8 @@ def _heard(found: Mapping[str, Any]) -> str:
     if "auc" not in found:
         return f"{text} So nothing changed."
     auc, risk = found["auc"], found["mean_risk"]
-    moved = f"AUC on the newest part {auc['without']:.4f} → {auc['with']:.4f}, mean risk {risk['without']:.4f} → {risk['with']:.4f}"
-    return f"{text} That changed " + (f"{moved}." if found["changed"] else "no score on the newest part.")
+    moved = f"AUC {auc['without']:.4f} → {auc['with']:.4f}, mean risk {risk['without']:.4f} → {risk['with']:.4f}"
+    return f"{text} That changed " + (f"{moved}." if found["changed"] else "no score of those that judge.")
 
 
 def _words_read(report: Mapping[str, Any]) -> str:
@@ -527,9 +556,6 @@ def _words_read(report: Mapping[str, Any]) -> str:
 def card(report: Mapping[str, Any], version: str) -> str:
     """MODEL_CARD.md of a retrained model."""
     data, versions = report["data"], report["versions"]
-    tried = [f"| {choice['weight']:g} | {choice['words']:g} | {choice['auc']:.4f} |" for choice in report["tried"]] or [
-        "| 0 | 0 | too few fixes were known in the middle parts to compare |"
-    ]
     parts = [
         f"# Model card: {version}",
         "",
@@ -547,12 +573,6 @@ def card(report: Mapping[str, Any], version: str) -> str:
         "## How good it is",
         "",
         summary(report),
-        "## How the weight was chosen",
-        "",
-        "| weight of the own trees | share of the words | mean AUC, middle parts |",
-        "|---|---|---|",
-        *tried,
-        "",
         *export.gates_section(report["gates"]),
         "## How it was measured",
         "",
@@ -563,7 +583,7 @@ def card(report: Mapping[str, Any], version: str) -> str:
         "- SZZ labels are noisy: they blame lines that a fix deleted, and know a fix by the words of its message.",
         f"- The ONNX form is {NO_ONNX}.",
         *(["- Words can be picked: whoever does moves a risk no further than some change of this history was moved."] if report["words"] else []),
-        "- One repository's newest part is a small sample: read the intervals before the figures.",
+        "- What judges in one repository is a small sample: read the intervals before the figures.",
         "",
         f"Made on {report['date']}, {report['machine']['processor']}, {report['machine']['cores']} cores, Python {report['machine']['python']}, seed {report['seed']}.",
     ]
