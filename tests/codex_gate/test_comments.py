@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from codex_gate.comments import SYNTAX, code_lines
+from codex_gate.comments import SYNTAX, code_lines, told
 from codex_gate.paths import LANGUAGES
 
 
@@ -38,6 +40,14 @@ from codex_gate.paths import LANGUAGES
 )
 def test_lines_of_program_text(language: str | None, text: str, code: set[int]) -> None:
     assert code_lines(text.encode("latin-1"), language) == code
+
+
+def test_a_hostile_line_costs_little_to_tell() -> None:
+    started = time.process_time()
+    for unit in (b"x#", b"x//", b"##", b'"a" ', b"'\\", b"a /*"):
+        for language in SYNTAX:
+            told(unit * 50_000, language)
+    assert time.process_time() - started < 20  # about 1 s; in quadratic time minutes
 
 
 def test_every_language_of_a_path_has_its_syntax() -> None:

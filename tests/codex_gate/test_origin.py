@@ -95,6 +95,10 @@ def test_a_comment_behind_a_line_is_none_of_its_fault() -> None:
         ("python", "half = size // 2  # rounds down", "half = size // 2"),
         ("python", "color = ' # no comment'", "color = ' # no comment'"),
         ("ruby", 'say "#{a} # b" # c', 'say "#{a} # b"'),
+        ("shell", "name=${path##*/} # the last part", "name=${path##*/}"),
+        ("shell", "curl http://x/#a", "curl http://x/#a"),
+        ("javascript", "<p>See http://a.b/{id} now</p>", "<p>See http://a.b/{id} now</p>"),
+        ("php", "<a href=/x#top class=a>", "<a href=/x#top class=a>"),
         (None, "left as // it is", "left as // it is"),
     ],
 )
