@@ -263,7 +263,7 @@ def markdown(rows: Sequence[Row], later: Sequence[Row], lost: Sequence[Row], opt
         f"| all | | | {got} of {total} | {_share(got, total)} | | | {own} of {total} | {_share(own, total)} | | | {sum(sum(stopped_by_labels(row)) for row in rows)} of {total - len(first) * n} | {sum(let)} of {total} |",
         "",
         f"By all rules {sum(let)} of {total} challengers from shuffled labels are taken, {let_first} of {len(first) * n} of them as a first retraining and {sum(let) - let_first} of {total - len(first) * n} against a model that was retrained here; "
-        f"{own_let} of {total} where own trees alone are asked: the goal of 0 is {'not reached' if sum(let) or own_let else 'reached'}. By the figures alone {got} would be taken ({blends} blends and {got - blends} times the shipped order "
+        f"{own_let} of {total} where own trees alone are asked: the goal of 0 is {'not reached' if sum(let) or own_let else 'reached'}. By the figures alone {got} would be taken ({blends} {'blend' if blends == 1 else 'blends'} and {got - blends} times the shipped order "
         f"with another calibration) and {own} of own trees. The rule on labels was set with this question in view; it needs a model that was retrained here, with its labels beside it, and does not notice wrong labels that are only added. "
         "A first retraining has none: what the figures let through then is better than the shipped model for certain, on the changes that judge. "
         "The intervals treat seeds as independent; they share the history and the changes that judge.",
