@@ -290,7 +290,7 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
     if nothing:
         notices = (Notice("empty-range", nothing),)
     if blind := sum(finding.is_blind for finding in rows):
-        text = f"the contents of {blind:,} of {len(rows):,} commits are not in this clone: their lines are unknown, their risk rests on the rest, and they have no level (git fetch --refetch --no-filter)"
+        text = f"the contents of {blind:,} of {len(rows):,} commits are not in this clone: their lines are unknown, their risk rests on the rest and is not called low (git fetch --refetch --no-filter)"
         notices = (*notices, Notice(BLIND, text))
     report = Report(
         scope,

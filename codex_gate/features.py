@@ -252,7 +252,7 @@ def _gaps(files: Sequence[FileChange], before: Sequence[int | None]) -> list[Not
     binary = sum(f.added is None and not f.missing for f in files)
     if missing:
         theirs = "its contents are not in this clone; its" if missing == 1 else "their contents are not in this clone; their"
-        text = f"{missing} of {len(files)} files could not be read: {theirs} lines are unknown, so the risk rests on the rest and no level is given (git fetch --refetch --no-filter)"
+        text = f"{missing} of {len(files)} files could not be read: {theirs} lines are unknown, so the risk rests on the rest and is not called low (git fetch --refetch --no-filter)"
         notices.append(Notice(BLIND, text))
     if binary:
         verb, they = ("is", "it has") if binary == 1 else ("are", "they have")

@@ -7,6 +7,7 @@ mark the line and the reason. Who ticked is not kept.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -56,11 +57,8 @@ def marks(repo: Repository, revision: str) -> list[Mark]:
     sha = repo.resolve(revision)
     raw = repo.run("grep", "-I", "-n", "-z", "-F", "-e", "codex-gate:", sha, "--", fine=(0, 1))  # 1: no line
     lines: dict[str, list[tuple[int, bytes]]] = {}
-    name, *rest = raw.split(b"\0")
-    for number, found in zip(rest[::2], rest[1::2], strict=True):
-        text, _, following = found.partition(b"\n")  # a name may hold a line break, a line cannot
-        lines.setdefault(name.decode("utf-8", "surrogateescape").removeprefix(f"{sha}:"), []).append((int(number), text))
-        name = following
+    for found in re.finditer(rb"(?:\A|\n)" + sha.encode() + rb":([^\0]*)\0(\d+)\0([^\n]*)", raw):  # a name may hold a line break, a line another NUL
+        lines.setdefault(found[1].decode("utf-8", "surrogateescape"), []).append((int(found[2]), found[3]))
     return sorted(Mark(path, line, reason) for (path, line), reason in marked(list(lines.items())).items())
 
 

@@ -140,7 +140,7 @@ def _fitted(asked: _Spans[CommitMeta], before: Sequence[Finding], window: Sequen
         where = f" ({len(window):,} of them in the window)" if asked.pinned else ""
         raise UsageError(
             f"of the {len(asked.before) + size:,} changes that are compared {len(every):,}{where} touch the paths that are looked at, too few to tell drift from chance: "
-            f"at least {2 * MIN_WINDOW} are needed, half of them in the window; take more changes (--last N) or wider paths"
+            f"at least {2 * min(size, MIN_WINDOW)} are needed, half of them in the window; take more changes (--last N) or wider paths"
         )
     n = watch.fitting(there)
     before, window = (before[-BASELINE * n :], window[-n:]) if asked.pinned else (every[:-n], every[-n:])

@@ -65,7 +65,10 @@ def init(repo: Repository, typed_at: Path, action: str | None, *, pre_commit: bo
         UsageError: a place that cannot be read or written, an `action` that is none, or no work tree.
     """
     top = _work_tree(repo)
-    ours = [name for name, piece in PIECES.items() if _is_ours(_read(top, piece.path) or "")]  # asked for once, so they go along
+    ours = []  # asked for once, so they go along
+    for name, piece in PIECES.items():
+        with suppress(UsageError):  # a place that cannot be read is none of ours
+            ours += [name] if _is_ours(_read(top, piece.path) or "") else []
     steps = plan(top, ("workflow", "config", *(("retrain",) if retrain else ()), *(("pre-commit",) if pre_commit else ()), *ours), action)
     lines = done(top, steps, dry_run=dry_run)
     if not dry_run:

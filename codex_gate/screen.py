@@ -463,13 +463,15 @@ class Screener:
         if seen.ignored:
             text = f"{explain.count(len(seen.ignored), 'line')} marked codex-gate: ignore by the author: nothing is said about them, the risk stays"
             notices.append(Notice("marked", text))
-        blind = any(notice.code == BLIND for notice in features.notices)  # a risk of what is left of a change compares with nothing
+        level = levels.level(risk, limits)
+        if level is Level.LOW and any(notice.code == BLIND for notice in features.notices):
+            level = Level.UNKNOWN  # what could not be read may be the risky part; where the rest alone stands out, it does
         return Finding(
             sha=commit.sha,
             title=title(commit.message) if commit.message is not None else "staged changes",
             risk=risk,
-            level=Level.UNKNOWN if blind else levels.level(risk, limits),
-            percentile=levels.percentile(risk, recent) if risk is not None and not blind else None,
+            level=level,
+            percentile=levels.percentile(risk, recent) if risk is not None and level is not Level.UNKNOWN else None,
             classifications=seen.categories,
             features=features,
             notices=tuple(notices),

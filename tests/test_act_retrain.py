@@ -116,7 +116,7 @@ def test_a_better_model_comes_as_one_pull_request_with_card_and_both_measures(
     assert (pull["title"], pull["head"]["label"]) == ("codex-gate: model retrained on this repository", f"acme:{BRANCH}")
     first = pull["body"]
     assert re.search(r"^\| base model +\| 0\.\d+ \|", first, re.MULTILINE) and re.search(r"^\| retrained +\| 0\.\d+ \|", first, re.MULTILINE)
-    assert "Newest part: 100 changes" in first and "# Model card: risk-1-" in first and "## Gates" in first
+    assert "Judged on the 3 latest of five parts: 210 changes" in first and "# Model card: risk-1-" in first and "## Gates" in first
     assert "Add `models: .codex-gate/models` to `.codex-gate.yaml`" in first
     assert repo.git("rev-list", "--count", f"main..{BRANCH}") == "1"
     changed = repo.git("diff", "--name-only", "main", BRANCH).splitlines()
@@ -141,6 +141,9 @@ def test_a_refused_model_opens_nothing_and_the_log_says_why(repo: Repo, hub: Git
     assert done.returncode == 0, done.stdout + done.stderr
     assert hub.pulls == [] and BRANCH not in repo.git("branch")
     assert "the retrained model was refused and the one in use stays" in done.stdout
-    assert "brier_against_base is 0." in done.stdout and "the model in use stays; try again when there is more history" in done.stdout
+    assert (
+        re.search(r"\b(?:auc_against_base|brier_against_base|certain_gain_over_base|ece)\w* is ", done.stdout)
+        and "the model in use stays; try again when there is more history" in done.stdout
+    )
     (issue,) = hub.issues
     assert "drift" in issue["title"]  # and that is told

@@ -19,6 +19,7 @@ from codex_gate.errors import GitError
 from codex_gate.features import HISTORY_NAMES
 from codex_gate.git import Repository
 from codex_gate.index import INDEX_FORMAT
+from codex_gate.types import Level
 from tests.codex_gate.samples import Said, call, write_model
 from tests.codex_gate.test_action_hostile import harmless_markdown
 from tests.conftest import ADA, BOB, HOUR, START, Node, Repo
@@ -243,7 +244,7 @@ def lose(repo: Repo, name: str) -> None:
     (repo.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
 
 
-def test_missing_blobs(repo: Repo, gate: Gate) -> None:
+def test_missing_blobs(repo: Repo, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     build(repo)
     repo.write("lost.py", "x = 1\n" * 9)
     repo.write("there.py", "x = 2\ny = 3\n")
@@ -253,7 +254,10 @@ def test_missing_blobs(repo: Repo, gate: Gate) -> None:
     assert report["features"]["nf"] == 2  # type: ignore[index] # the file is still counted
     assert report["features"]["la"] == 2  # type: ignore[index] # its lines are not made up
     assert "missing-blobs" in codes(report)
-    assert (report["level"], report["percentile"]) == ("unknown", None)  # what is left of a change compares with nothing
+    assert (report["level"], report["percentile"]) == ("unknown", None)  # what could not be read may be the risky part
+    with monkeypatch.context() as patch:
+        patch.setattr("codex_gate.levels.level", lambda risk, limits: Level.HIGH)  # where the rest alone stands out, it does
+        assert gate("--commit", "HEAD", "--fail-on", "moderate").code == 1
     assert "1 of 2 files could not be read" in gate("--commit", "HEAD").out.replace("\n  ", " ")
     (row,) = [json.loads(text) for text in gate("--each", "HEAD~1..HEAD").out.splitlines()]
     assert row["features"]["la"] == 2

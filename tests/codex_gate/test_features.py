@@ -139,7 +139,7 @@ def test_notices_name_what_is_unknown(golden: list[CommitFeatures]) -> None:
 def test_more_files_are_told_of_as_many() -> None:
     files = [FileChange("a", None, "M", 0o100644, 0o100644, "1" * 40, "2" * 40, None, None, b"", missing=k > 1) for k in range(4)]
     assert [n.text for n in extract(Commit("a" * 40, (), (ADA, "a@b"), START, 0, "x", tuple(files)), None, lambda _: None).notices][:2] == [
-        "2 of 4 files could not be read: their contents are not in this clone; their lines are unknown, so the risk rests on the rest and no level is given (git fetch --refetch --no-filter)",
+        "2 of 4 files could not be read: their contents are not in this clone; their lines are unknown, so the risk rests on the rest and is not called low (git fetch --refetch --no-filter)",
         "2 of 4 files are binary or larger than the diff limit: they have no lines to count",
     ]
 
@@ -263,7 +263,7 @@ def test_missing_blobs_have_a_notice_of_their_own() -> None:
     assert [n.code for n in features.notices] == ["missing-blobs"]
     assert (
         features.notices[0].text
-        == "1 of 2 files could not be read: its contents are not in this clone; its lines are unknown, so the risk rests on the rest and no level is given (git fetch --refetch --no-filter)"
+        == "1 of 2 files could not be read: its contents are not in this clone; its lines are unknown, so the risk rests on the rest and is not called low (git fetch --refetch --no-filter)"
     )
 
 

@@ -38,6 +38,7 @@ def marked(repo: Repo) -> None:
     repo.write("b\tc\u202e.py", "# codex-gate: ignore[##[error]x]\n")
     repo.write("bin", b"\0codex-gate: ignore[no]\n")
     repo.write("new\nline.py", "y = 1  # codex-gate: ignore[odd]\n")
+    repo.write("late.txt", b"x\n" * 5000 + b"# codex-gate: \0 because\n")  # git takes it for text: it looks at the first bytes alone
     repo.commit()
 
 

@@ -147,6 +147,11 @@ def test_paths_of_the_configuration_leave_changes_out(drifted: tuple[Repo, list[
         monitor(drifted[0].open(), model, only_documents, last=100)
 
 
+def test_a_small_window_needs_no_more_than_it_holds(drifted: tuple[Repo, list[str]], model: Model) -> None:
+    with pytest.raises(UsageError, match="at least 40 are needed, half of them in the window"):
+        monitor(drifted[0].open(), model, Policy(Settings(include=("docs/**",))), last=20)
+
+
 def test_risks_are_held_against_later_fixes(repo: Repo, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     shas = repo.build(drifting.nodes(400, 0))
 

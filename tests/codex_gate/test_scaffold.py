@@ -49,6 +49,12 @@ def test_a_second_init_changes_no_byte(tmp_path: Path) -> None:
     assert tree(tmp_path) == before
 
 
+def test_a_place_that_was_not_asked_for_is_no_hindrance(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    (repo.path / PIECES["pre-commit"].path).symlink_to("elsewhere.yaml")
+    said = call(capsys, "init", "-C", repo.path)
+    assert (said.code, said.err) == (0, "") and (repo.path / WORKFLOW).is_file() and (repo.path / PIECES["pre-commit"].path).is_symlink()
+
+
 def test_what_was_there_stays_and_is_not_removed(tmp_path: Path) -> None:
     for name in (WORKFLOW, ".codex-gate.yaml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -227,7 +227,8 @@ def _report(asked: Asked, data: tables.Dataset, head: str, base: Model, held: Mo
     fresh = _not_learned(held, judges) if held and held.version != base.version else None
     if held and fresh is not None:
         models["in_use"] = _scored(held, judges)
-        compared |= {"in_use": fresh} if blend.tells(y[fresh]) else {}
+        told = blend.tells(y[fresh]) and not np.isnan(metrics.auc_within(y[fresh], found.raw[fresh], found.part[fresh]))
+        compared |= {"in_use": fresh} if told else {}
     table = _table(found, models, asked.seed)
     gains = {name: against(found, models[name], asked.seed, rows) for name, rows in compared.items()}
     newest = found.newest
