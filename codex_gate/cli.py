@@ -110,7 +110,8 @@ def _screen(options: argparse.Namespace) -> int:
     repo = Repository.discover(options.repository, os.environ)
     with _screener(options, repo, _trusted(options, repo), thorough=options.format in ("json", "jsonl", "sarif", "html"), lines=options.lines) as screener:
         if options.commits or options.each:
-            screener.lines = _PLACES if options.format == "sarif" else options.lines
+            if options.format == "sarif":
+                screener.lines = _PLACES
             return _many(options, screener, repo)
         if options.staged:
             import time
@@ -286,9 +287,7 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
         return _stream(options, findings, screener)
     rows = tuple(findings)
     limits = Thresholds(0, screener.model.base_rate)
-    notices = screener.of_many.notices
-    if nothing:
-        notices = (Notice("empty-range", nothing),)
+    notices = (Notice("empty-range", nothing),) if nothing else screener.of_many.notices
     if blind := sum(finding.is_blind for finding in rows):
         text = f"the contents of {blind:,} of {len(rows):,} commits are not in this clone: their lines are unknown, their risk rests on the rest and is not called low (git fetch --refetch --no-filter)"
         notices = (*notices, Notice(BLIND, text))

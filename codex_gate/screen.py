@@ -28,7 +28,6 @@ from codex_gate.own_words import Words
 from codex_gate.paths import role
 from codex_gate.policy import Heard, Policy, classifications, said
 from codex_gate.types import (
-    BLIND,
     Classification,
     Commit,
     CommitFeatures,
@@ -464,7 +463,7 @@ class Screener:
             text = f"{explain.count(len(seen.ignored), 'line')} marked codex-gate: ignore by the author: nothing is said about them, the risk stays"
             notices.append(Notice("marked", text))
         level = levels.level(risk, limits)
-        if level is Level.LOW and any(notice.code == BLIND for notice in features.notices):
+        if level is Level.LOW and features.is_blind:
             level = Level.UNKNOWN  # what could not be read may be the risky part; where the rest alone stands out, it does
         return Finding(
             sha=commit.sha,

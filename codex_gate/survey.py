@@ -23,7 +23,7 @@ from codex_gate.policy import Heard, Policy, classifications, listener
 from codex_gate.priority import DAY, HALF_LIFE, WINDOW, FileFacts, PastFix, Priorities, matrix, scored
 from codex_gate.replay import landed, newest
 from codex_gate.taxonomy import DefectCategory
-from codex_gate.types import Commit, FileChange, Notice, Progress, unheard
+from codex_gate.types import BLIND, Commit, FileChange, Notice, Progress, unheard
 
 MAX_BYTES: Final = 6 << 20  # of program text that is measured, the most touched files first (redis: 343 of 548 files, 7 s in all, 2026-11-25)
 _AT_ONCE: Final = 64  # blobs in memory together; each is at most complexity.MAX_BYTES, or is not measured
@@ -108,7 +108,7 @@ def _fixes(
         if done % 100 == 0 or done == len(asked):
             progress("fixes read", done, len(asked))
     text = f"the contents of {missing:,} of {len(asked):,} fixes are not in this clone: what kind of defect they are about rests on messages and paths alone"
-    return found, [Notice("missing-blobs", text)] if missing else []
+    return found, [Notice(BLIND, text)] if missing else []
 
 
 def _category(meta: CommitMeta, files: tuple[FileChange, ...], listen: Callable[[Commit], Heard], policy: Policy) -> DefectCategory | None:

@@ -133,6 +133,11 @@ class CommitFeatures:
     def __getitem__(self, name: str) -> float:
         return self.values[name]
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether contents of files are missing in this clone, so that their lines are unknown."""
+        return any(notice.code == BLIND for notice in self.notices)
+
     def known(self) -> dict[str, float | None]:
         """The measures with None in place of NaN, as JSON wants them."""
         return {name: None if math.isnan(value) else value for name, value in self.values.items()}
@@ -240,8 +245,8 @@ class Finding:
 
     @property
     def is_blind(self) -> bool:
-        """Whether contents of files are missing in this clone, so that their lines are unknown."""
-        return any(notice.code == BLIND for notice in self.notices)
+        """As of its measures."""
+        return self.features.is_blind
 
     @property
     def top(self) -> Classification:
