@@ -245,8 +245,8 @@ class Finding:
 
     @property
     def is_blind(self) -> bool:
-        """As of its measures."""
-        return self.features.is_blind
+        """The same, of a finding that was read back too, whose measures have no notices."""
+        return any(notice.code == BLIND for notice in self.notices)
 
     @property
     def top(self) -> Classification:

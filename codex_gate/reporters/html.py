@@ -95,7 +95,7 @@ def _change(change: Finding) -> Iterator[Html]:
 
 def _verdict(report: Report, change: Finding, n: int) -> list[Html]:
     standing = wording.standing(change, report.thresholds)
-    sentences = [f"{standing[0].upper()}{standing[1:]}." if standing else "", wording.meaning(change.risk) if change.risk is not None else ""]
+    sentences = [f"{standing[0].upper()}{standing[1:]}." if standing else "", wording.meaning(change)]
     inside = f"<strong>{page.text(wording.verdict(change, n))}</strong>{''.join(page.paragraph(s) for s in sentences if s)}{_scale(report, change, n)}"
     return [Html(f'<section class="verdict {change.level.value}">{inside}</section>')]
 

@@ -160,8 +160,8 @@ def loud(report: Report, finding: Finding, n: int, width: int) -> list[Line]:
     room = width - cells(scope) - 2
     named = (Span(scope, "strong"), Span("  " + fit(title, room), "dim")) if title and title != scope and room > 8 else (Span(fit(scope, width), "strong"),)
     lines = [named, *verdict(report, finding, n, width)]
-    if finding.risk is not None:
-        lines += _paragraph((), wording.meaning(finding.risk), "", width)
+    if meant := wording.meaning(finding):
+        lines += _paragraph((), meant, "", width)
     return lines
 
 

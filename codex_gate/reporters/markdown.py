@@ -92,8 +92,8 @@ def _head(report: Report, n: int, *, brief: bool) -> Section:
     if brief:
         about = wording.summary(report.commits)
         return [*lines, " ".join((*sentences, f"{_plain(about)}." if about else "")).strip()]
-    if change.risk is not None:
-        sentences.append(wording.meaning(change.risk))
+    if meant := wording.meaning(change):
+        sentences.append(meant)
     return [*lines, " ".join(sentences)] if sentences else lines[:1]
 
 

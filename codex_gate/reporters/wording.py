@@ -48,7 +48,8 @@ def verdict(finding: Finding, n: int) -> str:
     """The headline: "31 % risk – high", with `n` digits after the point."""
     if finding.risk is None:
         return "Risk unknown"
-    return f"{percent(finding.risk, n)} risk – {'no level' if finding.level is Level.UNKNOWN else finding.level}"
+    of = " of what could be read" if finding.is_blind else ""
+    return f"{percent(finding.risk, n)} risk{of} – {'no level' if finding.level is Level.UNKNOWN else finding.level}"
 
 
 def standing(finding: Finding, thresholds: Thresholds) -> str:
@@ -62,9 +63,11 @@ def standing(finding: Finding, thresholds: Thresholds) -> str:
     return f"more than {whole} % {others}" if whole else f"among the lowest {others}"
 
 
-def meaning(risk: float) -> str:
-    """The calibrated risk as a natural frequency, claimed for the projects that it was calibrated on alone."""
-    tenths, hundredths = round(10 * risk), round(100 * risk)
+def meaning(finding: Finding) -> str:
+    """The calibrated risk as a natural frequency, claimed for the projects that it was calibrated on alone; "" without one, and for a part of a change, which none of them was."""
+    if finding.risk is None or finding.is_blind:
+        return ""
+    tenths, hundredths = round(10 * finding.risk), round(100 * finding.risk)
     if hundredths == 0:
         often = "fewer than 1 in 100"
     elif hundredths >= 100:

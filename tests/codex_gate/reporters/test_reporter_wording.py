@@ -10,7 +10,7 @@ from example_reports import LIMITS, REPORTS, commit, high
 from codex_gate.reporters import Terminal, wording
 from codex_gate.reporters.layout import cells, fit, wrap
 from codex_gate.taxonomy import DefectCategory
-from codex_gate.types import Classification, Evidence, Level, Report, Thresholds
+from codex_gate.types import BLIND, Classification, Evidence, Level, Notice, Report, Thresholds
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,13 @@ def test_percent_never_claims_certainty(share: float, digits: int, expected: str
     ],
 )
 def test_meaning_is_a_natural_frequency(risk: float, expected: str) -> None:
-    assert wording.meaning(risk) == f"Where the model learned, {expected} changes scored like this needed a fix."
+    assert wording.meaning(commit("a", risk, Level.LOW, "t")) == f"Where the model learned, {expected} changes scored like this needed a fix."
+
+
+def test_a_risk_of_a_part_of_a_change_claims_nothing() -> None:
+    blind = commit("a", 0.004, Level.UNKNOWN, "t", notices=(Notice(BLIND, "1 of 2 files could not be read"),))
+    assert wording.verdict(blind, 0) == "<1 % risk of what could be read – no level" and wording.meaning(blind) == ""
+    assert wording.meaning(replace(blind, risk=None, notices=())) == ""
 
 
 @pytest.mark.parametrize(
