@@ -34,6 +34,7 @@ MAX_ANNOTATIONS: Final = 50  # what a check run takes in one request
 _MAX_BRACKETS: Final = 400  # PyYAML's time grows with the square of their nesting: 2,000 took 20 s (2026-11-25)
 SPOKEN: Final = (Level.MODERATE, Level.HIGH, Level.CRITICAL)
 NEVER: Final = "never"
+_NUMBER: Final = r"(?:[0-9]{1,3}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})"
 _FLAGS: Final = {"paths": "--path", "models": "--model"}  # the others are called as their keys
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
@@ -286,7 +287,7 @@ def _level(value: Any) -> Level:
 def _score(value: Any) -> float | None:
     if value in (NEVER, "none"):
         return None
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,2})?", value) and 0 < float(value) <= 100:
+    if isinstance(value, str) and re.fullmatch(_NUMBER, value) and 0 < float(value) <= 100:
         return float(value)
     raise _Mismatch(f"{_shown(value)}; expected a score above 0 and up to 100, for example 95, or {NEVER}")
 
@@ -324,7 +325,7 @@ def _count(value: Any) -> int:
 
 
 def _percentage(value: Any) -> float:
-    found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,3})?) ?%?", value) if isinstance(value, str) else None
+    found = re.fullmatch(rf"({_NUMBER}) ?%?", value) if isinstance(value, str) else None
     if found is None or not 0 < float(found[1]) <= 100:
         raise _Mismatch(f"{_shown(value)}; expected a percentage above 0 and up to 100, for example 10 %")
     return float(found[1])
@@ -539,7 +540,7 @@ def rows(settings: Settings) -> list[tuple[str, str, str]]:
         "tier": "auto" if settings.tier is None else str(settings.tier),
         "models": settings.models or "the one that ships",
         "paths": " ".join(paths) or "all",
-        "fail-on-score": NEVER if settings.fail_on_score is None else f"{settings.fail_on_score:g}",
+        "fail-on-score": NEVER if settings.fail_on_score is None else f"{settings.fail_on_score:.15g}",
         "levels": "; ".join(map(_said_levels, settings.levels)) or "none",
         "ignore": "; ".join(map(_said_ignore, settings.ignore)) or "none",
     }

@@ -12,6 +12,7 @@ from automl_codex import blend, export, metrics, train
 from automl_codex.tables import Dataset
 from codex_gate.errors import UsageError
 from codex_gate.forest import Forest, pack
+from codex_gate.own_words import Words
 from tests.automl_codex import synthetic
 from tests.automl_codex.synthetic import dataset
 
@@ -120,6 +121,16 @@ def test_where_no_fix_was_known_the_shipped_forest_stays(good: Forest) -> None:
     found = blend.challenge(synthetic.spoken(late), good, NAMES, 1)
     assert np.array_equal(found.raw, blend.predict(good, train.encode(found.judges, NAMES)))
     assert found.weight == found.words == 0  # what was judged nowhere does not ship
+
+
+def test_words_that_no_change_shares_do_not_count(good: Forest) -> None:
+    data = of("alpha")
+    words = np.empty(len(data), object)
+    words[:] = [Words(frozenset([f"name{k}".encode()]), frozenset([f"path{k}"])) for k in range(len(data))]
+    found = blend.challenge(replace(data, words=words), good, NAMES, 1)
+    assert (found.weight, found.words) == (blend.WEIGHT, 0.0)
+    assert np.array_equal(found.raw, blend.challenge(data, good, NAMES, 1).raw)
+    assert blend.challenge(synthetic.spoken(data), good, NAMES, 1).words == blend.WORDS
 
 
 def test_probabilities_rest_on_labels_as_they_were_known(good: Forest) -> None:

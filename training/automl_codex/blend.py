@@ -124,7 +124,7 @@ def challenge(
         shipped: the forest to blend with, over the measures `names`.
         claims: what people said about the rows.
         weight, words: of the own forest, and the share of what the words say; both 0 leave the order to the shipped one and learn the calibration.
-            Of rows whose words are not known the share is 0; both are where too little of a kind was known when the newest part began.
+            Of rows whose words are not known, or say nothing where they are judged, the share is 0; both are where too little of a kind was known when the newest part began.
     Raises:
         UsageError: too little history (see `parts`).
     """
@@ -135,8 +135,10 @@ def challenge(
     recipe = own_recipe(names, n_own(weight, shipped), seed)
     blended = out_of_time(data, pieces[1:], recipe, GAP, claims, shipped) if weight else base
     raw = np.where(np.isnan(blended), base, blended)
-    raw = moved(raw, by_words(data, base, pieces[1:], claims) if share else None, share)
     judging, chance = pieces[-N_JUDGES:], np.empty(len(data))
+    told = by_words(data, base, pieces[1:], claims) if share else None
+    share = share if told is not None and told[judging[0].start :].any() else 0.0
+    raw = moved(raw, told, share)
     for piece in judging:
         before = recent(pieces, piece.start)
         known = train.labels_at(data, float(data.time[piece.start]))

@@ -45,7 +45,7 @@ def _tiles(found: Backtest) -> Html:
         (f"{len(found.changes):,}", "changes replayed"),
         (f"{len(found.judged):,}", "old enough to be judged"),
         (words.share(found.fit()[1]), "of them needed a fix"),
-        (words.limit(found.threshold(found.budget)).removeprefix("above "), f"risk to flag above, for {words.budget(found.budget)}"),
+        (words.limit(found.threshold(found.budget), found).removeprefix("above "), f"risk to flag above, for {words.budget(found.budget)}"),
         (words.number(flags.per_week), "comments a week"),
         (words.share(flags.precision.value), "of these flags were right"),
         (words.share(flags.recall), "of what needed a fix is flagged"),
@@ -98,7 +98,7 @@ def _levels(found: Backtest) -> Html:
 
 def _thresholds(found: Backtest) -> Html:
     mine = found.threshold(found.budget)
-    rows = [(words.limit(limit) + (" ←" if limit == mine else ""), *words.cells(flags)) for limit, flags in found.by_threshold()]
+    rows = [(words.limit(limit, found) + (" ←" if limit == mine else ""), *words.cells(flags)) for limit, flags in found.by_threshold()]
     return page.table(
         ("risk", *words.COLUMNS),
         rows,

@@ -70,7 +70,7 @@ def _thresholds(found: Backtest, width: int) -> list[Line]:
     return _table(
         "By risk",
         [
-            (f"{'→' if limit == mine else ' '} {words.limit(limit)}", words.cells(flags), "strong" if limit == mine else "")
+            (f"{'→' if limit == mine else ' '} {words.limit(limit, found)}", words.cells(flags), "strong" if limit == mine else "")
             for limit, flags in found.by_threshold()
         ],
         width,

@@ -29,14 +29,14 @@ def about(seconds: float) -> str:
     return count(round(days / 30.44), "month") if days < 730 else f"{days / 365.25:.1f} years"
 
 
-def share(value: float) -> str:
+def share(value: float, digits: int = 0) -> str:
     """A share in per cent, "–" where it is unknown."""
-    return "–" if math.isnan(value) else "0 %" if not value else "100 %" if value == 1 else percent(value)
+    return "–" if math.isnan(value) else "0 %" if not value else "100 %" if value == 1 else percent(value, digits)
 
 
-def between(found: Interval) -> str:
+def between(found: Interval, digits: int = 0) -> str:
     """A share with its interval: "24 % (17–34)"."""
-    return "–" if math.isnan(found.value) else f"{share(found.value)} ({100 * found.low:.0f}–{100 * found.high:.0f})"
+    return "–" if math.isnan(found.value) else f"{share(found.value, digits)} ({100 * found.low:.{digits}f}–{100 * found.high:.{digits}f})"
 
 
 def area(found: Interval) -> str:
@@ -62,8 +62,11 @@ def cells(flags: Flags) -> tuple[str, ...]:
     return (f"{flags.n:,}", share(flags.share), number(flags.per_week), f"{flags.judged:,}", between(flags.precision), share(flags.recall))
 
 
-def limit(threshold: float) -> str:
-    return f"above {100 * threshold:.1f} %"
+def limit(threshold: float, found: Backtest) -> str:
+    """A threshold of a backtest, with as many digits as tell it from its others (one to five)."""
+    others = [100 * at for at, _ in found.by_threshold()]
+    digits = next((n for n in range(1, 5) if len({f"{at:.{n}f}" for at in others}) == len(others)), 5)
+    return f"above {100 * threshold:.{digits}f} %"
 
 
 def budget(part: float) -> str:
@@ -96,7 +99,7 @@ def judgement(found: Backtest) -> str:
 def proposed(proposal: Proposal, found: Backtest) -> str:
     """The proposal and what is to be expected of it."""
     flags = proposal.flags
-    text = f"For {budget(proposal.budget)}, flag a risk {limit(proposal.threshold)}: {count(flags.n, 'flag')} in {len(found.changes):,} changes, {rate(flags.per_week)}."
+    text = f"For {budget(proposal.budget)}, flag a risk {limit(proposal.threshold, found)}: {count(flags.n, 'flag')} in {len(found.changes):,} changes, {rate(flags.per_week)}."
     if not flags.judged:
         return text + _in_doubt(flags, found)
     rest = f" Of the {flags.judged:,} that can be judged, {flags.fixed:,} needed a fix: {share(flags.precision.value)} ({100 * flags.precision.low:.0f} to {100 * flags.precision.high:.0f} %)"

@@ -114,7 +114,7 @@ def _calibration(found: Trend) -> Html:
     top = _top([*(p.observed.high for p in found.periods), *(p.predicted for p in found.periods)])
     ripening = found.replayed.ripening
     within = "" if math.isnan(ripening) else f"within {about(ripening)}"
-    tips = _tips(found, lambda p: f"{between(p.observed)} of {p.judged:,} needed a fix, predicted {share(p.predicted)}")
+    tips = _tips(found, lambda p: "{1} of {2:,} needed a fix, predicted {0}".format(*words.judged(p), p.judged))
     marks: list[plots.Mark] = [
         _whiskers(found, lambda p: p.observed, "b"),
         *(plots.broken(_points(found, lambda p: p.soon.value), _tips(found, lambda p: f"{between(p.soon)} {within}"), within, "base", True) if within else []),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from codex_gate.periods import Period, Trend
@@ -32,30 +32,34 @@ def _head(found: Trend, width: int) -> list[Line]:
 
 
 def _table(found: Trend, width: int) -> list[Line]:
-    columns, room = _columns(width)
     listed = found.periods[-N_PERIODS:]
-    rows = [_row(p.name, words.cells(p), columns, room, _role(p)) for p in listed]
+    cells = [words.cells(p) for p in listed]
+    rooms = [max(room, *(len(row[i]) for row in cells)) if i != _DRIFT else room for i, room in enumerate(_ROOM)]
+    columns = _columns(width, rooms)
+    rows = [_row(p.name, row, columns, _role(p)) for p, row in zip(listed, cells, strict=True)]
     earlier = len(found.periods) - len(listed)
     more = f"{count(earlier, 'earlier ' + found.by)}: --html FILE or --format json shows all" if earlier else ""
-    return [_row(found.by.capitalize(), words.COLUMNS, columns, room, "heading"), *rows, *prose(more, width, "dim")]
+    return [_row(found.by.capitalize(), words.COLUMNS, columns, "heading"), *rows, *prose(more, width, "dim")]
 
 
-def _columns(width: int) -> tuple[list[int], int]:
-    """The columns that there is room for, in their order, and the room for what drifted."""
-    chosen: list[int] = []
+def _columns(width: int, rooms: Sequence[int]) -> dict[int, int]:
+    """The columns that there is room for, in their order, and how much each has."""
+    chosen: dict[int, int] = {}
     left = width - _NAME
     for column in _FIRST:
-        need = _LEAST if column == _DRIFT else _ROOM[column] + 1
+        need = _LEAST if column == _DRIFT else rooms[column] + 1
         if need > left:
             break
-        chosen.append(column)
+        chosen[column] = need
         left -= need
-    return sorted(chosen), min(_ROOM[_DRIFT], _LEAST + left)
+    if _DRIFT in chosen:
+        chosen[_DRIFT] = min(rooms[_DRIFT], _LEAST + left)
+    return dict(sorted(chosen.items()))
 
 
-def _row(name: str, values: Sequence[str], columns: Sequence[int], room: int, role: str) -> Line:
-    figures = "".join(f"{values[i]:>{_ROOM[i] + 1}}" for i in columns if i != _DRIFT)
-    said = f"  {fit(values[_DRIFT], room - 2)}" if _DRIFT in columns else ""
+def _row(name: str, values: Sequence[str], columns: Mapping[int, int], role: str) -> Line:
+    figures = "".join(f"{values[i]:>{room}}" for i, room in columns.items() if i != _DRIFT)
+    said = f"  {fit(values[_DRIFT], columns[_DRIFT] - 2)}" if _DRIFT in columns else ""
     return (Span(f"{name:<{_NAME}}", role), Span(figures, role if role == "dim" else "heading" if role == "heading" else ""), Span(said, role))
 
 

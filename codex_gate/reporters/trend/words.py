@@ -88,4 +88,15 @@ def cells(period: Period) -> tuple[str, ...]:
     """A table row under COLUMNS."""
     repairs = "–" if math.isnan(period.fixes.value) else f"{period.n_fixes:,} ({share(period.fixes.value)})"
     said = "–" if period.drift is None else moved(period.drift)
-    return (f"{period.n:,}", share(period.mean_risk), share(period.high_risk), repairs, share(period.predicted), between(period.observed), said)
+    return (f"{period.n:,}", share(period.mean_risk), share(period.high_risk), repairs, *judged(period), said)
+
+
+def judged(period: Period) -> tuple[str, str]:
+    """What was predicted, and what needed a fix with its interval: with as many digits as show that the one lies outside of the other (3 at most)."""
+
+    def outside(digits: int) -> bool:
+        low, value, high = (round(100 * value, digits) for value in (period.observed.low, period.predicted, period.observed.high))
+        return not low <= value <= high
+
+    digits = next(filter(outside, range(3)), 3) if period.fits is False else 0
+    return share(period.predicted, digits), between(period.observed, digits)

@@ -48,6 +48,13 @@ def test_no_line_is_wider_than_the_terminal(make: Callable[[], Backtest], width:
         assert cells(line) <= width, line
 
 
+def test_thresholds_that_differ_are_written_apart() -> None:
+    quiet = backtest(tuple(replace(c, risk=c.risk / 2000) for c in twenty()))
+    table = [line.split("%")[0] for line in render("terminal", quiet).splitlines() if re.match(r"(→| ) above", line)]
+    assert len(table) > 2 and len({line.strip("→ ") for line in table}) == len(table), table
+    assert "flag a risk above 0.042 %" in " ".join(render("terminal", quiet).split()) and "above 0.042 % ←" in render("html", quiet).replace("\xa0", " ")
+
+
 def test_the_terminal_says_what_counts() -> None:
     said = " ".join(render("terminal", backtest()).split())
     assert "20 changes" in said and "17 are at least 14 days old" in said and "3 of them (18 %) needed a fix" in said

@@ -17,7 +17,8 @@ import pytest
 
 import codex_gate
 from codex_gate.backtest import DAY, Change, Repair, Replayed
-from codex_gate.periods import Trend, summarise
+from codex_gate.intervals import Interval
+from codex_gate.periods import Period, Trend, summarise
 from codex_gate.reporters.layout import cells
 from codex_gate.reporters.trend import FORMATS, render, words
 from codex_gate.types import Level, Notice
@@ -64,6 +65,26 @@ def many() -> Trend:
     changes = tuple(Change(f"{k:040x}", "x", START + int(k * 30.44 / 11 * DAY), 0.1, Level.LOW, 1.0) for k in range(440))
     past = Replayed("/x/repo", "risk-1", changes, "labels are made up", 0, (), 0.1)
     return summarise(past, [Observation(c.sha, c.time, "unclassified") for c in changes], set(), "month")
+
+
+def test_a_prediction_outside_of_its_interval_is_seen_to_be_outside() -> None:
+    low = Period("2024-01", 500, judged=500, predicted=0.0363, observed=Interval(0.02, 0.0094, 0.0354))
+    assert low.fits is False and words.judged(low) == ("3.6 %", "2.0 % (0.9–3.5)")
+    assert words.judged(replace(low, predicted=0.35)) == ("35 %", "2 % (1–4)")
+    assert words.judged(replace(low, predicted=0.0353)) == ("4 %", "2 % (1–4)")  # inside
+    assert words.judged(replace(low, predicted=0.03541)) == ("3.541 %", "2.000 % (0.940–3.540)")
+    assert words.judged(Period("2024-01", 3)) == ("–", "–")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_longer_figures_keep_the_columns_in_line(width: int) -> None:
+    found = full()
+    periods = (replace(found.periods[0], predicted=0.0363, observed=Interval(0.02, 0.0094, 0.0354)), *found.periods[1:])
+    rows = [line.rstrip() for line in render("terminal", replace(found, periods=periods), width=width).splitlines() if re.match(r"Month  |2024-0\d  ", line)]
+    assert max(map(cells, rows)) <= width
+    if width >= 60:
+        assert "2.0 % (0.9–3.5)" in rows[1] and "needed a fix" in rows[0]
+        assert len({row.index(end) + len(end) for row, end in ((rows[0], "needed a fix"), (rows[1], "(0.9–3.5)"))}) == 1
 
 
 def hostile() -> Trend:
