@@ -206,7 +206,7 @@ def natural(entry: Mapping[str, Any], clones: Path) -> list[Row]:
     metas = repo.log(repo.resolve(entry["head"]))
     line = repo.log("--first-parent", metas[-1].sha)  # by time alone the last one may lie on a history that was merged
     traces: dict[str, szz.Trace] = {}
-    now = szz.label(repo, metas, keep=lambda found: traces.__setitem__(found.fix, found))
+    now = szz.label(repo, metas, store=lambda found: traces.__setitem__(found.fix, found))
     rows = []
     for days in DAYS:
         last = [meta for meta in line if meta.time <= metas[-1].time - days * 86_400][-1]

@@ -102,9 +102,9 @@ def named(look: str) -> Callable[[Commit], Any]:
     return found
 
 
-def kept(files: Sequence[FileChange], keep: Callable[[str], bool]) -> tuple[FileChange, ...]:
-    """The files whose path, before or after the change, is looked at."""
-    return tuple(f for f in files if keep(f.path) or (f.old_path is not None and keep(f.old_path)))
+def kept(files: Sequence[FileChange], keep: Callable[[str], bool] | None) -> tuple[FileChange, ...]:
+    """The files whose path, before or after the change, is looked at; all of them without a filter."""
+    return tuple(files) if keep is None else tuple(f for f in files if keep(f.path) or (f.old_path is not None and keep(f.old_path)))
 
 
 def _here(
@@ -117,7 +117,7 @@ def _here(
 ) -> Iterator[Measured]:
     with LineCounts(repo) as line_count:
         for files, message in zip(ahead(diffs, line_count), messages):
-            chosen = files if keep is None else kept(files, keep)
+            chosen = kept(files, keep)
             seen = see(Commit(None, (), "", 0, 0, message, chosen)) if see and message is not None else None
             yield Measured(files, diff_side(chosen, line_count, words), seen)
 

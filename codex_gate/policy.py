@@ -55,6 +55,11 @@ class Policy:
         return Filter(tuple(s.include), (*s.exclude, *own))
 
     @property
+    def patterns(self) -> list[str]:
+        """The paths that a configuration names, those that it leaves out with `!` in front."""
+        return [] if self.settings is None else [*self.settings.include, *(f"!{pattern}" for pattern in self.settings.exclude)]
+
+    @property
     def key(self) -> str:
         """Under what name the risks of filtered changes are kept beside those of whole ones; "" without a filter."""
         if self.keep is None:

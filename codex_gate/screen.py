@@ -327,7 +327,7 @@ class Screener:
         return self._kept(next(iter(self.repo.diffs([(new, old)])), ()))
 
     def _kept(self, files: tuple[FileChange, ...]) -> tuple[FileChange, ...]:
-        return files if self.policy.keep is None else kept(files, self.policy.keep)
+        return kept(files, self.policy.keep)
 
     def _is_outside(self, commit: Commit) -> bool:
         """Whether the configuration's paths keep nothing of it; a commit that changes no file counts as outside too."""

@@ -101,7 +101,7 @@ def _fixes(
     found: dict[str, tuple[PastFix, int]] = {}
     missing = 0
     for done, (meta, files) in enumerate(zip(asked, repo.diffs([(meta.sha, meta.parents[0]) for meta in asked]), strict=True), 1):
-        chosen = files if policy.keep is None else kept(files, policy.keep)
+        chosen = kept(files, policy.keep)
         if chosen:
             found[meta.sha] = (PastFix(meta.time, _category(meta, chosen, listen, policy)), sum(szz.is_code(f, False) for f in chosen))
         missing += any(f.missing for f in chosen)

@@ -291,7 +291,7 @@ def _trace_chunk(repo: Repository, fixes: Sequence[tuple[str, int]], variant: Va
     asked: list[tuple[str, str, Target]] = []
     large: set[str] = set()
     for (sha, parent), every in zip(pairs, repo.diffs(pairs), strict=True):
-        files = every if keep is None else kept(every, keep)
+        files = kept(every, keep)
         n_files, n_lines = _size(files)
         if n_files > SURE_FILES or n_lines > SURE_LINES:
             large.add(sha)
@@ -383,11 +383,11 @@ def _is_meta(commit: Facts) -> bool:
     return commit.n_parents > 1 or commit.textless
 
 
-def facts(repo: Repository, shas: Iterable[str]) -> dict[str, Facts]:
-    """Facts of commits, read in one stream of diffs."""
+def facts(repo: Repository, shas: Iterable[str], keep: Filter | None = None) -> dict[str, Facts]:
+    """Facts of commits, or of what they change in the paths that are looked at, read in one stream of diffs."""
     metas = repo.metas(sorted(shas))
     diffs = repo.diffs([(meta.sha, meta.parents[0] if meta.parents else None) for meta in metas])
-    return {meta.sha: _facts(meta, files) for meta, files in zip(metas, diffs, strict=True)}
+    return {meta.sha: _facts(meta, kept(files, keep)) for meta, files in zip(metas, diffs, strict=True)}
 
 
 def _facts(meta: CommitMeta, files: Sequence[FileChange]) -> Facts:
@@ -430,9 +430,10 @@ def label(
     metas: Sequence[CommitMeta],
     variant: str = DEFAULT,
     traced: Mapping[str, Trace] | None = None,
-    keep: Callable[[Trace], None] = lambda _: None,
+    store: Callable[[Trace], None] = lambda _: None,
     progress: Progress = lambda _: None,
     remedy: str = "nothing can be learnt here without labels from outside",
+    keep: Filter | None = None,
 ) -> dict[str, Label]:
     """Labels of the commits in `metas` that change program text.
 
@@ -443,8 +444,9 @@ def label(
         metas: a history, parents before children.
         variant: a name in VARIANTS.
         traced: what an earlier run found, by fix; these are not traced again.
-        keep: called with each new trace, so that it can be stored.
+        store: called with each new trace.
         remedy: what to do where there are no fixes, for the sentence.
+        keep: paths that are looked at, in fixes and in what they repair.
     Raises:
         UsageError: no such variant, or no commit says that it is a fix.
         GitError: a shallow clone.
@@ -458,15 +460,15 @@ def label(
     rest = [(fix.sha, fix.time) for fix in fixes if fix.sha not in traces]
     progress(f"{len(fixes)} of {len(metas)} commits are fixes" + (f", {len(traces)} of them traced before" if traces else ""))
     with quick(repo, len(rest)) as quicker:
-        for done, found in enumerate(trace(quicker, rest, VARIANTS[variant]), 1):
-            keep(found)
+        for done, found in enumerate(trace(quicker, rest, VARIANTS[variant], keep), 1):
+            store(found)
             traces[found.fix] = found
             if done % 1000 == 0:
                 progress(f"{done} of {len(rest)} fixes traced")
     unread = sum(t.unread for t in traces.values())
     if unread:
         progress(f"{unread} files could not be blamed because objects are missing; they accuse nobody")
-    return _labels(repo, metas, fixes, traces)
+    return _labels(repo, metas, fixes, traces, keep)
 
 
 def quick(repo: Repository, n_fixes: int) -> AbstractContextManager[Repository]:
@@ -474,7 +476,7 @@ def quick(repo: Repository, n_fixes: int) -> AbstractContextManager[Repository]:
     return repo.quickened() if n_fixes >= _QUICK_FROM else nullcontext(repo)
 
 
-def _labels(repo: Repository, metas: Sequence[CommitMeta], fixes: Sequence[Fix], traces: Mapping[str, Trace]) -> dict[str, Label]:
+def _labels(repo: Repository, metas: Sequence[CommitMeta], fixes: Sequence[Fix], traces: Mapping[str, Trace], keep: Filter | None) -> dict[str, Label]:
     by_commit: dict[str, list[str]] = defaultdict(list)
     doubtful: set[str] = set()
     for fix in sorted(fixes, key=lambda f: (f.time, f.sha)):
@@ -485,7 +487,7 @@ def _labels(repo: Repository, metas: Sequence[CommitMeta], fixes: Sequence[Fix],
         else:
             doubtful |= trace.touched
     times = {fix.sha: fix.time for fix in fixes}
-    known = facts(repo, [meta.sha for meta in metas if len(meta.parents) == 1])
+    known = facts(repo, [meta.sha for meta in metas if len(meta.parents) == 1], keep)
     doubtful -= by_commit.keys()
     eligible = [
         meta.sha

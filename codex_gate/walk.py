@@ -112,7 +112,7 @@ def walk(
             found = nothing if at_edge else next(diffs)
             files = found.files
             history.is_partial |= _lacks(files)
-            commit = as_commit(meta, files if keep is None else kept(files, keep), authors.get(meta.sha))
+            commit = as_commit(meta, kept(files, keep), authors.get(meta.sha))
             known = None if repo.is_shallow else history.before(commit.author, commit.time, commit.files, pasts.of_parent(meta))
             features = completed(found.side, commit, known)
             yield Row(commit, edge_features(features) if at_edge else features, found.seen)

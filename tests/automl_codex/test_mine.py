@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from automl_codex import cli, mine, tables
@@ -15,6 +16,7 @@ from codex_gate import szz
 from codex_gate.errors import UsageError
 from codex_gate.features import FEATURE_NAMES
 from codex_gate.git import Repository
+from codex_gate.globs import Filter
 from tests.conftest import DAY, START, Node
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
@@ -251,6 +253,29 @@ def test_without_labels_szz_labels_the_history(make_repo, tmp_path: Path, capsys
     assert found[tables.hash_sha(shas[4])] == (1, START + 5 * DAY)
     assert found[tables.hash_sha(shas[3])][0] == 0
     assert list((tmp_path / "data").iterdir()) == [tmp_path / "data" / "repo.parquet"]
+
+
+def test_paths_that_are_left_out_count_neither_in_labels_nor_in_measures(make_repo, tmp_path: Path) -> None:
+    """The same history with a vendored file that every commit changes, and that half of the fixes alone repair, is the history without it."""
+    plain = [replace(node, changes={}) if at % 10 == 0 and at else node for at, node in enumerate(long_history(80))]
+    vendored = [replace(node, changes={**node.changes, "vendor/v.c": f"int v = {at};\n" * (at + 1)}) for at, node in enumerate(plain)]
+    keep = Filter((), ("vendor/",))
+
+    def rows(nodes: list[Node], keep: Filter | None) -> dict[int, object]:
+        repo = make_repo()
+        repo.build(nodes)
+        opened = repo.open()
+        mine.run(mine.Job("x", opened, opened.resolve("HEAD"), keep=keep), tmp_path, lambda _: None)
+        found = tables.read(tmp_path)
+        names = ("la", "ld", "nf", "nd", "ns", "code_la", "words_added", "pairs_new", "n_hunks", "fixes_sum")
+        return {
+            int(t): (int(y), float(f), tuple(x)) for t, y, f, x in zip(found.time, found.y, np.nan_to_num(found.fix_time), found.columns(names), strict=True)
+        }
+
+    wanted = rows(plain, None)
+    assert len(wanted) > 50 and 0 < sum(y for y, *_ in wanted.values()) < 10
+    assert rows(vendored, keep) == wanted
+    assert rows(vendored, None) != wanted
 
 
 def test_days_bound_the_rows_and_a_later_fix_still_counts(make_repo, tmp_path: Path) -> None:

@@ -191,9 +191,8 @@ def test_words_of_the_model_before_do_not_stay(begun, known, shipped: Path, tmp_
     silent[:] = [Words(frozenset(), frozenset())] * len(data)
     known(replace(data, words=silent))
     made = retrain.make(retrain.Asked(begun.open(), output, shipped), retrain.date(2026, 1, 1), lambda _: None)
-    assert WORDS_FILE in made.files
-    words = retrain.ship(made, output).words
-    assert words is not None and not words.added and not words.path
+    assert made.report["words"] == 0 and WORDS_FILE not in made.files
+    assert retrain.ship(made, output).words is None and not (output / WORDS_FILE).exists()
 
 
 def test_a_model_with_words_of_its_own_is_no_base(begun, known, shipped: Path, tmp_path: Path, capsys) -> None:

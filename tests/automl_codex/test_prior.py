@@ -87,6 +87,16 @@ def test_adapt_writes_a_model_that_differs_in_its_probabilities_alone(repo: Repo
     assert "26% of the newest 80 changes of program text say that they fix something" in capsys.readouterr().out
 
 
+def test_fixes_are_counted_in_the_paths_that_are_looked_at(repo: Repo, shipped: Path, tmp_path: Path) -> None:
+    repo.build(history(121, 4))
+    repo.write(".codex-gate.yaml", "paths: [src/a0.py, src/a1.py, src/a2.py, src/a3.py, src/a4.py]\n")
+    assert cli.main(["adapt", "--repo", str(repo.path), "--model", str(shipped), "--output", str(tmp_path / "out")]) == 0
+    told = json.loads((tmp_path / "out" / "model.json").read_text())["adapted"]
+    looked_at = [k for k in range(1, 121) if k % 7 < 5]
+    assert told["changes"] == len(looked_at)
+    assert told["share_of_fixes"] == round(prior.fix_share(sum(k % 4 == 0 for k in looked_at), len(looked_at)), 4)
+
+
 def test_a_file_in_the_place_of_the_output_stays(repo: Repo, shipped: Path, tmp_path: Path, capsys) -> None:
     repo.build(history(81, 4))
     (tmp_path / "notes.txt").write_text("mine")

@@ -13,11 +13,14 @@ import pytest
 
 from automl_codex import blend, cli, lines, mine, release, retrain, tables
 from automl_codex.tables import Dataset
+from codex_gate.config import Settings
 from codex_gate.errors import ModelError, UsageError
 from codex_gate.features import FEATURE_NAMES, MESSAGE_NAMES
 from codex_gate.hybrid import HybridClassifier
 from codex_gate.linear import KINDS_MANIFEST
 from codex_gate.model import FOREST_FILE, MANIFEST, Model, default_directory
+from codex_gate.policy import Policy
+from codex_gate.screen import Screener
 from tests.automl_codex.retraining import command, model_of, of
 from tests.conftest import DAY, START, YEAR, Node
 
@@ -284,9 +287,51 @@ def test_labels_of_another_labeller_or_too_few_do_not_compare(repo, known, shipp
     assert retrain.kept(learned, gone) is None
     other = replace(model, manifest=model.manifest | {"retrained": model.manifest["retrained"] | {"labeller": "other-1"}})
     assert retrain.learned_as_buggy(other) is None and retrain.learned_as_buggy(Model.load(shipped)) is None
+    assert retrain.learned_as_buggy(model, ["src/"]) is None  # what was left out has lost its labels for a reason
     (output / retrain.LABELS).write_text("")
     with pytest.raises(ModelError, match=retrain.LABELS):
         retrain.learned_as_buggy(model)
+
+
+PATHS = r'paths: {include: [src/, "a\u202eb"], exclude: [vendor/]}'
+
+
+def test_the_paths_of_the_configuration_are_learned_from_and_told_of(repo, known, shipped: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    data, asked = of("alpha"), []
+    known(data)
+    monkeypatch.setattr(retrain, "history", lambda wanted, *_: (asked.append(wanted) or data, "f" * 40))
+    repo.write(".codex-gate.yaml", PATHS)
+    assert cli.main(command(repo, tmp_path / "models", shipped)) == 0
+    keep = asked[0].policy.keep
+    assert (keep.include, keep.exclude) == (("src/", "a\u202eb"), ("vendor/",))
+    held, card = Model.load(tmp_path / "models"), (tmp_path / "models" / "MODEL_CARD.md").read_text()
+    assert held.manifest["retrained"]["paths"] == ["src/", "a\u202eb", "!vendor/"]
+    assert '`!` leaves out: "src/", "a\\u202eb", "!vendor/". Screen with the same.' in card
+    repo.write(".codex-gate.yaml", "paths: true\n")
+    assert cli.main(command(repo, tmp_path / "models", shipped)) == 2
+    assert ".codex-gate.yaml, line 1: paths: true" in capsys.readouterr().err
+    assert Model.load(tmp_path / "models").version == held.version
+
+
+def test_rows_are_measured_as_a_screen_with_the_same_paths_measures_them(make_repo, shipped: Path, tmp_path: Path) -> None:
+    nodes = [
+        replace(node, changes={**node.changes, "vendor/v.c": f"int v = {at};\n" * (at % 9 + 1)})
+        for at, node in enumerate(long_history(320, start=START - 3 * YEAR))
+    ]
+    history = make_repo()
+    history.build(nodes)
+    repo = history.open()
+    policy = Policy(Settings(exclude=("vendor/",)))
+    said: list[str] = []
+    data, head = retrain.history(retrain.Asked(repo, tmp_path / "models", shipped, work=tmp_path / "work", policy=policy), date(2025, 1, 1), said.append)
+    assert data.words is not None and 'looking at the paths of the configuration alone: "!vendor/"' in said
+    names = ("la", "ld", "nf", "ns", "exp", "touches_max", "pairs_new", "code_share", "test_share")
+    measured = dict(zip(data.sha256.tolist(), data.columns(names).tolist(), strict=True))
+    for found in Screener(repo, Model.load(shipped), policy=policy).many([meta.sha for meta in repo.log(head)]):
+        if (row := measured.pop(tables.hash_sha(found.sha), None)) is not None:
+            assert [np.float32(found.features[name]) for name in names] == pytest.approx(row, nan_ok=True), found.sha
+    assert not measured
+    assert not any("vendor" in one.path or b"v" in one.added for one in data.words.tolist())
 
 
 def test_a_retrained_model_still_tells_kinds_of_defects(repo, known, shipped: Path, tmp_path: Path) -> None:

@@ -320,10 +320,10 @@ def test_what_was_traced_before_is_not_traced_again(repo: Repo) -> None:
     shas = repo.build(line_of([{"a.c": LINES}, {"a.c": LINES + "bad();\n"}, {"a.c": LINES + "right();\n"}]))
     gate = repo.open()
     metas, kept = gate.log("HEAD"), []
-    whole = szz.label(gate, metas, keep=kept.append)
+    whole = szz.label(gate, metas, store=kept.append)
     assert [trace.fix for trace in kept] == [shas[2]]
     again: list[szz.Trace] = []
-    assert szz.label(gate, metas, traced={kept[0].fix: kept[0]}, keep=again.append) == whole
+    assert szz.label(gate, metas, traced={kept[0].fix: kept[0]}, store=again.append) == whole
     assert again == []
 
 

@@ -27,6 +27,7 @@ from codex_gate import deepen, szz, watch, yaml_text
 from codex_gate.errors import UsageError
 from codex_gate.features import FEATURE_SCHEMA
 from codex_gate.git import CommitMeta, Repository, is_sha
+from codex_gate.globs import Filter
 from codex_gate.replay import LATEST
 from codex_gate.walk import walk
 
@@ -138,12 +139,14 @@ def mine(
     progress: Progress = lambda _: None,
     since: int | None = None,
     journal: Journal | None = None,
+    keep: Filter | None = None,
 ) -> Iterator[tables.LabelledRow]:
     """Features of the labelled commits that the repository has, each with what its ancestors knew.
 
     Args:
         since, until: author times (Unix seconds) before and after which labels are not used; None for no limit.
         journal: keeps each row as it comes; those that it holds are not measured again.
+        keep: paths that are looked at; a commit that touches none of them gives no row.
     """
     have = set(repo.present_commits(labels))
     if len(have) < len(labels):
@@ -154,9 +157,11 @@ def mine(
     progress(f"{len(metas)} commits to walk, {len(wanted)} of them labelled" + (f", {len(before)} measured before" if before else ""))
     for value in before.values():
         yield _row(value, labels)
-    for done, row in enumerate(walk(repo, metas, wanted - before.keys()), 1):
+    for done, row in enumerate(walk(repo, metas, wanted - before.keys(), keep=keep), 1):
         if done % _SAY_EVERY == 0:
             progress(f"{done + len(before)} of {len(wanted)} labelled commits measured")
+        if keep is not None and not row.commit.files:
+            continue
         assert row.commit.sha is not None
         value = [row.commit.sha, row.commit.time, dict(row.features.values)]
         if journal:
@@ -179,7 +184,8 @@ class Job:
     `labels` is a CSV file, of which only rows of `labels_project` are taken unless that is None; without a file SZZ labels the
     history of `head` (a SHA). `since` and `until` are author times in Unix seconds, None for no limit. Of more rows than `most` those
     stay whose hash is lowest: a draw that depends on nothing else. `unit`: a row for each commit, or for each merge and squash on the first-parent line.
-    `remedy` and `longer` say what to do where a history has no fixes or too few commits, and where a period is too short.
+    `remedy` and `longer` say what to do where a history has no fixes or too few commits, and where a period is too short. `keep`: the paths
+    that are looked at, in measures and labels alike.
     """
 
     project: str
@@ -194,6 +200,7 @@ class Job:
     unit: str = COMMITS
     remedy: str = OUTSIDE
     longer: str = LONGER
+    keep: Filter | None = None
 
     def recipe(self) -> str:
         """All that the table depends on beside this program's code, as one line of JSON.
@@ -214,6 +221,8 @@ class Job:
             source["most"] = self.most
         if self.unit != COMMITS:
             source["unit"] = self.unit
+        if self.keep:
+            source["paths"] = [self.keep.include, self.keep.exclude]
         return json.dumps({**source, "project": self.project, "since": self.since, "until": self.until, "feature_schema": FEATURE_SCHEMA}, sort_keys=True)
 
 
@@ -235,7 +244,7 @@ def run(job: Job, output: Path, progress: Progress) -> None:
     with Journal(output / f"{job.project}.journal", recipe) as journal:
         if journal.entries:
             progress(f"going on behind {len(journal.entries)} entries of {journal.path}")
-        rows = list(mine(job.repo, _labels_of(job, target, journal, progress), job.until, progress, job.since, journal))
+        rows = list(mine(job.repo, _labels_of(job, target, journal, progress), job.until, progress, job.since, journal, job.keep))
         if (refusal := _refusal(rows, job)) is None:
             rows = sorted(rows, key=lambda row: tables.hash_sha(row.sha))[: job.most]
             tables.write(target, job.project, rows, recipe)
@@ -277,7 +286,7 @@ def _labels_of(job: Job, target: Path, journal: Journal, progress: Progress) -> 
             f"{job.project} has {len(metas)} commits; labels by SZZ need at least {MIN_COMMITS}, for fixes of what was changed earlier: {job.remedy}"
         )
     traced = {trace.fix: trace for trace in map(szz.Trace.of, journal.of("trace"))}
-    found = szz.label(job.repo, metas, job.variant, traced, lambda trace: journal.add("trace", trace.plain()), progress, job.remedy)
+    found = szz.label(job.repo, metas, job.variant, traced, lambda trace: journal.add("trace", trace.plain()), progress, job.remedy, job.keep)
     return {sha: Label(one.buggy, one.fix_time) for sha, one in found.items()}
 
 

@@ -18,9 +18,11 @@ from scipy import sparse  # type: ignore[import-untyped]
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
 from automl_codex.tables import Dataset, hash_sha
+from codex_gate.aside import kept
 from codex_gate.content import read
 from codex_gate.errors import UsageError
 from codex_gate.git import Repository
+from codex_gate.globs import Filter
 from codex_gate.own_words import OwnWords, Words
 
 MIN_CHANGES: Final = 10  # that say a term: of fewer nothing is learned (5 and 20 do about as well)
@@ -30,8 +32,8 @@ LETTERS: Final = range(2, 41)  # of a word; longer ones are data
 DIGITS: Final = 4  # of a weight that ships; a later one is where the search for them stops
 
 
-def attach(repo: Repository, data: Dataset, head: str) -> Dataset:
-    """The rows with what each change says, read from the history of `head`.
+def attach(repo: Repository, data: Dataset, head: str, keep: Filter | None = None) -> Dataset:
+    """The rows with what each change says, in the paths that are looked at, read from the history of `head`.
 
     Raises:
         UsageError: a row is of no commit there.
@@ -39,7 +41,8 @@ def attach(repo: Repository, data: Dataset, head: str) -> Dataset:
     wanted = set(data.sha256.tolist())
     metas = [(name, meta) for meta in repo.log(head) if (name := hash_sha(meta.sha)) in wanted]
     diffs = repo.diffs([(meta.sha, meta.parents[0] if meta.parents else None) for _, meta in metas])
-    found = {name: Words.of(files, read(files)[1]) for (name, _), files in zip(metas, diffs, strict=True)}
+    looked_at = (kept(files, keep) for files in diffs)
+    found = {name: Words.of(files, read(files)[1]) for (name, _), files in zip(metas, looked_at, strict=True)}
     if lost := len(wanted - found.keys()):
         raise UsageError(
             f"{lost} of {len(wanted)} labelled commits are not in the history of {head[:12]} here, so what they say cannot be read; fetch it whole, or label it again"

@@ -19,8 +19,10 @@ import numpy as np
 
 from automl_codex import blend, export, metrics, mine, retrain, tables
 from automl_codex.files import listed
+from codex_gate.aside import kept
 from codex_gate.errors import UsageError
 from codex_gate.git import Repository
+from codex_gate.globs import Filter
 from codex_gate.messages import is_fix
 from codex_gate.model import MANIFEST, Model, signed_off
 from codex_gate.paths import role
@@ -89,12 +91,13 @@ class Adapted:
     buggy: int
 
 
-def adapt(repo: Repository, model: Model, labels: Path | None, work: Path, progress: mine.Progress) -> Adapted:
+def adapt(repo: Repository, model: Model, labels: Path | None, work: Path, progress: mine.Progress, keep: Filter | None = None) -> Adapted:
     """The model with its probabilities moved to this repository.
 
     Args:
         labels: a CSV of labels from outside, as `mine --labels` takes it; None to go by the messages alone.
         work: folder for the table of labelled commits.
+        keep: the paths that are looked at, as in a screen.
     Raises:
         UsageError: too few changes or labels, or a file of labels that cannot be meant.
         ModelError: a file of the model is missing or altered.
@@ -103,11 +106,11 @@ def adapt(repo: Repository, model: Model, labels: Path | None, work: Path, progr
         raise UsageError(
             f"{model.directory} holds a model that was {kind} for one repository: its probabilities are of that one already; give --model one that was not (default: the shipped one)"
         )
-    counted, share = _fixes(repo)
+    counted, share = _fixes(repo, keep)
     centre, n, buggy = LEARNED.shift(share), 0, 0
     by = centre
     if labels:
-        job = mine.Job(mine.name_of(repo), repo, "", labels)
+        job = mine.Job(mine.name_of(repo), repo, "", labels, keep=keep)
         mine.run(job, work, progress)
         data = tables.read(work / f"{job.project}.parquet")
         n, buggy = len(data), int(data.y.sum())
@@ -121,13 +124,13 @@ def adapt(repo: Repository, model: Model, labels: Path | None, work: Path, progr
     return Adapted(_files(model, by, facts), by, counted, share, n, buggy)
 
 
-def _fixes(repo: Repository) -> tuple[int, float]:
+def _fixes(repo: Repository, keep: Filter | None) -> tuple[int, float]:
     """How many of the newest changes of program text were counted, and the share of fixes among them."""
     if repo.is_shallow:
         raise UsageError("this clone is shallow: how often it fixes cannot be counted; fetch with full depth (git fetch --unshallow)")
     metas = [meta for meta in repo.log(repo.resolve("HEAD"), f"--max-count={NEWEST * 2}", "--no-merges") if meta.parents]
     touched = repo.touches([(meta.sha, meta.parents[0]) for meta in metas])
-    spoken = [is_fix(meta.message) for meta, files in zip(metas, touched, strict=True) if any(role(f.path) == "code" for f in files)][-NEWEST:]
+    spoken = [is_fix(meta.message) for meta, files in zip(metas, touched, strict=True) if any(role(f.path) == "code" for f in kept(files, keep))][-NEWEST:]
     if len(spoken) < MIN_CHANGES:
         raise UsageError(f"{len(spoken)} of the newest changes touch program text; {MIN_CHANGES} are needed to tell how often this repository fixes something")
     return len(spoken), fix_share(sum(spoken), len(spoken))

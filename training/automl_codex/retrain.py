@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -35,6 +35,7 @@ from codex_gate.git import Repository
 from codex_gate.linear import KINDS_MANIFEST, TABLE, Linear
 from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, STUDENT_MANIFEST, Model, check_file, default_directory, signed_off
 from codex_gate.own_words import WORDS_FILE, OwnWords
+from codex_gate.policy import Policy
 from codex_gate.replay import TRAINED_ON, newest
 
 MAX_LOSS: Final = 0.01  # of AUC that the interval against another model may hold, and that may be lost on the newest part alone
@@ -42,6 +43,8 @@ MIN_KEPT: Final = 0.95  # of the changes that the model in use learned as having
 LABELS: Final = "training-labels.txt"  # in a retrained directory: sha256 of the SHA of each change that needed a fix
 LABELLER: Final = f"{szz.DEFAULT}-{szz.LABELLER}"  # whose labels they are; those of another do not compare
 NO_ONNX: Final = "left out: the runtime reads the flat forest, and the trees that were taken over exist in no other form"
+
+EVERYTHING: Final = Policy()  # looks at every path
 
 Progress = Callable[[str], None]
 Scores = tuple[np.ndarray, np.ndarray]  # raw scores and probabilities, (n,) each
@@ -52,7 +55,7 @@ class Asked:
     """What a run works on.
 
     `base` is the model that the own history is blended with, None for the shipped one; `work` keeps the mined table and the
-    journal; `feedback` is what people said, as `codex-gate feedback` writes it.
+    journal; `feedback` is what people said, as `codex-gate feedback` writes it; `policy` says which paths are looked at, as in a screen.
     """
 
     repo: Repository
@@ -61,6 +64,7 @@ class Asked:
     work: Path | None = None
     seed: int = 42
     feedback: Path | None = None
+    policy: Policy = EVERYTHING
 
     @property
     def place(self) -> Path:
@@ -208,10 +212,13 @@ def history(asked: Asked, today: date, progress: Progress) -> tuple[tables.Datas
     head = repo.resolve("HEAD")
     now = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp()) + DAY
     last = newest(repo, head, now) or now  # when it came in: a picked commit was written earlier, and a clock can be wrong
-    job = mine.Job(mine.name_of(repo), repo, head, until=last - train.YEAR, remedy=blend.REMEDY, longer=blend.REMEDY)
+    keep = asked.policy.keep
+    job = mine.Job(mine.name_of(repo), repo, head, until=last - train.YEAR, remedy=blend.REMEDY, longer=blend.REMEDY, keep=keep)
+    if paths := asked.policy.patterns:
+        progress(f"looking at the paths of the configuration alone: {_listed(paths)}")
     mine.run(job, asked.place, progress)
     progress("reading what the changes say")
-    return own_words.attach(repo, tables.read(asked.place / f"{job.project}.parquet"), head), head
+    return own_words.attach(repo, tables.read(asked.place / f"{job.project}.parquet"), head, keep), head
 
 
 # -- what was measured ------------------------------------------------------------------------------------
@@ -241,6 +248,7 @@ def _report(asked: Asked, data: tables.Dataset, head: str, base: Model, held: Mo
         "seed": asked.seed,
         "feature_schema": FEATURE_SCHEMA,
         "head": head,
+        "paths": asked.policy.patterns,
         "data": {"sha256": evaluate.data_hash(data), "commits": len(data), "buggy": int(data.y.sum()), "period": _period(data)},
         "versions": {"base": base.version} | ({"in_use": held.version} if held else {}),
         "learned_before": {name: int((~_not_learned(model, judges)).sum()) for name, model in (("base", base), ("in_use", held)) if model},
@@ -251,7 +259,7 @@ def _report(asked: Asked, data: tables.Dataset, head: str, base: Model, held: Mo
         "newest": {"commits": int(newest.sum()), "buggy": int(y[newest].sum()), "period": _period(judges.where(newest)), "auc": alone},
     }
     calibrated = calibration(found, models["base"][1], asked.seed)
-    learned = learned_as_buggy(held) if held else None
+    learned = learned_as_buggy(held, asked.policy.patterns) if held else None
     labels = kept(learned, data) if learned is not None else None
     report |= {"labels": labels._asdict()} if labels else {}
     return report | {"ece": calibrated, "gates": gates(gains, calibrated, table["retrained"]["auc"], metrics.f1_at_fpr(y, found.raw)[0], labels)}
@@ -268,13 +276,14 @@ class Kept(NamedTuple):
         return self.kept / self.known
 
 
-def learned_as_buggy(held: Model) -> frozenset[str] | None:
-    """The hashes of the changes that a model learned as having needed a fix; None where it does not say so, or another labeller said it.
+def learned_as_buggy(held: Model, paths: Sequence[str] = ()) -> frozenset[str] | None:
+    """The hashes of the changes that a model learned as having needed a fix; None where it does not say so, or another labeller said it, or of other paths.
 
     Raises:
         ModelError: the list was altered or taken away.
     """
-    if LABELS not in held.manifest["files"] or held.manifest.get("retrained", {}).get("labeller") != LABELLER:
+    learned = held.manifest.get("retrained", {})
+    if LABELS not in held.manifest["files"] or (learned.get("labeller"), learned.get("paths", [])) != (LABELLER, list(paths)):
         return None
     check_file(held.directory, held.manifest, LABELS)
     return frozenset((held.directory / LABELS).read_text("ascii").split())
@@ -453,6 +462,7 @@ def _files(
             "weight": found.weight,
             "words": found.words,
             "labeller": LABELLER,
+            "paths": asked.policy.patterns,
         },
         "onnx": NO_ONNX,
         "recipe": blend.own_recipe(base.feature_names, n_own, asked.seed).as_json(),
@@ -554,6 +564,18 @@ def _words_read(report: Mapping[str, Any]) -> str:
     )
 
 
+def _looked_at(paths: list[str]) -> list[str]:
+    """That some paths alone were learned from, as a paragraph of the card."""
+    return (
+        ["", f"Measures and labels are of the paths that the configuration looks at, `!` leaves out: {_listed(paths)}. Screen with the same."] if paths else []
+    )
+
+
+def _listed(paths: Iterable[str]) -> str:
+    """Patterns for a reader, with what cannot be seen in them escaped."""
+    return ", ".join(json.dumps(pattern) for pattern in paths)
+
+
 def card(report: Mapping[str, Any], version: str) -> str:
     """MODEL_CARD.md of a retrained model."""
     data, versions = report["data"], report["versions"]
@@ -570,6 +592,7 @@ def card(report: Mapping[str, Any], version: str) -> str:
         "## Data",
         "",
         f"{data['commits']} commits up to {report['head'][:12]}, {data['period'][0]} to {data['period'][1]}, {data['buggy']} of them needed a fix. {PROTOCOL['labels'][0].upper()}{PROTOCOL['labels'][1:]}.",
+        *_looked_at(report["paths"]),
         "",
         "## How good it is",
         "",

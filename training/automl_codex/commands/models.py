@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from codex_gate.andon import Andon
     from codex_gate.gates import Gates
     from codex_gate.git import Repository
+    from codex_gate.policy import Policy
 
 
 def _mine(options: argparse.Namespace) -> int:
@@ -219,13 +220,25 @@ def _adapt(options: argparse.Namespace) -> int:
     prior.refuse_retrained(options.output)
     repo = Repository.discover(options.repo, os.environ)
     with tempfile.TemporaryDirectory() as work:
-        made = prior.adapt(repo, Model.load(options.model or default_directory()), options.labels, Path(work), say)
+        made = prior.adapt(repo, Model.load(options.model or default_directory()), options.labels, Path(work), say, _policy(repo).keep)
     model = prior.ship(made, options.output)
     print(f"{options.output}: {model.version}, log-odds moved by {made.shift:+.2f}, base rate {model.base_rate:.3f}")
     told = f"{made.share:.0%} of the newest {made.counted:,} changes of program text say that they fix something"
     print(told + (f"; {made.buggy} of {made.labels} labelled commits are buggy" if options.labels else ""))
     say(_put_to_use(options.output, repo))
     return 0
+
+
+def _policy(repo: Repository) -> Policy:
+    """What the repository's configuration looks at, as a screen reads it from the work tree.
+
+    Raises:
+        ConfigError: the configuration cannot be read, or holds what does not fit.
+    """
+    from codex_gate import config
+    from codex_gate.policy import Policy
+
+    return Policy(config.load(config.find(repo, None, os.environ.get("CODEX_GATE_CONFIG") or None), os.environ, {}))
 
 
 def _put_to_use(output: Path, repo: Repository) -> str:
@@ -312,7 +325,7 @@ def _retrain(options: argparse.Namespace) -> int:
 
     asked = gates.find(options.repo, options.gates)
     repo = Repository.discover(options.repo, os.environ)
-    wanted = retrain.Asked(repo, options.output, options.base, options.work, options.seed, options.feedback)
+    wanted = retrain.Asked(repo, options.output, options.base, options.work, options.seed, options.feedback, _policy(repo))
     with watched(options) as andon:
         made = retrain.make(wanted, datetime.now(UTC).date(), say)
         print(retrain.summary(made.report), end="", flush=True)
