@@ -9,8 +9,6 @@ Forests of the shipped recipe, each grown without the repositories that it judge
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -76,9 +74,11 @@ def run(options: argparse.Namespace) -> int:
         "all times, labels of SZZ": known_rows(data, corpus, evaluate.ALL_TIMES, scores["all_times"], traced=True),
         "all times, labels of ApacheJIT": known_rows(data, corpus, evaluate.ALL_TIMES, scores["all_times"], traced=False),
     }
-    teachers = {name: groups[name if "SZZ" in name else "all times, labels of SZZ"] for name in groups}
-    tried = {name: corrections(repositories, teachers[name], options.seed) for name, repositories in groups.items()}
-    learned = learn(groups["all times, labels of SZZ"])
+    safe, szz = list(groups)[:2]
+    teachers = dict.fromkeys(groups, groups[szz]) | {safe: known_rows(data, corpus, evaluate.TIME_SAFE, scores["time_safe"], traced=True, then=True)}
+    today = {name: {one.name: one.share for one in groups[safe if name == safe else szz]} for name in groups}
+    tried = {name: corrections(repositories, teachers[name], today[name], options.seed) for name, repositories in groups.items()}
+    learned = learn(groups[szz], [one.latest for one in groups[szz]])
     options.output.write_text(page(per_pull(found, options.seed), tried, learned, options, int(scores["trees"])), "utf-8")
     print(f"{options.output} written; {learned}", file=sys.stderr)
     return 0
@@ -114,10 +114,9 @@ def screened(data: Dataset, pulls: Dataset, corpus: evaluate.Corpus, recipe: tra
 def commits(data: Dataset, corpus: evaluate.Corpus, recipe: train.Recipe, kept: Path | None) -> dict[str, np.ndarray]:
     """Raw out-of-project scores (n,) of the commits by scenario, and of how many trees.
 
-    They come from the file that an earlier run on the same rows with the same recipe, ends of labels and repositories kept, where there is one.
+    They come from the file that an earlier run kept, where that would make the same.
     """
-    ends = sorted({(p, str(group), float(end)) for p, group, end in zip(data.project.tolist(), corpus.groups(data), corpus.ends(data), strict=True)})
-    made_from = hashlib.sha256(json.dumps([evaluate.data_hash(data), recipe.as_json(), ends]).encode()).hexdigest()
+    made_from = evaluate.scores_key(data, corpus, recipe)
     if kept and kept.is_file():
         with np.load(kept) as found:
             if "made_from" in found and str(found["made_from"]) == made_from:
@@ -127,7 +126,7 @@ def commits(data: Dataset, corpus: evaluate.Corpus, recipe: train.Recipe, kept: 
     made["trees"] = np.array(recipe.n_trees)
     if kept:
         with whole(kept) as partial, partial.open("wb") as stream:
-            np.savez_compressed(stream, made_from=made_from, rows=evaluate.data_hash(data), **made)
+            np.savez_compressed(stream, made_from=made_from, seed=recipe.seed, **made)
     return made
 
 
@@ -153,7 +152,7 @@ def per_pull(found: Pulls, seed: int) -> dict[str, Any]:
     auc, la = (float(np.mean([row[name] for row in table])) for name in ("auc", "lapredict"))
     return {
         "rows": table,
-        "few": [(p, int(m.sum()), int(rows.y[m].sum())) for p, m in masks.items() if p not in enough],
+        "few": [(p, int(m.sum()), int(rows.y[m].sum()), float(found.chance[m].mean())) for p, m in masks.items() if p not in enough],
         "auc": metrics.interval(auc, draws[0]),
         "gain": metrics.interval(auc - la, draws[0] - draws[1]),
         "mean_ece": float(np.mean([row["ece"] for row in table])),
@@ -175,32 +174,45 @@ def bins(y: np.ndarray, p: np.ndarray, edges: Sequence[float] = (0, 0.02, 0.05, 
 
 
 class Unseen(NamedTuple):
-    """A repository's commits in the order of time, as a model that never saw it gives them: probabilities and labels (n,), and the share of fixes among them."""
+    """A repository's commits in the order of time, as a model that never saw it gives them.
+
+    Probabilities and labels (n,), and the share of fixes among them and among the latest, as many as `adapt` counts.
+    """
 
     name: str
     p: np.ndarray
     y: np.ndarray
     share: float
+    latest: float
 
 
-def known_rows(data: Dataset, corpus: evaluate.Corpus, scenario: evaluate.Scenario, scores: np.ndarray, traced: bool) -> list[Unseen]:
-    """The repositories with enough commits in the scenario's test window, by where their labels come from."""
+def known_rows(data: Dataset, corpus: evaluate.Corpus, scenario: evaluate.Scenario, scores: np.ndarray, traced: bool, then: bool = False) -> list[Unseen]:
+    """The repositories with enough commits in the scenario's test window, by where their labels come from.
+
+    Args:
+        then: in place of the window what could be learned from at the scenario's cut-off, with the labels as they were known then.
+    """
     chance = evaluate.calibrated_elsewhere(data, corpus, scenario, scores)
-    inside = (data.time >= scenario.test_from) & (data.time < scenario.test_to) & ~np.isnan(chance) & (data.traced() == traced)
+    labels, usable = evaluate.known(data, corpus, scenario)
+    window = (data.time >= scenario.test_from) & (data.time < scenario.test_to)
+    inside, y = (usable, labels) if then else (window, data.y)
+    inside = inside & ~np.isnan(chance) & (data.traced() == traced)
     fixes = data.columns(("fix",))[:, 0]
     found = []
     for name in np.unique(data.project[inside]).tolist():
         rows = np.flatnonzero(inside & (data.project == name))
         rows = rows[np.argsort(data.time[rows], kind="stable")]
-        if len(rows) >= MIN_ROWS and data.y[rows].sum() >= MIN_BUGGY:
-            found.append(Unseen(name, chance[rows], data.y[rows], prior.fix_share(float(fixes[rows].sum()), len(rows))))
+        if len(rows) >= MIN_ROWS and y[rows].sum() >= MIN_BUGGY:
+            late = rows[-prior.NEWEST :]
+            shares = (prior.fix_share(float(fixes[some].sum()), len(some)) for some in (rows, late))
+            found.append(Unseen(name, chance[rows], y[rows], *shares))
     return found
 
 
-def learn(repositories: Sequence[Unseen], best: Mapping[str, float] | None = None) -> prior.Prior:
-    """The prior that these repositories give, from the shift that fits all of each best, by name where it is known."""
+def learn(repositories: Sequence[Unseen], today: Sequence[float], best: Mapping[str, float] | None = None) -> prior.Prior:
+    """The prior that these repositories give, from the shift that fits all of each best, by name where it is known, for one among others with the shares `today`."""
     best = fitting(repositories) if best is None else best
-    return prior.learn([best[one.name] for one in repositories], [one.share for one in repositories])
+    return prior.learn([best[one.name] for one in repositories], [one.share for one in repositories], today)
 
 
 def fitting(repositories: Sequence[Unseen]) -> dict[str, float]:
@@ -208,13 +220,16 @@ def fitting(repositories: Sequence[Unseen]) -> dict[str, float]:
     return {one.name: prior.from_labels(one.p, one.y) for one in repositories}
 
 
-def corrections(repositories: Sequence[Unseen], teachers: Sequence[Unseen], seed: int) -> dict[str, dict[str, float]]:
-    """Mean, largest and pooled calibration error by way, behind the labels that a way may use; the prior is learned from the teachers without the repository itself."""
+def corrections(repositories: Sequence[Unseen], teachers: Sequence[Unseen], today: Mapping[str, float], seed: int) -> dict[str, dict[str, float]]:
+    """Mean, largest and pooled calibration error by way, behind the labels that a way may use.
+
+    The prior is learned from the teachers, for a repository among others with the shares `today`, by name; in both without the repository itself.
+    """
     rng, best = np.random.default_rng(seed), fitting(teachers)
     errors: dict[str, list[float]] = {way: [] for way in WAYS}
     pooled: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {way: [] for way in WAYS}
     for one in repositories:
-        known = learn([other for other in teachers if other.name != one.name], best)
+        known = learn([other for other in teachers if other.name != one.name], [share for name, share in today.items() if name != one.name], best)
         centre = known.shift(one.share)
         draws = [rng.permutation(len(one.y)) for _ in range(DRAWS)]
         first = np.arange(len(one.y))
@@ -262,7 +277,7 @@ def _pulls(found: Mapping[str, Any], options: argparse.Namespace) -> list[str]:
         f"| {r['project']} | {r['n']} | {r['buggy']} | {r['auc']:.3f} | {r['lapredict']:.3f} | {r['risk']:.3f} | {r['buggy'] / r['n']:.3f} | {r['ece']:.3f} |"
         for r in found["rows"]
     ]
-    few = ", ".join(f"{name} ({n}, {buggy} buggy)" for name, n, buggy in found["few"])
+    few = ", ".join(f"{name} ({n}, {buggy} buggy, mean risk {risk:.3f})" for name, n, buggy, risk in found["few"])
     return [
         "## Per pull request",
         "",
@@ -281,7 +296,7 @@ def _pulls(found: Mapping[str, Any], options: argparse.Namespace) -> list[str]:
         "|---|---:|---:|---:|",
         *(f"| {name} | {n:,} | {said:.3f} | {became:.3f} |" for name, n, said, became in found["bins"]),
         "",
-        *([f"Too few for a figure of their own: {few}.", ""] if few else []),
+        *([f"Too few, or too few buggy ones, for a figure of their own, but among all pull requests: {few}.", ""] if few else []),
     ]
 
 
@@ -295,7 +310,7 @@ def _corrections(tried: Mapping[str, Mapping[str, Mapping[str, float]]], trees: 
         "## In a repository that was never seen",
         "",
         f"`automl-codex adapt` moves the log-odds of all risks by one number; the order of changes stays. Without labels the number follows the share of the changes whose message says that they fix "
-        f"something; {N_LABELS} labels move it on under a Cauchy prior around that. What both rest on is learned from the other repositories that SZZ labelled. *Drawn*: the labelled commits are a random draw "
+        f"something; {N_LABELS} labels move it on under a Cauchy prior around that. What both rest on is learned from the other repositories that SZZ labelled: how far a share moves the risk, from labels (time-safe: as they were known on 2018-01-01), and what share is usual, from messages alone (time-safe: those from 2019 on). *Drawn*: the labelled commits are a random draw "
         f"of the period, {DRAWS} draws; *first*: the oldest of it. Calibration error on the commits behind them, of repositories with {MIN_ROWS} commits, {MIN_BUGGY} of them buggy. "
         f"Forests of {trees} trees. ApacheJIT accuses every candidate and SZZ here only what is beyond doubt: what it calls buggy is several times as frequent, as in a team with its own idea of a defect.",
         "",

@@ -13,7 +13,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from automl_codex import commits, evaluate, metrics, mine, tables
+from automl_codex import commits, evaluate, metrics, mine, tables, train
 from automl_codex.split import TEST
 from benchmarks.measure import machine
 from codex_gate import text
@@ -58,10 +58,12 @@ def projects(clones: Path, scores: Path, models: Path) -> list[Project]:
         UsageError: scores of other rows, a missing clone, or fewer than two projects.
     """
     listed = mine.read_corpus(ROOT / "training" / "corpus.yaml")
-    data, _ = evaluate.Corpus.of(listed).split(tables.read(ROOT / "training" / "data"))
+    corpus = evaluate.Corpus.of(listed)
+    data, _ = corpus.split(tables.read(ROOT / "training" / "data"))
     with np.load(scores) as kept:
-        if str(kept["rows"]) != evaluate.data_hash(data):
-            raise UsageError(f"{scores} holds scores of other rows; make them anew with benchmarks/calibration.py --scores")
+        recipe = replace(train.Recipe(), n_trees=int(kept["trees"]), seed=int(kept.get("seed", -1)))
+        if str(kept.get("made_from")) != evaluate.scores_key(data, corpus, recipe):
+            raise UsageError(f"{scores} holds scores of other rows, repositories or another recipe; make them anew with benchmarks/calibration.py --scores")
         score = kept["time_safe"]
     unseen = {name for name, source in commits.sources(ROOT / "training" / "categories").items() if source.part == TEST}
     student = Student.load(models)

@@ -196,9 +196,9 @@ def drawn(rows: Sequence[int], y: np.ndarray, most: int, seed: str) -> list[int]
 
 
 def scored(data: Dataset, corpus: evaluate.Corpus, source: Source, options: argparse.Namespace) -> np.ndarray:
-    """Raw scores (n,) of forests that never saw the repository; kept for the next run on the same rows with the same recipe."""
+    """Raw scores (n,) of forests that never saw the repository; kept for the next run that would make the same."""
     recipe = source.recipe(options.trees, options.seed)
-    key = json.dumps([evaluate.data_hash(data), recipe.as_json(), source.scenario.name])
+    key = f"{evaluate.scores_key(data, corpus, recipe)} {source.scenario.name}"
     kept: Path = options.work / f"scores-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npy"
     if not kept.is_file():
         print(f"{source.title}: growing forests", file=sys.stderr)

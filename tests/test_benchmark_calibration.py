@@ -36,18 +36,21 @@ def test_pull_requests_are_scored_by_models_that_never_saw_their_repository(rows
 def unseen(moved: float, seed: int, n: int = 1200) -> calibration.Unseen:
     rng = np.random.default_rng(seed)
     p = 1 / (1 + np.exp(-rng.normal(-3, 1, n)))
-    return calibration.Unseen(f"p{seed}", p, (rng.random(n) < prior.shifted(p, moved)).astype(np.int8), float(np.clip(0.3 + 0.1 * moved, 0.02, 0.98)))
+    return calibration.Unseen(
+        f"p{seed}", p, (rng.random(n) < prior.shifted(p, moved)).astype(np.int8), share := float(np.clip(0.3 + 0.1 * moved, 0.02, 0.98)), share
+    )
 
 
 def test_labels_correct_a_repository_with_another_idea_of_a_defect_and_its_own_labels_teach_no_prior() -> None:
     near = [unseen(0.3 * (k % 5 - 2), k) for k in range(12)]
     strange = [unseen(3.0, 40)]
-    found = calibration.corrections(strange, near, 1)
+    today = {one.name: one.share for one in near}
+    found = calibration.corrections(strange, near, today, 1)
     assert found["as it is"]["mean"] > 0.2
     assert found["drawn"]["mean"] < 0.4 * found["as it is"]["mean"]
-    own = calibration.corrections(near[:3], near, 1)
+    own = calibration.corrections(near[:3], near, today, 1)
     turned = [one._replace(y=1 - one.y) if one.name == "p0" else one for one in near]
-    assert calibration.corrections(near[:1], turned, 1) == calibration.corrections(near[:1], near, 1), (
+    assert calibration.corrections(near[:1], turned, today, 1) == calibration.corrections(near[:1], near, today | {"p0": 0.9}, 1), (
         "a repository does not teach the prior that it is judged with"
     )
     assert own["drawn"]["mean"] < own["as it is"]["mean"] + 0.02
@@ -81,7 +84,7 @@ def test_kept_scores_are_those_of_the_same_rows_recipe_ends_and_repositories(row
     monkeypatch.setattr(evaluate, "out_of_project", lambda data, corpus, scenario, entrant: (made.append(scenario.name), np.zeros(len(data)))[1])
     kept = tmp_path / "s.npz"
     with kept.open("wb") as stream:  # as an older version wrote it
-        np.savez_compressed(stream, rows=evaluate.data_hash(rows), time_safe=np.ones(len(rows)), all_times=np.ones(len(rows)), trees=np.array(10))
+        np.savez_compressed(stream, time_safe=np.ones(len(rows)), all_times=np.ones(len(rows)), trees=np.array(10))
     known = corpus()
     ends = replace(known, until={**known.until, "beta": known.until["beta"] - 1})
     groups = replace(known, repository={**known.repository, "beta": "org/alpha"})
@@ -92,7 +95,23 @@ def test_kept_scores_are_those_of_the_same_rows_recipe_ends_and_repositories(row
             assert len(made) == 2 * n
     assert [path.name for path in tmp_path.iterdir()] == ["s.npz"]
     with np.load(kept) as found:  # benchmarks/refine.py goes by it
-        assert str(found["rows"]) == evaluate.data_hash(rows)
+        told, recipe = asked[-1]
+        assert str(found["made_from"]) == evaluate.scores_key(rows, told, replace(recipe, n_trees=int(found["trees"]), seed=int(found["seed"])))
+
+
+def test_what_teaches_a_prior_then_is_what_was_known_then(rows) -> None:
+    """Labels of the window that is judged, and of fixes made after the cut-off, may be anything."""
+    scores = np.random.default_rng(1).random(len(rows))
+    cut = evaluate.TIME_SAFE.cut_off
+    then = calibration.known_rows(rows, corpus(), evaluate.TIME_SAFE, scores, True, then=True)
+    assert then and sum(len(one.y) for one in then) == (rows.time < cut - train.YEAR).sum()
+    later = (rows.time >= cut - train.YEAR) | (rows.fix_time >= cut)
+    turned = replace(rows, y=np.where(later, 1 - rows.y, rows.y).astype(np.int8), fix_time=np.where(later, cut + 1.0, rows.fix_time))
+    other = calibration.known_rows(turned, corpus(), evaluate.TIME_SAFE, scores, True, then=True)
+    assert all(np.array_equal(a.y, b.y) and np.array_equal(a.p, b.p) and a.share == b.share for a, b in zip(then, other, strict=True))
+    early = rows.fix_time < cut
+    gone = replace(rows, y=np.where(early, 0, rows.y).astype(np.int8), fix_time=np.where(early, np.nan, rows.fix_time))
+    assert not calibration.known_rows(gone, corpus(), evaluate.TIME_SAFE, scores, True, then=True), "labels known by then do count"
 
 
 def test_too_few_pull_requests_are_told(rows) -> None:

@@ -102,6 +102,29 @@ def test_a_dispute_is_about_the_commits_of_its_pull_request(history: tuple[Repo,
     assert claims.report(found, data) == {"disputes": 3, "marks": 0, "about_no_row": 1, "rows": 4, "refuted": 2, "borne_out": 2}
 
 
+MARK = "// codex-gate: ignore[fine]"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "brought"),
+    [
+        ("run(x);\n", f"run(x);  {MARK}\n", 1),  # a mark behind a line that was there
+        ("run(x);\n", f"  run(x);\t{MARK}\n", 1),  # laid out anew too
+        ("run(x);\n", f"run(y);  {MARK}\n", 2),  # another line
+        ("run(x);\n", f"run(x);\nrun(z);  {MARK}\n", 2),  # a new one
+        ("run(x);  // why\n", f"run(x);  {MARK}\n", 2),  # more than a mark is another line
+        ("", f"run(x);  {MARK}\n", 2),
+    ],
+)
+def test_who_put_a_mark_behind_a_line_did_not_bring_it(make_repo, before: str, after: str, brought: int) -> None:
+    made = make_repo()
+    texts = ["int a;\nint z;\n", f"int a;\n{before}int z;\n", f"int a;\n{after}int z;\n"]
+    shas = made.build([Node({"a.c": text}, (at - 1,) if at else (), time=START + at * DAY) for at, text in enumerate(texts)])
+    line = 1 + texts[2].splitlines().index(next(one for one in texts[2].splitlines() if "codex-gate" in one))
+    found = claims.found([Mark("a.c", line, "fine")], made.open(), shas[2], table(shas, [0, 0, 0]))
+    assert found.marked.tolist() == [at == brought for at in range(3)]
+
+
 def test_a_mark_is_about_the_commit_that_brought_its_line(history: tuple[Repo, list[str]]) -> None:
     made, shas = history
     said = [Mark("a.c", 2, "ours"), Mark("a.c", 9, "gone"), Mark("gone.c", 1, "gone"), Mark("../x", 1, "no"), Mark("-x", 1, "no")]

@@ -124,6 +124,53 @@ def test_an_ablation_says_apart_what_either_kind_of_labels_says(rows) -> None:
     assert export._figure(None) == "–" and export._figure(0.81234) == "0.8123"
 
 
+def test_calibration_is_judged_on_projects_with_few_buggy_commits_too(rows) -> None:
+    """To leave them out would be to choose by the outcome, and flatters."""
+    rare = (rows.project == "alpha") & (rows.y == 1) & (np.cumsum(rows.project == "alpha") > 20)
+    few = replace(rows, y=np.where(rare, 0, rows.y).astype(np.int8), fix_time=np.where(rare, np.nan, rows.fix_time))
+    contenders = [evaluate.logistic_entrant("forest", ("la", "nf")), evaluate.logistic_entrant("lapredict", ("la",))]
+    found, scores = evaluate.compare(few, corpus(), evaluate.TIME_SAFE, contenders, 1, lambda _: None)
+    tested = few.time >= evaluate.TIME_SAFE.test_from
+    p = evaluate.calibrated_elsewhere(few, corpus(), evaluate.TIME_SAFE, scores)
+    assert [row["project"] for row in found["too_few_test_commits"]] == ["alpha"] and "alpha" not in [row["project"] for row in found["projects"]]
+    assert found["too_few_test_commits"][0]["mean_risk"] == pytest.approx(p[tested & (few.project == "alpha")].mean())
+    assert found["pooled"]["forest"]["commits"] == tested.sum()
+    assert found["pooled"]["forest"]["ece"] == pytest.approx(evaluate.metrics.ece(few.y[tested], p[tested]))
+    each = [evaluate.metrics.ece(few.y[m], p[m]) for name in np.unique(few.project) if (m := tested & (few.project == name)).sum() >= evaluate.MIN_TEST_ROWS]
+    assert found["mean_ece_of"] == {"projects": len(each), "test_commits_each": 100} and len(each) == len(found["projects"]) + 1
+    assert found["mean"]["forest"]["ece"] == pytest.approx(np.mean(each))
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_holdout_of_one_kind_has_no_order_and_still_a_card(tmp_path) -> None:
+    data = dataset()
+    held = data.project == "held"
+    clean = replace(data, y=np.where(held, 0, data.y).astype(np.int8), fix_time=np.where(held, np.nan, data.fix_time))
+    said: list[str] = []
+    made = release.make(clean, corpus(), SMALL, TODAY, [], said.append)
+    assert "| held | " in (card := made.files["MODEL_CARD.md"].decode()) and " | 0.00 | – | – | – | " in card
+    assert not any("no time of their fix" in one for one in said)
+
+
+def test_holdouts_of_one_note_share_it() -> None:
+    row = {
+        "commits": 4,
+        "buggy": 2,
+        "mean_risk": 0.1,
+        "ece": 0.1,
+        "auc": {"forest": {"value": None}, "lapredict": {"value": None}},
+        "difference_to_lapredict": {"forest": {}},
+    }
+    lines = export._external([row | {"project": "a", "note": "fresh"}, row | {"project": "b"}, row | {"project": "c", "note": "fresh"}])
+    assert [line for line in lines if line.startswith("- ")] == ["- a, c: fresh"]
+
+
+def test_rows_are_others_where_their_labels_come_from_elsewhere(rows) -> None:
+    outside = replace(rows, outside=np.asarray(rows.project == "alpha"))
+    assert len({evaluate.data_hash(one) for one in (rows, outside, replace(rows, outside=~outside.outside))}) == 3
+    assert evaluate.data_hash(replace(rows, outside=np.zeros(len(rows), bool))) == evaluate.data_hash(replace(rows, outside=None))
+
+
 def test_table_of_an_unknown_project_is_refused() -> None:
     data = dataset(20)
     strange = replace(data, project=np.where(data.project == "beta", "stranger", data.project))

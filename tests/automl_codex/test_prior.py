@@ -55,9 +55,12 @@ def test_fifty_labels_halve_the_error_in_a_repository_with_another_base_rate() -
 def test_the_prior_follows_the_share_of_fixes_where_shifts_do() -> None:
     shares = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5] * 4
     shifts = [0.5 + 0.8 * float(metrics.log_odds(np.array([s]))[0]) for s in shares]
-    found = prior.learn(shifts, shares)
+    found = prior.learn(shifts, shares, shares)
     assert found.shift(0.25) == pytest.approx(0.5 + 0.8 * np.log(1 / 3), abs=0.05)
     assert found.spread == 0.1, "never less: no prior is certain"
+    louder = prior.learn(shifts, shares, [prior.shifted(np.array([s]), 1.0)[0] for s in shares])
+    assert (louder.slope, louder.spread) == (found.slope, found.spread)
+    assert louder.at_even == pytest.approx(found.at_even - found.slope), "where messages have become louder everywhere, a usual share still moves nothing"
 
 
 def history(n: int, every: int) -> list[Node]:

@@ -29,11 +29,22 @@ def test_encoding_is_that_of_the_runtime() -> None:
 
 def test_label_counts_only_once_its_fix_was_made() -> None:
     data = dataset()
+    data = data.where((data.y == 0) | ~np.isnan(data.fix_time))
     cut_off = float(np.median(data.time))
     labels = train.labels_at(data, cut_off)
     assert np.array_equal(labels == 1, (data.y == 1) & (data.fix_time < cut_off))
     assert 0 < labels.sum() < data.y.sum()
     assert (data.time[train.trainable(data, cut_off)] < cut_off - train.YEAR).all()
+
+
+def test_a_label_without_the_time_of_its_fix_counts_a_year_after_the_commit() -> None:
+    """Labels from outside may hold none: they are neither clean, nor known before anybody trains on their commit."""
+    data = dataset()
+    data = replace(data, fix_time=np.full(len(data), np.nan))
+    cut_off = float(np.median(data.time))
+    labels, usable = train.labels_at(data, cut_off), train.trainable(data, cut_off)
+    assert np.array_equal(labels[usable], data.y[usable]) and labels[usable].any()
+    assert not labels[data.time >= cut_off - train.YEAR].any()
 
 
 def test_weights_even_out_each_project_and_year() -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from automl_codex.tables import Dataset, hash_sha
-from codex_gate.blame import blame
+from codex_gate.blame import Blamed, blame
 from codex_gate.errors import GitError, UsageError
 from codex_gate.git import CommitMeta, Repository
 from codex_gate.messages import title
@@ -28,6 +28,7 @@ from codex_gate.types import Dispute, Mark
 
 MAX_BYTES: Final = 16 << 20  # a hundred thousand claims
 TWICE: Final = 2.0  # how much the row of a refuted claim counts (chosen)
+_COMMENT: Final = b"#/*;%<!-"  # what begins a comment somewhere
 _NUMBER: Final = re.compile(r"Merge pull request #(\d{1,9}) |.*\(#(\d{1,9})\)$")  # how GitHub names the pull request in a merge and in a squash
 
 
@@ -120,7 +121,7 @@ def _numbers(line: Iterable[CommitMeta]) -> dict[int, int]:
 
 
 def _of_marks(marks: Sequence[Mark], repo: Repository, head: str) -> list[set[str]]:
-    """The commits that brought the marked lines, as far as the files are still there."""
+    """The commits that brought the marked lines, as far as the files are still there; who only put a mark behind a line did not bring it."""
     lines: defaultdict[str, set[int]] = defaultdict(set)
     for mark in marks:
         lines[mark.path].add(mark.line)
@@ -130,8 +131,26 @@ def _of_marks(marks: Sequence[Mark], repo: Repository, head: str) -> list[set[st
             runs = blame(repo, head, path, numbers)
         except GitError:  # the file or the line is gone
             continue
-        by |= {(path, run.line + k): run.sha for run in runs for k in range(run.n_lines)}
+        for run in runs:
+            by |= {(path, run.line + k): _brought(repo, head, path, run, k) for k in range(run.n_lines)}
     return [{by[mark.path, mark.line]} if (mark.path, mark.line) in by else set() for mark in marks]
+
+
+def _brought(repo: Repository, head: str, path: str, run: Blamed, place: int) -> str:
+    """Who brought a line: the blamed commit, or where that put a mark behind a line that was there, whom git blames for that."""
+    parents = repo.metas([run.sha])[0].parents
+    files = next(iter(repo.diffs([(run.sha, parents[0] if parents else None)])))
+    line = run.old_line + place
+    for hunk in (hunk for change in files if change.path == run.path for hunk in change.hunks()):
+        if hunk.new_start <= line < hunk.new_start + len(hunk.added):
+            before, marked, _ = _squeezed(hunk.added[line - hunk.new_start]).partition(b"codex-gate:")
+            if marked and before.rstrip(_COMMENT) in {_squeezed(old).rstrip(_COMMENT) for old in hunk.deleted}:
+                return blame(repo, head, path, [run.line + place], ignored=[run.sha])[0].sha
+    return run.sha
+
+
+def _squeezed(text: bytes) -> bytes:
+    return b"".join(text.split())
 
 
 def report(claims: Claims, data: Dataset) -> dict[str, Any]:

@@ -9,6 +9,7 @@ small and old projects are seen too, and gives the scores that the shipped calib
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import os
 import platform
@@ -221,6 +222,12 @@ def out_of_project(data: Dataset, corpus: Corpus, scenario: Scenario, entrant: E
     return scores
 
 
+def scores_key(data: Dataset, corpus: Corpus, recipe: train.Recipe) -> str:
+    """sha256 of all that `out_of_project` scores of a recipe's forests depend on beside the scenario: rows, repositories and ends of labels, recipe."""
+    ends = sorted({(p, str(group), float(end)) for p, group, end in zip(data.project.tolist(), corpus.groups(data), corpus.ends(data), strict=True)})
+    return hashlib.sha256(json.dumps([data_hash(data), recipe.as_json(), ends]).encode()).hexdigest()
+
+
 def evenly(groups: np.ndarray) -> np.ndarray:
     """Weights (n,) that give every repository the same say: whoever installs the model is a draw from repositories, not from commits."""
     _, place, size = np.unique(groups, return_inverse=True, return_counts=True)
@@ -261,7 +268,7 @@ def compare(
         n_buggy = int(data.y[mask].sum())
         head = {"project": project, "commits": int(mask.sum()), "buggy": n_buggy}
         if mask.sum() < MIN_TEST_ROWS or not 10 <= n_buggy <= mask.sum() - 10:
-            left_out.append(head)
+            left_out.append(head | {"mean_risk": _mean(chances[contenders[0].name][mask])})
             continue
         rows.append(head | {"models": {name: metrics.summary(data.y[mask], scores[name][mask], chances[name][mask]) for name in scores}})
     report = {"too_few_test_commits": left_out, "projects": rows, **_totals(data, tested, scores, chances, [r["project"] for r in rows], seed)}
@@ -271,23 +278,49 @@ def compare(
 def _totals(
     data: Dataset, tested: np.ndarray, scores: Mapping[str, np.ndarray], chances: Mapping[str, np.ndarray], projects: Sequence[str], seed: int
 ) -> dict[str, Any]:
-    """Means over projects with intervals, differences to LApredict, and pooled calibration."""
+    """Means over projects with intervals, differences to LApredict, and pooled figures.
+
+    What is pooled is every test commit, and the mean calibration error is of every project with MIN_TEST_ROWS of them: to leave out those with few buggy
+    commits, which an AUC has to, would be to choose by the outcome.
+    """
     names = list(scores)
     masks = {p: tested & (data.project == p) for p in projects}
     labels = {p: data.y[m] for p, m in masks.items()}
     draws = metrics.bootstrap_means(labels, [{p: scores[n][m] for p, m in masks.items()} for n in names], np.random.default_rng(seed), DRAWS)
     mean_auc = [float(np.mean([metrics.auc(labels[p], scores[n][masks[p]]) for p in projects])) for n in names]
-    every = np.isin(data.project, list(projects)) & tested
+    large = [m for p in np.unique(data.project) if (m := tested & (data.project == p)).sum() >= MIN_TEST_ROWS]
     base = names.index("lapredict")
     report: dict[str, Any] = {"mean": {}, "difference_to_lapredict": {}, "pooled": {}}
     for i, name in enumerate(names):
         each = [metrics.summary(labels[p], scores[name][masks[p]], chances[name][masks[p]]) for p in projects]
-        report["mean"][name] = {k: float(np.mean([e[k] for e in each])) for k in each[0]} | {"auc_interval": list(metrics.interval(mean_auc[i], draws[i])[1:])}
+        report["mean"][name] = {k: float(np.mean([e[k] for e in each])) for k in each[0]} | {
+            "ece": _mean_ece(data, large, chances[name]),
+            "auc_interval": list(metrics.interval(mean_auc[i], draws[i])[1:]),
+        }
         report["difference_to_lapredict"][name] = metrics.interval(mean_auc[i] - mean_auc[base], draws[i] - draws[base])._asdict()
+        every = tested & ~np.isnan(chances[name])
         y, p = data.y[every], chances[name][every]
         f1, fpr = metrics.f1_at_fpr(y, p)
-        report["pooled"][name] = {"auc": metrics.auc(y, p), "brier": metrics.brier(y, p), "ece": metrics.ece(y, p), "f1_at_fpr_10_percent": f1, "fpr": fpr}
-    return report
+        report["pooled"][name] = {
+            "commits": len(y),
+            "auc": metrics.auc(y, p),
+            "brier": metrics.brier(y, p),
+            "ece": metrics.ece(y, p),
+            "f1_at_fpr_10_percent": f1,
+            "fpr": fpr,
+        }
+    return report | {"mean_ece_of": {"projects": len(large), "test_commits_each": MIN_TEST_ROWS}}
+
+
+def _mean(values: np.ndarray) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
+
+
+def _mean_ece(data: Dataset, masks: Sequence[np.ndarray], p: np.ndarray) -> float:
+    """Mean expected calibration error of probabilities p (n,) over projects (masks); NaN where none has any."""
+    found = [metrics.ece(data.y[known], p[known]) for mask in masks if (known := mask & ~np.isnan(p)).any()]
+    return float(np.mean(found)) if found else math.nan
 
 
 def ablation(data: Dataset, corpus: Corpus, recipe: train.Recipe, progress: Progress) -> list[dict[str, Any]]:
@@ -403,10 +436,11 @@ def without_history(data: Dataset, corpus: Corpus, recipe: train.Recipe) -> dict
     """The shipped recipe asked with all history unknown (shallow clone), time-safe: mean AUC, mean and pooled ECE."""
     scores = out_of_project(data, corpus, TIME_SAFE, masked_forest_entrant("masked", recipe))
     p = calibrated_elsewhere(data, corpus, TIME_SAFE, scores)
-    tested, enough = data.time >= TIME_SAFE.test_from, judged(data, TIME_SAFE)
+    tested = (data.time >= TIME_SAFE.test_from) & ~np.isnan(p)
+    large = [m for project in np.unique(data.project) if (m := tested & (data.project == project)).sum() >= MIN_TEST_ROWS]
     return {
         "mean_auc": mean_auc(data, TIME_SAFE, scores),
-        "mean_ece": float(np.mean([metrics.ece(data.y[m], p[m]) for m in enough])),
+        "mean_ece": _mean_ece(data, large, p),
         "pooled_ece": metrics.ece(data.y[tested], p[tested]),
     }
 
@@ -463,9 +497,9 @@ def gates(time_safe: Mapping[str, Any], accepted: Sequence[str]) -> list[dict[st
 
 
 def data_hash(data: Dataset) -> str:
-    """sha256 over the rows' content in order: project, commit, time, label, fix time, features."""
-    found = hashlib.sha256()
-    for array in (data.project.astype("U64"), data.sha256.astype("U64"), data.time, data.y, data.fix_time, np.ascontiguousarray(data.X)):
+    """sha256 over the rows' content in order: project, commit, time, label, fix time, features, where the label comes from."""
+    found, outside = hashlib.sha256(), np.zeros(len(data), bool) if data.outside is None else data.outside
+    for array in (data.project.astype("U64"), data.sha256.astype("U64"), data.time, data.y, data.fix_time, np.ascontiguousarray(data.X), outside):
         found.update(array.tobytes())
     return found.hexdigest()
 
@@ -493,6 +527,8 @@ def report(
         UsageError: the tables do not reach for it; no forest was grown.
     """
     refuse_short(data, corpus)
+    if n := int(((data.y == 1) & np.isnan(data.fix_time)).sum()):
+        progress(f"{n} buggy commits have no time of their fix; they count as known to be so a year after they were made")
     contenders = entrants(recipe)
     table = ablation(data, corpus, recipe, progress)
     time_safe, _ = compare(data, corpus, TIME_SAFE, contenders, recipe.seed, progress)
@@ -536,12 +572,12 @@ SELECTION_NOTE: Final = (
 PROTOCOL: Final = {
     "unit": "commit",
     "left_out": f"whole repositories, in {N_FOLDS} parts (projects of one repository stay together); means are over projects",
-    "training_labels": "a commit counts as buggy only if its first fix was made before the cut-off, else it is clean, as it was for anybody then; commits of the year before the cut-off are not trained on",
+    "training_labels": "a commit counts as buggy only if its first fix was made before the cut-off, else it is clean, as it was for anybody then; commits of the year before the cut-off are not trained on; a label that says no time of its fix counts as known a year after the commit",
     "test_labels": "as known at the head that was labelled, so that every test commit had eighteen months or more to be found out",
     "time_safe": "cut-off 2018-01-01, a gap of a year, test on commits from 2019-01-01 to the end of labels",
     "all_times": "cut-off at each project's end of labels; not time-safe, shown because it holds every project in full",
     "selection": SELECTION_NOTE,
     "calibration": "each part's probabilities come from knots fitted on the out-of-project scores of the others that SZZ labelled, on labels known at the cut-off, each repository with the same weight",
     "intervals": f"95 %, {DRAWS} bootstrap draws of projects and of commits within them, paired across models",
-    "gates": "pooled_ece is over all test commits; the mean over projects, whose base rates differ from .1 to .9, is larger and stands beside it",
+    "gates": f"pooled_ece is over all test commits, also of projects with too few buggy ones for an AUC; the mean over projects with {MIN_TEST_ROWS} test commits, whose base rates differ, is larger and stands beside it",
 }

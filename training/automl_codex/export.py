@@ -256,8 +256,8 @@ def card(report: Mapping[str, Any]) -> str:
         *_external(report["external"]),
         "## Calibration",
         "",
-        f"Piecewise linear and monotone, fitted on out-of-project scores of the repositories that SZZ labelled, each counted alike. Over all time-safe test commits the expected calibration error is {safe['pooled']['forest']['ece']:.3f}; "
-        f"the mean over projects is {safe['mean']['forest']['ece']:.3f}, because base rates differ from project to project (see the table) and a project that was never seen cannot tell its own. "
+        f"Piecewise linear and monotone, fitted on out-of-project scores of the repositories that SZZ labelled, each counted alike. Over all {safe['pooled']['forest']['commits']:,} time-safe test commits, also of projects with too few buggy ones for an AUC, the expected calibration error is {safe['pooled']['forest']['ece']:.3f}; "
+        f"the mean over the {safe['mean_ece_of']['projects']} projects with {safe['mean_ece_of']['test_commits_each']} of them is {safe['mean']['forest']['ece']:.3f}, because base rates differ from project to project (see the table) and a project that was never seen cannot tell its own. "
         "Trust the order and the percentile within a repository more than the absolute number.",
         "",
         *gates_section(report["gates"]),
@@ -381,8 +381,17 @@ def _lowest(table: Mapping[str, Any]) -> str:
 
 
 def _too_few(table: Mapping[str, Any]) -> list[str]:
-    found = [f"{r['project']} ({r['commits']} commits, {r['buggy']} buggy)" for r in table["too_few_test_commits"] if r["commits"]]
-    return [f"Too few test commits for a figure: {', '.join(found)}.", ""] if found else []
+    few = [r for r in table["too_few_test_commits"] if r["commits"]]
+    if not few:
+        return []
+    known = [r for r in few if r["mean_risk"] is not None]
+    n = sum(r["commits"] for r in known)
+    said = sum(r["commits"] * r["mean_risk"] for r in known) / n if n else float("nan")
+    listed = ", ".join(
+        f"{r['project']} ({r['commits']} commits, {r['buggy']} buggy" + (f", mean risk {r['mean_risk']:.3f})" if r in known else ")") for r in few
+    )
+    together = f" Together their mean risk is {said:.3f}, and {sum(r['buggy'] for r in known) / n:.3f} of the commits were buggy." if n else ""
+    return [f"Too few test commits, or too few buggy ones, for an AUC: {listed}.{together}", ""]
 
 
 def _external(found: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -397,9 +406,21 @@ def _external(found: Sequence[Mapping[str, Any]]) -> list[str]:
     lines += ["| project | commits | buggy | AUC | LApredict | difference | mean risk | ECE |", "|---|---|---|---|---|---|---|---|"]
     for row in found:
         ours, base, gain = row["auc"]["forest"], row["auc"]["lapredict"], row["difference_to_lapredict"]["forest"]
-        lines.append(
-            f"| {row['project']} | {row['commits']} | {row['buggy'] / row['commits']:.2f} | {ours['value']:.3f} ({ours['low']:.3f} to {ours['high']:.3f}) | {base['value']:.3f} "
-            f"| {gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}) | {row['mean_risk']:.3f} | {row['ece']:.3f} |"
+        ranks = (
+            ("–", "–", "–")  # one class alone has no order
+            if ours["value"] is None
+            else (
+                f"{ours['value']:.3f} ({ours['low']:.3f} to {ours['high']:.3f})",
+                f"{base['value']:.3f}",
+                f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})",
+            )
         )
-    notes = [f"- {row['project']}: {row['note']}" for row in found if row.get("note")]
+        lines.append(
+            f"| {row['project']} | {row['commits']} | {row['buggy'] / row['commits']:.2f} | {' | '.join(ranks)} | {row['mean_risk']:.3f} | {row['ece']:.3f} |"
+        )
+    told: dict[str, list[str]] = {}
+    for row in found:
+        if row.get("note"):
+            told.setdefault(row["note"], []).append(row["project"])
+    notes = [f"- {', '.join(projects)}: {note}" for note, projects in told.items()]
     return [*lines, "", *notes, *([""] if notes else [])]

@@ -105,7 +105,7 @@ def bootstrap_means(labels: Mapping[str, np.ndarray], scores: Sequence[Mapping[s
     """Mean AUC over projects for each model and draw: (len(scores), draws).
 
     A draw resamples projects and, within each, commits; all models see the same draw, so that
-    differences of rows are paired.
+    differences of rows are paired. NaN where a draw has no project with both kinds.
     """
     names = sorted(labels)
     places = [{name: _places(by_project[name]) for name in names} for by_project in scores]  # sorted once, not in every draw
@@ -116,7 +116,7 @@ def bootstrap_means(labels: Mapping[str, np.ndarray], scores: Sequence[Mapping[s
             y = labels[name]
             weight = np.bincount(rng.integers(0, len(y), len(y)), minlength=len(y)).astype(float)
             found.append([_auc_of_places(y, by_project[name], weight) for by_project in places])
-        means[:, draw] = np.nanmean(np.array(found), axis=0)
+        means[:, draw] = np.nan if np.isnan(found).all() else np.nanmean(np.array(found), axis=0)
     return means
 
 
@@ -145,6 +145,8 @@ def bootstrap_within(y: np.ndarray, scores: Sequence[np.ndarray], group: np.ndar
 
 
 def interval(value: float, draws: np.ndarray) -> Interval:
-    """`value` with the 2.5th and 97.5th percentile of its bootstrap draws."""
+    """`value` with the 2.5th and 97.5th percentile of its bootstrap draws; NaN where no draw has a value."""
+    if np.isnan(draws).all():
+        return Interval(value, float("nan"), float("nan"))
     low, high = np.nanpercentile(draws, [2.5, 97.5])
     return Interval(value, float(low), float(high))

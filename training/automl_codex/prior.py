@@ -68,12 +68,17 @@ def from_labels(p: np.ndarray, y: np.ndarray, centre: float = 0.0, spread: float
     return float(SHIFTS[np.argmax(likely - np.log1p(((SHIFTS - centre) / spread) ** 2))])
 
 
-def learn(shifts: Sequence[float], shares: Sequence[float]) -> Prior:
-    """The prior of repositories whose best shift is known; a ridge of one keeps the slope small where repositories are few."""
+def learn(shifts: Sequence[float], shares: Sequence[float], today: Sequence[float]) -> Prior:
+    """The prior of repositories whose best shift is known; a ridge of one keeps the slope small where repositories are few.
+
+    Messages say "fix" more often from year to year, while no more needs one. So the shares that go with the shifts tell the slope alone; the middle is
+    where repositories stand `today`, by their shares now, for which no label is needed.
+    """
     odds = metrics.log_odds(np.array(shares))
     a = np.column_stack([np.ones(len(odds)), odds])
     at_even, slope = np.linalg.solve(a.T @ a + np.diag([0.0, 1.0]), a.T @ np.array(shifts))
-    return Prior(float(at_even), float(slope), max(0.1, float(np.std(np.array(shifts) - a @ [at_even, slope]))))
+    spread = max(0.1, float(np.std(np.array(shifts) - a @ [at_even, slope])))
+    return Prior(float(np.mean(shifts) - slope * metrics.log_odds(np.array(today)).mean()), float(slope), spread)
 
 
 # -- one repository -----------------------------------------------------------------------------------

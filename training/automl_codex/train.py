@@ -88,9 +88,11 @@ def encode(data: Dataset, names: Sequence[str]) -> np.ndarray:
 def labels_at(data: Dataset, cut_off: np.ndarray | float) -> np.ndarray:
     """Labels as they were known at `cut_off` (Unix seconds, one or one a row): buggy only once the first fix was made.
 
-    A bug found later is clean here, as it was for anybody who trained then.
+    A bug found later is clean here, as it was for anybody who trained then. Labels from outside may say no time of the fix: these count
+    as known a year after the commit, the age from which a commit is `trainable`.
     """
-    return np.asarray((data.y == 1) & (data.fix_time < cut_off), np.int8)
+    known = np.where(np.isnan(data.fix_time), data.time + YEAR, data.fix_time)
+    return np.asarray((data.y == 1) & (known < cut_off), np.int8)
 
 
 def trainable(data: Dataset, cut_off: np.ndarray | float) -> np.ndarray:
