@@ -105,7 +105,13 @@ def test_a_month_without_news_opens_nothing(runner: Runner) -> None:
     assert runner.calls() == []
 
 
-@pytest.mark.parametrize("code", [2, 3])
+def test_a_history_that_teaches_too_little_is_a_warning_each_month_and_no_red_job(runner: Runner) -> None:
+    assert runner.month("may", code=2) == 0
+    assert "::warning title=codex-gate::nothing could be learned" in runner.said
+    assert runner.calls() == [] and "a sentence of may" in (runner.folder / "may.md").read_text()
+
+
+@pytest.mark.parametrize("code", [1, 3, 130])
 def test_any_other_end_fails_the_job_and_still_says_why(runner: Runner, code: int) -> None:
     assert runner.month("may", code=code) == code
     assert runner.calls() == [] and "a sentence of may" in (runner.folder / "may.md").read_text()
@@ -127,6 +133,7 @@ def test_it_is_due_with_drift_once_a_month_and_on_request(code: int, day: int, n
     assert done.returncode == 0, done.stderr
     assert outputs == ("due=true\n" if due else "") and f"Retraining: {due or 'not due'}" in summary
     assert ("report of" if code < 2 else "said of 2") in summary  # the report, or why there is none
+    assert ("not due: no known drift" in summary) == (code == 2 and not due)
 
 
 def test_a_fault_of_the_monitor_fails_the_job(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from automl_codex import cli, evaluate, export, release, tables, train
 from codex_gate.errors import UsageError
 from codex_gate.features import FEATURE_NAMES
-from codex_gate.model import Model
+from codex_gate.model import Model, default_directory
 from tests.automl_codex.synthetic import PROJECTS, corpus, dataset
 
 SMALL = train.Recipe(n_trees=10, leaf_size=10)
@@ -320,6 +320,15 @@ def test_a_model_is_not_evaluated_again_on_one_project(tmp_path, monkeypatch) ->
     data = dataset()
     with pytest.raises(UsageError, match="the tables hold fewer than three training repositories"):
         release.reevaluate(tmp_path, data.where(data.project == "alpha"), TODAY, lambda _: None)
+
+
+@pytest.mark.parametrize("how", [["--check"], []])
+def test_that_a_model_cannot_be_evaluated_again_is_told_before_tables_are_asked_for(tmp_path, capsys, how: list[str]) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "model.json").write_text(json.dumps({**json.loads((default_directory() / "model.json").read_text()), "retrained": {}}))
+    assert cli.main(["evaluate", "--model", str(models), "--input", str(tmp_path / "none"), *how]) == 2
+    assert "was retrained on one repository; automl-codex retrain --repo REPO" in capsys.readouterr().err
 
 
 def test_figures_name_the_machine_but_not_its_host() -> None:

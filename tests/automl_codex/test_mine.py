@@ -69,6 +69,12 @@ def test_unfit_labels_are_refused(tmp_path: Path, text: str, project: str | None
     assert str(path) in str(caught.value)
 
 
+def test_labels_of_a_spreadsheet_that_marks_its_encoding_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "l.csv"
+    path.write_text(f"sha,buggy\n{A},1\n", "utf-8-sig")
+    assert mine.read_labels(path) == {A: mine.Label(True, None)}
+
+
 def test_missing_label_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none\.csv does not exist"):
         mine.read_labels(tmp_path / "none.csv")

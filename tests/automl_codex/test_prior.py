@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -115,8 +116,10 @@ def test_labels_move_it_further(repo: Repo, shipped: Path, tmp_path: Path, capsy
     )
     told = json.loads((tmp_path / "out" / "model.json").read_text())["adapted"]
     assert (told["labels"], told["buggy"]) == (60, 54)
-    assert "54 of 60 labelled commits are buggy" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "54 of 60 labelled commits are buggy" in said.out
     assert told["shift"] > 0.5
+    assert re.search(r"without labels [\d.]+ of these 60 would be expected to be buggy: right if they were drawn at random", said.err)
 
 
 def test_too_little_is_told(repo: Repo, shipped: Path, tmp_path: Path, capsys) -> None:

@@ -47,6 +47,20 @@ def test_a_better_model_is_written_whole(repo, known, shipped: Path, tmp_path: P
     assert model.base_rate == pytest.approx(data.y.mean())
 
 
+def test_a_model_that_would_be_the_same_is_not_written_again(repo, known, shipped: Path, tmp_path: Path, capsys) -> None:
+    """Else a workflow would propose it each month, and the head that monitoring begins at would move."""
+    known(of("alpha"))
+    output = tmp_path / "models"
+    assert cli.main(command(repo, output, shipped)) == 0
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in output.iterdir()}
+    capsys.readouterr()
+    assert cli.main(command(repo, output, shipped)) == 0
+    assert f"is what lies in {output} already; nothing was written" in capsys.readouterr().err
+    assert {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in output.iterdir()} == before
+    known(of("alpha", 640))
+    assert cli.main(command(repo, output, shipped)) in (0, 4)
+
+
 def test_the_same_seed_gives_the_same_bytes(repo, known, shipped: Path, tmp_path: Path) -> None:
     known(of("alpha"))
     asked = retrain.Asked(repo.open(), tmp_path / "models", shipped)
@@ -152,7 +166,11 @@ def test_a_history_too_young_to_learn_from_ships_no_trees_that_nobody_judged(mak
     repo.build(long_history(260, step=DAY, start=START - 3 * YEAR))
     output = tmp_path / "models"
     code = cli.main(command(repo, output, shipped))
-    assert "Weight of this repository's own trees: 0; share of what its words say: 0." in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Weight of this repository's own trees: 0; share of what its words say: 0." in said
+    assert "fewer than 10 of the changes that could be learned from were known to have needed a fix" in said
+    assert ("- Refused: " in said) == (code == 4)
+    assert code == 4 or "- weight: no trees of this repository." in (output / "MODEL_CARD.md").read_text()
     assert code == 4 or Model.load(output).manifest["retrained"]["own_trees"] == 0
 
 

@@ -281,7 +281,9 @@ def _add_models(commands: Commands, run: Mapping[str, Command]) -> None:
     adapt = commands.add_parser("adapt", help="the model with its probabilities moved to a repository it never saw, by its messages or by some labels")
     adapt.add_argument("--repo", type=Path, default=Path(), help="the repository (default: the current directory)")
     adapt.add_argument("--model", type=Path, help="directory of the model to move (default: the shipped one)")
-    adapt.add_argument("--labels", type=Path, metavar="FILE", help="labels of some commits, 20 or more, as mine takes them (default: go by the messages alone)")
+    adapt.add_argument(
+        "--labels", type=Path, metavar="FILE", help="labels of commits drawn at random, 20 or more, as mine takes them (default: go by the messages alone)"
+    )
     adapt.add_argument("--output", type=Path, required=True, help="model directory to write")
     adapt.set_defaults(run=run["adapt"])
 

@@ -103,7 +103,7 @@ def read(path: Path) -> Lines:
     """
     found: dict[tuple[str, str], list[tuple[str, float, bool, bytes, int]]] = {}
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8", newline="") as stream:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as stream:
             rows = csv.DictReader(stream)
             lacking = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
             if lacking:

@@ -82,7 +82,7 @@ def _read_labels(path: Path, project: str | None) -> dict[str, Label]:
 
 def _label_rows(path: Path, project: str | None) -> Iterator[tuple[int, str, Label]]:
     """(line, SHA, label) of each row."""
-    with gzip.open(path, "rt", encoding="utf-8", newline="") if path.suffix == ".gz" else path.open(encoding="utf-8", newline="") as stream:
+    with gzip.open(path, "rt", encoding="utf-8-sig", newline="") if path.suffix == ".gz" else path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream)
         columns = reader.fieldnames or []
         for needed in ("sha", "buggy"):

@@ -30,6 +30,7 @@ from codex_gate.paths import role
 SHIFTS: Final = np.linspace(-6.0, 6.0, 1201)  # those that are tried, all of them since two may be likely; 6 takes a base rate of .04 to .94
 NEWEST: Final = 1000  # changes whose messages are counted
 MIN_CHANGES: Final = 50  # fewer say nothing of how often a repository fixes
+FAR: Final = 3.0  # times as many buggy labels as expected, or as few, from which on it is asked how they were drawn (chosen)
 MIN_LABELS: Final = 20  # with the two or three bugs among fewer the prior says all there is to say (chosen)
 
 
@@ -86,7 +87,10 @@ def learn(shifts: Sequence[float], shares: Sequence[float], today: Sequence[floa
 
 @dataclass(frozen=True)
 class Adapted:
-    """A model directory's files with shifted probabilities, and what the shift rests on: changes counted, share of fixes among them, labels and those of them that are buggy."""
+    """A model directory's files with shifted probabilities, and what the shift rests on: changes counted, share of fixes among them, labels and those of them that are buggy.
+
+    `expected`: how many of them would be buggy by what is said without labels.
+    """
 
     files: dict[str, bytes]
     shift: float
@@ -94,6 +98,7 @@ class Adapted:
     share: float
     labels: int
     buggy: int
+    expected: float = 0.0
 
 
 def adapt(repo: Repository, model: Model, labels: Path | None, work: Path, progress: mine.Progress, keep: Filter | None = None) -> Adapted:
@@ -113,7 +118,7 @@ def adapt(repo: Repository, model: Model, labels: Path | None, work: Path, progr
         )
     counted, share = _fixes(repo, keep)
     centre, n, buggy = LEARNED.shift(share), 0, 0
-    by = centre
+    by, expected = centre, 0.0
     if labels:
         job = mine.Job(mine.name_of(repo), repo, "", labels, keep=keep)
         mine.run(job, work, progress)
@@ -124,9 +129,10 @@ def adapt(repo: Repository, model: Model, labels: Path | None, work: Path, progr
                 f"{labels} has labels of {n} commits of this repository; {MIN_LABELS} are needed, or leave --labels out and go by the messages alone"
             )
         raw = blend.scored(model, data)
-        by = from_labels(np.array([model.calibration(score) for score in raw.tolist()]), data.y, centre, LEARNED.spread)
+        p = np.array([model.calibration(score) for score in raw.tolist()])
+        by, expected = from_labels(p, data.y, centre, LEARNED.spread), float(shifted(p, centre).sum())
     facts = {"base": model.version, "shift": round(by, 4), "changes": counted, "share_of_fixes": round(share, 4), "labels": n, "buggy": buggy}
-    return Adapted(_files(model, by, facts), by, counted, share, n, buggy)
+    return Adapted(_files(model, by, facts), by, counted, share, n, buggy, expected)
 
 
 def _fixes(repo: Repository, keep: Filter | None) -> tuple[int, float]:

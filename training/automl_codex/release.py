@@ -165,6 +165,15 @@ def check(directory: Path, data: Dataset, progress: evaluate.Progress) -> Check:
     return Check(len(again), largest, wrong)
 
 
+def refuse_one_repository(directory: Path) -> None:
+    """Refuse to compute the evaluation of a model again that `automl-codex train` did not write.
+
+    Raises:
+        UsageError: it was retrained on one repository, or lacks what a computation would start from.
+    """
+    _recorded(directory)
+
+
 def _recorded(directory: Path) -> tuple[dict[str, Any], dict[str, Any], evaluate.Corpus]:
     """Manifest, evaluation and sources of a model directory."""
     manifest = read_manifest(directory)

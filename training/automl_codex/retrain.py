@@ -252,7 +252,7 @@ def _report(asked: Asked, data: tables.Dataset, head: str, base: Model, held: Mo
         "data": {"sha256": evaluate.data_hash(data), "commits": len(data), "buggy": int(data.y.sum()), "period": _period(data)},
         "versions": {"base": base.version} | ({"in_use": held.version} if held else {}),
         "learned_before": {name: int((~_not_learned(model, judges)).sum()) for name, model in (("base", base), ("in_use", held)) if model},
-        "protocol": PROTOCOL,
+        "protocol": _protocol(found),
         "weight": found.weight,
         "words": found.words,
         "judged": {"commits": len(y), "buggy": int(y.sum()), "period": _period(judges), "parts": blend.N_JUDGES, "models": table, "difference": gains},
@@ -422,6 +422,13 @@ PROTOCOL: Final = {
 }
 
 
+def _protocol(found: blend.Challenge) -> dict[str, str]:
+    """PROTOCOL, as far as this challenger has own trees and words."""
+    none = {"weight": "no trees of this repository", "words": "no words of this repository"}
+    left = {name: text for name, text in none.items() if not getattr(found, name)}
+    return PROTOCOL | left | ({"final": "what ships is what was judged, with the newest calibration"} if len(left) == len(none) else {})
+
+
 # -- what is written --------------------------------------------------------------------------------------
 
 
@@ -507,7 +514,7 @@ def summary(report: Mapping[str, Any]) -> str:
     alone = ", ".join(f"{NAMES[name]} {newest['auc'][name]:.3f}" for name in NAMES if name in newest["auc"])
     ece = ", ".join(f"{NAMES[name]} {report['ece'][name]:.3f}" for name in ("base", "retrained"))
     said = f"On the newest part alone, {newest['commits']} changes of which {newest['buggy']} needed a fix: AUC {alone or 'not told by so few'}; ECE {ece}."
-    notes = [fill(f"- {note}", 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) for note in (*_notes(report), said)]
+    notes = [fill(f"- {note}", 79, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) for note in (*_notes(report), said)]
     return "\n".join([head, *table, "", *notes]) + "\n"
 
 
@@ -524,14 +531,25 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
         said.append(
             f"{labels['kept']} of the {labels['known']} changes that the model in use learned as having needed a fix, and that are still here, count so now."
         )
-    if first := report.get("refused_first"):
-        lost = "; ".join(f"{gate['gate']} {gate['value']:+.4f}, must be {gate['must']}" for gate in first["gates"] if gate["blocks"] and not gate["met"])
+    if not report["weight"] and "refused_first" not in report:
         said.append(
-            f"A blend with weight {first['weight']:g} and words {first['words']:g} was refused ({lost}), so the base model's order stands, with a calibration of this repository."
+            f"When the newest part began, fewer than {blend.MIN_OF_A_KIND} of the changes that could be learned from were known to have needed a fix, or not to: so there are no trees and no words "
+            "of this repository, and what was tried is the base model's order with a calibration of this repository."
+        )
+    if first := report.get("refused_first"):
+        said.append(
+            f"A blend with weight {first['weight']:g} and words {first['words']:g} was refused ({_missed(first['gates'])}), so the base model's order stands, with a calibration of this repository."
         )
     if "refused_too" in report:
         said.append("The base model's order with a calibration of this repository alone was tried too and refused as well.")
+    if not taken(report["gates"]):
+        said.append(f"Refused: {_missed(report['gates'])}.")
     return said + ([_heard(report["feedback"])] if "feedback" in report else [])
+
+
+def _missed(gates: Iterable[Mapping[str, Any]]) -> str:
+    """The gates that a challenger missed."""
+    return "; ".join(f"{gate['gate']} {gate['value']:+.4f}, must be {gate['must']}" for gate in gates if gate["blocks"] and not gate["met"])
 
 
 def _against(name: str, gain: Mapping[str, Any]) -> str:

@@ -122,7 +122,7 @@ def read(folder: Path) -> Dataset:
     """
     paths = [folder] if folder.is_file() else sorted(folder.glob("*.parquet"))
     if not paths:
-        raise UsageError(f"{folder} holds no *.parquet tables; make them with: automl-codex mine REPO --labels FILE --output {folder}")
+        raise UsageError(f"{folder} holds no *.parquet tables; make them with: automl-codex mine REPO --output {folder}")
     tables, outside = [], []
     for path in paths:
         try:

@@ -225,6 +225,10 @@ def _adapt(options: argparse.Namespace) -> int:
     print(f"{options.output}: {model.version}, log-odds moved by {made.shift:+.2f}, base rate {model.base_rate:.3f}")
     told = f"{made.share:.0%} of the newest {made.counted:,} changes of program text say that they fix something"
     print(told + (f"; {made.buggy} of {made.labels} labelled commits are buggy" if options.labels else ""))
+    if made.labels and not 1 / prior.FAR <= made.buggy / (made.expected or 1) <= prior.FAR:
+        say(
+            f"without labels {made.expected:.1f} of these {made.labels} would be expected to be buggy: right if they were drawn at random, far off if the bugs were picked"
+        )
     say(_put_to_use(options.output, repo))
     return 0
 
@@ -290,6 +294,7 @@ def _judge(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from automl_codex import release, tables
 
+    release.refuse_one_repository(options.model)  # before its tables are asked for
     found = release.check(options.model, tables.read(options.input), say)
     for line in found.differences:
         print(line)
@@ -305,6 +310,7 @@ def _reevaluate(options: argparse.Namespace) -> int:
 
     from automl_codex import release, tables
 
+    release.refuse_one_repository(options.model)
     report = release.reevaluate(options.model, tables.read(options.input), datetime.now(UTC).date(), say)
     if options.output:
         release.write_report(report, options.output)
@@ -330,6 +336,9 @@ def _retrain(options: argparse.Namespace) -> int:
         made = retrain.make(wanted, datetime.now(UTC).date(), say)
         print(retrain.summary(made.report), end="", flush=True)
         _settle(made.report, asked, andon, options)
+    if made.version == made.report["versions"].get("in_use") and not retrain.copied_kinds(options.output):
+        say(f"{made.version} is what lies in {options.output} already; nothing was written")
+        return 0
     retrain.ship(made, options.output)
     say(f"{made.version} written to {options.output}")
     say(_put_to_use(options.output, repo))
