@@ -414,10 +414,15 @@ def test_one_run_goes_through_all_six_stages_and_stops_where_a_gate_breaks(make_
     assert json.loads(Path("reports/andon.jsonl").read_text().splitlines()[-1])["event"] == "ConceptDrift"
 
     Path("data/alerts/drift.yaml").unlink()
+    Path(gates.FILE).write_text("[training]\nmin_auc = 1.0\n")
+    assert cli.main(["run", "--fallback"]) == 4
+    assert "(training.min_auc); generate more programs, or change the key in automl-codex-quality.toml; data/models was left" in capsys.readouterr().err
+    Path(gates.FILE).unlink()
     config.write_text(config.read_text().replace("min_auc: 0.01", "min_auc: 1.0"))
     assert cli.main(["run", "--fallback"]) == 4
     said = capsys.readouterr()
-    assert "(evaluation.min_auc); generate more programs, or change the key in automl-codex.yaml; not run after train: monitor" in said.err
+    assert "(evaluation.min_auc); generate more programs, or change the key in automl-codex.yaml; data/models was left as it is" in said.err
+    assert "; not run after train: monitor" in said.err and json.loads(Path("data/models/evaluation.json").read_text()) == report
     assert not Path("data/alerts/drift.yaml").exists()
 
 

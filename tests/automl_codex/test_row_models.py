@@ -97,16 +97,22 @@ def test_metrics_of_the_defect_by_hand() -> None:
     judges = [replace(ROWS[0], defect=defect) for defect in ("buggy", "buggy", "correct", "unknown")]
     answers = np.zeros((4, 20))
     answers[:, -1] = 0.9, 0.4, 0.6, 0.7
-    assert row_models.of_defect(judges, answers) == {"auc_roc": 0.5, "auc_pr": pytest.approx(5 / 6), "f1_score": 0.5, "precision": 0.5, "recall": 0.5}
+    expected = {"auc_roc": 0.5, "auc_pr": pytest.approx(5 / 6), "f1_score": 0.5, "precision": 0.5, "recall": 0.5, "false_positive_rate": 1.0}
+    assert row_models.of_defect(judges, answers) == expected
+    answers[2, -1] = 0.5  # not above it
+    assert row_models.of_defect(judges, answers)["false_positive_rate"] == 0.0
     assert set(row_models.of_defect(judges[:2], answers[:2]).values()) == {None}
 
 
 def test_a_least_value_that_is_missed_is_an_event_and_what_cannot_be_told_is_none() -> None:
-    measured = {"auc_roc": 0.7, "f1_score": None}
+    measured = {"auc_roc": 0.7, "f1_score": None, "false_positive_rate": 0.2}
     (event,) = gating.of_rows(measured, {"min_auc": 0.8, "min_f1": 0.75}, "data/models", "c.yaml")
     assert (event.gate, event.actual, event.baseline) == ("evaluation.min_auc", 0.7, 0.8)  # type: ignore[union-attr]
     assert "change the key in c.yaml" in event.remedy
     assert gating.of_rows(measured, {}, "data/models", "c.yaml") == []
+    (event,) = gating.of_rows(measured, {"max_fpr": 0.1}, "data/models", "q.toml", "training")
+    assert (event.gate, event.actual, event.baseline) == ("training.max_fpr", 0.2, 0.1)  # type: ignore[union-attr]
+    assert gating.of_rows(measured, {"max_fpr": 0.2}, "data/models", "q.toml", "training") == []
 
 
 def test_only_listed_metrics_are_told_and_a_least_value_counts_all_the_same(tmp_path: Path) -> None:
@@ -184,12 +190,47 @@ def test_without_its_base_model_lora_is_left_out_and_the_exit_code_says_so(tmp_p
     assert main([*asked, "random_forest"]) == 0 and "lora" not in capsys.readouterr().err
 
 
-def test_families_by_name_are_held_against_the_teams_gates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    turned = [replace(row, defect={"buggy": "correct", "correct": "buggy"}[row.defect]) if row.part == TEST else row for row in ROWS]
-    rows_of.write_rows(tmp_path / "rows" / rows_of.ROWS, turned)
+def turned(folder: Path) -> list[str]:
+    """A training on changes whose test part says the opposite of what is to be learned, so that every gate of the defect is missed; where it goes is left open."""
+    rows = [replace(row, defect={"buggy": "correct", "correct": "buggy"}[row.defect]) if row.part == TEST else row for row in ROWS]
+    rows_of.write_rows(folder / "rows" / rows_of.ROWS, rows)
+    return ["train", "--input", str(folder / "rows"), "--models", "random_forest", "--andon-log", str(folder / "andon.jsonl")]
+
+
+@pytest.mark.parametrize(("key", "said"), [("min_auc = 0.9", "AUC of the defect"), ("max_fpr = 0.01", "false-positive rate of the defect")])
+def test_families_by_name_are_held_against_the_teams_gates(key: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     gates = tmp_path / "gates.toml"
-    gates.write_text("[training]\nmin_auc = 0.9\n", "utf-8")
-    asked = ["train", "--input", str(tmp_path / "rows"), "--output", str(tmp_path / "out"), "--models", "random_forest"]
-    log = tmp_path / "andon.jsonl"
-    assert main([*asked, "--gates", str(gates), "--andon-log", str(log)]) == 4
-    assert "AUC of the defect" in capsys.readouterr().err and "training.min_auc" in log.read_text("utf-8")
+    gates.write_text(f"[training]\n{key}\n", "utf-8")
+    assert main([*turned(tmp_path), "--output", str(tmp_path / "out"), "--gates", str(gates)]) == 4
+    told = capsys.readouterr().err
+    assert said in told and f"{tmp_path / 'out'} was not written, what was trained lies in {tmp_path / '.out-'}" in told and not (tmp_path / "out").exists()
+    assert f"training.{key.partition(' ')[0]}" in (tmp_path / "andon.jsonl").read_text("utf-8")
+
+
+def test_a_missed_gate_leaves_the_models_as_they_are_and_its_report_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked, gates, report = [*turned(tmp_path), "--output", "out"], tmp_path / "gates.toml", tmp_path / "e" / "report.json"
+    assert main([*asked, "--seed", "1"]) == 0
+    (tmp_path / "out" / "notes.txt").write_text("of a person", "utf-8")
+    (tmp_path / "out" / "lora").mkdir()  # of a model before
+    before = held(tmp_path / "out")
+
+    gates.write_text("[training]\nmin_auc = 0.9\nmax_fpr = 0.01\n", "utf-8")
+    assert main([*asked, "--seed", "2", "--gates", "gates.toml", "--eval-report", "out/evaluation.json"]) == 4
+    assert "; out was left as it is, what was trained lies in .out-" in capsys.readouterr().err and held(tmp_path / "out") == before
+    assert main([*asked, "--seed", "3", "--gates", "gates.toml", "--eval-report", str(report)]) == 4
+    assert json.loads(report.read_bytes())["seed"] == 3 and held(tmp_path / "out") == before
+    assert len(list(tmp_path.glob(".out-*"))) == 1  # what answers the question before is gone
+
+    gates.unlink()
+    capsys.readouterr()
+    assert main([*asked, "--seed", "3"]) == 0 and "is up to date" in capsys.readouterr().err
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_bytes())["seed"] == 3
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"evaluation.json", "notes.txt", "random_forest"} and not list(tmp_path.glob(".out-*"))
+
+
+def held(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -19,7 +19,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from automl_codex import train
-from automl_codex.files import PARITY, check_directory, listed, named
+from automl_codex.files import PARITY, check_directory, listed, named, swap
 from codex_gate.errors import InternalError
 from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
 from codex_gate.forest import Forest, pack
@@ -157,7 +157,7 @@ def replace_directory(files: Mapping[str, bytes], target: Path, without: Collect
                 (fresh / name).write_bytes(data)
         fresh.chmod(0o755)
         check(fresh)
-        _swap(fresh, target)
+        swap(fresh, target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
@@ -169,19 +169,6 @@ def _listed(manifest: bytes) -> set[str]:
         return set(found) if isinstance(found, dict) else set()
     except (ValueError, LookupError, TypeError, RecursionError):
         return set()
-
-
-def _swap(fresh: Path, target: Path) -> None:
-    old = target.with_name(f"{fresh.name}-old")
-    if target.exists():
-        target.rename(old)
-    try:
-        fresh.rename(target)
-    except OSError:
-        if old.exists():
-            old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def training_manifest(sha256: Sequence[str]) -> str:

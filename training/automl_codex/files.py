@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,6 +64,20 @@ def check_directory(target: Path) -> None:
     """
     if target.exists() and not target.is_dir():
         raise UsageError(f"{target} is no directory; a model takes a directory of its own, and what lies there would be lost: give another --output")
+
+
+def swap(fresh: Path, target: Path) -> None:
+    """Put a directory in the place of another beside it, or of none: readers see the old one or the new one."""
+    old = target.with_name(f"{fresh.name}-old")
+    if target.exists():
+        target.rename(old)
+    try:
+        fresh.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def listed(data: bytes) -> dict[str, Any]:

@@ -20,6 +20,12 @@ ENDED = "the strategy has no further program"
 DIFFERENT = "it behaves differently"  # as `augment` does, behind the name of the augmenter
 CATEGORY = "category "  # before the name, in the counts of a stage that labels
 KEPT = (": correct", ": buggy", ": equivalent_unknown")
+_OF_ROWS = {
+    "min_auc": ("auc_roc", "AUC of the defect"),
+    "min_f1": ("f1_score", "F1 of the defect"),
+    "max_fpr": ("false_positive_rate", "false-positive rate of the defect"),
+}
+"""By key of the training section the measure of models of verified rows, and how it is called."""
 
 
 def of_stage(manifest: Mapping[str, Any], gates: Gates, where: str) -> list[AndonEvent]:
@@ -160,17 +166,21 @@ def _once(gates: Sequence[Mapping[str, Any]], k: int) -> str:
     return "" if any(later.endswith(remedies[k]) for later in remedies[k + 1 :]) else f"; {remedies[k]}"
 
 
+def given_training(gates: Gates) -> dict[str, float]:
+    """The measures of a model that the team's own gates file asks for."""
+    return {key: getattr(gates.training, key) for key in _OF_ROWS if f"training.{key}" in gates.given}
+
+
 def of_rows(measured: Mapping[str, float | None], wanted: Mapping[str, Any], where: str, source: str, section: str = "evaluation") -> list[AndonEvent]:
-    """The least values of a section that models of verified rows miss; what the test part cannot tell breaks nothing.
+    """The least and greatest values of a section that models of verified rows miss; what the test part cannot tell breaks nothing.
 
     Args:
-        measured: the specification's metrics of the defect by name. wanted: that section. source: the file that it stands in.
+        measured: `row_models.of_defect` on the test part. wanted: that section. source: the file that it stands in.
     """
-    rows = (("min_auc", "auc_roc", "AUC of the defect"), ("min_f1", "f1_score", "F1 of the defect"))
     found: list[AndonEvent] = []
-    for key, name, said in rows:
+    for key, (name, said) in _OF_ROWS.items():
         value = measured[name]
-        if key in wanted and value is not None and value < wanted[key]:
+        if key in wanted and value is not None and (value > wanted[key] if key.startswith("max_") else value < wanted[key]):
             remedy = f"generate more programs, or change the key in {source}"
             found.append(ModelDegradation(said, value, wanted[key], gate=f"{section}.{key}", where=where, remedy=remedy))
     return found

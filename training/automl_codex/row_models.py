@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from glob import escape
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -23,7 +25,7 @@ import numpy as np
 from automl_codex import examples as rows_of
 from automl_codex import judging, metrics, tune
 from automl_codex.examples import Example, of_part
-from automl_codex.files import whole
+from automl_codex.files import check_directory, swap, whole
 from automl_codex.pipeline_config import METRICS
 from automl_codex.space import DEFAULT_DOMAINS, BugPredictorParam, Domain, IntRange, Params, SearchSpace
 from automl_codex.split import TEST, TRAIN, VALIDATION
@@ -31,10 +33,13 @@ from codex_gate.errors import UsageError
 
 REPORT: Final = "evaluation.json"
 TRIALS: Final = "_trials-{}.db"  # the log of a search, which a run that was cut off goes on from
+_SHOWN: Final = 12  # characters of a question's hash in the name of the folder beside the output
 ENSEMBLE: Final = "ensemble"
 TERMS: Final = 2_000  # of TF-IDF that trees may read, the most frequent ones (chosen)
 LEVELS: Final = 5  # weights of a family in the ensemble that are tried: 0 to 1 in quarters
 FLAG: Final = 0.5  # P(defect) above which a change counts as one
+FALSE_POSITIVES: Final = "false_positive_rate"  # not in §9.2's list of metrics, but a gate of §8.1
+FORMAT: Final = 2  # of the report
 KEYS: Final = {"rank": "lora_rank", "alpha": "lora_alpha", "dropout": "lora_dropout"}  # of the file, where the search has another name
 
 Say = Callable[[str], None]
@@ -230,6 +235,41 @@ def named(names: str, base_model: str, search: tune.AutoMLConfig | None, seed: i
 # -- the run -------------------------------------------------------------------------------------------
 
 
+def beside(rows: Sequence[Example], asked: Asked, folder: Path, say: Say) -> tuple[Mapping[str, Any], Path]:
+    """Train beside `folder`, which stays as it is until `replace`; a run that was cut off goes on there.
+
+    Returns:
+        The report, and where its models lie: `folder` itself where it holds them already.
+    Raises:
+        UsageError: something else than a directory lies there, or as `run`. TrainingFailure: as `run`.
+    """
+    check_directory(folder)
+    key = asked.key(rows)
+    if (kept := _report(folder)) and kept["key"] == key:
+        return run(rows, asked, folder, say), folder
+    place = _beside(folder, key)
+    for other in place.parent.glob(f".{escape(place.name[1:-_SHOWN])}*"):
+        if other != place and (refused := _report(other)) and other == _beside(folder, refused["key"]):
+            shutil.rmtree(other)  # the answer to a question that is no longer asked
+    return run(rows, asked, place, say), place
+
+
+def _beside(folder: Path, key: str) -> Path:
+    """Where the answer to a question lies until it may replace `folder`: each has its own place, for none can go on from another's trials."""
+    target = folder.resolve() if folder.is_symlink() or folder.name in ("", "..") else folder
+    return target.with_name(f".{target.name}-{key[:_SHOWN]}")
+
+
+def replace(place: Path, folder: Path) -> None:
+    """Swap what was trained beside `folder` for what lies there; of the latter stays what no training put there."""
+    if place == folder:
+        return
+    if folder.is_dir():
+        ours = {REPORT, *FAMILIES, *(TRIALS.format(name) for name in FAMILIES), *(f"{TRIALS.format(name)}.lock" for name in FAMILIES)}
+        shutil.copytree(folder, place, symlinks=True, dirs_exist_ok=True, ignore=lambda at, _: ours if Path(at) == folder else set())
+    swap(place, folder.resolve())
+
+
 def run(rows: Sequence[Example], asked: Asked, folder: Path, say: Say) -> Mapping[str, Any]:
     """Train every family and put all of it into `folder`; a result that is there and up to date is kept.
 
@@ -261,7 +301,7 @@ def run(rows: Sequence[Example], asked: Asked, folder: Path, say: Say) -> Mappin
     if len(members) > 1:
         said[ENSEMBLE] = _mean(list(answers.values()), weights)
     report = {
-        "format": 1, "kind": "rows", "key": key, "seed": asked.seed, "rows": {part: dict(found) for part, found in rows_of.counts(rows).items()},
+        "format": FORMAT, "kind": "rows", "key": key, "seed": asked.seed, "rows": {part: dict(found) for part, found in rows_of.counts(rows).items()},
         "params": params, "weights": dict(zip(members, weights, strict=True)), "answers": list(said)[-1],
         "judged": {name: _figures(judging.judge(parts[TEST], found, asked.seed)) for name, found in said.items()},
         "defect": {name: {metric: value for metric, value in of_defect(parts[TEST], found).items() if metric in asked.metrics} for name, found in said.items()},
@@ -311,16 +351,17 @@ def _mean(answers: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray
 
 
 def of_defect(rows: Sequence[Example], answers: np.ndarray) -> dict[str, float | None]:
-    """The specification's metrics of P(defect) on the rows of which the defect is known; None for what they cannot tell."""
+    """The specification's metrics of P(defect) on the rows of which the defect is known, and its false-positive rate; None for what they cannot tell."""
     _, defect = judging.truth(rows)
     y, chance = defect[defect >= 0], answers[defect >= 0, -1]
     if len(np.unique(y)) < 2:
-        return dict.fromkeys(METRICS)
+        return dict.fromkeys((*METRICS, FALSE_POSITIVES))
     flagged = chance > FLAG
     hits = int((flagged & (y == 1)).sum())
     precision, recall = hits / max(1, int(flagged.sum())), hits / int((y == 1).sum())
     f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
-    return dict(zip(METRICS, (metrics.auc(y, chance), metrics.average_precision(y, chance), f1, precision, recall), strict=True))
+    found: dict[str, float | None] = dict(zip(METRICS, (metrics.auc(y, chance), metrics.average_precision(y, chance), f1, precision, recall), strict=True))
+    return found | {FALSE_POSITIVES: int((flagged & (y == 0)).sum()) / int((y == 0).sum())}
 
 
 def summary(report: Mapping[str, Any], folder: Path) -> str:
@@ -349,7 +390,7 @@ def _report(folder: Path) -> Mapping[str, Any] | None:
         found = json.loads((folder / REPORT).read_bytes())
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and found.get("kind") == "rows" and "key" in found else None
+    return found if isinstance(found, dict) and (found.get("format"), found.get("kind")) == (FORMAT, "rows") and "key" in found else None
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -81,20 +81,39 @@ def need_torch(what: str) -> None:
 
 
 def trained_on_rows(
-    rows: Sequence[Example], asked: Asked, folder: Path, wanted: tuple[Mapping[str, Any], str, str], thresholds: Gates, options: argparse.Namespace
-) -> Mapping[str, Any]:
-    """Families on verified rows, shown and held against the least values that are wanted, with the file and the section that these stand in; their report.
+    rows: Sequence[Example],
+    asked: Asked,
+    folder: Path,
+    thresholds: Gates,
+    options: argparse.Namespace,
+    evaluation: tuple[Mapping[str, Any], str] = ({}, ""),
+    eval_report: Path | None = None,
+) -> None:
+    """Families on verified rows, shown, held against the gates, and put into `folder` where none is missed.
 
+    Args:
+        thresholds: the gates file, of whose training section the keys count that it holds. evaluation: the section of that name of a configuration, and its file.
+        eval_report: where the report goes too, whatever the gates say.
     Raises:
-        HaltedError: a value is missed; the models stay where they are, with their report.
+        HaltedError: a gate is missed; `folder` stays as it is, and what was trained lies beside it, so that the same question is not answered twice.
+        UsageError: `eval_report` cannot be written.
     """
-    from automl_codex import gating, row_models
+    from automl_codex import gating, release, row_models
+    from codex_gate.errors import HaltedError
 
     with watched(options) as andon:
-        report = row_models.run(rows, asked, folder, say)
+        report, fresh = row_models.beside(rows, asked, folder, say)
         print(row_models.summary(report, folder), end="", flush=True)
-        gating.settle(gating.of_rows(report["measured"], wanted[0], str(folder), *wanted[1:]), thresholds, andon)
-    return report
+        if eval_report and eval_report.resolve() != (folder / row_models.REPORT).resolve():
+            release.write_report(dict(report), eval_report)
+        missed = gating.of_rows(report["measured"], gating.given_training(thresholds), str(folder), thresholds.source, "training")
+        try:
+            gating.settle([*missed, *gating.of_rows(report["measured"], evaluation[0], str(folder), evaluation[1])], thresholds, andon)
+        except HaltedError as error:
+            left = "was left as it is" if folder.exists() else "was not written"
+            lies = f", what was trained lies in {fresh}" if fresh != folder else ""
+            raise HaltedError(f"{error}; {folder} {left}{lies}") from error
+        row_models.replace(fresh, folder)
 
 
 def report_drift(report: DriftReport, asked: Gates, output: Path | None, name: str, options: argparse.Namespace) -> int:

@@ -131,7 +131,7 @@ def _train_models(options: argparse.Namespace) -> int:
     """Families on verified rows; 5 where the base model of one cannot be had and the others were trained."""
     from dataclasses import replace
 
-    from automl_codex import examples, release, row_models
+    from automl_codex import examples, row_models
     from codex_gate import gates
 
     if options.family != "forest" or options.words or options.corpus or options.accept_missed or options.parallel is not None or options.trials:
@@ -154,10 +154,7 @@ def _train_models(options: argparse.Namespace) -> int:
                 raise
             say(f"{lacking}; lora is left out, the others are trained")
     thresholds = gates.find(Path(), options.gates)
-    given = {key: getattr(thresholds.training, key) for key in ("min_auc", "min_f1") if f"training.{key}" in thresholds.given}
-    report = trained_on_rows(examples.read(options.input), asked, options.output, (given, thresholds.source, "training"), thresholds, options)
-    if options.eval_report:
-        release.write_report(dict(report), options.eval_report)
+    trained_on_rows(examples.read(options.input), asked, options.output, thresholds, options, eval_report=options.eval_report)
     return 5 if lacking else 0
 
 

@@ -112,9 +112,7 @@ def _run_models(plan: Plan, config: Config, options: argparse.Namespace) -> int:
     asked, verified = gates.find(Path(), options.gates), plan.folder / pipeline.FOLDERS["verify"]
     if plan.training:
         try:
-            trained_on_rows(
-                examples.read(verified), plan.training, plan.folder / pipeline.MODELS, (config.evaluation, config.name, "evaluation"), asked, options
-            )
+            trained_on_rows(examples.read(verified), plan.training, plan.folder / pipeline.MODELS, asked, options, (config.evaluation, config.name))
         except HaltedError as error:
             raise HaltedError(f"{error}; not run after {pipeline.TRAIN}: {', '.join(plan.after(pipeline.TRAIN)) or 'nothing'}") from error
     if plan.new_commits:
