@@ -3,10 +3,11 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from automl_codex import tables
+from automl_codex import cli, examples, stages, tables
 from codex_gate.errors import UsageError
 from codex_gate.features import FEATURE_NAMES
 
@@ -51,6 +52,21 @@ def test_no_text_is_stored(tmp_path: Path) -> None:
     schema = pq.read_schema(path)
     assert set(schema.names) == {"project", "sha256", "time", "buggy", "fix_time", *FEATURE_NAMES}
     assert b"a" * 40 not in path.read_bytes()
+
+
+def test_rows_of_a_stage_are_told_from_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The stage-5 command of the specification as it is printed, on the output of its stage 4: the risk model learns from mined tables."""
+    verified = tmp_path / "verified"
+    verified.mkdir()
+    (verified / stages.MANIFEST).write_text('{"stage": "verify"}')
+    pq.write_table(pa.table({"rust": ["fn f() {}"]}), verified / "part-00000.parquet")
+    command = ["train", "--input", f"{verified}/", "--strategy", "tpe", "--n-trials", "50", "--time-budget", "60", "--output", str(tmp_path / "m")]
+    assert cli.main(command) == 2
+    assert f"{verified} holds the output of verify; expected tables of automl-codex mine. Rows of augment, verify or rows" in (said := capsys.readouterr().err)
+    assert "what train --models random_forest,gradient_boosting,lora learns from" in said and not (tmp_path / "m").exists()
+    (tmp_path / examples.ROWS).touch()
+    with pytest.raises(UsageError, match="holds the output of rows"):
+        tables.read(tmp_path)
 
 
 def test_empty_folder_is_refused(tmp_path: Path) -> None:

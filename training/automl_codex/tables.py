@@ -20,6 +20,8 @@ from automl_codex.files import whole
 from codex_gate.errors import UsageError
 from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA
 
+_MANIFEST, _ROWS = "_manifest.json", "_rows.parquet"  # of `stages` and `examples`, which bring joblib and the student along
+
 
 def hash_sha(sha: str) -> str:
     """sha256 of the 40-hex SHA: enough to check that a commit was used, not to read it from."""
@@ -114,12 +116,25 @@ def _is_outside(recipe: bytes) -> bool:
     return isinstance(found, dict) and "labels" in found
 
 
+def _stage_of(folder: Path) -> str:
+    """The command whose rows lie in a folder, which are Parquet too; empty for none."""
+    try:
+        return str(json.loads((folder / _MANIFEST).read_bytes())["stage"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return "rows" if (folder / _ROWS).is_file() else ""
+
+
 def read(folder: Path) -> Dataset:
     """All `*.parquet` tables of a folder (or one file), project by project in name order.
 
     Raises:
-        UsageError: nothing there, a file that is no Parquet, or a table of another feature schema.
+        UsageError: nothing there, the output of a stage, a file that is no Parquet, or a table of another feature schema.
     """
+    if stage := _stage_of(folder):
+        raise UsageError(
+            f"{folder} holds the output of {stage}; expected tables of automl-codex mine. "
+            "Rows of augment, verify or rows are what train --models random_forest,gradient_boosting,lora learns from"
+        )
     paths = [folder] if folder.is_file() else sorted(folder.glob("*.parquet"))
     if not paths:
         raise UsageError(f"{folder} holds no *.parquet tables; make them with: automl-codex mine REPO --output {folder}")
