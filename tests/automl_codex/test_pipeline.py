@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from automl_codex import cli, eda, pipeline, pipeline_config, row_models, stages
-from automl_codex.space import Choice, FloatRange, IntRange
+from automl_codex.space import DEFAULT_DOMAINS, FOREST, BugPredictorParam, Choice, FloatRange, IntRange
 from codex_gate import gates
 from codex_gate.errors import ConfigError, UsageError
 from codex_gate.gates import Gates
@@ -135,6 +135,18 @@ def test_ranges_are_domains_of_the_search() -> None:
     assert isinstance(models["lora"]["rank"], Choice) and models["lora"]["rank"].levels(4) == (4, 8, 16, 32)
 
 
+def test_every_key_of_the_forest_and_of_lora_can_be_searched() -> None:
+    """The specification's §5.1 has twelve keys; batch size and epochs are of `teach`."""
+    models = read(
+        "training:\n  models:\n    - random_forest: {n_estimators: 50..500, max_depth: 5..30, min_samples_split: 2..20, min_samples_leaf: 1..10, "
+        "max_features: [sqrt, log2, auto], bootstrap: [true, false]}\n    - lora: {rank: [4, 8], alpha: 8, dropout: 0.0..0.3}\n"
+    ).training["models"]
+    assert tuple(models["random_forest"]) == FOREST and all(models["random_forest"][key] == DEFAULT_DOMAINS[key] for key in FOREST)
+    assert models["lora"]["dropout"] == DEFAULT_DOMAINS[BugPredictorParam.LORA_DROPOUT]
+    alone = read("training:\n  models:\n    - random_forest: {max_features: log2, bootstrap: false}\n").training["models"]["random_forest"]
+    assert alone == {"max_features": Choice(("log2",)), "bootstrap": Choice((False,))}
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
@@ -151,6 +163,9 @@ def test_ranges_are_domains_of_the_search() -> None:
         ("sr_prob: 0.1", "sr_prob: 1.1", "eda.sr_prob is 1.1; expected a number from 0 to 1"),
         ("50..500", "500..50", "line 38: training.models.random_forest.n_estimators: a range must go from low to high, got 500 to 50"),
         ("50..500", "50..100..500", "n_estimators is 50..100..500; expected a range such as 50..500"),
+        ("max_depth: 5..30", "max_features: [sqrt, all]", "random_forest.max_features: unknown value all; expected one of sqrt, log2, auto"),
+        ("max_depth: 5..30", "max_features: [log2, log2]", "random_forest.max_features: an option stands twice in ['log2', 'log2']"),
+        ("max_depth: 5..30", "bootstrap: maybe", "random_forest.bootstrap: unknown value maybe; expected one of true, false"),
         ("50..500", "few", "n_estimators is few; expected a range such as 50..500"),
         ('"1.0"', '"2.0"', "version: unknown value 2.0; "),
         ("alert_on_drift: true", "alert_on_drift: maybe", "monitoring.alert_on_drift: unknown value maybe; expected one of true, false"),

@@ -122,6 +122,26 @@ def test_only_listed_metrics_are_told_and_a_least_value_counts_all_the_same(tmp_
     assert event.gate == "evaluation.min_auc"  # type: ignore[union-attr]
 
 
+def test_features_and_bootstrap_of_the_forest_are_searched_and_auto_means_sqrt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sklearn.ensemble
+
+    fitted: list[tuple[Any, Any]] = []
+
+    class Forest(sklearn.ensemble.RandomForestClassifier):  # type: ignore[misc]
+        def fit(self, *data: Any) -> Any:
+            fitted.append((self.max_features, self.bootstrap))
+            return super().fit(*data)
+
+    monkeypatch.setattr(sklearn.ensemble, "RandomForestClassifier", Forest)
+    domains = {"n_estimators": Choice((3,)), "max_features": Choice(("auto", "log2")), "bootstrap": Choice((True, False))}
+    said: list[str] = []
+    monkeypatch.setattr("automl_codex.export.to_onnx", lambda *_: b"")
+    report = row_models.run(ROWS, Asked({"random_forest": domains}, automl=tune.AutoMLConfig("grid", 4, 2), seed=3), tmp_path, said.append)
+    assert set(fitted) == {("sqrt", True), ("sqrt", False), ("log2", True), ("log2", False)}
+    assert said[0] == "train, random_forest: max_features auto means sqrt: scikit-learn dropped the name in 1.3" and sum("auto" in line for line in said) == 1
+    assert report["params"]["random_forest"].keys() == domains.keys()
+
+
 def test_a_part_without_rows_and_words_that_nobody_shares_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"of 2 verified changes none falls into the (train|validation|test) part of the split; generate more programs"):
         row_models.run(ROWS[:2], ASKED, tmp_path, print)
@@ -144,12 +164,15 @@ def test_a_teacher_is_a_family_too(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is of the extra [train]")
     from tests.automl_codex.test_lora import a_tiny_encoder
 
-    asked = Asked({"lora": {"rank": Choice((2, 4)), "alpha": Choice((8,)), "dropout": FloatRange(0.0, 0.0)}}, str(a_tiny_encoder(tmp_path / "tiny")), SEARCH)
+    asked = Asked({"lora": {"rank": Choice((2, 4)), "alpha": Choice((8,)), "dropout": FloatRange(0.0, 0.3)}}, str(a_tiny_encoder(tmp_path / "tiny")), SEARCH)
     few = examples(120)
     report = row_models.run(few, asked, tmp_path / "models", lambda _: None)
-    assert report["params"]["lora"]["lora_rank"] in (2, 4) and list(report["judged"]) == ["majority", "lora"] and report["answers"] == "lora"
-    chosen = json.loads((tmp_path / "models" / "lora" / "chosen.json").read_bytes())["folder"]
-    assert chosen == f"r{report['params']['lora']['lora_rank']}-a8-d0" and (tmp_path / "models" / "lora" / chosen / "adapter_model.safetensors").is_file()
+    params = report["params"]["lora"]
+    assert params["lora_rank"] in (2, 4) and 0 < params["lora_dropout"] < 0.3 and list(report["judged"]) == ["majority", "lora"] and report["answers"] == "lora"
+    lora = tmp_path / "models" / "lora"
+    chosen = json.loads((lora / "chosen.json").read_bytes())["folder"]
+    assert chosen == f"r{params['lora_rank']}-a8-d{params['lora_dropout']:g}" and (lora / chosen / "adapter_model.safetensors").is_file()
+    assert json.loads((lora / chosen / "teacher.json").read_bytes())["recipe"]["dropout"] == params["lora_dropout"]
     assert rows_of.hash_of(few) and report["judged"]["lora"]["rows"] == len(of_part(few, TEST))
 
 
@@ -161,6 +184,9 @@ def test_families_by_name_have_the_specifications_ranges_in_a_search_alone() -> 
     assert plain.models == {"random_forest": {}, "gradient_boosting": {}}
     assert searched.models["gradient_boosting"]["n_estimators"] == IntRange(50, 200) and searched.models["random_forest"]["n_estimators"] == IntRange(50, 500)
     assert set(searched.models["random_forest"]) == {"n_estimators", "max_depth"} and searched.automl == SEARCH
+    assert row_models.named("lora", "x", SEARCH, 1).models == {
+        "lora": {"lora_rank": Choice((4, 8, 16, 32)), "lora_alpha": Choice((8, 16, 32, 64)), "lora_dropout": FloatRange(0.0, 0.3)}
+    }
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from automl_codex.space import Choice, FloatRange, IntRange
+from automl_codex.space import Choice, FloatRange, IntRange, Value
 from codex_gate import yaml_text
 from codex_gate.errors import ConfigError, UsageError
 
@@ -213,6 +213,20 @@ def _range(node: yaml.Node, path: str) -> IntRange | FloatRange | Choice:
         raise _wrong(node, f"{path}: {error}") from None
 
 
+def _choice(*options: Value) -> Reader:
+    """One of some values, or a list of them, as a choice."""
+    named = {str(option).lower(): option for option in options}
+
+    def reader(node: yaml.Node, path: str) -> Choice:
+        items = _items(node, path) if isinstance(node, yaml.SequenceNode) else [node]
+        try:
+            return Choice([named[_one_of(*named)(item, path)] for item in items])
+        except UsageError as error:
+            raise _wrong(node, f"{path}: {error}") from None
+
+    return reader
+
+
 _TREES: Mapping[str, Reader] = dict.fromkeys(("n_estimators", "max_depth", "min_samples_split", "min_samples_leaf"), _range)
 _FILE: Mapping[str, Reader] = {
     "version": _one_of(VERSION),
@@ -236,7 +250,7 @@ _FILE: Mapping[str, Reader] = {
         {
             "models": _named(
                 {
-                    "random_forest": _TREES,
+                    "random_forest": {**_TREES, "max_features": _choice("sqrt", "log2", "auto"), "bootstrap": _choice(True, False)},
                     "gradient_boosting": {**_TREES, "learning_rate": _range},
                     "lora": {"base_model": _text, "rank": _range, "alpha": _range, "dropout": _range},
                 }

@@ -27,7 +27,7 @@ from automl_codex import judging, metrics, tune
 from automl_codex.examples import Example, of_part
 from automl_codex.files import check_directory, swap, whole
 from automl_codex.pipeline_config import METRICS
-from automl_codex.space import DEFAULT_DOMAINS, BugPredictorParam, Domain, IntRange, Params, SearchSpace
+from automl_codex.space import DEFAULT_DOMAINS, BugPredictorParam, Domain, IntRange, Params, SearchSpace, forest_arguments
 from automl_codex.split import TEST, TRAIN, VALIDATION
 from codex_gate.errors import UsageError
 
@@ -143,10 +143,10 @@ class Trees:
         return self.make(**params, random_state=self.seed).fit(x[known], y[known]), classes
 
 
-def _forest(**arguments: Any) -> Any:
+def _forest(random_state: int, **params: Any) -> Any:
     from sklearn.ensemble import RandomForestClassifier
 
-    return RandomForestClassifier(n_jobs=1, **arguments)
+    return RandomForestClassifier(n_jobs=1, random_state=random_state, **forest_arguments(params, lambda _: None))  # `run` says what auto means
 
 
 def _boosting(**arguments: Any) -> Any:
@@ -206,11 +206,11 @@ FAMILIES: Final[Mapping[str, Callable[[Sequence[Example], Asked, Path], Family]]
 }
 
 
-# What `automl-codex train --models` searches where it is asked to (specification, §9.2), and what it takes without a search.
+# What `automl-codex train --models` searches where it is asked to (specification, §9.2, for lora An.3), and what it takes without a search.
 DOMAINS: Final[Mapping[str, tuple[BugPredictorParam, ...]]] = {
     "random_forest": (BugPredictorParam.N_ESTIMATORS, BugPredictorParam.MAX_DEPTH),
     "gradient_boosting": (BugPredictorParam.N_ESTIMATORS, BugPredictorParam.LEARNING_RATE),
-    "lora": (BugPredictorParam.LORA_RANK, BugPredictorParam.LORA_ALPHA),
+    "lora": (BugPredictorParam.LORA_RANK, BugPredictorParam.LORA_ALPHA, BugPredictorParam.LORA_DROPOUT),
 }
 MOST_BOOSTED: Final = IntRange(50, 200)
 
@@ -317,6 +317,8 @@ def _searched(
     """The parameters of a family: those of its best trial, or the only ones that there are."""
     if not domains:
         return {}
+    if (features := domains.get("max_features")) and not features.fault("auto"):
+        forest_arguments({"max_features": "auto"}, lambda text: say(f"train, {name}: {text}"))
     space = _space(domains)
     if space.grid_size(2) == 1:
         return space.grid_point(1, 0)
