@@ -58,6 +58,16 @@ def test_augmentation_keys_trip_at_their_threshold_alone() -> None:
     assert augmented(10, 21, "[augmentation]\nmin_semantic_similarity = 0\n") == ["generation.max_rejection_rate"]
 
 
+def test_what_the_transpiler_refuses_is_held_against_the_rejection_rate() -> None:
+    def transpiled(pairs: int, refused: int, text: str = "") -> list[str]:
+        counts = {"compiles": pairs - 2, "compile_error": 1, "transpile_crash": 1, "compile_error E0308": 1, "eda: compiles": pairs - 2}
+        return broken(gating.of_stage(manifest("transpile", counts, {"unsupported: int Sub None": refused}), asked(text), "rust"))  # type: ignore[arg-type]
+
+    assert transpiled(75, 25) == [] and transpiled(74, 26) == ["generation.max_rejection_rate"]
+    assert transpiled(74, 26, "[generation]\nmax_rejection_rate = 0.3\n") == [] and transpiled(99, 1, "[generation]\nmax_rejection_rate = 0\n") != []
+    assert gating.of_stage(manifest("transpile", {}, {}), Gates(), "rust") == []
+
+
 def test_a_stage_that_no_gate_speaks_of_breaks_none() -> None:
     assert gating.of_stage(manifest("verify", {}, {"rustc": 900}), Gates(), "verified") == []
 

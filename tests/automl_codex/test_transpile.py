@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from itertools import islice
 from pathlib import Path
@@ -105,7 +106,7 @@ def test_stage_keeps_lineage_and_reasons_and_resumes(
     augmented: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transpile, "SLICE", 3)
-    call = ["transpile", "--input", str(augmented), "--transpiler", "py2many"]
+    call = ["transpile", "--input", str(augmented), "--transpiler", "py2many", "--andon-log", str(tmp_path / "andon.jsonl")]
     assert cli.main([*call, "--output", str(tmp_path / "one")]) == 0
     out = capsys.readouterr().out
     assert "unsupported: try_dummy not implemented" in out and "compile_error E0599" in out
@@ -118,6 +119,18 @@ def test_stage_keeps_lineage_and_reasons_and_resumes(
     assert (tmp_path / "one" / "part-00000.parquet").stat().st_mtime_ns == before["part-00000.parquet"]
     assert cli.main([*call, "--output", str(tmp_path / "two"), "--parallel", "2"]) == 0
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+@needs_rustc
+def test_a_share_of_refusals_above_the_teams_limit_ends_in_1_and_is_logged(augmented: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gates, log = tmp_path / "q.toml", tmp_path / "andon.jsonl"
+    command = ["transpile", "--input", str(augmented), "--gates", str(gates), "--andon-log", str(log), "--output", str(tmp_path / "out")]
+    gates.write_text("[generation]\nmax_rejection_rate = 0.34\n")
+    assert cli.main(command) == 0 and not log.exists()
+    gates.write_text("[generation]\nmax_rejection_rate = 0.33\n")
+    assert cli.main(command) == 1
+    assert "33.3 % rejected, at most 33.0 % may be" in (said := capsys.readouterr().err) and "take another --transpiler" in said
+    assert json.loads(log.read_text())["gate"] == "generation.max_rejection_rate"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ ENDED = "the strategy has no further program"
 DIFFERENT = "it behaves differently"  # as `augment` does, behind the name of the augmenter
 CATEGORY = "category "  # before the name, in the counts of a stage that labels
 KEPT = (": correct", ": buggy", ": equivalent_unknown")
+PAIRED = ("compiles", "compile_error", "transpile_crash")  # as `transpile` counts its pairs; what the transpiler refuses is none
 _OF_ROWS = {
     "min_auc": ("auc_roc", "AUC of the defect"),
     "min_f1": ("f1_score", "F1 of the defect"),
@@ -36,6 +37,10 @@ def of_stage(manifest: Mapping[str, Any], gates: Gates, where: str) -> list[Ando
             return _generated(counts, rejects, gates, where)
         case "augment":
             return _augmented(counts, rejects, gates, where)
+        case "transpile":
+            kept = sum(counts.get(status, 0) for status in PAIRED)
+            remedy = "see why with automl-codex stats, then generate --grammar python-core or take another --transpiler"
+            return _rejected(kept, kept + sum(rejects.values()), gates, where, remedy)
         case "verify":
             return _verified(counts, gates, where)
     return []
@@ -106,12 +111,13 @@ def _verified(counts: Mapping[str, int], gates: Gates, where: str) -> list[Andon
     ]
 
 
-def _rejected(kept: int, candidates: int, gates: Gates, where: str) -> list[AndonEvent]:
+def _rejected(
+    kept: int, candidates: int, gates: Gates, where: str, remedy: str = "see why with automl-codex stats, then change the strategy or its options"
+) -> list[AndonEvent]:
     limit = gates.generation.max_rejection_rate
     share = 1 - kept / candidates if candidates else 0.0
     if share <= limit:
         return []
-    remedy = "see why with automl-codex stats, then change the strategy or its options"
     return [HighRejectionRate(share, limit, gate="generation.max_rejection_rate", where=where, remedy=remedy)]
 
 
