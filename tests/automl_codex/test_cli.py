@@ -114,7 +114,8 @@ def test_the_table_of_extras_is_that_of_the_project() -> None:
     names["retrain"] |= names["onnx"]
     found = {extra: {MODULES.get(name, name.replace("-", "_")) for name in names[extra]} for extra in commands.EXTRAS}
     assert {extra: set(modules) for extra, modules in commands.EXTRAS.items()} == found
-    assert set(extras) - set(commands.EXTRAS) == {"onnx", "github"}
+    assert set(extras) - set(commands.EXTRAS) == {"onnx", "github", "training"} and extras["training"] == ["codex-gate[synthetic,train]"]
+    assert set(re.findall(r"^\| `\[(\w+)\]` \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)) == set(extras)
 
 
 # -- seeds ---------------------------------------------------------------------------------------------------
