@@ -269,6 +269,27 @@ def test_probabilities_decide_which_operations_are_used() -> None:
         eda.Probabilities(sr=1.5)
 
 
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("rs", "def solve(b: list[int]) -> int:\n    a = b\n    a += [1]\n    n = len(b)\n    return n\n"),  # two names of one list
+        ("rd", "class Box:\n    k = 3\n\n    def get(self) -> int:\n        return self.k\n\ndef solve(b: list[int]) -> int:\n    return Box().get()\n"),
+        ("rd", "def solve(b: list[int]) -> int:\n    y = 1\n    y += 1\n    return len(b) + 1\n"),
+    ],
+)
+def test_what_names_do_not_tell_is_found_by_the_run(operation: str, body: str) -> None:
+    """Neither RS nor RD knows more than names: what they make all the same is a variant only where it behaves as its seed."""
+    only = eda.Probabilities(**{name: float(name == operation) for name in ("sr", "ri", "rs", "rd")})
+    assert list(eda.variants(body, "solve", only, Random(1), 1))
+    program = Program("p", body, "solve", ("ints",), ("([1, 2],)",), ("3",), "random")
+    rejects: Counter[str] = Counter()
+    with Sandbox() as sandbox:
+        assert outcomes(sandbox, program, body, program.inputs) == ["3"]
+        maker = augment.Maker(augment.Options(("eda",), probabilities=only), Path(), 1)
+        assert maker.variants("eda", program, Random(1), inputs.InputPool(Random(1)), sandbox, Counter(), rejects) == []
+    assert set(rejects) == {"eda: it behaves differently"}
+
+
 def test_a_variant_that_behaves_differently_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = SOURCE.replace("count + 1", "count + 2")
     monkeypatch.setattr(eda, "variants", lambda *_: iter([(wrong, ("SR",))]))

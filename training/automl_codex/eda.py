@@ -1,6 +1,7 @@
-"""Easy data augmentation for code: four operations on the syntax tree that leave what a program does as it is.
+"""Easy data augmentation for code: four operations on the syntax tree that are to leave what a program does as it is.
 
-SR renames, RI inserts a comment or an assertion that holds, RS swaps two independent neighbours, RD removes dead code.
+SR renames, RI inserts a comment or an assertion that holds, RS swaps two neighbours that by their names are independent, RD removes what by its names is dead.
+Names are all that they look at: that two of them are one list, or that an attribute is read behind a dot, is found by the run on inputs which every variant must pass (`augment`).
 (Wei and Zou 2019 for texts; specification §4.3.) Each has its probability in a pass; a pass in which none was drawn or none applied is no variant.
 """
 
@@ -139,7 +140,7 @@ def _checks(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
 
 
 def swap(tree: ast.Module, entry: str, rng: Random) -> bool:
-    """RS: two neighbouring statements of which neither reads or writes what the other writes."""
+    """RS: two neighbouring statements of which neither reads or writes a name that the other writes; two names of one object are for the run to find."""
     pairs = [(block, place) for block in _blocks(tree) for place, (first, second) in enumerate(pairwise(block)) if independent(first, second)]
     if not pairs:
         return False
@@ -149,7 +150,7 @@ def swap(tree: ast.Module, entry: str, rng: Random) -> bool:
 
 
 def independent(first: ast.stmt, second: ast.stmt) -> bool:
-    """Whether two statements can change places: both plain computations, neither touching what the other writes."""
+    """Whether two statements can change places as far as names tell: both plain computations, neither touching a name that the other writes."""
     if not (_plain(first) and _plain(second)):
         return False
     (reads1, writes1), (reads2, writes2) = _touched(first), _touched(second)
@@ -178,7 +179,10 @@ def _touched(statement: ast.stmt) -> tuple[set[str], set[str]]:
 
 
 def delete(tree: ast.Module, entry: str, rng: Random) -> bool:
-    """RD: one piece of dead code – behind a return, an import nobody uses, a value nobody reads, an assertion about an annotated name."""
+    """RD: one piece of what looks dead – behind a return, an import nobody uses, a name nobody reads, an assertion about an annotated name.
+
+    A name that is read behind a dot alone, or by `+=` alone, is taken for unread; the run finds it.
+    """
     dead = [(block, statement) for block in _blocks(tree) for statement in _dead(tree, block) if len(block) > 1]
     if not dead:
         return False
