@@ -107,6 +107,11 @@ def test_sources_map_names_every_project() -> None:
     assert all(chapter in ROADMAP for row in rows for chapter in row[-1].split(", "))
 
 
+def test_readme_names_the_sources_that_are_unified() -> None:
+    (training,) = re.findall(r"^## Training\n(.*?)^## ", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert all(name in training for name in ("depyler is an adapter", "aprender", "organizational-intelligence", "(docs/spec.md#sources)"))
+
+
 def test_glossary_has_the_specifications_terms() -> None:
     terms = {term for row in _table(_document("glossary.md"), "Term") for term in row[0].replace("`", "").split(", ")}
     assert terms >= {"AUC-ROC", "EDA", "KDE", "LoRA", "SMOTE", "TPE", "TDG", "Andon", "Jidoka", "Kaizen"}

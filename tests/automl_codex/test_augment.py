@@ -149,7 +149,10 @@ def test_a_damaged_partition_is_named_by_its_quality(augmented: Path, tmp_path: 
     ("more", "said"),
     [
         (["--strategy", "eda+smot"], "no augmentation strategy smot; there are eda, template, mutation, smote, joined by +"),
-        (["--strategy", "eda+mixup"], "mixup blends vectors and their labels in a training fold and makes no text"),
+        (
+            ["--strategy", "eda+mixup"],
+            "mixup blends vectors and their labels and makes no text, so augment has nothing to do for it, and no training takes it; leave it out",
+        ),
         (["--strategy", "eda+mutation+smote", "--smote-k", "0"], "smote-k must be >= 1, got 0"),
         (["--smote-k", "5"], "smote-k is 5, and strategy eda+mutation holds no smote; leave it out or add +smote"),
         (["--strategy", ""], "no augmentation strategy (empty)"),

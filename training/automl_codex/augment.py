@@ -178,7 +178,7 @@ class Options:
         for name in names:
             if name == "mixup":
                 raise UsageError(
-                    "mixup blends vectors and their labels in a training fold and makes no text, so augment has nothing to do for it; leave it out"
+                    "mixup blends vectors and their labels and makes no text, so augment has nothing to do for it, and no training takes it; leave it out"
                 )
             if name not in STRATEGIES:
                 raise UsageError(f"no augmentation strategy {name or '(empty)'}; there are {', '.join(STRATEGIES)}, joined by +")
