@@ -87,13 +87,15 @@ def test_coverage_is_asked_of_the_categories_that_the_data_holds() -> None:
 def test_training_keys_block_only_in_the_teams_own_file() -> None:
     rows = [
         {"gate": "spec_auc", "value": 0.79, "must": ">= 0.8", "met": False, "blocks": False},
-        {"gate": "spec_f1_at_fpr_10_percent", "value": 0.53, "must": ">= 0.75", "met": False, "blocks": False},
+        {"gate": "spec_f1_at_fpr_10_percent", "value": 0.53, "must": ">= 0.75", "met": False, "blocks": False, "fpr": 0.06},
     ]
     assert gating.of_evaluation({"gates": rows}, Gates(), "models") == []
     assert broken(gating.of_evaluation({"gates": rows}, asked("[training]\nmin_auc = 0.8\n"), "models")) == ["training.min_auc"]  # type: ignore[arg-type]
     assert broken(gating.of_evaluation({"gates": rows}, asked("[training]\nmin_f1 = 0.6\n"), "models")) == ["training.min_f1"]  # type: ignore[arg-type]
     assert broken(gating.of_evaluation({"gates": rows}, asked("[training]\nmax_fpr = 0.05\n"), "models")) == ["training.max_fpr"]  # type: ignore[arg-type]
-    assert gating.of_evaluation({"gates": rows}, asked("[training]\nmin_auc = 0.7\nmin_f1 = 0.5\nmax_fpr = 0.1\n"), "models") == []
+    (event,) = gating.of_evaluation({"gates": rows}, asked("[training]\nmax_fpr = 0.05\n"), "models")
+    assert event.actual == 0.06, "what was measured, not the limit that F1 is measured by"
+    assert gating.of_evaluation({"gates": rows}, asked("[training]\nmin_auc = 0.7\nmin_f1 = 0.5\nmax_fpr = 0.06\n"), "models") == []
     with pytest.raises(HaltedError, match=r"models: AUC is 0\.79 against 0\.8: off by 0\.01 \(training\.min_auc\); train on more history"):
         gating.settle(gating.of_evaluation({"gates": rows}, asked("[training]\nmin_auc = 0.8\n"), "models"), Gates(), Andon(DefaultAndonHandler(print)))
 

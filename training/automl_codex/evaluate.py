@@ -492,6 +492,7 @@ def gates(time_safe: Mapping[str, Any], accepted: Sequence[str]) -> list[dict[st
             "blocks": blocks and name not in accepted,
         }
         | ({"accepted": True} if name in accepted else {})
+        | ({"fpr": pooled["fpr"]} if name == "spec_f1_at_fpr_10_percent" else {})
         for name, value, sign, limit, blocks in rows
     ]
 

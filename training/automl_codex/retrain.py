@@ -259,10 +259,11 @@ def _report(asked: Asked, data: tables.Dataset, head: str, base: Model, held: Mo
         "newest": {"commits": int(newest.sum()), "buggy": int(y[newest].sum()), "period": _period(judges.where(newest)), "auc": alone},
     }
     calibrated = calibration(found, models["base"][1], asked.seed)
+    f1, fpr = metrics.f1_at_fpr(y, found.raw)
     learned = learned_as_buggy(held, asked.policy.patterns) if held else None
     labels = kept(learned, data) if learned is not None else None
     report |= {"labels": labels._asdict()} if labels else {}
-    return report | {"ece": calibrated, "gates": gates(gains, calibrated, table["retrained"]["auc"], metrics.f1_at_fpr(y, found.raw)[0], labels)}
+    return report | {"ece": calibrated, "gates": gates(gains, calibrated, table["retrained"]["auc"], f1, labels, fpr)}
 
 
 class Kept(NamedTuple):
@@ -362,12 +363,14 @@ def gain(y: np.ndarray, part: np.ndarray, ours: Scores, theirs: Scores, seed: in
     return {"commits": len(y)} | auc | {"brier": brier._asdict()}
 
 
-def gates(gains: Mapping[str, Any], ece: Mapping[str, float], auc: float, f1: float, labels: Kept | None = None) -> list[dict[str, Any]]:
+def gates(
+    gains: Mapping[str, Any], ece: Mapping[str, float], auc: float, f1: float, labels: Kept | None = None, fpr: float | None = None
+) -> list[dict[str, Any]]:
     """What must hold for the challenger to take the place of another model; the specification's own values are told of.
 
     It may lose nothing in order, and its probabilities may not be worse for certain on the newest part; one of the two must have gained for
     certain; the interval of the order's loss, and the loss on the newest part alone, may reach MAX_LOSS. Its probabilities may be off by .10 (`ece` is
-    `calibration`), by as much as the base model's are, or by what chance explains in so small a sample. `labels` are those that the model in use learned from: hardly any may be lost.
+    `calibration`), by as much as the base model's are, or by what chance explains in so small a sample. `labels` are those that the model in use learned from: hardly any may be lost. `f1` is the best at a false-positive rate of at most 10 %, `fpr` the rate there.
     """
     limit = max(evaluate.MAX_ECE, ece["base"], ece["by_chance"])
     rows: list[tuple[str, float, str, float, str]] = []
@@ -379,6 +382,7 @@ def gates(gains: Mapping[str, Any], ece: Mapping[str, float], auc: float, f1: fl
     return [
         {"gate": gate, "value": value, "must": f"{sign} {bound:g}", "met": HOLDS[sign](value, bound), "blocks": bool(remedy)}
         | ({"remedy": remedy} if remedy else {})
+        | ({"fpr": fpr} if gate == "spec_f1_at_fpr_10_percent" and fpr is not None else {})
         for gate, value, sign, bound, remedy in rows
     ]
 
