@@ -301,6 +301,7 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
         time.perf_counter() - screener.started,
         str(repo.top or repo.git_dir),
         screener.of_many.tier,
+        model_kind=screener.model.kind,
     )
     _write(options, _render(options, report))
     return _gate(screener.policy, rows)

@@ -24,7 +24,7 @@ from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA, OWN_WORDS, SHOWN_
 from codex_gate.forest import Forest
 from codex_gate.git import Repository
 from codex_gate.own_words import WORDS_FILE, OwnWords, shifted
-from codex_gate.types import CommitFeatures
+from codex_gate.types import CommitFeatures, ModelKind
 
 FORMAT: Final = 1
 MANIFEST: Final = "model.json"
@@ -77,8 +77,18 @@ class Model:
     _sessions: list[Any] = field(default_factory=list, repr=False)
 
     @property
+    def kind(self) -> ModelKind:
+        """What its probabilities were fitted to."""
+        return next((kind for kind in (ModelKind.RETRAINED, ModelKind.ADAPTED) if kind in self.manifest), ModelKind.GENERAL)
+
+    @property
     def typical_error(self) -> float | None:
-        """By how much the risk was off, in [0, 1], in repositories that the model had not seen (mean of their calibration errors); None when not measured."""
+        """By how much the risk was off, in [0, 1], in repositories that the model had not seen (mean of their calibration errors); None when not measured.
+
+        That of an adapted model was not: its evaluation is that of the model before.
+        """
+        if self.kind is ModelKind.ADAPTED:
+            return None
         try:
             mean = json.loads((self.directory / "evaluation.json").read_bytes())["time_safe"]["mean"]
             found = float(mean["forest"]["ece"])

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from codex_gate.errors import UsageError
 from codex_gate.taxonomy import DefectCategory
-from codex_gate.types import Classification, CommitFeatures, Evidence, FileFocus, Finding, Level, Notice, Reason, Relief, Report, Thresholds
+from codex_gate.types import Classification, CommitFeatures, Evidence, FileFocus, Finding, Level, ModelKind, Notice, Reason, Relief, Report, Thresholds
 
 MAX_BYTES: Final = 16 << 20  # a report of 5,000 commits has about 10 (chosen)
 _MAX_TEXT: Final = 4_096  # characters; a path has no more
@@ -65,6 +65,7 @@ def _report(data: dict[str, Any]) -> Report:
         seconds=_number(data, "seconds", 1e6),
         repository=_text(data, "repository"),
         tier=int(tier),
+        model_kind=_model_kind(data.get("model_kind", ModelKind.GENERAL.value)),
     )
 
 
@@ -104,6 +105,12 @@ def _level(value: object) -> Level:
     if isinstance(value, str) and value in list(Level):
         return Level(value)
     raise _Mismatch(f"level is {str(value)[:20]!r}, which is none")
+
+
+def _model_kind(value: object) -> ModelKind:
+    if isinstance(value, str) and value in list(ModelKind):
+        return ModelKind(value)
+    raise _Mismatch(f"model_kind is {str(value)[:20]!r}, which is none")
 
 
 def _object(value: object, name: str) -> dict[str, Any]:

@@ -540,7 +540,9 @@ class Screener:
             notices = [*notices, Notice("little-history", text)]
         notices = [*notices, *self._classifier.notices]
         where, tier = str(self.repo.top or self.repo.git_dir), self._classifier.tier
-        return Report(scope, change, commits, limits, tuple(notices), self.model.version, time.perf_counter() - self.started, where, tier)
+        return Report(
+            scope, change, commits, limits, tuple(notices), self.model.version, time.perf_counter() - self.started, where, tier, model_kind=self.model.kind
+        )
 
 
 def _with_lines(finding: Finding, ranked: _Ranked | None) -> Finding:

@@ -157,6 +157,14 @@ class Level(StrEnum):
         return list(Level).index(self)
 
 
+class ModelKind(StrEnum):
+    """Whose changes a model's probabilities are of: of the projects that it learned from, moved to a repository's base rate, or of the repository that it was retrained on."""
+
+    GENERAL = "general"
+    ADAPTED = "adapted"
+    RETRAINED = "retrained"
+
+
 class Evidence(NamedTuple):
     """What made a rule speak: where (`message` or a path), the line (1-based, 0 for none), the matched text."""
 
@@ -279,6 +287,7 @@ class Report:
     repository: str
     tier: int = 1
     recent: tuple[float, ...] = ()
+    model_kind: ModelKind = ModelKind.GENERAL
 
 
 class Share(NamedTuple):

@@ -14,7 +14,7 @@ from codex_gate import page, plots
 from codex_gate.page import Html
 from codex_gate.reporters import wording
 from codex_gate.reporters.hostile import shorten_path, shown, visible
-from codex_gate.types import Classification, Evidence, Finding, Level, LineScore, Report
+from codex_gate.types import Classification, Evidence, Finding, Level, LineScore, ModelKind, Report
 
 MAX_HUNKS: Final = 20  # the riskiest are shown, the JSON holds all lines (chosen, as the four below: what one reads)
 MAX_LINES: Final = 40  # of a hunk, around its riskiest line
@@ -95,7 +95,7 @@ def _change(change: Finding) -> Iterator[Html]:
 
 def _verdict(report: Report, change: Finding, n: int) -> list[Html]:
     standing = wording.standing(change, report.thresholds)
-    sentences = [f"{standing[0].upper()}{standing[1:]}." if standing else "", wording.meaning(change)]
+    sentences = [f"{standing[0].upper()}{standing[1:]}." if standing else "", wording.meaning(change, report.model_kind)]
     inside = f"<strong>{page.text(wording.verdict(change, n))}</strong>{''.join(page.paragraph(s) for s in sentences if s)}{_scale(report, change, n)}"
     return [Html(f'<section class="verdict {change.level.value}">{inside}</section>')]
 
@@ -297,13 +297,23 @@ def _history(report: Report) -> list[Html]:
     return [page.heading("History"), page.figure(f"The last {wording.count(count, 'change')} of this branch, and this one", drawn, "", plots.legend(marks))]
 
 
-def _alike(risk: float) -> Html:
-    """A hundred changes scored like this one, those marked that needed a fix where the model learned."""
+def _alike(risk: float, kind: ModelKind) -> Html:
+    """A hundred changes scored like this one, those marked that needed a fix where the model was calibrated."""
     n = round(100 * risk)
     dots = "".join(f'<circle class="{"hit" if k < n else "rest"}" cx="{7 + 14 * (k % 20)}" cy="{7 + 14 * (k // 20)}" r="5"/>' for k in range(100))
     label = page.text(f"{n} of 100 dots are marked")
     drawn = f'<svg class="alike" viewBox="0 0 280 70" role="img" aria-label="{label}">{dots}</svg>'
-    return page.figure("A hundred changes scored like this one", drawn, f"Marked: {n}, about as many as needed a fix where the model learned.")
+    return page.figure("A hundred changes scored like this one", drawn, f"Marked: {n}, about as many as {wording.NEEDED[kind]} a fix {wording.WHERE[kind]}.")
+
+
+_CALIBRATED: Final = {
+    ModelKind.GENERAL: "The risk is calibrated on projects that the model had not seen when it scored them: of changes scored alike, that share needed a fix; {} of all did. "
+    "In another ecosystem, or where fixes are noted otherwise, the order of changes is to be trusted before the number itself.",
+    ModelKind.ADAPTED: "The model was moved to a repository's base rate by automl-codex adapt: risks are as if {} of all changes needed a fix, which its messages or some labels speak for. "
+    "Nothing else was learned there, so the order of changes is to be trusted before the number itself.",
+    ModelKind.RETRAINED: "The risk is calibrated on the past of the repository that the model was retrained on: of changes scored alike there, that share needed a fix; {} of all did. "
+    "In another repository the order of changes is to be trusted before the number itself.",
+}
 
 
 def _meaning(report: Report, n: int) -> Iterable[Html]:
@@ -314,12 +324,9 @@ def _meaning(report: Report, n: int) -> Iterable[Html]:
         return
     yield page.heading("How sure this is")
     if change is not None and change.risk is not None:
-        yield _alike(change.risk)
+        yield _alike(change.risk, report.model_kind)
     base = wording.percent(report.thresholds.base_rate)
-    yield page.paragraph(
-        f"The risk is calibrated on projects that the model had not seen when it scored them: of changes scored alike, that share needed a fix; {base} of all did. "
-        "In another ecosystem, or where fixes are noted otherwise, the order of changes is to be trusted before the number itself."
-    )
+    yield page.paragraph(_CALIBRATED[report.model_kind].format(base))
     if levels := wording.levels(report.thresholds, n):
         yield page.paragraph(f"{levels}.")
     yield page.paragraph(

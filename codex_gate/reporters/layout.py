@@ -160,7 +160,7 @@ def loud(report: Report, finding: Finding, n: int, width: int) -> list[Line]:
     room = width - cells(scope) - 2
     named = (Span(scope, "strong"), Span("  " + fit(title, room), "dim")) if title and title != scope and room > 8 else (Span(fit(scope, width), "strong"),)
     lines = [named, *verdict(report, finding, n, width)]
-    if meant := wording.meaning(finding):
+    if meant := wording.meaning(finding, report.model_kind):
         lines += _paragraph((), meant, "", width)
     return lines
 

@@ -16,7 +16,7 @@ from codex_gate import __version__
 from codex_gate.reporters import wording
 from codex_gate.reporters.hostile import writable
 from codex_gate.taxonomy import UNCLASSIFIED
-from codex_gate.types import Classification, Finding, LineScore, Notice, Report
+from codex_gate.types import Classification, Finding, LineScore, ModelKind, Notice, Report
 
 SCHEMA_VERSION: Final = 1
 _PRECISION: Final = 4  # digits after the point of every probability
@@ -60,6 +60,7 @@ def report_object(report: Report) -> Object:
         **{name: verdict[name] for name in ("sha", "risk", "level", "percentile", "category", "confidence", "features")},
         "tier": report.tier,
         "model_version": writable(report.model_version),
+        **({"model_kind": report.model_kind.value} if report.model_kind is not ModelKind.GENERAL else {}),
         "notices": _notices(wording.notices(report)),
         "thresholds": {
             "n_changes": report.thresholds.n_changes,

@@ -92,7 +92,7 @@ def _head(report: Report, n: int, *, brief: bool) -> Section:
     if brief:
         about = wording.summary(report.commits)
         return [*lines, " ".join((*sentences, f"{_plain(about)}." if about else "")).strip()]
-    if meant := wording.meaning(change):
+    if meant := wording.meaning(change, report.model_kind):
         sentences.append(meant)
     return [*lines, " ".join(sentences)] if sentences else lines[:1]
 

@@ -101,7 +101,7 @@ def _risk_text(report: Report, finding: Finding, n: int) -> str:
         parts = [f"Commit {wording.short(finding.sha)}: {parts[0]}"]
     if standing := wording.standing(finding, report.thresholds):
         parts = [f"{parts[0]}, {standing}"]
-    if meant := wording.meaning(finding):
+    if meant := wording.meaning(finding, report.model_kind):
         parts.append(meant.rstrip("."))
     reasons = [f"{shown(r.text, 300)} ({wording.points(r.contribution)} points)" for r in finding.reasons if r.contribution > 0][:3]
     if reasons:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from codex_gate.taxonomy import DEFINITIONS, DefectCategory
-from codex_gate.types import Classification, Evidence, Finding, Level, Notice, Report, Thresholds
+from codex_gate.types import Classification, Evidence, Finding, Level, ModelKind, Notice, Report, Thresholds
 
 MESSAGE: Final = "message"  # Evidence.where of a match in the commit message
 MAX_CATEGORIES: Final = 3  # chosen, as the two below: what fits on a screen beside the rest
@@ -63,8 +63,16 @@ def standing(finding: Finding, thresholds: Thresholds) -> str:
     return f"more than {whole} % {others}" if whole else f"among the lowest {others}"
 
 
-def meaning(finding: Finding) -> str:
-    """The calibrated risk as a natural frequency, claimed for the projects that it was calibrated on alone; "" without one, and for a part of a change, which none of them was."""
+WHERE: Final = {
+    ModelKind.GENERAL: "where the model learned",
+    ModelKind.ADAPTED: "at the base rate that the model was moved to",
+    ModelKind.RETRAINED: "where the model was retrained",
+}
+NEEDED: Final = {ModelKind.GENERAL: "needed", ModelKind.ADAPTED: "would need", ModelKind.RETRAINED: "needed"}
+
+
+def meaning(finding: Finding, kind: ModelKind) -> str:
+    """The calibrated risk as a natural frequency, claimed for what the model was calibrated on alone; "" without one, and for a part of a change, which nothing there was."""
     if finding.risk is None or finding.is_blind:
         return ""
     tenths, hundredths = round(10 * finding.risk), round(100 * finding.risk)
@@ -72,11 +80,12 @@ def meaning(finding: Finding) -> str:
         often = "fewer than 1 in 100"
     elif hundredths >= 100:
         often = "nearly all"
-    elif hundredths < 10 or tenths == 10:
+    elif hundredths < 20 or tenths == 10:
         often = f"about {hundredths} in 100"
     else:
         often = f"about {tenths} in 10"
-    return f"Where the model learned, {often} changes scored like this needed a fix."
+    where = WHERE[kind]
+    return f"{where[0].upper()}{where[1:]}, {often} changes scored like this {NEEDED[kind]} a fix."
 
 
 def levels(thresholds: Thresholds, n: int) -> str:

@@ -16,7 +16,7 @@ from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA, MESSAGE_NAMES, UN
 from codex_gate.forest import pack
 from codex_gate.lines import LINE_FEATURES, LINE_SCHEMA
 from codex_gate.localise import LINES_FILE, LINES_FORMAT
-from codex_gate.types import CommitFeatures, Finding
+from codex_gate.types import CommitFeatures, Finding, ModelKind
 from tests.conftest import ADA, BOB, DAY, EVE, HOUR, START, Node
 
 INPUTS = tuple(name for name in FEATURE_NAMES if name not in (*MESSAGE_NAMES, "complexity_delta"))
@@ -31,6 +31,7 @@ class FakeModel:
     feature_names: tuple[str, ...] = INPUTS
     directory: Path = Path()
     words: None = None
+    kind: ModelKind = ModelKind.GENERAL
     manifest: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: {"files": {}})
 
     def explain(self, features: CommitFeatures) -> list[tuple[str, float, float]]:

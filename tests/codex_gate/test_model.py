@@ -11,7 +11,7 @@ import pytest
 from codex_gate.errors import ModelError
 from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, MESSAGE_NAMES, NAN, vector
 from codex_gate.model import Calibration, Model, default_directory
-from codex_gate.types import CommitFeatures
+from codex_gate.types import CommitFeatures, ModelKind
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -189,6 +189,20 @@ def test_manifest_without_a_key_is_refused(copy: Path) -> None:
     path.write_text(json.dumps(manifest))
     with pytest.raises(ModelError, match=r"model\.json lacks calibration"):
         Model.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "measured"),
+    [
+        ({}, ModelKind.GENERAL, True),
+        ({"adapted": {"shift": 1.0}}, ModelKind.ADAPTED, False),  # the evaluation beside it is that of the model before
+        ({"retrained": {"head": "a" * 40}, "adapted": {}}, ModelKind.RETRAINED, True),
+    ],
+)
+def test_the_manifest_says_what_the_probabilities_were_fitted_to(copy: Path, changes: dict[str, object], kind: ModelKind, measured: bool) -> None:
+    edit(copy, **changes)
+    model = Model.load(copy)
+    assert model.kind is kind and (model.typical_error is not None) == measured
 
 
 def test_altered_onnx_is_refused_only_where_it_is_used(copy: Path) -> None:

@@ -20,7 +20,7 @@ from tests.github_double import GitHub
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "reporters"
 WRITTEN = [path.stem for path in sorted(GOLDEN.glob("*.json"))]
-HIGH = json.loads((GOLDEN / "high.json").read_text("utf-8"))
+HIGH = json.loads((GOLDEN / "high.json").read_text("utf-8")) | {"model_kind": "adapted"}
 
 
 @pytest.mark.parametrize("name", WRITTEN)
@@ -47,6 +47,7 @@ READ = [
     "notices.0.code",
     "notices.0.text",
     "model_version",
+    "model_kind",
     "seconds",
     "repository",
     "commits",

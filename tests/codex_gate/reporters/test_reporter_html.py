@@ -10,7 +10,7 @@ import pytest
 from example_reports import NASTY, REPORTS, crowded, high, hostile
 
 from codex_gate.reporters import html, render
-from codex_gate.types import LineScore, Relief, Report
+from codex_gate.types import LineScore, ModelKind, Relief, Report
 from tests.browser import browser
 from tests.codex_gate.samples import call
 from tests.conftest import Repo
@@ -94,6 +94,20 @@ def test_the_page_says_it_all() -> None:
         "critical above 61",
     ):
         assert words in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "dots", "sentence"),
+    [
+        (ModelKind.GENERAL, "needed a fix where the model learned.", "projects that the model had not seen when it scored them: of changes scored alike, that share needed a fix; 18 % of all did."),
+        (ModelKind.ADAPTED, "would need a fix at the base rate that the model was moved to.", "risks are as if 18 % of all changes needed a fix"),
+        (ModelKind.RETRAINED, "needed a fix where the model was retrained.", "the past of the repository that the model was retrained on: of changes scored alike there, that share needed a fix; 18 % of all did."),
+    ],
+)  # fmt: skip
+def test_the_page_says_what_the_risk_is_calibrated_on(kind: ModelKind, dots: str, sentence: str) -> None:
+    said = check(render("html", replace(high(), model_kind=kind))).text.replace("\u00a0", " ")
+    assert f"Marked: 41, about as many as {dots}" in said and sentence in said
+    assert ("had not seen" in said) == (kind is ModelKind.GENERAL)
 
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)

@@ -17,7 +17,7 @@ import codex_gate
 from codex_gate.reporters import machine, render
 from codex_gate.reporters.machine import SCHEMA_VERSION, jsonl_row
 from codex_gate.taxonomy import DefectCategory
-from codex_gate.types import Classification, CommitFeatures, FileFocus, Level, Reason, Report
+from codex_gate.types import Classification, CommitFeatures, FileFocus, Level, ModelKind, Reason, Report
 
 SCHEMA: dict[str, Any] = json.loads((Path(codex_gate.__file__).parent / "report.schema.json").read_text(encoding="utf-8"))
 WHOLE = Draft202012Validator(SCHEMA)
@@ -109,6 +109,13 @@ def test_the_same_notice_is_told_once() -> None:
     twice = replace(report, change=replace(report.change, features=CommitFeatures({}, report.change.notices)))
     assert [n["code"] for n in parse(render("json", twice))["notices"]] == ["shallow", "shallow-edge"]
     assert [n["code"] for n in parse(render("jsonl", twice))["notices"]] == ["shallow-edge"]
+
+
+def test_the_report_says_what_a_model_was_made_for_where_it_was() -> None:
+    for kind in ModelKind:
+        found = parse(render("json", replace(REPORTS["high"], model_kind=kind)))
+        WHOLE.validate(found)
+        assert found.get("model_kind", "general") == kind
 
 
 def test_the_staged_change_has_no_sha() -> None:

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from example_reports import LIMITS, REPORTS, commit, high
 
-from codex_gate.reporters import Terminal, wording
+from codex_gate import reread
+from codex_gate.reporters import Terminal, render, wording
 from codex_gate.reporters.layout import cells, fit, wrap
 from codex_gate.taxonomy import DefectCategory
-from codex_gate.types import BLIND, Classification, Evidence, Level, Notice, Report, Thresholds
+from codex_gate.types import BLIND, Classification, Evidence, Level, ModelKind, Notice, Report, Thresholds
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,9 @@ def test_percent_never_claims_certainty(share: float, digits: int, expected: str
         (0.001, "fewer than 1 in 100"),
         (0.031, "about 3 in 100"),
         (0.0949, "about 9 in 100"),
+        (0.14, "about 14 in 100"),  # not 1 in 10
+        (0.194, "about 19 in 100"),
+        (0.196, "about 2 in 10"),
         (0.31, "about 3 in 10"),
         (0.949, "about 9 in 10"),
         (0.97, "about 97 in 100"),
@@ -44,13 +48,34 @@ def test_percent_never_claims_certainty(share: float, digits: int, expected: str
     ],
 )
 def test_meaning_is_a_natural_frequency(risk: float, expected: str) -> None:
-    assert wording.meaning(commit("a", risk, Level.LOW, "t")) == f"Where the model learned, {expected} changes scored like this needed a fix."
+    assert (
+        wording.meaning(commit("a", risk, Level.LOW, "t"), ModelKind.GENERAL) == f"Where the model learned, {expected} changes scored like this needed a fix."
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (ModelKind.ADAPTED, "At the base rate that the model was moved to, about 9 in 10 changes scored like this would need a fix."),
+        (ModelKind.RETRAINED, "Where the model was retrained, about 9 in 10 changes scored like this needed a fix."),
+    ],
+)
+def test_a_frequency_is_claimed_for_what_the_model_was_calibrated_on(kind: ModelKind, expected: str) -> None:
+    """Every format that says it says it so, also of a report that was read back."""
+    found = commit("a", 0.93, Level.CRITICAL, "t")
+    assert wording.meaning(found, kind) == expected
+    report = Report("x", found, (), LIMITS, (), "v", 0.1, "r", model_kind=kind)
+    again = reread.report(render("json", report).encode())
+    for name in ("terminal", "markdown", "sarif", "html"):
+        for one in (report, again):
+            said = " ".join(render(name, one, width=200).replace("\u00a0", " ").split())
+            assert expected.rstrip(".") in said and "model learned" not in said and "had not seen" not in said
 
 
 def test_a_risk_of_a_part_of_a_change_claims_nothing() -> None:
     blind = commit("a", 0.004, Level.UNKNOWN, "t", notices=(Notice(BLIND, "1 of 2 files could not be read"),))
-    assert wording.verdict(blind, 0) == "<1 % risk of what could be read – no level" and wording.meaning(blind) == ""
-    assert wording.meaning(replace(blind, risk=None, notices=())) == ""
+    assert wording.verdict(blind, 0) == "<1 % risk of what could be read – no level" and wording.meaning(blind, ModelKind.GENERAL) == ""
+    assert wording.meaning(replace(blind, risk=None, notices=()), ModelKind.GENERAL) == ""
 
 
 @pytest.mark.parametrize(
