@@ -63,8 +63,13 @@ def focus(change: FileChange, past: FilePast | None) -> str:
     if past.first is None:
         return f"{text}; new" if change.status == "A" else f"{text}; no history"
     if past.fixes_last_year:
-        return f"{text}; fixed {count(past.fixes_last_year, 'time')} in the last year"
-    return f"{text}; fixed {count(past.fixes, 'time')} before" if past.fixes else text
+        return f"{text}; {count(past.fixes_last_year, 'commit')} to it in the last year {_speaks(past.fixes_last_year)}"
+    return f"{text}; {count(past.fixes, 'earlier commit')} to it {_speaks(past.fixes)}" if past.fixes else text
+
+
+def _speaks(n: int) -> str:
+    """What the measures count (`messages.is_fix`): not every such commit is a repair, and priorities count by a stricter rule."""
+    return "speaks of a fix" if n == 1 else "speak of a fix"
 
 
 def count(n: float, one: str, many: str | None = None) -> str:
@@ -109,8 +114,8 @@ def _spread(v: dict[str, float]) -> str:
 
 def _repairs(v: dict[str, float]) -> str:
     if not v.get("fixes_sum"):
-        return "no earlier fix is known in these files"
-    text = f"these files were fixed {count(v['fixes_sum'], 'time')} before"
+        return "no earlier commit to these files speaks of a fix"
+    text = f"commits that speak of a fix touched these files {count(v['fixes_sum'], 'time')} before"
     if v.get("fixes_year_sum"):
         text += f", {v['fixes_year_sum']:,.0f} of them in the last year"
     if v["nf"] > 1 and v.get("fixes_max"):

@@ -27,8 +27,8 @@ FILE_HISTORY: Final = (
     "fixes_sum", "fixes_max", "fixes_year_sum", "fixes_year_max", "days_since_fix", "file_age_mean", "file_age_min",
     "days_since_change", "touches_sum", "touches_max", "devs_max", "own_share", "top_share",
 )  # fmt: skip
-"""Past of the touched files. fixes_*: earlier repairs, in all and in the last 365 days. days_since_fix: since the
-latest repair of any file, or since the oldest file appeared when none was ever repaired. own_share: the author's
+"""Past of the touched files. fixes_*: earlier commits that speak of a fix, in all and in the last 365 days. days_since_fix: since the
+latest of any file, or since the oldest file appeared when there was none. own_share: the author's
 share of the files' past touches [0, 1]; top_share: mean over files of the most frequent author's share [0, 1]."""
 
 SHAPE: Final = ("new_files", "deleted_files", "renamed_files", "n_hunks", "la_max", "lt_max", "churn_max_share",

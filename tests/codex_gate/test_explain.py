@@ -89,7 +89,10 @@ def sentence(case: str, feature: str) -> str:
 def test_the_sentences_hold_their_numbers() -> None:
     assert sentence("one line of one file", "la") == "1 line added and 0 deleted"
     assert sentence("one line of one file", "nf") == "1 file"
-    assert sentence("one line of one file", "fixes_sum") == "these files were fixed 1 time before, 1 of them in the last year (latest 1 day ago)"
+    assert (
+        sentence("one line of one file", "fixes_sum")
+        == "commits that speak of a fix touched these files 1 time before, 1 of them in the last year (latest 1 day ago)"
+    )
     assert sentence("one line of one file", "touches_sum") == "these files were changed 1 time by 1 person, last 1 day ago"
     assert (
         sentence("one line of one file", "exp")
@@ -97,7 +100,9 @@ def test_the_sentences_hold_their_numbers() -> None:
     )
     assert sentence("many files", "nf") == "12 files in 12 directories of 12 top-level directories"
     assert sentence("many files", "la") == "6,600 lines added and 66 deleted"
-    assert sentence("many files", "fixes_max").startswith("these files were fixed 84 times before, 36 of them in the last year; one file alone 7")
+    assert sentence("many files", "fixes_max").startswith(
+        "commits that speak of a fix touched these files 84 times before, 36 of them in the last year; one file alone 7"
+    )
     assert sentence("many files", "fix") == "the message says that it repairs a defect"
     assert sentence("first commit", "exp") == "this is the author's first commit here"
     assert sentence("first commit", "file_age_min") == "all files are new"
@@ -172,9 +177,10 @@ def test_history_measures_of_a_shallow_clone_are_no_reason() -> None:
         (None, "M", "3 lines added, 1 deleted"),
         (NOTHING, "A", "3 lines added, 1 deleted; new"),
         (NOTHING, "M", "3 lines added, 1 deleted; no history"),
-        (SEASONED, "M", "3 lines added, 1 deleted; fixed 3 times in the last year"),
-        (ONCE, "M", "3 lines added, 1 deleted; fixed 1 time in the last year"),
-        (FilePast(1, 1, 0, 0, 1, 1, START, START, START), "M", "3 lines added, 1 deleted; fixed 1 time before"),
+        (SEASONED, "M", "3 lines added, 1 deleted; 3 commits to it in the last year speak of a fix"),
+        (ONCE, "M", "3 lines added, 1 deleted; 1 commit to it in the last year speaks of a fix"),
+        (FilePast(1, 1, 0, 0, 1, 1, START, START, START), "M", "3 lines added, 1 deleted; 1 earlier commit to it speaks of a fix"),
+        (FilePast(9, 7, 0, 0, 1, 1, START, START, START), "M", "3 lines added, 1 deleted; 7 earlier commits to it speak of a fix"),
         (FUTURE, "M", "3 lines added, 1 deleted"),
     ],
 )

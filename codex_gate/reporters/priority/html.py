@@ -50,7 +50,7 @@ def render(found: Priorities, top: int) -> str:
         page.heading("The hot files"),
         *_files(found, top),
     ]
-    foot = f"codex-gate, {duration(found.seconds)}. {words.formula()} Intervals are 95 %. This page asks the network for nothing."
+    foot = f"codex-gate, {duration(found.seconds)}. {words.formula()} {words.counted()} Intervals are 95 %. This page asks the network for nothing."
     return page.document(shown(words.title(found)), body, foot, STYLE)
 
 

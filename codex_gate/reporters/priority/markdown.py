@@ -13,7 +13,7 @@ def render(found: Priorities, top: int) -> str:
     """The whole report."""
     parts = [f"### {prose(shown(words.title(found)))}", words.scope(found), words.doubt(found), _categories(found), words.unseen(found), words.absent(found)]
     parts += [_files(found, top), *(f"> {prose(shown(n.text, 600))}" for n in found.notices)]
-    how = " ".join((*((words.method(found),) if found.is_known else ()), words.formula()))
+    how = " ".join((*((words.method(found),) if found.is_known else ()), words.formula(), words.counted()))
     return "\n\n".join(filter(None, (*parts, f"<sub>{how} {duration(found.seconds)}.</sub>"))) + "\n"
 
 

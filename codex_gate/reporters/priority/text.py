@@ -79,5 +79,5 @@ def _figures(values: Sequence[str], columns: Sequence[int]) -> str:
 
 def _foot(found: Priorities, width: int) -> list[Line]:
     notices = [line for notice in found.notices for line in prose(f"! {shown(notice.text, 600)}", width, "note")]
-    how = " ".join((*((words.method(found),) if found.is_known else ()), words.formula()))
+    how = " ".join((*((words.method(found),) if found.is_known else ()), words.formula(), words.counted()))
     return [*notices, *prose(how, width, "dim"), *prose(duration(found.seconds), width, "dim")]

@@ -73,6 +73,11 @@ def method(found: Priorities) -> str:
     return f"A category's priority is its severity, a step up where it is frequent, a step down where it is rare: {bands}."
 
 
+def counted() -> str:
+    """What a fix is here, beside what a screen counts."""
+    return "Fixes are commits whose message says that they repair a defect, by a stricter rule than that of screen and explain, which count every commit that speaks of a fix."
+
+
 def formula() -> str:
     """How a score comes about."""
     parts = ", ".join(WEIGHTS)

@@ -86,7 +86,7 @@ def test_the_page_says_it_all() -> None:
     for words in (
         "41\u00a0% risk – high",
         "about 4 in 10",
-        "these files were fixed 19 times",
+        "commits that speak of a fix touched these files 19 times",
         "src/net/pool.py:88",
         "ConcurrencyBugs",
         "tests: cover the pool",

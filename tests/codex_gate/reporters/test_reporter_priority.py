@@ -56,7 +56,9 @@ A category's priority is its severity, a step up where it is frequent, a step
 down where it is rare: frequent from 10 % of the fixes that tell a category,
 rare below 3 % (a fix counts half after 730 days). A file's score is the mean of
 complexity, churn, fixes, ownership, each the share of the other files here that
-have less, in per cent; what is unknown is left out.
+have less, in per cent; what is unknown is left out. Fixes are commits whose
+message says that they repair a defect, by a stricter rule than that of screen
+and explain, which count every commit that speaks of a fix.
 1.2 s
 """
     )
@@ -89,6 +91,11 @@ def test_json_is_valid(found: Priorities) -> None:
     jsonschema.Draft202012Validator(SCHEMA).validate(said)
     assert [c["why"] for c in said["categories"]] == [HARMS[row.category].why for row in found.rows]
     assert said["over"] == ([] if found.limit is None else [f["path"] for f in said["files"] if f["score"] >= found.limit])
+
+
+@pytest.mark.parametrize("name", ["terminal", "markdown", "html"])
+def test_what_a_fix_is_here_is_told_apart_from_what_a_screen_counts(name: str) -> None:
+    assert "by a stricter rule than that of screen and explain" in " ".join(render(name, REPORT, width=120).split())
 
 
 def test_markdown_tables_keep_their_columns() -> None:
