@@ -89,7 +89,7 @@ def span(days: float) -> str:
 def _size(v: dict[str, float]) -> str:
     text = f"{count(v['la'], 'line')} added and {v['ld']:,.0f} deleted" if "la" in v else "lines unknown"
     if v.get("la", 0) and v.get("code_la", 0) < v["la"] / 2:
-        text += f", {v.get('code_la', 0):,.0f} of them added in program text"
+        text += f", {v.get('code_la', 0):,.0f} of them added in source files"
     return text
 
 
@@ -97,7 +97,7 @@ def _text(v: dict[str, float]) -> str:
     if not v.get("code_lines_added"):
         gone = v.get("code_lines_deleted")
         return f"{count(gone, 'line')} of program text deleted, none added" if gone else "no line of program text added or deleted"
-    text = f"{count(v['code_lines_added'], 'line')} of program text added with {count(v['words_added'], 'word')}"
+    text = f"{count(v['code_lines_added'], 'line')} of program text added, blanks and comments aside, with {count(v['words_added'], 'word')}"
     if v.get("code_lines_deleted"):
         text += f", {v['code_lines_deleted']:,.0f} deleted"
     return f"{text}; {count(v['pairs_new'], 'new pair') if v['pairs_new'] else 'no new pair'} of neighbouring words"
@@ -158,9 +158,9 @@ def _lines(v: dict[str, float]) -> str:
 
 
 def _mix(v: dict[str, float]) -> str:
-    labels = (("code_share", "program text"), ("test_share", "tests"), ("doc_share", "documents"))
-    parts = [f"{v[name] * 100:.0f} % {label}" for name, label in labels if v.get(name)]
-    return "of the changed lines " + ", ".join(parts) if parts else "no changed line is program text, test or document"
+    labels = (("code_share", "source files"), ("test_share", "tests"), ("doc_share", "documents"))
+    parts = [f"{v[name] * 100:.0f} % in {label}" for name, label in labels if v.get(name)]
+    return "of the changed lines " + ", ".join(parts) if parts else "no changed line is in a source file, test or document"
 
 
 def _files(v: dict[str, float]) -> str:

@@ -120,8 +120,17 @@ def test_a_change_without_program_text_is_not_said_to_delete_0_lines_of_it() -> 
 def test_what_brings_no_news_is_said_to() -> None:
     text = next(theme.say for theme in THEMES if "pairs_new" in theme.features)
     moved = {"code_lines_added": 2.0, "code_lines_deleted": 2.0, "words_added": 9.0, "pairs_new": 0.0}
-    assert text(moved) == "2 lines of program text added with 9 words, 2 deleted; no new pair of neighbouring words"
+    assert text(moved) == "2 lines of program text added, blanks and comments aside, with 9 words, 2 deleted; no new pair of neighbouring words"
     assert text(moved | {"pairs_new": 1.0}).endswith("; 1 new pair of neighbouring words")
+
+
+def test_lines_in_source_files_are_not_called_lines_of_program_text() -> None:
+    """A line of a source file may be blank or a comment: the two counts of one change differ, and so do their words."""
+    values = {"la": 6379.0, "ld": 0.0, "code_la": 1270.0, "code_lines_added": 919.0, "words_added": 5000.0, "pairs_new": 1.0, "code_share": 0.199}
+    size, text, mix = (next(theme.say for theme in THEMES if name in theme.features)(values) for name in ("code_la", "code_lines_added", "code_share"))
+    assert size == "6,379 lines added and 0 deleted, 1,270 of them added in source files"
+    assert text.startswith("919 lines of program text added, blanks and comments aside, with 5,000 words")
+    assert mix == "of the changed lines 20 % in source files"
 
 
 def test_a_change_without_files_is_not_called_new() -> None:

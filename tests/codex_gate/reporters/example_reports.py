@@ -93,7 +93,7 @@ def high() -> Report:
             Reason("fixes_year_sum", 7, 0.1212, "commits that speak of a fix touched these files 19 times before, 7 of them in the last year; one file alone 5 (latest 12 days ago)"),
             Reason("la", 214, 0.0841, "214 lines added and 37 deleted"),
             Reason("own_share", 0, 0.0467, "the author made 12 commits here before, 2 of them in these top-level directories, and never changed these files"),
-            Reason("test_share", 0.42, -0.0309, "of the changed lines 58% program, 42% tests text"),
+            Reason("test_share", 0.42, -0.0309, "of the changed lines 58 % in source files, 42 % in tests"),
         ),
         files=(
             FileFocus("src/net/pool.py", 88, 0.38, "120 lines added, 21 deleted; 18 earlier commits to it speak of a fix"),
