@@ -110,11 +110,13 @@ def _lines(found: Explanation, width: int) -> list[Line]:
     if not found.lines:
         return []
     lines: list[Line] = [(Span("Riskiest lines", "heading"),)]
-    for line in found.lines[:MAX_LINES]:
+    told = wording.alike(found.lines)[:MAX_LINES]
+    for group in told:
+        line, others = group[0], wording.like_it(group)
         mark, role = ("+", "down") if line.added else ("-", "up")
-        lines.append((Span(f"  {line.score:.3f}  "), Span(layout.place(line.path, line.line, width - 9), "place")))
+        lines.append((Span(f"  {line.score:.3f}  "), Span(layout.place(line.path, line.line, width - 9 - len(others)), "place"), Span(others, "dim")))
         lines.append((Span("         "), Span(f"{mark} {layout.fit(shown(_text(line)), width - 11)}", role)))
-    return [*lines, *_more(len(found.lines) - MAX_LINES, "line")]
+    return [*lines, *_more(len(found.lines) - sum(map(len, told)), "line")]
 
 
 def _more(n: int, one: str) -> list[Line]:

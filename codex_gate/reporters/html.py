@@ -203,18 +203,29 @@ def _hunks(change: Finding) -> list[Html]:
     whole = hunks(change.lines)
     chosen = sorted(whole, key=lambda hunk: -hunk.score)[:MAX_HUNKS]
     order = sorted((line for line in change.lines if line.score > 0), key=lambda line: (-line.score, line.path, not line.added, line.line))
-    marks = {(line.path, line.added, line.line): rank for rank, line in enumerate(order[:N_MARKED], 1)}
+    riskiest = wording.alike(order)[:N_MARKED]
+    marks = {(group[0].path, group[0].added, group[0].line): _Mark(rank, wording.like_it(group)) for rank, group in enumerate(riskiest, 1)}
     left = len(whole) - len(chosen)
     more = (
         [page.paragraph(f"{wording.count(left, 'more hunk')}, none of them riskier; codex-gate screen --format json --lines all holds every line.", "dim")]
         if left
         else []
     )
-    how = f"{wording.count(len(change.lines), 'changed line')}. The numbers rank the {min(N_MARKED, len(order))} to look at first; hunks stand with the riskiest first."
+    how = (
+        f"{wording.count(len(change.lines), 'changed line')}. The numbers rank the {len(riskiest)} riskiest of the whole change, lines alike counted once; "
+        "hunks stand with the riskiest first."
+    )
     return [page.heading("The lines"), page.paragraph(how, "dim"), *(_hunk(hunk, marks) for hunk in chosen), *more]
 
 
-def _hunk(hunk: Hunk, marks: dict[tuple[str, bool, int], int]) -> Html:
+class _Mark(NamedTuple):
+    """The number of a line among the riskiest, and how many are like it."""
+
+    rank: int
+    alike: str
+
+
+def _hunk(hunk: Hunk, marks: dict[tuple[str, bool, int], _Mark]) -> Html:
     shown_lines, before = _window(hunk.lines)
     after = len(hunk.lines) - before - len(shown_lines)
     margin = _margin(shown_lines)
@@ -241,10 +252,10 @@ def _gap(n: int) -> list[str]:
     return [f'<tr class="gap"><td></td><td></td><td></td><td>{page.text(wording.count(n, "more changed line"))}</td></tr>'] if n else []
 
 
-def _row(line: LineScore, rank: int | None, margin: int) -> str:
-    kinds = ("add" if line.added else "del") + (" marked" if rank else "")
-    tip = f' title="place {rank} of the lines to look at"' if rank else ""
-    return f'<tr class="{kinds}"{tip}><td>{rank or ""}</td><td>{line.line}</td><td>{"+" if line.added else "−"}</td><td>{_source(_decoded(line)[margin:])}</td></tr>'
+def _row(line: LineScore, mark: _Mark | None, margin: int) -> str:
+    kinds = ("add" if line.added else "del") + (" marked" if mark else "")
+    tip = f' title="place {mark.rank} of the riskiest lines{mark.alike}"' if mark else ""
+    return f'<tr class="{kinds}"{tip}><td>{mark.rank if mark else ""}</td><td>{line.line}</td><td>{"+" if line.added else "−"}</td><td>{_source(_decoded(line)[margin:])}</td></tr>'
 
 
 def _decoded(line: LineScore) -> str:

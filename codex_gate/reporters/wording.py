@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from codex_gate.taxonomy import DEFINITIONS, DefectCategory
-from codex_gate.types import Classification, Evidence, Finding, Level, ModelKind, Notice, Report, Thresholds
+from codex_gate.types import Classification, Evidence, Finding, Level, LineScore, ModelKind, Notice, Report, Thresholds
 
 MESSAGE: Final = "message"  # Evidence.where of a match in the commit message
 MAX_CATEGORIES: Final = 3  # chosen, as the two below: what fits on a screen beside the rest
@@ -168,6 +168,19 @@ def by_place(found: Iterable[Evidence]) -> list[tuple[Evidence, list[str]]]:
 def matched(evidence: Evidence) -> str:
     """The text that spoke, "" where it is the path itself, which stands beside it anyway."""
     return "" if evidence.text == evidence.where else evidence.text
+
+
+def alike(lines: Iterable[LineScore]) -> list[list[LineScore]]:
+    """The lines of one side that say the same but for their indentation together, in the order of the first of each: a list of places names such once."""
+    groups: dict[tuple[bool, bytes], list[LineScore]] = {}
+    for line in lines:
+        groups.setdefault((line.added, line.text.strip()), []).append(line)
+    return list(groups.values())
+
+
+def like_it(group: Sequence[LineScore]) -> str:
+    """How many lines are like the first of a group: " and 7 like it", "" where it is alone."""
+    return f" and {len(group) - 1:,} like it" if len(group) > 1 else ""
 
 
 def short(sha: str | None) -> str:

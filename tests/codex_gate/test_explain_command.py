@@ -99,6 +99,17 @@ def test_explained_lines_are_all_there_riskiest_first_with_their_text(gate: Call
     assert [h["score"] for h in found["hunks"]] == sorted((h["score"] for h in found["hunks"]), reverse=True)
 
 
+def test_lines_alike_are_listed_once_in_the_terminal_and_all_in_json(gate: Callable[..., Said]) -> None:
+    block = gate("explain", "HEAD").out.split("Riskiest lines\n")[1].split("\n\n")[0].splitlines()
+    assert block[:2] == ["  0.971  src/core.py:3 and 1 like it", "         + if len(jobs) > limit(jobs):"]
+    told = [line.strip() for line in block[1::2]]
+    assert len(told) == len(set(told))
+    more = [int(found) + 1 for found in re.findall(r" and (\d+) like it$", "\n".join(block), re.MULTILINE)]
+    rest = re.search(r"and (\d+) more lines?$", block[-1])
+    listed = [line["text"] for line in json.loads(gate("explain", "HEAD", "--format", "json").out)["lines"]]
+    assert len(block[:-1:2]) - len(more) + sum(more) + (int(rest[1]) if rest else 0) == len(listed) > len(set(listed))
+
+
 def test_explain_of_what_cannot_be_explained_says_so(gate: Callable[..., Said], project: Repo, make_repo: MakeRepo, tmp_path: Path) -> None:
     said = gate("explain", "no-such")
     assert said.code == 2 and "no-such" in said.err

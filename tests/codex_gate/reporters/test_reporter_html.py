@@ -165,13 +165,25 @@ def test_kinds_are_explained_and_stand_before_the_lines() -> None:
 
 
 def test_the_riskiest_lines_are_numbered_and_long_hunks_are_cut_around_them() -> None:
-    many = [LineScore("a.py", True, k, 0.9 if k == 300 else 0.5 if 290 < k < 310 else 0.1, b"x") for k in range(1, 601)]
+    many = [LineScore("a.py", True, k, 0.9 if k == 300 else 0.5 if 290 < k < 310 else 0.1, b"x%d" % k) for k in range(1, 601)]
     page = render("html", with_lines(high(), many))
     assert page.count('class="add marked"') == html.N_MARKED
     assert "<td>1</td><td>300</td>" in page and "<td>301</td>" in page and "<td>100</td>" not in page
     assert "279 more changed lines" in page and "281 more changed lines" in page
     wide = render("html", with_lines(high(), [LineScore("a.py", True, 1, 0.9, b"y" * 100_000)]))
     assert "y" * html.MAX_WIDTH + "…" in wide and len(wide) < 100_000
+
+
+def test_lines_alike_are_counted_once_among_the_riskiest() -> None:
+    """And they are not a second list of where to look first: that one goes by file."""
+    alike = [*(LineScore("a.cc", True, 10 * k, 0.9, b"    " * k + b"if (ok) {") for k in (1, 2, 3)), LineScore("b.cc", True, 4, 0.3, b"return;")]
+    page = render("html", with_lines(high(), alike))
+    assert page.count('class="add marked"') == 2 and "<td>1</td><td>10</td>" in page and "<td>2</td><td>4</td>" in page
+    assert 'title="place 1 of the riskiest lines and 2 like it"' in page and 'title="place 2 of the riskiest lines"' in page
+    said = check(page).text
+    assert "4 changed lines. The numbers rank the 2 riskiest of the whole change, lines alike counted once" in said and said.lower().count("look at first") == 1
+    gone = render("html", with_lines(high(), [LineScore("a.cc", added, 7, 0.9, b"x = 1") for added in (False, True)]))
+    assert gone.count(' marked" title') == 2, "what is deleted is not like what is added"
 
 
 def test_many_hunks_are_counted() -> None:
