@@ -169,8 +169,9 @@ def broken(points: Sequence[Point], tips: Sequence[str], name: str = "", role: s
 
 def strips(title: str, rows: Sequence[str], columns: Axis, cells: Sequence[Sequence[tuple[float, str] | None]], limit: float = 1.0) -> str:
     """A row of small tinted cells for each name, one for each place of the axis: (strength, tip), None for a gap; those above `limit` in another colour."""
-    left = min(120.0, max(len(name) for name in rows) * _LETTER + 8)
-    width, every = WIDTH - left - _RIGHT / 2, columns.high - columns.low
+    left = min(150.0, max(len(name) for name in rows) * _LETTER + 8)
+    label = max((len(text) for _, text in columns.ticks), default=1) * _LETTER
+    width, every = WIDTH - left - max(_RIGHT / 2, label / 2), columns.high - columns.low  # the last label is written around its place
     parts = []
     for i, (name, row) in enumerate(zip(rows, cells, strict=True)):
         top = i * _STRIP
@@ -185,7 +186,7 @@ def strips(title: str, rows: Sequence[str], columns: Axis, cells: Sequence[Seque
                 f'fill-opacity="{opacity:.2f}">{_tip(tip)}</rect>'
             )
     floor = len(rows) * _STRIP
-    room = max((len(text) for _, text in columns.ticks), default=1) * _LETTER + 8
+    room = label + 8
     apart = (columns.ticks[1][0] - columns.ticks[0][0]) * width / every if len(columns.ticks) > 1 else room
     written = columns.ticks[:: max(1, math.ceil(room / apart))]  # the names left less room than the axis was made for
     parts += [f'<text x="{_n(left + columns.place(value, width))}" y="{floor + 14}" class="mid faint">{escape(text)}</text>' for value, text in written]

@@ -96,6 +96,7 @@ class DriftReport:
         kl_divergence: KL(baseline ‖ window) of the categories, in nats.
         threshold: what it would have to pass; given, or worked out from these changes (`calibrated`).
         drift: the verdict. With a given threshold the categories alone decide; calibrated, every stream and the fit do.
+        is_foreign: whether the baseline comes from another place than the window, and not from before it.
         shifts: one for each stream, the categories first, then the kinds of defects among the changes that are about one; `starts` by name of the stream.
     """
 
@@ -115,6 +116,7 @@ class DriftReport:
     fit: Fit | None = None
     notices: tuple[Notice, ...] = ()
     seconds: float = 0.0
+    is_foreign: bool = False
 
     @property
     def recommendation(self) -> DriftRecommendation | None:
@@ -141,7 +143,7 @@ def event(report: DriftReport) -> ConceptDrift:
     """What the Andon handlers hear of drift. The gate is drift.kl_threshold where the divergence passed it, else the row that is furthest beyond its own."""
     rows = _passed(report)
     names = ", ".join(rows) or CATEGORY
-    remedy = f"{names} moved; retrain on this repository's history if that is here to stay"
+    remedy = f"{names} moved; retrain on its history if that is here to stay"
     gate, passed = next(iter(rows.items()), ("drift.kl_threshold", "KL divergence of the categories in a newest part of the window"))
     if report.kl_divergence > report.threshold:
         gate, passed = "drift.kl_threshold", f"KL divergence {report.kl_divergence:.4f} against {report.threshold:.4f}"

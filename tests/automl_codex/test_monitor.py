@@ -93,6 +93,8 @@ def test_a_repository_is_observed(make_repo: Callable[..., Repo], capsys: pytest
     assert run("--format", "json", model="models/model.json", baseline="old_commits") == 1
     found = json.loads(capsys.readouterr().out)
     assert "file type" in [s["name"] for s in found["streams"] if s["drift"]] and found["notices"] == []
+    assert run("--format", "markdown", model="models/model.json", baseline="old_commits") == 1
+    assert "against the 200 changes of the baseline" in capsys.readouterr().out
 
 
 def test_alert_on_drift_false_reports_and_ends_in_0(capsys: pytest.CaptureFixture[str]) -> None:

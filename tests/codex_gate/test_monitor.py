@@ -345,7 +345,7 @@ def test_an_event_names_the_threshold_that_was_passed() -> None:
     assert both.gate == category.gate == "drift.kl_threshold" and both.kl_divergence == 0.21
     assert (
         words(category)
-        == "/x/repo: drift, KL divergence 0.2100 against 0.0500 (drift.kl_threshold); category moved; retrain on this repository's history if that is here to stay"
+        == "/x/repo: drift, KL divergence 0.2100 against 0.0500 (drift.kl_threshold); category moved; retrain on its history if that is here to stay"
     )
     assert "; category, file type, calibration moved; " in words(both)
     given = told(calibrated=False, threshold=0.2)  # the other rows moved too, but nobody asked them

@@ -149,3 +149,13 @@ def test_strips_leave_gaps_and_mark_what_is_above_the_limit() -> None:
     crowded = plots.strips("t", ["a long name of a row"], axis, [[None] * 29])
     shown = len(re.findall(r'class="mid faint"', crowded))
     assert shown > 1 and shown < len(axis.ticks)  # the long name leaves less room for them, so some are left out
+
+
+@pytest.mark.parametrize("n", [1, 6, 17, 36])
+def test_every_label_below_strips_lies_inside_of_the_plot(n: int) -> None:
+    names = plots.every_period(["2016-01", f"{2016 + (n - 1) // 12}-{(n - 1) % 12 + 1:02}"])
+    svg = plots.strips("t", ["x", "top-level directories"], plots.place_axis("", names), [[None] * n] * 2)
+    labels = re.findall(r'<text x="([\d.]+)" y="\d+" class="mid faint">([^<]*)</text>', svg)
+    assert labels and all(len(text) * 6.6 / 2 <= float(x) <= plots.WIDTH - len(text) * 6.6 / 2 for x, text in labels)
+    ends = re.findall(r'<text x="([\d.]+)" y="\d+" class="end">([^<]*)</text>', svg)
+    assert all(float(x) >= len(text) * 6.6 for x, text in ends)

@@ -47,7 +47,7 @@ def compare(model: Path, source: Path, baseline: Path, window: int, threshold: f
         new, old = ([Observation(o.sha, o.time, o.category) for o in side] for side in (new, old))
     report = watch.judge(old, new, threshold, Random(watch.SEED))
     notices = () if _is_repository(baseline) else (Notice("foreign-baseline", FOREIGN),)
-    return replace(report, repository=str(source), model_version=loaded.version, notices=notices, seconds=time.perf_counter() - started)
+    return replace(report, repository=str(source), model_version=loaded.version, notices=notices, seconds=time.perf_counter() - started, is_foreign=True)
 
 
 FOREIGN = (

@@ -18,7 +18,7 @@ def render(report: DriftReport) -> str:
         (f"{report.kl_divergence:.3f}", "KL divergence of the categories"),
         (f"{report.threshold:.3f}", "its threshold, calibrated" if report.calibrated else "its threshold, as given"),
         (f"{report.n_window:,}", "changes in the window"),
-        (f"{report.n_baseline:,}", "changes before it"),
+        (f"{report.n_baseline:,}", "changes of the baseline" if report.is_foreign else "changes before it"),
     ]
     body = [
         page.paragraph(words.scope(report)),
@@ -37,7 +37,7 @@ def render(report: DriftReport) -> str:
 def _distances(report: DriftReport) -> Html:
     """How far each stream is on its way to being called drift."""
     ranked = sorted(report.shifts, key=lambda s: -s.ratio)
-    rows = [(s.name, s.ratio, f"{s.ratio:.2f}" + (" – drift" if s.drifted else "")) for s in ranked]
+    rows = [(words.called(s.name), s.ratio, words.times(s) + (" – drift" if s.drifted else "")) for s in ranked]
     caption = "Of the newest part that stands out most, as a share of what is called drift there."
     return page.figure("Divergence by threshold", plots.bars("Divergence by threshold", rows), caption)
 
@@ -59,7 +59,7 @@ def _categories(report: DriftReport) -> Html:
 def _table(report: DriftReport) -> Html:
     ordered = [*report.moved, *(s for s in report.shifts if not s.drifted)]
     rows = [
-        (s.name, f"{s.divergence:.3f}", f"{s.threshold:.3f}", "drift" if s.drifted else "as before", words.since(report, s), shown(words.moved(s), 300))
+        (words.called(s.name), words.times(s), words.part(report, s), "drift" if s.drifted else "as before", words.since(report, s), shown(words.moved(s), 300))
         for s in ordered
     ]
-    return page.table(("stream", *words.COLUMNS[:2], "verdict", "since", "shares"), rows, "", (0, 3, 4, 5))
+    return page.table(("stream", "times its threshold", "where", "verdict", "since", "shares"), rows, "", (0, 2, 3, 4, 5))

@@ -37,8 +37,8 @@ def render(report: DriftReport) -> str:
 def _table(report: DriftReport) -> str:
     if not report.moved:
         return ""
-    rows = ["| what moved | divergence | threshold | since | shares |", "| --- | ---: | ---: | --- | --- |"]
+    rows = ["| what moved | times its threshold | where | since | shares |", "| --- | ---: | --- | --- | --- |"]
     for shift in report.moved:
-        shares = ", ".join(filter(None, (words.part(report, shift), cell(code(shown(words.moved(shift), 300))))))
-        rows.append(f"| {shift.name} | {shift.divergence:.3f} | {shift.threshold:.3f} | {code(words.since(report, shift))} | {shares} |")
+        shares = cell(code(shown(words.moved(shift), 300)))
+        rows.append(f"| {words.called(shift.name)} | {words.times(shift)} | {words.part(report, shift)} | {code(words.since(report, shift))} | {shares} |")
     return "\n".join(rows)

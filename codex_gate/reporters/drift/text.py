@@ -11,7 +11,8 @@ from codex_gate.reporters.layout import MIN_WIDTH, Line, Span, fit, prose, stack
 from codex_gate.reporters.wording import duration
 from codex_gate.watch import DriftReport
 
-_NAME: Final = 17  # the longest is "churn_max_share"
+_NAME: Final = 23  # the longest is "top-level directories"
+_TIMES: Final = 16  # of words.COLUMNS, a blank in front
 
 
 def layout(report: DriftReport, width: int) -> list[Line]:
@@ -32,13 +33,13 @@ def _head(report: DriftReport, width: int) -> list[Line]:
 def _moved(report: DriftReport, width: int) -> list[Line]:
     if not report.moved:
         return []
-    head = f"{'What moved':<{_NAME}}{words.COLUMNS[0]:>11}{words.COLUMNS[1]:>10}  {words.COLUMNS[2]}"
+    head = f"{'What moved':<{_NAME}}{words.COLUMNS[0]:>{_TIMES}}  {words.COLUMNS[1]}"
     return [(Span(fit(head, width), "heading"),), *(line for shift in report.moved for line in _row(report, shift, width))]
 
 
 def _row(report: DriftReport, shift: Shift, width: int) -> list[Line]:
-    figures = f"{shift.divergence:>11.3f}{shift.threshold:>10.3f}  "
-    name = f"  {fit(shift.name, _NAME - 2):<{_NAME - 2}}"
+    figures = f"{words.times(shift):>{_TIMES}}  "
+    name = f"  {fit(words.called(shift.name), _NAME - 2):<{_NAME - 2}}"
     room = width - len(name) - len(figures)
     since = fit(words.since(report, shift), room) if room > 4 else ""
     below = "; ".join(filter(None, (words.part(report, shift), shown(words.moved(shift), 400))))

@@ -9,14 +9,30 @@ from codex_gate.reporters.backtest.words import day, share
 from codex_gate.reporters.wording import count, short
 from codex_gate.watch import DEFECT, DriftReport
 
-COLUMNS: Final = ("divergence", "threshold", "since")
+COLUMNS: Final = ("times threshold", "since")
+NAMES: Final = {
+    "fix": "speaks of a fix",
+    "test_share": "share of tests",
+    "doc_share": "share of documents",
+    "code_share": "share of source files",
+    "n_languages": "languages",
+    "ns": "top-level directories",
+    "nd": "directories",
+    "nf": "files",
+    "entropy": "spread over files",
+    "la": "lines added",
+    "ld": "lines deleted",
+    "n_hunks": "hunks",
+    "churn_max_share": "largest file's share",
+}
+"""What people read in place of a measure's name; the other streams have names that say it."""
 
 
 def verdict(report: DriftReport) -> str:
     """The headline."""
     if not report.drift:
         return "No drift"
-    names = drifted(report)
+    names = [called(one) for one in drifted(report)]
     return f"Drift: {', '.join(names[:4])}" + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
@@ -28,12 +44,18 @@ def drifted(report: DriftReport) -> list[str]:
     return names
 
 
+def called(stream: str) -> str:
+    """A stream as people call it."""
+    return NAMES.get(stream, stream)
+
+
 def scope(report: DriftReport) -> str:
     """What is compared with what."""
     (begin, end), (first, last) = report.periods
     earlier = f", {day(begin)} to {day(end)}" if end else ""
     newer = f", {day(first)} to {day(last)}," if last else ""
-    return f"The last {count(report.n_window, 'change')}{newer} against the {report.n_baseline:,} before them{earlier}."
+    base = f"{count(report.n_baseline, 'change')} of the baseline" if report.is_foreign else f"{report.n_baseline:,} before them"
+    return f"The last {count(report.n_window, 'change')}{newer} against the {base}{earlier}."
 
 
 def divergence(report: DriftReport) -> str:
@@ -46,9 +68,9 @@ def divergence(report: DriftReport) -> str:
 def method() -> str:
     """What calibrated means."""
     return (
-        f"Divergences of the rows are PSI, below .1 is called stable. Thresholds are what reshuffling the same changes in blocks of neighbours passes in {100 * LEVEL:g} % of the cases, all rows together, and at least {LEAST:g}. "
+        f"Divergences are PSI, below .1 is called stable. Thresholds are what reshuffling the same changes in blocks of neighbours passes in {100 * LEVEL:g} % of the cases, all rows together, and at least {LEAST:g}. "
         f"Of the {DEFECT} it is the evidence that half of one kind has become another, as a logarithm of likelihoods, and {100 * MIX_LEVEL:g} % for it and a PSI of its own together, counted where a change is about one: what is said of it, or what a repair is likeliest about. "
-        "Newest parts of the window, from a fifth on, are looked at for themselves too, so a row can have drifted before its whole window has."
+        "Newest parts of the window, from a fifth on, are looked at for themselves too, by thresholds of their own, so a row can have drifted before its whole window has."
     )
 
 
@@ -61,6 +83,12 @@ def _move(move: Move) -> str:
     return f"{move.name}: {share(move.before)} → {share(move.now)}"
 
 
+def times(shift: Shift) -> str:
+    """By how many times the part that stands out most passed its threshold; with as many digits as show whether it did (4 at most)."""
+    digits = next((n for n in (2, 3) if (round(shift.ratio, n) > 1) is shift.drifted), 4)
+    return f"{shift.ratio:.{digits}f}"
+
+
 def since(report: DriftReport, shift: Shift) -> str:
     """The day and the change that it seems to have begun with, "" where it did not."""
     start = report.starts.get(shift.name)
@@ -70,13 +98,13 @@ def since(report: DriftReport, shift: Shift) -> str:
 
 
 def part(report: DriftReport, shift: Shift) -> str:
-    """How much of the window stands out."""
-    return "" if shift.length == report.n_window else f"in the newest {shift.length:,}"
+    """How much of the window stands out most, which is what decided."""
+    return "in the whole window" if shift.length == report.n_window else f"in the newest {shift.length:,}"
 
 
 def steady(report: DriftReport) -> str:
     """The streams that are as before."""
-    names = [s.name for s in report.shifts if not s.drifted]
+    names = [called(s.name) for s in report.shifts if not s.drifted]
     return f"As before: {', '.join(names)}." if names else ""
 
 
@@ -96,4 +124,6 @@ def advice(report: DriftReport) -> str:
     """What to do."""
     if not report.drift:
         return ""
+    if report.is_foreign:
+        return "Look at what moved. If the baseline is what the model knows and the new changes are what it is to judge, retrain on their history, so that it knows them."
     return "Look at what moved. If it is here to stay, retrain on this repository's history, so that the model knows it; a burst passes by itself."

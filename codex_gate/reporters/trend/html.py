@@ -12,6 +12,7 @@ from codex_gate.intervals import Interval
 from codex_gate.page import Html
 from codex_gate.periods import MIN_CHANGES, MIN_FIXES, MIN_JUDGED, Period, Trend
 from codex_gate.reporters.backtest.words import about, between, share
+from codex_gate.reporters.drift.words import called
 from codex_gate.reporters.hostile import shown
 from codex_gate.reporters.trend import words
 from codex_gate.reporters.wording import duration, folder
@@ -163,7 +164,7 @@ def _distances(found: Trend) -> list[Html]:
     for name, role, belongs in lines:
         loudest = [max((s for s in p.drift.shifts if belongs(s)), key=lambda s: s.ratio, default=None) if p.drift else None for p in found.periods]
         points = [(float(k), math.nan if s is None else s.ratio) for k, s in enumerate(loudest)]
-        tips = [f"{p.name}: {s.name} {s.ratio:.2f} of what is called drift" if s else "" for p, s in zip(found.periods, loudest, strict=True)]
+        tips = [f"{p.name}: {called(s.name)} {s.ratio:.2f} of what is called drift" if s else "" for p, s in zip(found.periods, loudest, strict=True)]
         marks += plots.broken(points, tips, name, role)
     drifted = [k for k, p in enumerate(found.periods) if p.drift and p.drift.drift]
     tips = [f"{found.periods[k].name}: drift of {_names(found.periods[k])}" for k in drifted]
@@ -177,7 +178,7 @@ def _distances(found: Trend) -> list[Html]:
 
 
 def _names(period: Period) -> str:
-    return ", ".join(s.name for s in period.drift.moved) if period.drift else ""
+    return ", ".join(called(s.name) for s in period.drift.moved) if period.drift else ""
 
 
 def _streams(found: Trend) -> list[Html]:
@@ -187,7 +188,7 @@ def _streams(found: Trend) -> list[Html]:
     names = list(dict.fromkeys(s.name for p in found.compared if p.drift for s in p.drift.shifts))
     by_name = [{s.name: s for s in p.drift.shifts} if p.drift else {} for p in found.periods]
     cells = [[_cell(p, shifts[name]) if name in shifts else None for p, shifts in zip(found.periods, by_name, strict=True)] for name in names]
-    svg = plots.strips("Drift by measure", names, _axis(found), cells)
+    svg = plots.strips("Drift by measure", [called(one) for one in names], _axis(found), cells)
     caption = (
         "Each measure's divergence by its threshold: the darker, the nearer; in the second colour where it passed. A gap where there is too little to compare."
     )
@@ -196,4 +197,4 @@ def _streams(found: Trend) -> list[Html]:
 
 def _cell(period: Period, shift: Shift) -> tuple[float, str]:
     """How near the stream came to what is called drift."""
-    return shift.ratio, f"{period.name}: {shift.name} {shift.ratio:.2f} of what is called drift"
+    return shift.ratio, f"{period.name}: {called(shift.name)} {shift.ratio:.2f} of what is called drift"

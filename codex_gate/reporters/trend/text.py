@@ -13,8 +13,9 @@ from codex_gate.reporters.wording import count, duration
 
 N_PERIODS: Final = 20  # the newest that are listed (chosen: what fits on a screen beside the rest); page and JSON hold all
 _NAME: Final = 7
-_ROOM: Final = (7, 5, 7, 10, 9, 12, 18)  # of words.COLUMNS
+_ROOM: Final = (7, 5, 7, 10, 9, 12, 23)  # of words.COLUMNS; the longest name of what drifted has 21 letters
 _FIRST: Final = (1, 3, 5, 6, 4, 0, 2)  # the most telling columns first: what there is no room for is left out
+_HIGH: Final = 2
 _DRIFT: Final = 6
 _LEAST: Final = 10  # columns for what drifted, cut where it is longer
 
@@ -22,7 +23,11 @@ _LEAST: Final = 10  # columns for what drifted, cut where it is longer
 def layout(found: Trend, width: int) -> list[Line]:
     """The whole trend, no line wider than `width` columns (at least MIN_WIDTH)."""
     width = max(MIN_WIDTH, width)
-    return stacked([_head(found, width), _table(found, width), _foot(found, width)])
+    listed = found.periods[-N_PERIODS:]
+    cells = [words.cells(p) for p in listed]
+    columns = _columns(width, [max(room, *(len(row[i]) for row in cells)) if i != _DRIFT else room for i, room in enumerate(_ROOM)])
+    rows = [_row(p.name, row, columns, _role(p)) for p, row in zip(listed, cells, strict=True)]
+    return stacked([_head(found, width), _table(found, rows, columns, width), _foot(found, columns, width)])
 
 
 def _head(found: Trend, width: int) -> list[Line]:
@@ -31,13 +36,8 @@ def _head(found: Trend, width: int) -> list[Line]:
     return [first, *said, *prose(words.flattered(found), width, "note")]
 
 
-def _table(found: Trend, width: int) -> list[Line]:
-    listed = found.periods[-N_PERIODS:]
-    cells = [words.cells(p) for p in listed]
-    rooms = [max(room, *(len(row[i]) for row in cells)) if i != _DRIFT else room for i, room in enumerate(_ROOM)]
-    columns = _columns(width, rooms)
-    rows = [_row(p.name, row, columns, _role(p)) for p, row in zip(listed, cells, strict=True)]
-    earlier = len(found.periods) - len(listed)
+def _table(found: Trend, rows: Sequence[Line], columns: Mapping[int, int], width: int) -> list[Line]:
+    earlier = len(found.periods) - len(rows)
     more = f"{count(earlier, 'earlier ' + found.by)}: --html FILE or --format json shows all" if earlier else ""
     return [_row(found.by.capitalize(), words.COLUMNS, columns, "heading"), *rows, *prose(more, width, "dim")]
 
@@ -67,7 +67,8 @@ def _role(period: Period) -> str:
     return "dim" if period.is_small else "up" if period.drift is not None and period.drift.drift else ""
 
 
-def _foot(found: Trend, width: int) -> list[Line]:
+def _foot(found: Trend, columns: Mapping[int, int], width: int) -> list[Line]:
     notices = [line for notice in found.replayed.notices for line in prose(f"! {shown(notice.text, 600)}", width, "note")]
     made = f"model {shown(found.replayed.model_version, 40)} · {duration(found.replayed.seconds)}"
-    return [*notices, *prose(words.gaps(found), width, "dim"), *prose(words.method(found), width, "dim"), *prose(made, width, "dim")]
+    method = words.method(found, lacks=_HIGH not in columns)
+    return [*notices, *prose(words.gaps(found), width, "dim"), *prose(method, width, "dim"), *prose(made, width, "dim")]

@@ -6,6 +6,7 @@ import math
 
 from codex_gate.periods import MIN_CHANGES, MIN_JUDGED, PERIODS, Period, Trend
 from codex_gate.reporters.backtest.words import about, between, day, learned, share
+from codex_gate.reporters.drift.words import called
 from codex_gate.reporters.wording import count
 from codex_gate.watch import MIN_WINDOW, DriftReport
 
@@ -61,26 +62,36 @@ def some(names: list[str], most: int = 6) -> str:
 
 
 def gaps(found: Trend) -> str:
-    """Which periods say nothing, "" where all do."""
-    small = [p for p in found.periods if p.is_small]
-    if not small:
+    """Which periods lack a figure and why, "" where none does."""
+    small, unjudged, apart = (sum(lacks) for lacks in zip(*((p.is_small, p.fits is None, p.drift is None) for p in found.periods), strict=True))
+    why = [
+        *([f"{small} {_hold(small)} fewer than {MIN_CHANGES} changes"] if small else []),
+        *([f"{unjudged} {_hold(unjudged)} fewer than {MIN_JUDGED} that can be judged"] if unjudged else []),
+        *([f"{apart} cannot be compared with what came before"] if apart else []),
+    ]
+    if not why:
         return ""
-    text = f"– where there is too little to say: {len(small)} of {count(len(found.periods), found.by)} {'holds' if len(small) == 1 else 'hold'} fewer than {MIN_CHANGES} changes."
+    text = f"– where there is too little to say: of {count(len(found.periods), found.by)} {', '.join(why)}."
     longer = PERIODS[PERIODS.index(found.by) + 1 :]
-    return f"{text} Try --by {longer[0]}." if longer and 3 * len(small) > len(found.periods) > 1 else text
+    return f"{text} Try --by {longer[0]}." if longer and 3 * small > len(found.periods) > 1 else text
 
 
-def method(found: Trend) -> str:
-    """What the figures mean."""
+def _hold(n: int) -> str:
+    return "holds" if n == 1 else "hold"
+
+
+def method(found: Trend, *, lacks: bool = False) -> str:
+    """What the figures mean; `lacks` where the column 1 in 10 is left out."""
+    left = ", which a narrow terminal leaves out," if lacks else ""
     return (
-        "Each change was scored as it came in, with only what was known before it; the column 1 in 10, which a narrow terminal leaves out, holds the risk that one change in ten is above. A change is a fix where at least half of its commits say that they repair a defect. "
+        f"Each change was scored as it came in, with only what was known before it; the column 1 in 10{left} holds the risk that one change in ten is above. A change is a fix where at least half of its commits say that they repair a defect. "
         f"Here {found.replayed.labels}. Later fixes will raise what the newest periods show. Drift: what monitor would have said at the end of the period, against the one before; earlier ones join either until it holds {MIN_WINDOW} changes."
     )
 
 
 def moved(report: DriftReport) -> str:
     """What drifted: the name where it is one, "no" without."""
-    names = [s.name for s in report.moved]
+    names = [called(s.name) for s in report.moved]
     return "no" if not report.drift else names[0] if len(names) == 1 else f"{len(names)} measures"
 
 

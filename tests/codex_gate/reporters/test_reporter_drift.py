@@ -12,10 +12,11 @@ import pytest
 import yaml
 
 from codex_gate.drift import Move, Shift
-from codex_gate.reporters.drift import FORMATS, machine, render
+from codex_gate.reporters.drift import FORMATS, machine, render, words
+from codex_gate.reporters.drift.markdown import issue
 from codex_gate.reporters.layout import cells
 from codex_gate.types import Notice
-from codex_gate.watch import DriftReport
+from codex_gate.watch import MEASURES, DriftReport
 from tests.codex_gate.drifting import HOSTILE, report
 from tests.codex_gate.test_monitor import SCHEMA
 from tests.pages import check
@@ -52,12 +53,50 @@ def test_no_line_is_wider_than_the_terminal(make: Callable[[], DriftReport], wid
 def test_the_terminal_says_what_counts() -> None:
     said = " ".join(render("terminal", report()).split())
     assert said.startswith("Drift: category, file type, calibration The last 100 changes, 2024-01-01 to 2024-04-09, against the 200 before them")
-    assert "category 0.210 0.050 2024-01-01 aaaaaaaaa LogicErrors: 30 % → 60 %, unclassified: 70 % → 40 %" in said
+    assert "category 4.20 2024-01-01 aaaaaaaaa in the whole window; LogicErrors: 30 % → 60 %, unclassified: 70 % → 40 %" in said
     assert "in the newest 20; rust: 0 % → 55 %" in said
-    assert "As before: la." in said
+    assert "As before: lines added." in said
     assert "The risks no longer fit: 0.30 fixed for each that was predicted, in 60 changes of the window; 0.80 in 150 before, 0.37 times" in said
     assert " ".join(render("terminal", quiet()).split()).startswith("No drift The last 100 changes")
     assert "threshold 0.5 as given; nothing else decides" in " ".join(render("terminal", given()).split())
+
+
+@pytest.mark.parametrize("name", ["terminal", "markdown", "html"])
+def test_what_moved_stands_with_the_figures_that_decided(name: str) -> None:
+    """Not with the whole window's divergence, which may lie below its threshold where a newest part passed its own."""
+    said = re.sub(r"[\s|]+", " ", page_text(render(name, report())) if name == "html" else render(name, report(), width=120))
+    head = {"terminal": "times threshold", "markdown": "times its threshold where", "html": "times its thresholdwhere"}[name]
+    assert head in said and "in the newest 20" in said and "in the whole window" in said
+    assert re.search(r"file type ?1\.50", said) and not re.search(r"0\.090|0\.100", said)
+
+
+def page_text(page: str) -> str:
+    return check(page).text.replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "drifted", "text"), [(1.5, True, "1.50"), (1.003, True, "1.003"), (1.00004, True, "1.0000"), (0.998, False, "1.00"), (0.4, False, "0.40")]
+)
+def test_what_passed_its_threshold_reads_so(ratio: float, drifted: bool, text: str) -> None:
+    assert words.times(replace(report().shifts[0], ratio=ratio, drifted=drifted)) == text
+
+
+def test_people_read_words_for_the_names_of_measures() -> None:
+    assert set(words.NAMES) == set(MEASURES)
+    shifts = tuple(replace(report().shifts[0], name=name) for name in ("ns", "la", "doc_share"))
+    said = report(shifts=shifts, fit=None)
+    assert words.verdict(said) == "Drift: top-level directories, lines added, share of documents"
+    assert "top-level directories" in render("terminal", said) and issue(said).about == {"ns", "la", "doc_share"}
+    assert max(map(len, words.NAMES.values())) == 21  # what terminal and page have room for
+
+
+def test_a_baseline_of_elsewhere_is_not_called_what_came_before() -> None:
+    for name in ("terminal", "markdown", "html"):
+        said = " ".join(
+            page_text(render(name, report(is_foreign=True))).split() if name == "html" else render(name, report(is_foreign=True), width=200).split()
+        )
+        assert "against the 200 changes of the baseline, 2023-06-15 to 2023-12-31." in said
+        assert "before them" not in said and "this repository's history" not in said and "changes before it" not in said
 
 
 @pytest.mark.parametrize("make", ALL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ import pytest
 import codex_gate
 from codex_gate.backtest import DAY, Change, Repair, Replayed
 from codex_gate.intervals import Interval
-from codex_gate.periods import Period, Trend, summarise
+from codex_gate.periods import UNKNOWN, Period, Trend, summarise
 from codex_gate.reporters.layout import cells
 from codex_gate.reporters.trend import FORMATS, render, words
 from codex_gate.types import Level, Notice
@@ -114,7 +115,8 @@ def test_the_terminal_says_what_counts() -> None:
     assert list(rows) == [f"2024-0{m}" for m in range(1, 7)]
     assert rows["2024-03"][1:] == ["0", *["–"] * 6] and rows["2024-04"][1:] == ["5", *["–"] * 6]
     assert rows["2024-06"][-2:] == ["2", "measures"] and rows["2024-02"][-1] == "no" and rows["2024-05"][-1] == "no"
-    assert "2 of 6 months hold fewer than 10 changes" in said and "! a notice" in said
+    assert "of 6 months 2 hold fewer than 10 changes, 2 hold fewer than 15 that can be judged, 3 cannot be compared with what came before." in said
+    assert "! a notice" in said
 
 
 def test_no_column_is_spoken_of_as_if_it_stood_there() -> None:
@@ -123,7 +125,9 @@ def test_no_column_is_spoken_of_as_if_it_stood_there() -> None:
         heading = next(line for line in text.splitlines() if line.startswith("Month"))
         assert ("1 in 10" in heading) is (width > 70), width
         said = " ".join(text.split())
-        assert "second figure" not in said and "the column 1 in 10, which a narrow terminal leaves out, holds the risk that one change in ten is above." in said
+        left = "" if width > 70 else ", which a narrow terminal leaves out,"
+        assert "second figure" not in said and f"the column 1 in 10{left} holds the risk that one change in ten is above." in said
+    assert "narrow terminal" not in render("html", full())
 
 
 def test_the_terminal_without_a_fix_claims_nothing() -> None:
@@ -140,9 +144,17 @@ def test_a_long_history_lists_its_newest_periods_and_says_so() -> None:
 
 
 def test_a_longer_period_is_advised_where_most_are_too_small() -> None:
-    assert words.gaps(many()) == ""
+    assert "--by" not in words.gaps(many())
     few = replace(full(), periods=full().periods[2:5])
-    assert words.gaps(few).endswith("2 of 3 months hold fewer than 10 changes. Try --by quarter.")
+    assert "of 3 months 2 hold fewer than 10 changes," in words.gaps(few) and words.gaps(few).endswith(". Try --by quarter.")
+
+
+def test_every_dash_has_its_reason() -> None:
+    """A month of 15 or 23 changes has a risk, and yet too few of them may be old enough to be judged."""
+    told = full().periods[1]
+    assert words.gaps(replace(full(), periods=(told, told))) == ""
+    young = replace(told, n=23, judged=9, predicted=math.nan, observed=UNKNOWN)
+    assert words.gaps(replace(full(), periods=(told, young))) == "– where there is too little to say: of 2 months 1 holds fewer than 15 that can be judged."
 
 
 def test_colour_and_plain_say_the_same_words() -> None:
