@@ -97,7 +97,7 @@ def _text(v: dict[str, float]) -> str:
     if not v.get("code_lines_added"):
         gone = v.get("code_lines_deleted")
         return f"{count(gone, 'line')} of program text deleted, none added" if gone else "no line of program text added or deleted"
-    text = f"{count(v['code_lines_added'], 'line')} of program text added, blanks and comments aside, with {count(v['words_added'], 'word')}"
+    text = f"{count(v['code_lines_added'], 'line')} of program text added, comments aside, with {count(v['words_added'], 'word')}"
     if v.get("code_lines_deleted"):
         text += f", {v['code_lines_deleted']:,.0f} deleted"
     return f"{text}; {count(v['pairs_new'], 'new pair') if v['pairs_new'] else 'no new pair'} of neighbouring words"
@@ -115,7 +115,7 @@ def _spread(v: dict[str, float]) -> str:
 def _repairs(v: dict[str, float]) -> str:
     if not v.get("fixes_sum"):
         return "no earlier commit to these files speaks of a fix"
-    text = f"commits that speak of a fix touched these files {count(v['fixes_sum'], 'time')} before"
+    text = f"commits that speak of a fix touched these files {count(v['fixes_sum'], 'time')}"
     if v.get("fixes_year_sum"):
         text += f", {v['fixes_year_sum']:,.0f} of them in the last year"
     if v["nf"] > 1 and v.get("fixes_max"):

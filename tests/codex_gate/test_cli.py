@@ -87,6 +87,14 @@ def test_without_a_range_it_prefers_the_upstream(gate: GateCall, project: Repo) 
     assert len(report["commits"]) == 1
 
 
+def test_an_adapted_model_is_said_to_be_one_however_it_is_asked(gate: GateCall, tmp_path: Path) -> None:
+    assert all("model_kind" not in json.loads(gate(*asked, "--format", "json").out) for asked in (["main..topic"], ["--each", "main..topic"]))
+    path = tmp_path / "model" / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"adapted": {"shift": 1.0}}), "utf-8")
+    for asked in (["main..topic"], ["--commit", "HEAD"], ["--each", "main..topic"]):
+        assert valid(json.loads(gate(*asked, "--format", "json").out))["model_kind"] == "adapted"
+
+
 @pytest.mark.parametrize("text", ["main..topic", "main...topic", "main..", "main...", "main..HEAD"])
 def test_a_range_in_every_spelling(gate: GateCall, text: str) -> None:
     report = valid(json.loads(gate(text, "--format", "json").out))

@@ -90,8 +90,7 @@ def test_the_sentences_hold_their_numbers() -> None:
     assert sentence("one line of one file", "la") == "1 line added and 0 deleted"
     assert sentence("one line of one file", "nf") == "1 file"
     assert (
-        sentence("one line of one file", "fixes_sum")
-        == "commits that speak of a fix touched these files 1 time before, 1 of them in the last year (latest 1 day ago)"
+        sentence("one line of one file", "fixes_sum") == "commits that speak of a fix touched these files 1 time, 1 of them in the last year (latest 1 day ago)"
     )
     assert sentence("one line of one file", "touches_sum") == "these files were changed 1 time by 1 person, last 1 day ago"
     assert (
@@ -101,7 +100,7 @@ def test_the_sentences_hold_their_numbers() -> None:
     assert sentence("many files", "nf") == "12 files in 12 directories of 12 top-level directories"
     assert sentence("many files", "la") == "6,600 lines added and 66 deleted"
     assert sentence("many files", "fixes_max").startswith(
-        "commits that speak of a fix touched these files 84 times before, 36 of them in the last year; one file alone 7"
+        "commits that speak of a fix touched these files 84 times, 36 of them in the last year; one file alone 7"
     )
     assert sentence("many files", "fix") == "the message says that it repairs a defect"
     assert sentence("first commit", "exp") == "this is the author's first commit here"
@@ -120,7 +119,7 @@ def test_a_change_without_program_text_is_not_said_to_delete_0_lines_of_it() -> 
 def test_what_brings_no_news_is_said_to() -> None:
     text = next(theme.say for theme in THEMES if "pairs_new" in theme.features)
     moved = {"code_lines_added": 2.0, "code_lines_deleted": 2.0, "words_added": 9.0, "pairs_new": 0.0}
-    assert text(moved) == "2 lines of program text added, blanks and comments aside, with 9 words, 2 deleted; no new pair of neighbouring words"
+    assert text(moved) == "2 lines of program text added, comments aside, with 9 words, 2 deleted; no new pair of neighbouring words"
     assert text(moved | {"pairs_new": 1.0}).endswith("; 1 new pair of neighbouring words")
 
 
@@ -129,7 +128,7 @@ def test_lines_in_source_files_are_not_called_lines_of_program_text() -> None:
     values = {"la": 6379.0, "ld": 0.0, "code_la": 1270.0, "code_lines_added": 919.0, "words_added": 5000.0, "pairs_new": 1.0, "code_share": 0.199}
     size, text, mix = (next(theme.say for theme in THEMES if name in theme.features)(values) for name in ("code_la", "code_lines_added", "code_share"))
     assert size == "6,379 lines added and 0 deleted, 1,270 of them added in source files"
-    assert text.startswith("919 lines of program text added, blanks and comments aside, with 5,000 words")
+    assert text.startswith("919 lines of program text added, comments aside, with 5,000 words")
     assert mix == "of the changed lines 20 % in source files"
 
 

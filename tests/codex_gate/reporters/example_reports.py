@@ -90,7 +90,7 @@ def high() -> Report:
         ),
         features=measures(ns=2, nd=3, nf=5, entropy=0.81, la=214, ld=37, lt=1903, fix=0, exp=12, rexp=3.25, sexp=2, own_share=0.0, touches_sum=61, complexity_delta=9),
         reasons=(
-            Reason("fixes_year_sum", 7, 0.1212, "commits that speak of a fix touched these files 19 times before, 7 of them in the last year; one file alone 5 (latest 12 days ago)"),
+            Reason("fixes_year_sum", 7, 0.1212, "commits that speak of a fix touched these files 19 times, 7 of them in the last year; one file alone 5 (latest 12 days ago)"),
             Reason("la", 214, 0.0841, "214 lines added and 37 deleted"),
             Reason("own_share", 0, 0.0467, "the author made 12 commits here before, 2 of them in these top-level directories, and never changed these files"),
             Reason("test_share", 0.42, -0.0309, "of the changed lines 58 % in source files, 42 % in tests"),
