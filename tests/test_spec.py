@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -36,6 +37,38 @@ def test_every_point_is_answered_or_owed() -> None:
 def test_finished_chapters_are_on_the_roadmap() -> None:
     assert set(ROADMAP) >= FINISHED
     assert tuple(cells[0].strip("`") for cells in _table(_document("spec.md"), "Chapter")) == ROADMAP
+
+
+def of_evaluation(found: dict[str, Any]) -> dict[str, list[str]]:
+    """Per row of the document the figures of models/evaluation.json that it quotes, as it writes them."""
+    safe = found["time_safe"]
+    ours, lines = safe["mean"]["forest"], safe["mean"]["lapredict"]
+    rows = [*safe["projects"], *safe["too_few_test_commits"]]
+    rate = sum(row["buggy"] for row in rows) / sum(row["commits"] for row in rows)
+    ablation = {row["measures"]: row["mean_auc"] for row in found["ablation"]["rows"]}
+    f1 = {name: safe["pooled"][name]["f1_at_fpr_10_percent"] for name in ("forest", "lapredict")}
+    return {
+        "3": [f"{found['cpu_seconds']['training']:.1f} for the training", f"{found['cpu_seconds']['evaluation']:.0f} for its evaluation"],
+        "22": [f"a base rate of {short(found['final']['base_rate'])}", f"precision of {short(ours['average_precision'])}", f"added lines {short(lines['average_precision'])}"],
+        "26": [
+            f"{short(ours['auc'])} ({short(ours['auc_interval'][0])} to {short(ours['auc_interval'][1])}) in the mean of {len(safe['projects'])} projects",
+            f"added lines {short(lines['auc'])}", f"the pooled {short(safe['pooled']['forest']['auc'])}",
+        ],
+        "29": [f"{short(ablation[name], 4)}" for name in ("shipped", "shipped − file history", "shipped − program text")],
+        "177": [f"{short(ours['auc'])} where counting added lines has {short(lines['auc'])}"],
+        "178": [f"{short(f1['forest'])} over all held-out changes of a base rate of {short(rate)}", f"of added lines {short(f1['lapredict'])}"],
+        "180": [f"{short(ours['recall_at_20_percent'])} of the buggy ones are reached, by added lines {short(lines['recall_at_20_percent'])}"],
+    }  # fmt: skip
+
+
+def short(value: float, digits: int = 3) -> str:
+    return f"{value:.{digits}f}".removeprefix("0")
+
+
+def test_rows_that_quote_the_evaluation_of_the_model_that_ships_have_its_figures() -> None:
+    answers = {cells[0]: cells[3] for cells in _table(_document("spec.md"), "No.")}
+    for number, figures in of_evaluation(json.loads((ROOT / "models" / "evaluation.json").read_text("utf-8"))).items():
+        assert [figure for figure in figures if figure not in answers[number]] == [], number
 
 
 @pytest.fixture
