@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from time import perf_counter
@@ -207,11 +208,11 @@ def one(case: Case, options: argparse.Namespace) -> Row:
         "trees": trees.raw[newest],
         "blend": challenge.raw[newest],
     }
-    others = {"base": (raw, shipped_chance)}
-    taken, winner = decided(challenge, case, rows, others, options.seed)
-    used = {"left": in_use(taken, winner, others["base"]), "before": in_use(*decided_before(challenge, case, options.seed), others["base"])}
-    scores |= {name: order[newest] for name, (order, _) in used.items()}
-    chances = {"shipped": shipped_chance, "blend": challenge.chance} | {name: chance for name, (_, chance) in used.items()}
+    taken, winner = decided(challenge, case, rows, {"base": (raw, shipped_chance)}, options.seed)
+    taken_before, before = decided_before(case, options.seed)
+    left = (raw, shipped_chance) if taken == NOTHING else (winner.raw, winner.chance)
+    scores |= {"left": left[0][newest], "before": before[0]}
+    chances = {"shipped": shipped_chance[newest], "blend": challenge.chance[newest], "left": left[1][newest], "before": before[1]}
     return {
         "commits": len(y),
         "buggy": int(y.sum()),
@@ -219,8 +220,9 @@ def one(case: Case, options: argparse.Namespace) -> Row:
         "y": y,
         "scores": scores,
         "auc": {name: metrics.auc(y, score) for name, score in scores.items()},
-        "ece": {name: metrics.ece(y, chance[newest]) for name, chance in chances.items()},
+        "ece": {name: metrics.ece(y, chance) for name, chance in chances.items()},
         "taken": taken,
+        "taken_before": taken_before,
         "fixed": {weight: metrics.auc(y, mixed(alone, base, weight)) for weight in WEIGHTS},
         "said": {share: metrics.auc(y, blend.moved(base, told, share)) for share in SHARES},
         "gaps": {gap: metrics.auc(y, mixed(score, base, 1.0)) for gap, score in own.items()},
@@ -253,20 +255,40 @@ def decided(challenge: blend.Challenge, case: Case, rows: Dataset, others: Mappi
     return ("calibration", second) if judgement(second, others, seed) else (NOTHING, challenge)
 
 
-def decided_before(challenge: blend.Challenge, case: Case, seed: int) -> tuple[str, blend.Challenge]:
-    """What is taken on the history before the newest fifth, and what that says of the newest: `challenge`, or the shipped order with another calibration."""
-    early = case.rows.where(np.arange(len(case.rows)) < blend.parts(case.rows)[-1].start)
+def decided_before(case: Case, seed: int) -> tuple[str, Scores]:
+    """What would have been taken when the newest fifth began, and what is in use then says of this fifth, as it would have shipped."""
+    early, late = a_fifth_earlier(case.rows)
+    shipped = scored(case, late)
     try:
         first = blend.challenge(early, case.shipped, case.names, seed)
     except UsageError:  # too few to tell then
-        return NOTHING, challenge
-    taken, _ = decided(first, case, early, {"base": scored(case, first.judges)}, seed)
-    return taken, blend.challenge(case.rows, case.shipped, case.names, seed, weight=0.0, words=0.0) if taken == "calibration" else challenge
+        return NOTHING, shipped
+    taken, winner = decided(first, case, early, {"base": scored(case, first.judges)}, seed)
+    return taken, shipped if taken == NOTHING else as_shipped(winner, early, case, late, seed)
 
 
-def in_use(taken: str, winner: blend.Challenge, shipped: Scores) -> Scores:
-    """What is in use after a decision."""
-    return shipped if taken == NOTHING else (winner.raw, winner.chance)
+def a_fifth_earlier(rows: Dataset) -> tuple[Dataset, Dataset]:
+    """What `automl-codex retrain` would have had when the newest part began, and that part, with the labels of today.
+
+    It would have had the changes that were a year old then, with the labels of then: a fix that came later is unknown.
+
+    Raises:
+        UsageError: too few rows for parts.
+    """
+    newest = np.arange(len(rows)) >= blend.parts(rows)[-1].start
+    began = float(rows.time[newest][0])
+    y = train.labels_at(rows, began)
+    then = replace(rows, y=y, fix_time=np.where(y == 1, rows.fix_time, np.nan))
+    return then.where(train.trainable(then, began)), rows.where(newest)
+
+
+def as_shipped(found: blend.Challenge, rows: Dataset, case: Case, late: Dataset, seed: int) -> Scores:
+    """What a challenger made of `rows` says of later ones, as it would ship: grown on all rows, with its newest calibration."""
+    forest = Forest(blend.final_forest(rows, case.shipped, case.names, found.weight, seed)) if found.weight else case.shipped
+    raw = blend.predict(forest, train.encode(late, case.names))
+    if words := blend.final_words(rows, case.shipped, case.names, found.words):
+        raw = blend.moved(raw, blend.shifts(words, late))
+    return raw, train.apply(found.knots, raw)
 
 
 def judgement(challenge: blend.Challenge, others: Mapping[str, Scores], seed: int) -> bool:
@@ -369,7 +391,7 @@ def _totals(rows: Sequence[Row], seed: int) -> list[str]:
     better, worse = (sum(sign * (r["auc"]["blend"] - r["auc"]["shipped"]) > 0 for r in rows) for sign in (1, -1))
     far = sum(r["auc"]["blend"] - r["auc"]["shipped"] < -retrain.MAX_LOSS for r in rows)
     calmer = sum(r["ece"]["blend"] < r["ece"]["shipped"] for r in rows)
-    taken = Counter(r["taken"] for r in rows)
+    taken, before = (Counter(r[when] for r in rows) for when in ("taken", "taken_before"))
     little = abs(_mean(rows, "auc", "blend") - _mean(rows, "auc", "shipped")) < retrain.MAX_LOSS < _mean(rows, "ece", "shipped") - _mean(rows, "ece", "blend")
     meaning = ": what retraining brings here is the repository's own base rate rather than another order" if little else ""
     reached = {name: _mean(rows, "auc", name) - _mean(rows, "auc", "lapredict") >= evaluate.MIN_GAIN for name in ("blend", *DECISIONS)}
@@ -387,7 +409,8 @@ def _totals(rows: Sequence[Row], seed: int) -> list[str]:
         f"The blend ranks better than the shipped recipe in {better} of {len(rows)}, worse in {worse}, worse by more than {retrain.MAX_LOSS} in {far}; its probabilities are nearer in {calmer}. "
         f"By the rules of `automl-codex retrain` the blend is taken in {taken['blend']}, the shipped order with an own calibration in {taken['calibration']}, nothing in {taken['nothing']}; "
         f"with what is in use then the mean AUC is {_mean(rows, 'auc', 'left'):.3f}, the mean calibration error {_mean(rows, 'ece', 'left'):.3f}. "
-        "The newest fifth is one of those that decide, which favours what is taken; *decided a fifth earlier* asks the same of the history before it, cut into fifths anew.",
+        "The newest fifth is one of those that decide, which favours what is taken; *decided a fifth earlier* asks the same of what was known when it began: the changes that were a year old then, with the labels of then, cut into fifths anew; what is taken stands there as it would have shipped. "
+        f"So the blend is taken in {before['blend']}, the shipped order with an own calibration in {before['calibration']}, nothing in {before['nothing']}, also where too few changes had needed a fix to tell.",
         "",
         f"The goal of + {evaluate.MIN_GAIN} over added lines is {', '.join(goal)}. "
         f"Between shipped recipe and blend the mean AUC goes from {_mean(rows, 'auc', 'shipped'):.3f} to {_mean(rows, 'auc', 'blend'):.3f}, the mean calibration error from "

@@ -3,7 +3,7 @@
 python benchmarks/shuffled.py --clones DIR
 
 Asked of every repository whose history can tell two models apart: where that rule takes something with the labels as they are, that is in use when the
-shuffled challenger comes, elsewhere the shipped recipe, and the challenger is a first retraining. Once with the latest fifths as judges, and once a fifth earlier, so that the newest one tells what became of what was taken; and
+shuffled challenger comes, elsewhere the shipped recipe, and the challenger is a first retraining. Once with the latest fifths as judges, and once with what was known a fifth earlier, so that the newest one tells what became of what was taken; and
 how many labels a history loses by itself. The forests are those of benchmarks/retrain.py. Writes a section of
 docs/retraining.md; three quarters of an hour of one core.
 """
@@ -29,10 +29,9 @@ from automl_codex import blend, evaluate, metrics, mine, retrain, tables, train
 from automl_codex.retrain import Scores
 from automl_codex.tables import Dataset
 from benchmarks.measure import machine
-from benchmarks.retrain import KEPT, MIN_COMMITS, NOTHING, Case, cases, decided, judged, judgement, say, scored
+from benchmarks.retrain import KEPT, MIN_COMMITS, NOTHING, Case, a_fifth_earlier, as_shipped, cases, decided, judged, judgement, say, scored
 from codex_gate import szz
 from codex_gate.errors import GateError, UsageError
-from codex_gate.forest import Forest
 from codex_gate.git import Repository
 from codex_gate.intervals import wilson
 
@@ -141,12 +140,11 @@ def stopped_by_labels(row: Mapping[str, Any]) -> list[bool]:
 
 
 def afterwards(case: Case, options: argparse.Namespace) -> Iterator[Row]:
-    """The same at the beginning of the newest part, which judges nothing then: what is taken is held against what is in use on it, each as it would ship."""
+    """The same with what was known when the newest part began: on this, which judges nothing then, what is taken is held against what is in use, each as it would ship."""
     try:
-        cut = blend.parts(case.rows)[-1].start
+        early, late = a_fifth_earlier(case.rows)
     except UsageError:
         return
-    early, late = (case.rows.where(mask) for mask in (np.arange(len(case.rows)) < cut, np.arange(len(case.rows)) >= cut))
     if (first := in_use(case, early, options.seed)) is None:
         return
     taken, winner, rivals = first
@@ -175,15 +173,6 @@ def in_use(case: Case, rows: Dataset, seed: int) -> tuple[str, blend.Challenge, 
     base = {"base": scored(case, first.judges)}
     taken, winner = decided(first, case, rows, base, seed)
     return taken, winner, base if taken == NOTHING else base | {"in_use": (winner.raw, winner.chance)}
-
-
-def as_shipped(found: blend.Challenge, rows: Dataset, case: Case, late: Dataset, seed: int) -> Scores:
-    """What a challenger made of `rows` says of later ones, as it would ship: grown on all rows, with its newest calibration."""
-    forest = Forest(blend.final_forest(rows, case.shipped, case.names, found.weight, seed)) if found.weight else case.shipped
-    raw = blend.predict(forest, train.encode(late, case.names))
-    if words := blend.final_words(rows, case.shipped, case.names, found.words):
-        raw = blend.moved(raw, blend.shifts(words, late))
-    return raw, train.apply(found.knots, raw)
 
 
 def buggy(rows: Dataset) -> frozenset[str]:
@@ -268,7 +257,7 @@ def markdown(rows: Sequence[Row], later: Sequence[Row], lost: Sequence[Row], opt
         "A first retraining has none: what the figures let through then is better than the shipped model for certain, on the changes that judge. "
         "The intervals treat seeds as independent; they share the history and the changes that judge.",
         "",
-        *_later(later, options.later_seeds),
+        *_later(later, [row["project"] for row in rows], options.later_seeds),
         *_lost(lost),
     ]
     return "\n".join(parts)
@@ -283,16 +272,18 @@ def _line(row: Mapping[str, Any], let: int, n: int) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def _later(rows: Sequence[Row], n: int) -> list[str]:
-    """What became of what the figures alone let through, on changes that judged nothing."""
+def _later(rows: Sequence[Row], asked: Sequence[str], n: int) -> list[str]:
+    """What became of what the figures alone let through, on changes that judged nothing; `asked` are the repositories of the first table."""
     if not rows:
         return []
     gains = [gain for row in rows for gain in row["gains"]]
     let = sum(not stop for row in rows for stop in row["stopped"])
+    untold = sorted(set(asked) - {row["project"] for row in rows})
+    few = f" In {', '.join(untold)} too few changes had needed a fix by then to tell two models apart." if untold else ""
     head = f"| repository | buggy, newest | labels as they are: taken | figures alone: taken of {n} | AUC lower | Brier greater | worse for certain | better for certain | AUC | Brier × 10,000 | taken |"
     return [
-        "**Is what they let through worse?** The rule looks at the changes that judge, so on these nothing that it takes can look worse. The same again a fifth earlier: the newest fifth judges nothing and learns nothing, and there "
-        f"what is taken ({n} seeds for each repository) stands beside what is in use, each as it would ship. *Worse* and *better for certain*: the 95 % interval of the difference of the AUC or of the Brier score lies on that side of 0.",
+        "**Is what they let through worse?** The rule looks at the changes that judge, so on these nothing that it takes can look worse. The same again a fifth earlier, with what was known when the newest fifth began: the changes that were a year old then, with the labels of then, cut into fifths anew. "
+        f"The newest fifth judges nothing and teaches nothing, and there what is taken ({n} seeds for each repository) stands beside what is in use, each as it would ship.{few} *Worse* and *better for certain*: the 95 % interval of the difference of the AUC or of the Brier score lies on that side of 0.",
         "",
         head,
         "|" + "---|" * (head.count("|") - 1),

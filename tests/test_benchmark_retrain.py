@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from benchmarks import retrain as benchmark
 from codex_gate.errors import UsageError
 from tests.automl_codex import synthetic
+from tests.automl_codex.retraining import with_another_future
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = argparse.Namespace(trees=8, min_commits=500, seed=1, clones=Path("clones"))
@@ -36,6 +38,54 @@ def test_every_judged_repository_was_left_out(monkeypatch: pytest.MonkeyPatch, t
     assert "| alpha | 124 |" in page and "nan" not in page
     for block in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
         assert len({line.count("|") for line in block.splitlines()}) == 1
+
+
+@pytest.fixture
+def case(monkeypatch: pytest.MonkeyPatch) -> benchmark.Case:
+    """A repository of which no words are read."""
+    monkeypatch.setattr(benchmark, "worded", lambda rows, clone: rows)
+    corpus = synthetic.corpus()
+    (found,) = benchmark.cases(corpus.split(synthetic.dataset())[0], corpus, {"alpha": CLONE}, OPTIONS)
+    return found
+
+
+def begun(rows: benchmark.Dataset) -> float:
+    """When the newest fifth began."""
+    return float(rows.time[benchmark.blend.parts(rows)[-1].start])
+
+
+def test_a_fifth_earlier_changes_were_a_year_old_and_had_the_labels_of_then(case: benchmark.Case) -> None:
+    rows, moment = case.rows, begun(case.rows)
+    early, late = benchmark.a_fifth_earlier(rows)
+    old = rows.where(rows.time < moment - benchmark.train.YEAR)
+    assert (early.sha256 == old.sha256).all() and early.y.any() and (early.y == (old.fix_time < moment)).all()
+    assert (np.isnan(early.fix_time) == (early.y == 0)).all() and np.nanmax(early.fix_time) < moment
+    assert (late.sha256 == rows.sha256[rows.time >= moment]).all() and (late.y == rows.y[rows.time >= moment]).all()
+    other = with_another_future(rows, moment)
+    assert other.where(other.time < moment - benchmark.train.YEAR).y.sum() > early.y.sum()
+    for one, same in zip((early, late), benchmark.a_fifth_earlier(other), strict=True):
+        assert all(np.array_equal(getattr(one, name), getattr(same, name), equal_nan=True) for name in ("X", "y", "time", "fix_time"))
+
+
+@pytest.mark.parametrize(("knots", "taken"), [(None, benchmark.NOTHING), ([(0.0, 0.001), (1.0, 0.01)], "calibration")])
+def test_what_nobody_knew_then_decides_nothing_a_fifth_earlier(
+    case: benchmark.Case, monkeypatch: pytest.MonkeyPatch, knots: list[tuple[float, float]] | None, taken: str
+) -> None:
+    case, asked, decided = case._replace(knots=knots or case.knots), [], benchmark.decided
+    monkeypatch.setattr(benchmark, "decided", lambda first, *rest: (asked.append(first), decided(first, *rest))[1])
+    found, other = (benchmark.decided_before(case._replace(rows=rows), 1) for rows in (case.rows, with_another_future(case.rows, begun(case.rows))))
+    assert found[0] == other[0] == taken
+    np.testing.assert_array_equal(found[1], other[1])
+    challenge, same = asked
+    assert (challenge.raw == same.raw).all() and (challenge.chance == same.chance).all() and (challenge.judges.y == same.judges.y).all()
+
+
+def test_where_too_few_fixes_were_known_nothing_is_taken_a_fifth_earlier(case: benchmark.Case) -> None:
+    late = np.where(case.rows.y == 1, np.maximum(case.rows.fix_time, begun(case.rows)), np.nan)
+    poor = case._replace(rows=replace(case.rows, fix_time=late), knots=[(0.0, 0.001), (1.0, 0.01)])
+    taken, scores = benchmark.decided_before(poor, 1)
+    assert taken == benchmark.NOTHING
+    np.testing.assert_array_equal(scores, benchmark.scored(poor, benchmark.a_fifth_earlier(poor.rows)[1]))
 
 
 def test_only_what_this_package_labelled_is_judged() -> None:

@@ -14,7 +14,7 @@ import pytest
 from automl_codex import blend, train
 from benchmarks import retrain, shuffled
 from tests.automl_codex import synthetic
-from tests.automl_codex.retraining import of
+from tests.automl_codex.retraining import of, with_another_future
 from tests.automl_codex.test_retrain import long_history
 
 ROOT = Path(__file__).parents[1]
@@ -124,12 +124,31 @@ def test_what_is_taken_a_fifth_earlier_is_held_against_the_newest_fifth() -> Non
     (case,) = retrain.cases(data, corpus, {"alpha": CLONE}, OPTIONS)
     poor = case._replace(knots=[(0.0, 0.001), (1.0, 0.01)])
     (row,) = shuffled.afterwards(poor, OPTIONS)
-    late = case.rows.where(np.arange(len(case.rows)) >= blend.parts(case.rows)[-1].start)
+    early, late = retrain.a_fifth_earlier(case.rows)
     assert row["buggy"] == late.y.sum() and len(row["gains"]) == len(row["stopped"]) <= 2 and all(gain["commits"] == len(late) for gain in row["gains"])
-    early = case.rows.where(np.arange(len(case.rows)) < blend.parts(case.rows)[-1].start)
     found = blend.challenge(early, case.shipped, case.names, 1, weight=0.0, words=0.0)
-    raw, chance = shuffled.as_shipped(found, early, case, late, 1)
+    raw, chance = retrain.as_shipped(found, early, case, late, 1)
     assert (raw == blend.predict(case.shipped, train.encode(late, case.names))).all() and 0 < chance.mean() < 1
+
+
+def test_what_nobody_knew_a_fifth_earlier_changes_nothing_there() -> None:
+    corpus = synthetic.corpus()
+    (case,) = retrain.cases(corpus.split(synthetic.dataset())[0], corpus, {"alpha": CLONE}, OPTIONS)
+    poor = case._replace(knots=[(0.0, 0.001), (1.0, 0.01)])
+    other = poor._replace(rows=with_another_future(poor.rows, float(poor.rows.time[blend.parts(poor.rows)[-1].start])))
+    (row,) = shuffled.afterwards(poor, OPTIONS)
+    assert row["taken"] == "calibration" and [row] == list(shuffled.afterwards(other, OPTIONS))
+
+
+def test_a_repository_that_knew_too_few_fixes_then_is_named() -> None:
+    corpus = synthetic.corpus()
+    (case,) = retrain.cases(corpus.split(synthetic.dataset())[0], corpus, {"alpha": CLONE}, OPTIONS)
+    began = case.rows.time[blend.parts(case.rows)[-1].start]
+    late = np.where(case.rows.y == 1, np.maximum(case.rows.fix_time, began), np.nan)
+    assert list(shuffled.afterwards(case._replace(rows=replace(case.rows, fix_time=late)), OPTIONS)) == []
+    text = shuffled.markdown([ROW, ROW | {"project": "beta"}], [LATER], [], OPTIONS, date(2026, 1, 1))
+    assert " In beta too few changes had needed a fix by then to tell two models apart. " in text and "By all rules 0 of 2 are taken" in text
+    assert "had needed a fix by then" not in shuffled.markdown([ROW], [LATER], [], OPTIONS, date(2026, 1, 1))
 
 
 def test_words_come_along_with_what_ships() -> None:
@@ -137,8 +156,8 @@ def test_words_come_along_with_what_ships() -> None:
     (case,) = retrain.cases(synthetic.corpus().split(synthetic.dataset())[0], synthetic.corpus(), {"alpha": CLONE}, OPTIONS)
     found = blend.challenge(rows, case.shipped, case.names, 1)
     assert found.words == 0.5
-    with_words, _ = shuffled.as_shipped(found, rows, case, rows, 1)
-    without, _ = shuffled.as_shipped(replace(found, words=0.0), rows, case, rows, 1)
+    with_words, _ = retrain.as_shipped(found, rows, case, rows, 1)
+    without, _ = retrain.as_shipped(replace(found, words=0.0), rows, case, rows, 1)
     said = np.array([b"danger" in one.added for one in rows.words.tolist()])
     assert (with_words > without)[said].mean() > 0.9
 
