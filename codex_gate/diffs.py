@@ -6,6 +6,7 @@ a patch starts with forty hex digits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
@@ -16,6 +17,7 @@ ZERO_ID = "0" * 40
 END = b"end of diffs"  # diff-tree --stdin echoes a line that names no object: the proof that it came to the end
 _CHUNK = 1 << 20
 _SECTION = b"\ndiff --git "
+_HUNK = re.compile(rb"@@ -\d+(?:,\d+)? \+(\d+)")
 
 Entry = tuple[str, str, str | None, tuple[int, int], str, str]
 
@@ -98,6 +100,30 @@ def _lines_of(parts: Sequence[bytes], differs: bool) -> tuple[int | None, int | 
             return None, None, b""
     body = bodies[0] if len(bodies) == 1 else b"\n".join(bodies)
     return body.count(b"\n+"), body.count(b"\n-"), body
+
+
+def line_after(patch: bytes, start: int) -> int:
+    """The 1-based line of the new file where the line of the patch at `start` stands.
+
+    For a deleted one it is the line that it stood before, the last one where it stood at the end, 1 in a file without lines; 0 outside of hunks.
+    """
+    hunk = patch.rfind(b"\n@@ -", 0, start) + 1
+    mark = _HUNK.match(patch, hunk)
+    if mark is None:
+        return 0
+    line = int(mark[1]) + patch.count(b"\n+", hunk, start) + patch.count(b"\n ", hunk, start)
+    if patch[start] == 45:
+        end = patch.find(b"\n@@ -", start)
+        end = len(patch) if end < 0 else end
+        if patch.find(b"\n+", start, end) < 0 and patch.find(b"\n ", start, end) < 0:  # one line of context stands behind it wherever there is one
+            line -= 1
+    return max(1, line)
+
+
+def first_line(change: FileChange) -> int:
+    """The 1-based line of the new file where its first change stands; 0 for a file that was deleted or has no lines to compare."""
+    places = [at + 1 for at in map(change.patch.find, (b"\n+", b"\n-")) if at >= 0]
+    return line_after(change.patch, min(places)) if places and change.status != "D" else 0
 
 
 def parse_stream(pipe: IO[bytes], expected: Sequence[str]) -> Iterator[tuple[FileChange, ...]]:

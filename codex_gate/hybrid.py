@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from codex_gate import paths, rules, taxonomy, terms
+from codex_gate.diffs import first_line
 from codex_gate.errors import ConfigError
 from codex_gate.messages import is_fix
 from codex_gate.model import STUDENT_MANIFEST, default_directory
@@ -234,6 +235,6 @@ def _first_line(commit: Commit) -> Iterator[Evidence]:
     for change in commit.files:
         if paths.role(change.path) == "code":
             for hunk in change.hunks():
-                lines, start = (hunk.added, hunk.new_start) if hunk.added else (hunk.deleted, hunk.old_start)
-                yield Evidence(change.path, start, lines[0].decode("utf-8", "replace").strip()[:MAX_SHOWN])
+                lines = hunk.added or hunk.deleted
+                yield Evidence(change.path, first_line(change), lines[0].decode("utf-8", "replace").strip()[:MAX_SHOWN], not hunk.added)
                 return

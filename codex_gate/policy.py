@@ -167,7 +167,7 @@ def _strictest(found: Iterable[Level]) -> Level:
     return min((level for level in found if level is not Level.UNKNOWN), key=lambda level: level.rank, default=Level.UNKNOWN)
 
 
-Heard = tuple[tuple[tuple[str, float, tuple[tuple[str, int, str], ...], str], ...], tuple[tuple[str, int, str], ...], str | None]
+Heard = tuple[tuple[tuple[str, float, tuple[tuple[str, int, str, bool], ...], str], ...], tuple[tuple[str, int, str], ...], str | None]
 """Categories with confidence, evidence and source, marked lines with the reason, a repair's likeliest category: what is left of a diff, in plain values that fit through a pipe."""
 
 
@@ -222,9 +222,9 @@ def marked(files: Collection[tuple[str, Iterable[tuple[int, bytes]]]]) -> dict[t
 
 
 def unmarked(found: Iterable[Classification], marks: Collection[tuple[str, int]]) -> tuple[Classification, ...]:
-    """The categories without evidence on marked lines."""
+    """The categories without evidence on marked lines; a deleted line had no mark, whatever stands in its place."""
 
     def rest(c: Classification) -> tuple[Evidence, ...]:
-        return tuple(e for e in c.evidence if (e.where, e.line) not in marks)
+        return tuple(e for e in c.evidence if e.deleted or (e.where, e.line) not in marks)
 
     return tuple(Classification(c.category, c.confidence, rest(c), c.source) for c in found if rest(c) or not c.evidence)

@@ -93,8 +93,15 @@ def _category(value: dict[str, Any]) -> Classification:
     name = _text(value, "category")
     if name != "unclassified" and name not in [str(category) for category in DefectCategory]:
         raise _Mismatch(f"category is {name[:40]!r}, which is none")
-    evidence = _list(value, "evidence", lambda v: Evidence(_text(v, "where"), _line(v), _text(v, "text")))
+    evidence = _list(value, "evidence", lambda v: Evidence(_text(v, "where"), _line(v), _text(v, "text"), _is_deleted(v)))
     return Classification(None if name == "unclassified" else name, _number(value, "confidence"), evidence)
+
+
+def _is_deleted(value: dict[str, Any]) -> bool:
+    side = value.get("side")
+    if side not in (None, "deleted"):
+        raise _Mismatch(f"side is {str(side)[:20]!r}, expected deleted or none")
+    return side is not None
 
 
 def _notice(value: dict[str, Any]) -> Notice:

@@ -27,6 +27,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from codex_gate import paths
+from codex_gate.diffs import line_after
 from codex_gate.rule_table import ADDED, CHANGED, DELETED, MANIFEST, MESSAGE, PAIR, PATH, RULES, SWAP, Rule
 from codex_gate.taxonomy import DefectCategory, applies
 from codex_gate.types import Classification, Commit, Evidence, FileChange
@@ -53,7 +54,6 @@ _WORDS = bytes(c if (chr(c).isalnum() and c < 128) or c == 95 else 32 for c in r
 _LOWER = bytes(chr(c).lower().encode()[0] if w != 32 else 32 for c, w in enumerate(_WORDS))
 _IS_WORD = frozenset(c for c in range(256) if _WORDS[c] != 32)
 _BLOCKS = re.compile(rb"((?:\n-[^\n]*)++)((?:\n\+[^\n]*)*+)")  # optional second part: every run is read once
-_HUNK = re.compile(rb"@@ -(\d+)(?:,\d+)? \+(\d+)")
 _NOISE = re.compile(
     r"^(?:signed-off-by|reviewed-by|co-authored-by|acked-by|tested-by|cc|change-id|git-svn-id)\s*:.*$|https?://\S+|<[^\s<>]+@[^\s<>]+>",
     re.IGNORECASE | re.MULTILINE,
@@ -121,14 +121,17 @@ def _fired(commit: Commit, speaking: list[FileChange]) -> Iterator[_Fired]:
         yield from (hit for hit in _in_message(commit.message, languages) if hit[0].category in open_to)
     left = MAX_BYTES
     for change in speaking:
+        is_gone = change.status == "D"
         for rule, text in _path_rules(change.path):
             if rule.category in open_to:
-                yield rule, Evidence(change.path, 0, text)
+                yield rule, Evidence(change.path, 0, text, is_gone)
         dialect = _dialect(change.path)
         if dialect and change.patch and left > 0:
             patch = change.patch[:left]
             left -= len(patch)
-            yield from (hit for hit in _in_patch(change.path, patch, dialect) if hit[0].category in open_to)
+            for rule, found in _in_patch(change.path, patch, dialect):
+                if rule.category in open_to:
+                    yield rule, found._replace(line=0) if is_gone else found
 
 
 def _combine(found: Sequence[_Fired], speaking: list[FileChange]) -> tuple[Classification, ...]:
@@ -282,7 +285,7 @@ def _at_cue(path: str, patch: bytes, cue: bytes, rules: tuple[Rule, ...], dialec
             for rule in tuple(waiting):
                 if _wants(rule, sign) and (text := _match(rule, patch, start, at, end, dialect)):
                     waiting.remove(rule)
-                    yield rule, Evidence(path, _line_number(patch, start), text)
+                    yield rule, Evidence(path, line_after(patch, start), text, sign == 45)
         short = end - start <= WINDOW
         effort += 1 if short else MAX_TRIES / 4  # nobody writes such a line by hand
         at = patch.find(cue, end if short else after)
@@ -334,17 +337,6 @@ def _moved(patch: bytes, start: int, end: int) -> bool:
     return False
 
 
-def _line_number(patch: bytes, start: int) -> int:
-    """The 1-based number of the line at `start`, in the new file for an added line, in the old one for a deleted line."""
-    hunk = patch.rfind(b"\n@@ -", 0, start) + 1
-    mark = _HUNK.match(patch, hunk)
-    if mark is None:
-        return 0
-    added = patch[start] == 43
-    sign = b"\n+" if added else b"\n-"
-    return int(mark[2 if added else 1]) + patch.count(sign, hunk, start) + patch.count(b"\n ", hunk, start)
-
-
 # -- pairs of lines ------------------------------------------------------------------------------------
 
 
@@ -370,7 +362,7 @@ def _in_pairs(path: str, patch: bytes, table: _Table, dialect: str) -> Iterator[
                 tries += 1
                 open_rules = [rule for rule, cues in table.pairs if words <= cues]
                 for rule, text in _pair(open_rules, before.decode("utf-8", "replace"), after.decode("utf-8", "replace"), had, has, dialect):
-                    yield rule, Evidence(path, _line_number(patch, start), text)
+                    yield rule, Evidence(path, line_after(patch, start), text)
 
 
 def _pair(rules: list[Rule], before: str, after: str, had: list[bytes], has: list[bytes], dialect: str) -> Iterator[tuple[Rule, str]]:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from codex_gate import explain, levels, localise
 from codex_gate.aside import called, kept
 from codex_gate.content import read
+from codex_gate.diffs import first_line
 from codex_gate.errors import UsageError
 from codex_gate.features import LineCount, extract
 from codex_gate.git import CommitMeta, Repository, author_key, is_sha
@@ -494,14 +495,14 @@ class Screener:
     def _first_lines(self, files: Sequence[FileChange], chosen: Sequence[FileChange]) -> list[int]:
         """Where to look first in each of the chosen files: the riskiest line that is still there, the first changed one where none is ranked."""
         if self._ranker is None:
-            return [_first_line(f) for f in chosen]
+            return [first_line(f) for f in chosen]
         size = sum((f.added or 0) + (f.deleted or 0) for f in files)
         best: dict[str, LineScore] = {}
         for part in [files] if size <= _FOCUS_LINES else [[f] for f in chosen]:
             for line in self._ranker.rank(part, _FOCUS_LINES):
                 if line.added and (line.path not in best or line.score > best[line.path].score):
                     best[line.path] = line
-        return [best[f.path].line if f.path in best else _first_line(f) for f in chosen]
+        return [best[f.path].line if f.path in best else first_line(f) for f in chosen]
 
     @cached_property
     def _classifier(self) -> HybridClassifier:
@@ -558,11 +559,6 @@ def _headline(metas: Sequence[CommitMeta]) -> str:
 
 def _paths(commit: Commit) -> tuple[str, ...]:
     return tuple([f.path for f in commit.files])
-
-
-def _first_line(change: FileChange) -> int:
-    hunks = change.hunks()
-    return max(1, hunks[0].new_start) if hunks and change.status != "D" else 0
 
 
 def pick(revisions: Sequence[str], repo: Repository) -> list[str]:

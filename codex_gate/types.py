@@ -166,11 +166,21 @@ class ModelKind(StrEnum):
 
 
 class Evidence(NamedTuple):
-    """What made a rule speak: where (`message` or a path), the line (1-based, 0 for none), the matched text."""
+    """What made a rule speak: where (`message` or a path), the line (1-based, 0 for none), the matched text.
+
+    The line is one of the file after the change. What was `deleted` stands no more at the line that is named: that is the one
+    which it stood before, the last one where it stood at the end. In a file that was deleted there is no line.
+    """
 
     where: str
     line: int
     text: str
+    deleted: bool = False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the file itself was deleted, so that no place after the change can be shown."""
+        return self.deleted and not self.line
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +205,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class FileFocus:
-    """A file of the change worth a look first, with its first changed line (1-based, 0 for none) and why."""
+    """A file of the change worth a look first, with the line in it (1-based, 0 where the file was deleted) and why."""
 
     path: str
     line: int

@@ -172,7 +172,7 @@ def _kind(found: Classification) -> str:
 def _evidence(evidence: Evidence, texts: Sequence[str]) -> str:
     place = page.text(wording.place(shorten_path(evidence.where, 80), evidence.line))
     where = "the message says" if wording.in_message(evidence) else f'<span class="path">{place}</span>'
-    return " ".join((where, *(f"<code>{page.text(shown(text, 120))}</code>" for text in texts)))
+    return f"{where} {wording.told(evidence, ' '.join(f'<code>{page.text(shown(text, 120))}</code>' for text in texts))}".rstrip()
 
 
 # -- the lines -----------------------------------------------------------------------------------------

@@ -205,7 +205,7 @@ def _seen(finding: Finding, width: int) -> list[Line]:
 
 
 def _evidence(evidence: Evidence, texts: Sequence[str], room: int) -> Line:
-    matched = ", ".join(map(shown, texts))
+    matched = wording.told(evidence, ", ".join(map(shown, texts)))
     share = room * 2 // 3 if matched else room
     where = Span("message", "dim") if wording.in_message(evidence) else Span(place(evidence.where, evidence.line, share), "place")
     rest = room - cells(where.text) - 2

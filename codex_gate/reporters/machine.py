@@ -121,7 +121,9 @@ def _classification(found: Classification) -> Object:
         "category": UNCLASSIFIED if found.category is None else str(found.category),
         "confidence": number(found.confidence) or 0.0,
         "source": found.source,
-        "evidence": [{"where": writable(e.where), "line": e.line or None, "text": writable(e.text)} for e in found.evidence],
+        "evidence": [
+            {"where": writable(e.where), "line": e.line or None, "text": writable(e.text), **({"side": "deleted"} if e.deleted else {})} for e in found.evidence
+        ],
     }
 
 

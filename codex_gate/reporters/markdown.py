@@ -141,7 +141,7 @@ def _category(found: Classification) -> str:
 
 def _evidence(evidence: Evidence, texts: Sequence[str]) -> str:
     where = "the message says" if wording.in_message(evidence) else _place(evidence.where, evidence.line)
-    return " ".join(filter(None, (where, ", ".join(code(shown(text, 80)) for text in texts))))
+    return " ".join(filter(None, (where, wording.told(evidence, ", ".join(code(shown(text, 80)) for text in texts)))))
 
 
 def _place(path: str, line: int) -> str:

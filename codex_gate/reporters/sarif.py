@@ -1,6 +1,6 @@
 """SARIF 2.1.0 for code scanning: the risk of the change at the place to look first, and what kind of defect it speaks of.
 
-A result needs a place, or GitHub refuses the whole file; what has none (a change of deleted files, notices)
+A result needs a place, or GitHub refuses the whole file; what has none (a change of deleted files, what speaks in one, notices)
 goes into the run's notifications. `primaryLocationLineHash` is left to the uploader, which has the sources.
 """
 
@@ -31,7 +31,7 @@ def render(report: Report) -> str:
     spoken = sorted((f for f in _subjects(report) if f.level is not Level.LOW), key=lambda f: -f.level.rank)
     results = [result for finding in spoken for result in _results(report, finding, n)]
     notes = [_notification(notice.code, notice.text) for notice in wording.notices(report)]
-    notes += [_notification("no-place", _risk_text(report, f, n)) for f in spoken if f.level.rank >= Level.MODERATE.rank and _place(f) is None]
+    notes += [_notification("no-place", text) for finding in spoken for text in _placeless(report, finding, n)]
     if len(results) > MAX_RESULTS:
         notes.append(_notification("results-cut", f"{len(results) - MAX_RESULTS} results of the least risky commits are left out."))
         results = results[:MAX_RESULTS]
@@ -62,14 +62,24 @@ def _results(report: Report, finding: Finding, n: int) -> Iterator[Object]:
         yield _result(RISK_RULE, level, _risk_text(report, finding, n), *place, "")
     for found in wording.categories(finding):
         for evidence in found.evidence:
-            if not wording.in_message(evidence):
+            if not wording.in_message(evidence) and not evidence.is_gone:
                 yield _result(_identifier(found), level, _category_text(found, evidence), evidence.where, evidence.line, evidence.text)
 
 
+def _placeless(report: Report, finding: Finding, n: int) -> Iterator[str]:
+    """What would be a result if what it is about were still there."""
+    if finding.level.rank >= Level.MODERATE.rank and _place(finding) is None:
+        yield _risk_text(report, finding, n)
+    for found in wording.categories(finding):
+        for evidence in found.evidence:
+            if evidence.is_gone:
+                yield _category_text(found, evidence)
+
+
 def _place(finding: Finding) -> tuple[str, int] | None:
-    """Where to look first: the first of its files, or of many commits, whose files are not ranked, the riskiest added line; None for a change of deleted lines."""
+    """Where to look first: the first of its files that is there, or of many commits, whose files are not ranked, the riskiest added line; None for a change of deleted lines."""
     if finding.files:
-        return finding.files[0].path, finding.files[0].line
+        return next(((file.path, file.line) for file in finding.files if file.line), None)
     return next(((line.path, line.line) for line in finding.lines or () if line.added), None)
 
 
@@ -112,6 +122,10 @@ def _risk_text(report: Report, finding: Finding, n: int) -> str:
 def _category_text(found: Classification, evidence: Evidence) -> str:
     text = shown(wording.matched(evidence), 120)
     matched = f' at "{text}"' if text else " in the name of the file"
+    if evidence.is_gone:
+        matched += f"{' in' if text else ''} {shown(evidence.where)}, which was deleted"
+    elif evidence.deleted:
+        matched += ", which was deleted here"
     return f"It speaks of {visible(str(found.category))} ({wording.percent(found.confidence)}){matched}."
 
 

@@ -157,10 +157,10 @@ def in_message(evidence: Evidence) -> bool:
 
 
 def by_place(found: Iterable[Evidence]) -> list[tuple[Evidence, list[str]]]:
-    """Evidence with the texts that spoke there, those of one place, or of the message, together."""
-    groups: dict[tuple[str, int], tuple[Evidence, list[str]]] = {}
+    """Evidence with the texts that spoke there, those of one place, or of the message, together; deleted ones apart."""
+    groups: dict[tuple[str, int, bool], tuple[Evidence, list[str]]] = {}
     for one in found:
-        texts = groups.setdefault((one.where, 0 if in_message(one) else one.line), (one, []))[1]
+        texts = groups.setdefault((one.where, 0 if in_message(one) else one.line, one.deleted), (one, []))[1]
         texts += [text for text in (matched(one),) if text and text not in texts]
     return list(groups.values())
 
@@ -181,6 +181,12 @@ def alike(lines: Iterable[LineScore]) -> list[list[LineScore]]:
 def like_it(group: Sequence[LineScore]) -> str:
     """How many lines are like the first of a group: " and 7 like it", "" where it is alone."""
     return f" and {len(group) - 1:,} like it" if len(group) > 1 else ""
+
+
+def told(evidence: Evidence, texts: str) -> str:
+    """The texts that spoke at a place, as they are shown there, and before them that the change deleted what they stood in."""
+    gone = "" if not evidence.deleted else "deleted" if evidence.is_gone else "deleted here"
+    return ": ".join(filter(None, (gone, texts)))
 
 
 def short(sha: str | None) -> str:

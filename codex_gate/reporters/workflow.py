@@ -26,7 +26,7 @@ class Annotation(NamedTuple):
 
 
 def points(change: Finding, limit: int) -> list[Annotation]:
-    """At most `limit` of them, riskiest first: the places to look first, then what speaks for a kind of defect, no place twice."""
+    """At most `limit` of them, riskiest first: the places to look first, then what speaks for a kind of defect, no place twice, none in a deleted file."""
     kind = "warning" if change.level.rank >= Level.HIGH.rank else "notice"
     found: dict[tuple[str, int], Annotation] = {}
     for path, line, text in _places(change):
@@ -42,11 +42,12 @@ def _is_addressable(path: str) -> bool:
 
 def _places(change: Finding) -> Iterator[tuple[str, int, str]]:
     for file in change.files:
-        yield file.path, file.line, f"One of the places to look first: {shown(file.why)}."
+        if file.line:
+            yield file.path, file.line, f"One of the places to look first: {shown(file.why)}."
     for seen in wording.categories(change):
         for evidence in seen.evidence:
-            if not wording.in_message(evidence):
-                matched = shown(wording.matched(evidence), 80)
+            if not wording.in_message(evidence) and not evidence.is_gone:
+                matched = wording.told(evidence, shown(wording.matched(evidence), 80))
                 yield evidence.where, evidence.line, f"{visible(str(seen.category))} ({wording.percent(seen.confidence)})" + (f": {matched}" if matched else "")
 
 

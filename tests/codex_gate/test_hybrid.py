@@ -17,7 +17,7 @@ from codex_gate.screen import Screener
 from codex_gate.student import Answer
 from codex_gate.taxonomy import KINDS, NONE
 from codex_gate.text import HunkText
-from codex_gate.types import Classification, Commit, FileChange
+from codex_gate.types import Classification, Commit, Evidence, FileChange
 from tests.codex_gate import students
 
 SILENT = b"@@ -1 +1 @@\n-x = 1\n+x = 2"
@@ -68,7 +68,7 @@ def test_above_the_threshold_the_model_decides_and_is_named() -> None:
     sure = Fixed(LogicErrors=0.7, none=0.3)
     (found,) = HybridClassifier(None, sure, 2, {STUDENT: 1.0}, 0.6).classify(commit(SILENT, message="x"))
     assert (found.category, found.source, found.confidence) == ("LogicErrors", "student", 0.7)
-    assert found.evidence == (("src/a.py", 1, "x = 2"),)
+    assert found.evidence == (Evidence("src/a.py", 1, "x = 2"),)
     assert sure.asked == [(HunkText("src/a.py", 0, "x = 1", "x = 2"), "x")]
 
 
@@ -173,7 +173,7 @@ def test_the_evidence_is_what_the_rules_go_by_then_words_of_the_message() -> Non
     patch = b"@@ -7,2 +7,2 @@\n a\n-keep(p)\n+free(p)"
     (found, *_) = HybridClassifier(model, None, 1, {RULES: 0.5, LINEAR: 0.5}, 0.1).classify(commit(patch, path="a.c", message=f"Tidy\n\n{LEAK}"))
     assert found.category == "ResourceLeaks" and found.source == "rules+linear"
-    assert {("message", 3, "leak"), ("message", 3, "pool")} <= {tuple(one) for one in found.evidence} and len(found.evidence) <= hybrid.MAX_EVIDENCE
+    assert {Evidence("message", 3, "leak"), Evidence("message", 3, "pool")} <= set(found.evidence) and len(found.evidence) <= hybrid.MAX_EVIDENCE
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
@@ -251,7 +251,7 @@ def test_a_screen_takes_the_student_of_its_model_directory(make_repo, tmp_path: 
     second = repo.commit("two")
     report = Screener(repo.open(), Model.load(folder), tier=None).range(first, second, "x")
     (found, *_) = report.change.classifications
-    assert (found.category, report.tier) == ("LogicErrors", 2) and found.evidence[0] == ("src/a.py", 1, "bad = 1")
+    assert (found.category, report.tier) == ("LogicErrors", 2) and found.evidence[0] == Evidence("src/a.py", 1, "bad = 1")
     for tier in (1, None):  # of many commits nobody asks the student unless he is told to
         assert [one.classifications for one in Screener(repo.open(), Model.load(folder), tier=tier).many([second])] == [()]
     assert Screener(repo.open(), Model.load(folder)).range(first, second, "x").tier == 1

@@ -134,6 +134,12 @@ def test_a_mark_stands_for_its_line_and_alone_for_the_next() -> None:
     assert (left.category, left.evidence) == ("ConcurrencyBugs", (Evidence("message", 0, "race"),))
 
 
+def test_a_mark_says_nothing_of_a_line_that_was_deleted_there() -> None:
+    seen = (Classification("ConcurrencyBugs", 0.4, (Evidence("a.py", 3, "lock("), Evidence("a.py", 3, "lock(", deleted=True))),)
+    (left,) = unmarked(seen, {("a.py", 3): "a count"})
+    assert left.evidence == (Evidence("a.py", 3, "lock(", deleted=True),)
+
+
 def finding(paths: tuple[str, ...], level: Level) -> Finding:
     return Finding("a" * 40, "t", 0.1, level, None, (), CommitFeatures({}), paths=paths)
 

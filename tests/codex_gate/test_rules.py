@@ -132,7 +132,7 @@ def test_evidence_names_place_line_and_words() -> None:
     assert {piece for one in found for piece in one.evidence} == {
         Evidence("message", 4, "CVE-2020-1234"),
         Evidence("src/a.py", 12, "shell=True"),
-        Evidence("src/a.py", 11, "eval("),
+        Evidence("src/a.py", 11, "eval(", deleted=True),
         Evidence("src/a.py", 32, "handle = open("),
     }
     assert found[0].category == "SecurityVulnerabilities"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
+import random
+import re
 import socket
 import stat
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +23,10 @@ from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, MESSAGE_NAMES
 from codex_gate.levels import MIN_CHANGES, N_RECENT
 from codex_gate.model import Model, default_directory
 from codex_gate.policy import Policy
+from codex_gate.rules import fired
 from codex_gate.screen import Screener, pick
 from codex_gate.taxonomy import DefectCategory
-from codex_gate.types import CommitFeatures, Evidence, Finding, Level, Report
+from codex_gate.types import Commit, CommitFeatures, Evidence, Finding, Level, Report
 from tests.codex_gate.samples import FakeModel, random_history, verdict
 from tests.conftest import ADA, BOB, DAY, EVE, HOUR, START, Node, Repo
 
@@ -713,6 +718,86 @@ def test_what_a_repair_is_likeliest_about_is_known_of_every_commit_but_for_what_
     for path, categories, found in (("old/", (), None), ("old/", (str(known.likeliest),), None), ("new/", (), known.likeliest)):
         policy = Policy(Settings(ignore=(Ignore((path,), categories, "goes away", None),)))
         assert next(Screener(repo.open(), model, policy=policy).many(shas)).likeliest == found
+
+
+LOUD = ("eval(text{})", "handle{}.close()", "lock{} = threading.Lock()", "rows{} = itertools.groupby(rows)", "size{} = os.environ[name]", "@lru_cache({})")
+
+
+def speaking_history(rng: random.Random, n: int) -> list[Node]:
+    """Files of lines that speak, none like another, into which lines are put and out of which they are taken, anywhere; some are emptied, deleted, renamed."""
+    fresh = itertools.count()
+
+    def some(most: int) -> list[str]:
+        return [rng.choice(("x = {}", *LOUD)).format(next(fresh)) for _ in range(rng.randrange(most))]
+
+    tree = {f"src/f{k}.py": some(40) for k in range(6)}
+    nodes = [Node({path: "\n".join(lines) for path, lines in tree.items()})]
+    for number in range(1, n):
+        path, other = rng.choice(sorted(tree)), f"src/g{number}.py"
+        lines = tree.pop(path)
+        for _ in range(rng.randrange(1, 5)):
+            at = rng.choice([0, len(lines), rng.randrange(len(lines) + 1)])
+            lines[at : at + rng.randrange(4)] = some(3)
+        kind = rng.choice(["edit"] * 6 + ["rename", "empty", "delete"])
+        after = other if kind == "rename" else path
+        changes: dict[str, str | tuple[str, str] | None] = {path: None, after: "\n".join(lines)}
+        tree[after] = lines
+        if kind in ("empty", "delete"):
+            changes[path], tree[path] = None if kind == "delete" else "", []
+        if kind == "delete":
+            tree[other] = tree.pop(path)
+        nodes.append(Node(changes, (number - 1,), time=START + number * DAY))
+    return nodes
+
+
+def taken_out(repo: Repo, sha: str) -> dict[tuple[str, int], list[str]]:
+    """Deleted lines by the line of the new file that they stood before, as `git diff` without context tells it: the last line where they stood at the end."""
+    found: dict[tuple[str, int], list[str]] = {}
+    place = ("", 0)
+    for line in repo.git("diff", "-U0", "-M", f"{sha}^", sha).split("\n"):
+        if line.startswith("diff "):
+            path = line.rpartition(" b/")[2]
+        elif mark := re.match(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@", line):
+            start, size = int(mark[1]), int(mark[2] or 1)
+            last = len(content(repo, sha, path) or [])
+            place = (path, max(1, start if size else min(start + 1, last)))
+        elif line.startswith("-") and not line.startswith("--- "):
+            found.setdefault(place, []).append(line[1:])
+    return found
+
+
+def content(repo: Repo, sha: str, path: str) -> list[str] | None:
+    """The lines of a file after a commit, None where it is not there."""
+    return repo.git("show", f"{sha}:{path}").splitlines() if repo.git("ls-tree", sha, path) else None
+
+
+def test_each_piece_of_evidence_stands_at_the_line_that_it_names(repo: Repo) -> None:
+    shas, seen = repo.build(speaking_history(random.Random(1), 60)), Counter[str]()
+    diffs = repo.open().diffs(list(zip(shas[1:], shas, strict=False)))
+    for found, files in zip(screener(repo).many(shas[1:]), diffs, strict=True):
+        out = taken_out(repo, str(found.sha))
+        told = {e for c in found.classifications for e in c.evidence} | {e for _, e in fired(Commit(found.sha, (), "", 0, 0, None, files))}
+        for evidence in (e for e in told if e.where != "message"):
+            lines = content(repo, str(found.sha), evidence.where)
+            if lines is None:
+                assert (evidence.line, evidence.is_gone) == (0, True)
+                seen["gone"] += 1
+            elif evidence.deleted:
+                assert any(evidence.text in line for line in out[evidence.where, evidence.line])
+                seen["emptied" if not lines else "at the end" if evidence.line == len(lines) else "deleted"] += 1
+            else:
+                assert evidence.text in lines[evidence.line - 1]
+                seen["added"] += 1
+    assert {kind for kind, n in seen.items() if n > 2} == {"added", "deleted", "at the end", "emptied", "gone"}, seen
+
+
+def test_a_place_to_look_first_is_in_the_file(repo: Repo) -> None:
+    repo.write("a.py", "x = 1\ny = 2\nz = 3\n")
+    repo.write("b.py", "x = 1\n")
+    repo.commit()
+    repo.write("a.py", "x = 1\ny = 2\n")
+    repo.remove("b.py")
+    assert {f.path: f.line for f in change(screener(repo).commit(repo.commit(), "s")).files} == {"a.py": 2, "b.py": 0}
 
 
 def test_an_ignored_file_is_not_a_place_to_look_first(repo: Repo) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from example_reports import LIMITS, REPORTS, commit, high
+from jsonschema import Draft202012Validator
 
+import codex_gate
 from codex_gate import reread
-from codex_gate.reporters import Terminal, render, wording
+from codex_gate.errors import UsageError
+from codex_gate.reporters import Terminal, render, wording, workflow
 from codex_gate.reporters.layout import cells, fit, wrap
 from codex_gate.taxonomy import DefectCategory
-from codex_gate.types import BLIND, Classification, Evidence, Level, ModelKind, Notice, Report, Thresholds
+from codex_gate.types import BLIND, Classification, Evidence, FileFocus, Level, ModelKind, Notice, Report, Thresholds
 
 
 @pytest.mark.parametrize(
@@ -145,12 +150,48 @@ def test_evidence_of_one_place_stands_together() -> None:
         Evidence("message", 2, "deadlock"),
         Evidence("a.py", 3, "lock("),
         Evidence("a.py", 4, "x"),
+        Evidence("a.py", 3, "join(", deleted=True),
     ]
     assert [(one.where, one.line, texts) for one, texts in wording.by_place(found)] == [
         ("message", 1, ["race", "deadlock"]),
         ("a.py", 3, ["lock("]),
         ("a.py", 4, ["x"]),
+        ("a.py", 3, ["join("]),
     ]
+
+
+def test_every_surface_says_that_a_deleted_line_spoke_and_shows_no_place_in_a_deleted_file() -> None:
+    report = high()
+    assert report.change is not None
+    evidence = (Evidence("a.py", 3, "lock(", deleted=True), Evidence("gone.py", 0, "join(", deleted=True), Evidence("gone.py", 0, "gone.py", deleted=True))
+    seen = tuple(Classification("ConcurrencyBugs", 0.7, (one,)) for one in evidence)
+    files = (FileFocus("gone.py", 0, 0.4, "9 lines deleted"), FileFocus("a.py", 3, 0.3, "1 line deleted"))
+    change = replace(report.change, classifications=seen, files=files)
+    report = replace(report, change=change)
+    assert [wording.told(one, wording.matched(one)) for one in evidence] == ["deleted here: lock(", "deleted: join(", "deleted"]
+    terminal, comment, page = (render(name, report) for name in ("terminal", "markdown", "html"))
+    assert "a.py:3  deleted here: lock(" in terminal and "gone.py  deleted: join(" in terminal
+    assert "`a.py:3` deleted here: `lock(`" in comment and "`gone.py` deleted: `join(`" in comment
+    assert "a.py:3</span> deleted here: <code>lock(</code>" in page and "gone.py</span> deleted</li>" in page
+    assert [(p.path, p.line) for p in workflow.points(change, 9)] == [("a.py", 3)]
+    (alone,) = workflow.points(replace(change, files=()), 9)
+    assert alone.text == "ConcurrencyBugs (70 %): deleted here: lock("
+    (run,) = json.loads(render("sarif", report))["runs"]
+    places = [result["locations"][0]["physicalLocation"] for result in run["results"]]
+    assert [(place["artifactLocation"]["uri"], place["region"]["startLine"]) for place in places] == [("a.py", 3)] * 2
+    assert run["results"][1]["message"]["text"] == 'It speaks of ConcurrencyBugs (70 %) at "lock(", which was deleted here.'
+    assert [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"] if note["descriptor"]["id"] == "no-place"] == [
+        'It speaks of ConcurrencyBugs (70 %) at "join(" in gone.py, which was deleted.',
+        "It speaks of ConcurrencyBugs (70 %) in the name of the file gone.py, which was deleted.",
+    ]
+    written = json.loads(render("json", report))
+    assert [(e["line"], e["side"]) for c in written["change"]["categories"] for e in c["evidence"]] == [(3, "deleted"), (None, "deleted"), (None, "deleted")]
+    Draft202012Validator(json.loads((Path(codex_gate.__file__).parent / "report.schema.json").read_text("utf-8"))).validate(written)
+    back = reread.report(render("json", report).encode()).change
+    assert back is not None and [c.evidence for c in back.classifications] == [(one,) for one in evidence]
+    written["change"]["categories"][0]["evidence"][0]["side"] = "left"
+    with pytest.raises(UsageError, match="side is 'left'"):
+        reread.report(json.dumps(written).encode())
 
 
 def test_every_category_is_explained_in_a_sentence_and_an_unknown_one_is_not() -> None:
