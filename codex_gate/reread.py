@@ -85,7 +85,7 @@ def _finding(value: object) -> Finding:
         reasons=_list(row, "reasons", lambda v: Reason(_text(v, "feature"), math.nan, _number(v, "contribution", least=-1), _text(v, "text"))),
         files=_list(row, "files", lambda v: FileFocus(_text(v, "path"), _line(v), _number(v, "score"), _text(v, "why"))),
         notices=_list(row, "notices", _notice),
-        relief=_list(row, "lower", lambda v: Relief(_text(v, "path"), _number(v, "risk"))) if "lower" in row else (),
+        relief=_list(row, "lower", lambda v: Relief(_text(v, "path"), _number(v, "risk"))) if "lower" in row else None,
     )
 
 

@@ -29,6 +29,7 @@ from codex_gate.own_words import Words
 from codex_gate.paths import role
 from codex_gate.policy import Heard, Policy, classifications, said
 from codex_gate.types import (
+    MIN_RELIEF,
     Classification,
     Commit,
     CommitFeatures,
@@ -49,9 +50,8 @@ from codex_gate.walk import Row, as_commit, edge_features, walk
 from codex_gate.windows import Windows, with_recent
 
 _FAR_BEHIND = 32  # places where new commits leave the known history; more cost more than a walk from the root
-_MAX_FOCUS = 200  # files that are scored one by one for the places to look first
+_MAX_FOCUS = 200  # files that are scored one by one for the places to look first, of more those with most lines
 _FOCUS_LINES = 2_000  # changed lines that are ranked for the place to look first; a larger change is ranked file by file (chosen: 0.2 s)
-_MIN_RELIEF = 0.02  # what taking a file out must lower the risk by to be worth a word (chosen)
 _OUTSIDE = -1.0  # in the index, in place of the risk of a change of which the configuration's paths keep no file
 _SHOWN = 60  # changes before this one in the plot of a page (chosen)
 _BATCH = 128  # changes that are scored at once: git works ahead meanwhile, as far as its pipe reaches
@@ -413,16 +413,16 @@ class Screener:
             features = CommitFeatures(measured, finding.features.notices)
             why = explain.reasons(self.model.explain(features), features, self._told(commit))
             files = self._focus(commit, past, line_count)
-            relief = self._relief(commit, self.model.risk(features), files, past_of, line_count) if self.thorough else ()
+            relief = self._relief(commit, self.model.risk(features), files, past_of, line_count) if self.thorough else None
             return replace(finding, features=features, reasons=why, files=files, relief=relief)
 
-    def _relief(self, commit: Commit, risk: float, files: Sequence[FileFocus], past_of: PastOf, line_count: LineCount) -> tuple[Relief, ...]:
-        """What the change would score without each of the files to look at first, where that is less; measured, not guessed."""
+    def _relief(self, commit: Commit, risk: float, files: Sequence[FileFocus], past_of: PastOf, line_count: LineCount) -> tuple[Relief, ...] | None:
+        """What the change would score without each of the files to look at first, where that is less; measured, not guessed, and of a large change neither."""
         if len(commit.files) > _MAX_FOCUS:
-            return ()
+            return None
         rests = [(f.path, replace(commit, files=tuple(c for c in commit.files if c.path != f.path))) for f in files]
         measured = [(path, extract(rest, past_of(rest), line_count, self.model.words)) for path, rest in rests if rest.files]
-        found = [Relief(path, left) for (path, _), left in zip(measured, self.model.risks([f for _, f in measured]), strict=True) if left <= risk - _MIN_RELIEF]
+        found = [Relief(path, left) for (path, _), left in zip(measured, self.model.risks([f for _, f in measured]), strict=True) if left <= risk - MIN_RELIEF]
         return tuple(sorted(found, key=lambda relief: relief.risk))
 
     def _told(self, commit: Commit) -> Sequence[str]:
@@ -482,8 +482,9 @@ class Screener:
 
     def _focus(self, commit: Commit, past: ChangePast | None, line_count: LineCount) -> tuple[FileFocus, ...]:
         """The files to look at first: each scored as if it were the whole change, program text before the rest."""
-        measured = [(f, k) for k, f in enumerate(commit.files) if f.added is not None and (f.added or f.deleted)]
-        chosen = [(f, k) for f, k in measured if not self.policy.mutes(f.path)][:_MAX_FOCUS]
+        measured = [(f, k) for k, f in enumerate(commit.files) if f.added is not None and (f.added or f.deleted) and not self.policy.mutes(f.path)]
+        measured.sort(key=lambda entry: (role(entry[0].path) != "code", -(entry[0].added or 0), -(entry[0].deleted or 0), entry[0].path))
+        chosen = measured[:_MAX_FOCUS]
         alone = [extract(replace(commit, files=(f,)), past.only(k, commit.time) if past else None, line_count, self.model.words) for f, k in chosen]
         scored = [(risk, f, k) for risk, (f, k) in zip(self.model.risks(alone), chosen, strict=True)]
         scored.sort(key=lambda entry: (role(entry[1].path) != "code", -entry[0], entry[1].path))

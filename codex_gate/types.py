@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+MIN_RELIEF: Final = 0.02  # what taking a file out must lower the risk by to be worth a word (chosen)
 BLIND: Final = "missing-blobs"  # the code of the notice that contents of files are missing in this clone
 
 Progress = Callable[[str, int, int], None]  # told (what, done, of) now and then
@@ -241,7 +242,8 @@ class Finding:
     be said (a commit at the edge of a shallow clone). `percentile` is the share, in percent, of the
     repository's recent changes with a lower risk, None where there are too few. `paths` are the files that
     were looked at; `ignored` the lines that the author marked with `codex-gate: ignore[reason]`, the reason as text.
-    `lines` are the changed lines with their scores, None where nobody asked for them. `relief` says what would lower the risk, the most first.
+    `lines` are the changed lines with their scores, None where nobody asked for them. `relief` says what would lower the risk, the most first,
+    None where it was not measured: each of `files` in a change of its own, where that takes off MIN_RELIEF or more.
     `likeliest` is the category that a repair is likeliest about, however unsure: for counts over many changes, never to be said of one.
     """
 
@@ -258,7 +260,7 @@ class Finding:
     paths: tuple[str, ...] = ()
     ignored: tuple[Evidence, ...] = ()
     lines: tuple[LineScore, ...] | None = None
-    relief: tuple[Relief, ...] = ()
+    relief: tuple[Relief, ...] | None = None
     likeliest: str | None = None
 
     @property

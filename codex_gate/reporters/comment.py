@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from codex_gate.reporters import markdown, wording
 from codex_gate.reporters.hostile import code, prose, shorten_path, shown
 from codex_gate.reporters.markdown import Links, Section
-from codex_gate.types import Finding, Report
+from codex_gate.types import MIN_RELIEF, Finding, Report
 
 MARKER: Final = "<!-- codex-gate:verdict "
 TICK: Final = "This was not useful"
@@ -157,7 +157,7 @@ def _key(report: Report, trust: Trust) -> str:
 
 def _relief(change: Finding | None) -> Section:
     """What would lower the risk: files in a change of their own, as far as that was measured."""
-    if change is None or change.risk is None:
+    if change is None or change.risk is None or change.relief is None:
         return []
     alone = {f.path: f.score for f in change.files}
     lines = [
@@ -166,7 +166,10 @@ def _relief(change: Finding | None) -> Section:
     ]
     top = max(change.files, key=lambda f: f.score, default=None)
     if not lines and top is not None and len(change.paths) > 1 and top.score < change.risk:
-        lines = [f"- smaller changes: no single file taken out lowers it, but alone the riskiest, {_file(top.path)}, scores {_percent(top.score)}"]
+        least, tried = f"{100 * MIN_RELIEF:g} points", len(change.files)
+        none = f"none of the {tried} files" if tried > 1 else "not even the file"
+        riskiest = f"the riskiest of them, {_file(top.path)}," if tried > 1 else "it"
+        lines = [f"- smaller changes: {none} above lowers it by {least} in a change of its own, but alone {riskiest} scores {_percent(top.score)}"]
     return ["**What would lower it**", "", *lines] if lines else []
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from codex_gate import screen
 from codex_gate.config import Ignore, Settings
 from codex_gate.errors import GitError, RangeError, UsageError
 from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, MESSAGE_NAMES
@@ -193,8 +194,27 @@ def test_what_would_lower_the_risk_is_what_the_rest_scores_alone(long: Repo) -> 
     gate = Screener(long.open(), ByLines())  # type: ignore[arg-type]
     found = change(gate.range("main", "topic", "x"))
     rests = {path: change(gate.range("main", f"topic{path.replace('/', '-')}", "x")).risk for path in files}
-    assert [r.path for r in found.relief] == ["src/f2.py", "src/f1.py"]  # one line more or less is not worth a word
-    assert all(r.risk == rests[r.path] for r in found.relief)
+    assert [r.path for r in found.relief or ()] == ["src/f2.py", "src/f1.py"]  # one line more or less is not worth a word
+    assert all(r.risk == rests[r.path] for r in found.relief or ())
+
+
+def test_of_very_many_files_the_largest_of_program_text_are_scored_and_what_lowers_the_risk_is_not_measured(
+    long: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen, "_MAX_FOCUS", 3)
+    long.branch("topic", "main")
+    for k in range(5):
+        long.write(f"lib/a{k}.py", f"x = {k}\n")
+    long.write("docs/a.md", "words\n" * 90)
+    long.write("tests/test_a.py", "x = 1\n" * 80)
+    long.write("src/z.py", "".join(f"z{i} = {i}\n" for i in range(40)))
+    long.commit("work", author=BOB, date=WHEN)
+    gate = Screener(long.open(), ByLines())  # type: ignore[arg-type]
+    found = change(gate.range("main", "topic", "x"))
+    assert [f.path for f in found.files] == ["src/z.py", "lib/a0.py", "lib/a1.py"]
+    assert found.relief is None
+    monkeypatch.setattr(screen, "_MAX_FOCUS", 8)
+    assert [r.path for r in change(gate.range("main", "topic", "x")).relief or ()] == ["src/z.py"]
 
 
 def test_identical_ends_and_a_head_behind_its_base_hold_nothing(long: Repo) -> None:

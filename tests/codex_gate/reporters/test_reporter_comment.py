@@ -37,9 +37,21 @@ def test_the_comment_says_what_would_lower_the_risk_and_how_sure_it_is() -> None
 def test_where_no_file_carries_the_risk_smaller_changes_are_named() -> None:
     report = high()
     assert report.change is not None
-    text = comment.loud(replace(report, change=replace(report.change, paths=("a", "b"))), LINKS, Trust(None, 0, 28))
-    assert "alone the riskiest, `src/net/pool.py`, scores 38 %" in text
+    change = replace(report.change, paths=("a", "b"), relief=())
+    text = comment.loud(replace(report, change=change), LINKS, Trust(None, 0, 28))
+    assert (
+        "- smaller changes: none of the 3 files above lowers it by 2 points in a change of its own, but alone the riskiest of them, `src/net/pool.py`, scores 38 %\n"
+        in text
+    )
     assert "How sure" not in text
+    text = comment.loud(replace(report, change=replace(change, files=change.files[:1])), LINKS, TRUST)
+    assert "- smaller changes: not even the file above lowers it by 2 points in a change of its own, but alone it scores 38 %\n" in text
+
+
+def test_what_was_not_measured_is_not_said_to_lower_nothing() -> None:
+    report = high()
+    assert report.change is not None
+    assert "What would lower it" not in comment.loud(replace(report, change=replace(report.change, paths=("a", "b"))), LINKS, TRUST)
 
 
 def test_places_are_links_to_the_lines_that_were_screened() -> None:
