@@ -7,7 +7,7 @@ neither in the change nor in the ones that it is compared with. `ignore` decides
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -181,10 +181,8 @@ def listener(directory: str) -> Callable[[Commit], Heard]:
 
 def said(commit: Commit, found: tuple[Classification, ...], likeliest: str | None) -> Heard:
     """What a classifier found in a change, without what its author marked to be ignored, the marked lines, and the likeliest category."""
-    marks = dict[tuple[str, int], str]()
-    if any(b"codex-gate:" in f.patch for f in commit.files):  # hardly ever
-        marks = marked([(f.path, _added(f)) for f in commit.files])
-        found = unmarked(found, marks)
+    marks = {place: why for f in commit.files if b"codex-gate:" in f.patch for place, why in _marks(f).items()}  # hardly ever any
+    found = unmarked(found, marks) if marks else found
     ignored = tuple([(path, line, why) for (path, line), why in marks.items()])
     return tuple([(c.category or "", c.confidence, tuple([(*e,) for e in c.evidence]), c.source) for c in found]), ignored, likeliest
 
@@ -194,10 +192,19 @@ def classifications(told: Heard) -> list[Classification]:
     return [Classification(category, confidence, tuple(Evidence(*e) for e in evidence), source) for category, confidence, evidence, source in told[0]]
 
 
-def _added(change: FileChange) -> Iterator[tuple[int, bytes]]:
-    """(line number, text) of the lines that the change adds to a file."""
-    for hunk in change.hunks():
-        yield from enumerate(hunk.added, max(1, hunk.new_start))
+def _marks(change: FileChange) -> dict[tuple[str, int], str]:
+    """The marks in lines that the change adds to a file, and those that stood alone above one before it: git shows one line of context."""
+    added, context = dict[int, bytes](), dict[int, bytes]()
+    number = 0
+    for line in change.patch.split(b"\n"):
+        sign = line[:1]
+        if sign == b"@":
+            number = int(line.split(b" ")[2].partition(b",")[0])  # @@ -3,2 +3,4 @@
+        elif sign in (b"+", b" "):
+            (added if sign == b"+" else context)[number] = line[1:]
+            number += 1
+    stood = marked([(change.path, context.items())])
+    return {place: why for place, why in stood.items() if place[1] in added} | marked([(change.path, added.items())])
 
 
 def marked(files: Collection[tuple[str, Iterable[tuple[int, bytes]]]]) -> dict[tuple[str, int], str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 from codex_gate.config import Ignore, PathLevels, Settings, Source, load
-from codex_gate.policy import Limits, Policy, marked, unmarked
-from codex_gate.types import Classification, CommitFeatures, Evidence, Finding, Level
+from codex_gate.policy import Limits, Policy, classifications, marked, said, unmarked
+from codex_gate.types import Classification, Commit, CommitFeatures, Evidence, Finding, Level
+from tests.conftest import Repo
 
 NEVER = Level.UNKNOWN
 TODAY = date(2026, 6, 1)
@@ -138,6 +139,29 @@ def test_a_mark_says_nothing_of_a_line_that_was_deleted_there() -> None:
     seen = (Classification("ConcurrencyBugs", 0.4, (Evidence("a.py", 3, "lock("), Evidence("a.py", 3, "lock(", deleted=True))),)
     (left,) = unmarked(seen, {("a.py", 3): "a count"})
     assert left.evidence == (Evidence("a.py", 3, "lock(", deleted=True),)
+
+
+def test_a_mark_that_stood_alone_above_a_line_before_holds_for_the_line_that_a_change_adds_there(repo: Repo) -> None:
+    before = [
+        "x = 1",
+        "# codex-gate: ignore[closed below]",
+        "f = 1",
+        "y = 1  # codex-gate: ignore[another line]",
+        "z = 1",
+        "# codex-gate: ignore[far off]",
+        "",
+        "w = 1",
+    ]
+    repo.write("a.py", "\n".join(before))
+    old = repo.commit()
+    after = [*before[:2], "f = eval(p)", before[3], "z = eval(p)", *before[5:7], "w = eval(p)", "# codex-gate: ignore[new]"]
+    repo.write("a.py", "\n".join(after))
+    (files,) = repo.open().diffs([(repo.commit(), old)])
+    seen = (Classification("SecurityVulnerabilities", 0.5, tuple(Evidence("a.py", line, "eval(") for line in (3, 5, 8))),)
+    told = said(Commit(None, (), "", 0, 0, None, files), seen, None)
+    assert told[1] == (("a.py", 3, "closed below"), ("a.py", 10, "new"))
+    (left,) = classifications(told)
+    assert [e.line for e in left.evidence] == [5, 8]
 
 
 def finding(paths: tuple[str, ...], level: Level) -> Finding:
