@@ -81,7 +81,10 @@ class LineRanker:
         Only the order of scores within one change means something.
         """
         lines = changed_lines(files, most)
-        return [LineScore(line.path, line.added, line.number, score, line.text) for line, score in zip(lines, self.scores(lines), strict=True)]
+        return [
+            LineScore(line.path, line.added, line.number, score, line.text, "" if line.file == line.path else line.file)
+            for line, score in zip(lines, self.scores(lines), strict=True)
+        ]
 
     def scores(self, lines: Sequence[ChangedLine]) -> list[float]:
         """Scores of one change's lines, each in [0, 1]; 0 for lines without program text (blank, comments, brackets alone)."""

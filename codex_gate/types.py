@@ -225,6 +225,7 @@ class LineScore(NamedTuple):
     """A changed line and how much it deserves a look, [0, 1]; only the order within one change means something.
 
     `path` and `line` (1-based) name it in the file of its side: the old one where it was deleted.
+    `file` is the path of the changed file, the new one; "" where it is the same.
     """
 
     path: str
@@ -232,6 +233,7 @@ class LineScore(NamedTuple):
     line: int
     score: float
     text: bytes
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

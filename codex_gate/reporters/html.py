@@ -184,7 +184,7 @@ def hunks(lines: Sequence[LineScore]) -> list[Hunk]:
     shift = 0  # how far the new side of the file lies below the old one before this hunk
     for line in lines:
         last = found[-1][-1] if found else None
-        if last is None or line.path != last.path:
+        if last is None or _file(line) != _file(last):
             found.append([line])
             shift = 0
             continue
@@ -195,6 +195,11 @@ def hunks(lines: Sequence[LineScore]) -> list[Hunk]:
         shift += sum(1 if other.added else -1 for other in found[-1])
         found.append([line])
     return [Hunk(tuple(run)) for run in found]
+
+
+def _file(line: LineScore) -> str:
+    """The file of a line, for a deleted one of a renamed file by its new name."""
+    return line.file or line.path
 
 
 def _hunks(change: Finding) -> list[Html]:
@@ -231,7 +236,7 @@ def _hunk(hunk: Hunk, marks: dict[tuple[str, bool, int], _Mark]) -> Html:
     margin = _margin(shown_lines)
     rows = [*_gap(before), *(_row(line, marks.get((line.path, line.added, line.line)), margin) for line in shown_lines), *_gap(after)]
     return Html(
-        f'<section class="hunk"><h3 class="path">{page.text(shorten_path(hunk.lines[0].path))}</h3><table><tbody>{"".join(rows)}</tbody></table></section>'
+        f'<section class="hunk"><h3 class="path">{page.text(shorten_path(_file(hunk.lines[0])))}</h3><table><tbody>{"".join(rows)}</tbody></table></section>'
     )
 
 
@@ -334,10 +339,10 @@ def _meaning(report: Report, n: int) -> Iterable[Html]:
     if not known:
         return
     yield page.heading("How sure this is")
-    if change is not None and change.risk is not None:
-        yield _alike(change.risk, report.model_kind)
-    base = wording.percent(report.thresholds.base_rate)
-    yield page.paragraph(_CALIBRATED[report.model_kind].format(base))
+    if not all(f.is_blind for f in known):  # what could be read of a change is no change that the model was judged on
+        if change is not None and change.risk is not None:
+            yield _alike(change.risk, report.model_kind)
+        yield page.paragraph(_CALIBRATED[report.model_kind].format(wording.percent(report.thresholds.base_rate)))
     if levels := wording.levels(report.thresholds, n):
         yield page.paragraph(f"{levels}.")
     yield page.paragraph(

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from example_reports import NASTY, REPORTS, crowded, high, hostile
 
+from codex_gate.lines import LINE_FEATURES
+from codex_gate.localise import LineRanker
 from codex_gate.reporters import html, render
-from codex_gate.types import LineScore, ModelKind, Relief, Report
+from codex_gate.types import BLIND, LineScore, ModelKind, Notice, Relief, Report
 from tests.browser import browser
 from tests.codex_gate.samples import call
 from tests.conftest import Repo
@@ -74,6 +76,22 @@ def test_the_hunks_are_those_of_git(repo: Repo) -> None:
         [*(-hunk.old_start - k for k in range(len(hunk.deleted))), *(hunk.new_start + k for k in range(len(hunk.added)))] for f in files for hunk in f.hunks()
     ]
     assert len(expected) == 3 and shape(flat) == expected
+
+
+def test_the_hunks_of_a_renamed_file_stand_together_under_its_new_name(repo: Repo) -> None:
+    text = [f"line{k} = {k}\n" for k in range(40)]
+    repo.write("old.py", "".join(text))
+    before = repo.commit("a")
+    text[3] = "changed = 3\n"
+    text[20:22] = ["changed = 20\n"]
+    del text[34]
+    repo.mv("old.py", "new.py")
+    repo.write("new.py", "".join(text))
+    (files,) = repo.open().diffs([(repo.commit("b"), before)])
+    scored = LineRanker((0.0,) * len(LINE_FEATURES), 0.0, 0.5).rank(files)
+    assert shape(scored) == [[-4, 4], [-21, -22, 21], [-36]]
+    said = check(render("html", with_lines(high(), scored))).text
+    assert said.count("new.py") == 3 and "old.py" not in said
 
 
 @pytest.mark.parametrize("report", [*REPORTS.values(), crowded()], ids=[*REPORTS, "crowded"])
@@ -156,6 +174,18 @@ def test_what_the_number_says_is_drawn_as_so_many_of_a_hundred() -> None:
     assert report.change is not None and report.change.risk is not None
     page = render("html", report)
     assert page.count('<circle class="hit"') == round(100 * report.change.risk) and page.count('<circle class="rest"') == 100 - round(100 * report.change.risk)
+
+
+def test_a_risk_of_which_files_could_not_be_read_claims_no_frequency() -> None:
+    report = high()
+    assert report.change is not None
+    blind = replace(report, change=replace(report.change, notices=(Notice(BLIND, "1 of 2 files could not be read"),)))
+    said, whole = (check(render("html", one)).text for one in (blind, report))
+    for words in ("A hundred changes scored like this one", "as many as needed a fix", "that share needed a fix"):
+        assert words in whole and words not in said
+    assert "How sure this is" in said and "A low risk is no proof" in said
+    many = replace(blind, change=None, commits=(blind.change,) if blind.change else ())
+    assert "that share needed a fix" not in check(render("html", many)).text
 
 
 def test_kinds_are_explained_and_stand_before_the_lines() -> None:
