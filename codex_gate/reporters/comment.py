@@ -186,7 +186,7 @@ def _sure(change: Finding | None, trust: Trust) -> Section:
     if change is None or change.risk is None:
         return []
     parts = []
-    if trust.error is not None:
+    if trust.error is not None and not change.is_blind:
         parts.append(
             f"in repositories that the model had not seen, its percentage was off by {100 * trust.error:.0f} points on average, so trust the order of changes before the number"
         )

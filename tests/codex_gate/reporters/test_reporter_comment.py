@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from codex_gate.reporters import comment, markdown, workflow
 from codex_gate.reporters.comment import TICK, Trust
 from codex_gate.reporters.markdown import Links
-from codex_gate.types import FileFocus, Level, Notice, Reason, Relief, Report
+from codex_gate.types import BLIND, FileFocus, Level, Notice, Reason, Relief, Report
 
 LINKS = Links("https://github.com/acme/shop", "c" * 40)
 TRUST = Trust(0.226, 3, 28)
@@ -31,6 +31,10 @@ def test_the_comment_says_what_would_lower_the_risk_and_how_sure_it_is() -> None
     assert "- `src/net/worker.py` in a change of its own: &lt;1 % for the rest, 29 % for it\n" in text
     assert "off by 23 points on average" in text
     assert "3 of 28 measures are unknown here." in text
+    report = relieved()
+    assert report.change is not None
+    blind = replace(report, change=replace(report.change, notices=(*report.change.notices, Notice(BLIND, "1 of 2 files could not be read"))))
+    assert "off by" not in comment.loud(blind, LINKS, TRUST), "that was measured on whole changes"
     assert f"\n- [ ] {TICK}\n" in text
 
 
