@@ -279,7 +279,8 @@ def _many(options: argparse.Namespace, screener: Screener, repo: Repository) -> 
 def _report_many(options: argparse.Namespace, screener: Screener, repo: Repository, shas: Sequence[str], scope: str, nothing: str) -> int:
     import time
 
-    from codex_gate.types import BLIND, Notice, Report, Thresholds
+    from codex_gate.types import Notice, Report, Thresholds
+    from codex_gate.unread import of_many
 
     shows = sys.stderr.isatty() and not sys.stdout.isatty()
     findings = screener.many(shas, (lambda done, of: _phase("commits", done, of)) if shows else lambda done, of: None)
@@ -288,9 +289,7 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
     rows = tuple(findings)
     limits = Thresholds(0, screener.model.base_rate)
     notices = (Notice("empty-range", nothing),) if nothing else screener.of_many.notices
-    if blind := sum(finding.is_blind for finding in rows):
-        text = f"the contents of {blind:,} of {len(rows):,} commits are not in this clone: their lines are unknown, their risk rests on the rest and is not called low (git fetch --refetch --no-filter)"
-        notices = (*notices, Notice(BLIND, text))
+    notices = (*notices, *of_many(rows))
     report = Report(
         scope,
         None,

@@ -18,14 +18,16 @@ _HASH: Final = frozenset({"python", "ruby", "shell", "perl", "r", "julia", "elix
 _DASH: Final = frozenset({"sql", "lua", "haskell"})
 
 
-def _lines(side: bytes, comment: bytes) -> re.Pattern[bytes]:
-    """Lines of one side with a word in them that do not begin with a comment."""
-    return re.compile(rb"^" + side + rb"[ \t]*+(?!" + comment + rb")([^\n]*\w[^\n]*)$", re.MULTILINE)
+def _lines(side: bytes, comment: bytes, sign: bytes = b"!") -> re.Pattern[bytes]:
+    """Lines of one side with a word in them that do not begin with a comment, with the sign = those that do."""
+    return re.compile(rb"^" + side + rb"[ \t]*+(?" + sign + comment + rb")([^\n]*\w[^\n]*)$", re.MULTILINE)
 
 
 _COMMENTS: Final = {"hash": rb"#", "dash": rb"--", "slash": rb"//|/\*|\*(?:[\s/]|$)|<!--"}
-_ADDED: Final = {family: _lines(rb"\+", comment) for family, comment in _COMMENTS.items()}
-_DELETED: Final = {family: _lines(rb"-", comment) for family, comment in _COMMENTS.items()}
+ADDED: Final = {spoken: _lines(rb"\+", comment) for spoken, comment in _COMMENTS.items()}
+COMMENTED: Final = {spoken: _lines(rb"\+", comment, b"=") for spoken, comment in _COMMENTS.items()}
+"""Of each family of comments: the added lines that count as program text, and those that do not though they hold a word."""
+_DELETED: Final = {spoken: _lines(rb"-", comment) for spoken, comment in _COMMENTS.items()}
 # Letters, digits and underscores of ASCII, and every byte of a longer UTF-8 letter; the rest parts words.
 _WORDS: Final = bytes(byte if byte >= 128 or bytes((byte,)).isalnum() or byte == 95 else 32 for byte in range(256))
 
@@ -42,11 +44,11 @@ def text(files: Iterable[FileChange]) -> tuple[list[bytes], list[bytes]]:
     deleted: list[bytes] = []
     for change in files:
         if change.patch and role(change.path) == "code":
-            family = _family(change.path)
+            spoken = family(change.path)
             if change.added:
-                added += _ADDED[family].findall(change.patch)
+                added += ADDED[spoken].findall(change.patch)
             if change.deleted:
-                deleted += _DELETED[family].findall(change.patch)
+                deleted += _DELETED[spoken].findall(change.patch)
     return added, deleted
 
 
@@ -66,6 +68,7 @@ def read(files: Iterable[FileChange]) -> tuple[dict[str, float], set[bytes]]:
     return dict(zip(CONTENT, map(float, found), strict=True)), new
 
 
-def _family(path: str) -> str:
-    spoken = language(path)
-    return "hash" if spoken in _HASH else "dash" if spoken in _DASH else "slash"
+def family(path: str) -> str:
+    """Which of ADDED a file's language belongs to."""
+    known = language(path)
+    return "hash" if known in _HASH else "dash" if known in _DASH else "slash"

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from codex_gate import paths
+from codex_gate import paths, unread
 from codex_gate.content import CONTENT, read
 from codex_gate.history import DAY, ChangePast
 from codex_gate.messages import is_fix
@@ -245,15 +245,15 @@ def _history(past: ChangePast, now: int, values: dict[str, float]) -> None:
 
 
 def _gaps(files: Sequence[FileChange], before: Sequence[int | None]) -> list[Notice]:
+    notices = unread.notices(files)
     if None not in before and not any(f.added is None for f in files):
-        return []
-    notices = []
+        return notices
     missing = sum(f.missing for f in files)
-    binary = sum(f.added is None and not f.missing for f in files)
+    binary = sum(f.added is None and not f.missing and not unread.why(f) for f in files)
     if missing:
         theirs = "its contents are not in this clone; its" if missing == 1 else "their contents are not in this clone; their"
         text = f"{missing} of {len(files)} files could not be read: {theirs} lines are unknown, so the risk rests on the rest and is not called low (git fetch --refetch --no-filter)"
-        notices.append(Notice(BLIND, text))
+        notices.insert(0, Notice(BLIND, text))
     if binary:
         verb, they = ("is", "it has") if binary == 1 else ("are", "they have")
         notices.append(Notice("binary-files", f"{binary} of {len(files)} files {verb} binary or larger than the diff limit: {they} no lines to count"))

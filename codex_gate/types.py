@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 MIN_RELIEF: Final = 0.02  # what taking a file out must lower the risk by to be worth a word (chosen)
 BLIND: Final = "missing-blobs"  # the code of the notice that contents of files are missing in this clone
+UNREAD: Final = "unread-files"  # of the one that program text is here and cannot be read in lines
 
 Progress = Callable[[str, int, int], None]  # told (what, done, of) now and then
 
@@ -136,8 +137,8 @@ class CommitFeatures:
 
     @property
     def is_blind(self) -> bool:
-        """Whether contents of files are missing in this clone, so that their lines are unknown."""
-        return any(notice.code == BLIND for notice in self.notices)
+        """Whether files could not be read – contents that are missing in this clone, program text without lines –, so that the risk rests on the rest."""
+        return any(notice.code in (BLIND, UNREAD) for notice in self.notices)
 
     def known(self) -> dict[str, float | None]:
         """The measures with None in place of NaN, as JSON wants them."""
@@ -268,6 +269,11 @@ class Finding:
     @property
     def is_blind(self) -> bool:
         """The same, of a finding that was read back too, whose measures have no notices."""
+        return any(notice.code in (BLIND, UNREAD) for notice in self.notices)
+
+    @property
+    def lacks_contents(self) -> bool:
+        """Whether it is for contents that are missing, which a fetch would bring."""
         return any(notice.code == BLIND for notice in self.notices)
 
     @property

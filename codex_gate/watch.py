@@ -68,7 +68,7 @@ def check_contents(found: Sequence[Finding]) -> None:
     Raises:
         UsageError: the contents of more than MAX_BLIND of the changes are missing.
     """
-    refuse_blind(sum(f.is_blind for f in found), len(found), "changes", "neither their risk nor their fixes can be told")
+    refuse_blind(sum(f.lacks_contents for f in found), len(found), "changes", "neither their risk nor their fixes can be told")
 
 
 def refuse_blind(blind: int, n: int, what: str, so: str) -> None:

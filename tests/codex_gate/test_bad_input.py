@@ -267,6 +267,37 @@ def test_missing_blobs(repo: Repo, gate: Gate, monkeypatch: pytest.MonkeyPatch) 
     assert report_of(gate, "--staged")["features"]["ld"] == 1  # type: ignore[index]
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("/* \0 */\n" + "x = f(1);\n" * 400, "a NUL byte"),
+        (("x = f(1);\n" * 400).encode("utf-16"), "UTF-16"),
+        ("// x\r" + "x = f(1);\r" * 400, "a carriage return alone"),
+        ("/**/ x = f(1);\n" * 400, "behind comments that close on the same line"),
+    ],
+)
+def test_program_text_that_cannot_be_read_in_lines_is_never_called_low(
+    repo: Repo, gate: Gate, content: str | bytes, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("codex_gate.levels.level", lambda risk, limits: Level.LOW)
+    build(repo)
+    repo.write("src/a.js", content)
+    repo.commit("a file")
+    report = report_of(gate, "--commit", "HEAD")
+    assert "unread-files" in codes(report) and (report["level"], report["percentile"]) == ("unknown", None)
+    said = gate("--commit", "HEAD").out.replace("\n  ", " ")
+    assert "risk of what could be read – no level" in said and "1 of 1 files could not be read" in said and why in said
+    (row,) = [json.loads(text) for text in gate("--each", "HEAD~1..HEAD").out.splitlines()]
+    assert row["level"] == "unknown"
+    assert "program text of 1 of 1 commits could not be read in lines" in " ".join(gate("--each", "HEAD~1..HEAD", "--format", "terminal").out.split())
+    repo.git("mv", "src/a.js", "src/b.js")
+    repo.commit("moved")
+    repo.remove("src/b.js")
+    repo.commit("gone")
+    for revision in ("HEAD~1", "HEAD"):
+        assert report_of(gate, "--commit", revision)["level"] == "low"
+
+
 def test_missing_tree(repo: Repo, gate: Gate) -> None:
     build(repo)
     repo.write("new/a.py", "x = 1\n")
@@ -345,7 +376,7 @@ def test_50_mb_file(repo: Repo, gate: Gate) -> None:
     assert time.perf_counter() - start < 5
     assert report["features"]["la"] == 1  # type: ignore[index]
     assert report["features"]["nf"] == 2  # type: ignore[index]
-    assert "binary-files" in codes(report)
+    assert "unread-files" in codes(report) and (report["level"], report["percentile"]) == ("unknown", None)
     assert "larger than the diff limit" in gate("--commit", "HEAD").out.replace("\n  ", " ")
 
 

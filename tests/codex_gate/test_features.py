@@ -248,7 +248,8 @@ def test_binary_only_change_has_unknown_lines_and_a_notice() -> None:
     features = shape(text("a.png", added=None, deleted=None), text("b.min.js", added=None, deleted=None))
     assert unknown(features) == LINES
     assert (features["nf"], features["code_files"], features["n_languages"]) == (2, 1, 1), "what names alone tell is known"
-    assert [n.code for n in features.notices] == ["binary-files"]
+    assert [n.code for n in features.notices] == ["unread-files", "binary-files"] and features.is_blind
+    assert features.notices[1].text == "1 of 2 files is binary or larger than the diff limit: it has no lines to count", "the program text is told of apart"
 
 
 def test_mixed_change_counts_its_text_lines() -> None:

@@ -1,0 +1,121 @@
+"""Program text that a change adds and nobody here can read in lines: what a diff has no lines of, and what the measures of `content` take for comments.
+
+git calls a file with a NUL byte binary, knows one line end alone, and `content` takes a line for a comment by its beginning. A change that hides
+its text behind either looks small, and small changes look harmless; so it is said, and the level is what it is where contents are missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from codex_gate.content import ADDED, COMMENTED, family
+from codex_gate.paths import role
+from codex_gate.types import BLIND, UNREAD, FileChange, Finding, Notice
+
+MANY_BREAKS: Final = 6  # breaks inside of the lines that one file adds; fewer are characters that a literal holds (chosen)
+MANY_BEHIND: Final = 10  # lines of one file behind comments (chosen: casts by JSDoc come in smaller numbers; 7 of 7,536 changes of webpack reach the rule, 1 of 9,083 of redis, none of ripgrep, vuejs/core and eslint)
+# What ends a line for a language and not for git: a carriage return with text behind it, and in scripts two characters of Unicode.
+_BREAK: Final = re.compile(rb"\r(?=[^\r\n])|\xe2\x80[\xa8\xa9]")
+_TEXT: Final = re.compile(rb"^\+[^\n]*", re.MULTILINE)
+_BLANKS: Final = re.compile(rb"[ \t\r]*+")
+_WORD: Final = re.compile(rb"\w")
+_CLOSED: Final = {
+    "slash": ((b"/*", b"*/"), (b"<!--", b"-->")),
+    "hash": ((b"#=", b"=#"),),
+    "dash": ((b"--[[", b"]]"), (b"--[=[", b"]=]")),
+}
+_TO_THE_END: Final = {"slash": b"//", "hash": b"#", "dash": b"--"}
+_STARTS: Final = {"slash": rb"/\*|\*[\s/]|<!--", "hash": rb"#=", "dash": rb"--\["}
+
+
+def _longer(spoken: str) -> re.Pattern[bytes]:
+    """Added lines that begin with a comment and go on behind the end of one: those worth a closer look."""
+    ends = b"|".join(re.escape(end) for _, end in _CLOSED[spoken])
+    return re.compile(rb"^\+[ \t]*+((?=" + _STARTS[spoken] + rb")[^\n]*?(?:" + ends + rb")[ \t]*+[^\s][^\n]*)$", re.MULTILINE)
+
+
+_LONGER: Final = {spoken: _longer(spoken) for spoken in _CLOSED}
+
+_WHY: Final = {
+    "binary": "program text without lines for git (a NUL byte, UTF-16, or larger than the diff limit)",
+    "breaks": "program text with line ends that git does not take for any (a carriage return alone)",
+    "behind": "program text behind comments that close on the same line",
+}
+
+
+def why(change: FileChange) -> str:
+    """Why what a change adds to a file of program text cannot be read, a key of _WHY; "" where it can, where nothing is added, and where contents are missing."""
+    if change.status == "D" or change.missing or role(change.path) != "code" or change.new_mode & 0o170000 != 0o100000:
+        return ""
+    if change.added is None:
+        return "binary"
+    if not change.added:
+        return ""
+    if _breaks(change.patch) >= MANY_BREAKS:
+        return "breaks"
+    return "behind" if _is_behind(change.patch, family(change.path)) else ""
+
+
+def notices(files: Sequence[FileChange]) -> list[Notice]:
+    """One for each kind of reason that there is."""
+    found = Counter(map(why, files))
+    told = [(found[kind], text) for kind, text in _WHY.items() if found[kind]]
+    return [
+        Notice(
+            UNREAD,
+            f"{n} of {len(files)} files could not be read: {'it is' if n == 1 else 'they are'} {text}; so the risk rests on the rest and is not called low",
+        )
+        for n, text in told
+    ]
+
+
+def of_many(findings: Sequence[Finding]) -> tuple[Notice, ...]:
+    """That some of many commits could not be read in full, where it is so."""
+    lacking = sum(finding.lacks_contents for finding in findings)
+    unread = sum(finding.is_blind for finding in findings) - lacking
+    rests, found = "their risk rests on the rest and is not called low", []
+    if lacking:
+        text = f"the contents of {lacking:,} of {len(findings):,} commits are not in this clone: their lines are unknown, {rests} (git fetch --refetch --no-filter)"
+        found.append(Notice(BLIND, text))
+    if unread:
+        found.append(Notice(UNREAD, f"program text of {unread:,} of {len(findings):,} commits could not be read in lines: {rests}"))
+    return tuple(found)
+
+
+def _breaks(patch: bytes) -> int:
+    """Line ends inside of the added lines; what ends in CR LF has none."""
+    if not (b"\r" in patch and patch.count(b"\r") - patch.count(b"\r\n") >= MANY_BREAKS) and not (b"\xe2" in patch and _BREAK.search(patch)):
+        return 0  # nearly always: this runs for every file of a bulk screen
+    return sum(len(_BREAK.findall(line)) for line in _TEXT.findall(patch))
+
+
+def _is_behind(patch: bytes, spoken: str) -> bool:
+    """Whether many added lines hold program text behind a closed comment: more than half of those that count as comments, or more than half as many as are read.
+
+    The latter, so that what is hidden among comments by the thousand shows too.
+    """
+    if sum(patch.count(end) for _, end in _CLOSED[spoken]) < MANY_BEHIND:
+        return False
+    behind = sum(_holds_text(line, spoken) for line in _LONGER[spoken].findall(patch))
+    return behind >= MANY_BEHIND and 2 * behind > min(len(COMMENTED[spoken].findall(patch)), len(ADDED[spoken].findall(patch)))
+
+
+def _holds_text(line: bytes, spoken: str) -> bool:
+    """Whether a line that begins with a comment has a word behind it; in linear time, whatever the line."""
+    at = 0
+    if line.startswith(b"*"):  # within a comment of several lines
+        at = line.find(b"*/") + 2
+        if at < 2:
+            return False
+    while True:
+        at = _BLANKS.match(line, at).end()  # type: ignore[union-attr] # nothing is enough
+        pair = next((pair for pair in _CLOSED[spoken] if line.startswith(pair[0], at)), None)
+        if pair is None:
+            return not line.startswith(_TO_THE_END[spoken], at) and _WORD.search(line, at) is not None
+        end = line.find(pair[1], at + len(pair[0]))
+        if end < 0:
+            return False
+        at = end + len(pair[1])
