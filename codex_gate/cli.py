@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from codex_gate.arguments import check_apart, parser
 from codex_gate.errors import AGAIN, RESTORE, ConfigError, GateError, ModelError, UsageError
 from codex_gate.signals import unwinding
-from codex_gate.stdio import FULL, close_output, open_closed
+from codex_gate.stdio import FULL, close_output, open_closed, say, settled
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    with unwinding():
+    with unwinding(), settled():
         return _main(argv)
 
 
@@ -74,7 +74,7 @@ def _say(text: str) -> None:
 
     with suppress(OSError, ValueError):  # what was reported before stands before it, also where both go into one pipe, as pre-commit has it
         sys.stdout.flush()
-    print(f"codex-gate: {visible(text)}", file=sys.stderr, flush=True)
+    say(f"codex-gate: {visible(text)}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # a place that takes nothing more
 
@@ -17,7 +18,31 @@ def open_closed() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
-def close_output() -> None:
-    """Let what is still to be written to standard output go nowhere."""
+def close_output(name: str = "stdout") -> None:
+    """Let what is still to be written to standard output (or that other stream) go nowhere."""
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), getattr(sys, name).fileno())
+
+
+def say(text: str) -> None:
+    """A line on standard error, seen at once; where nobody can take it – a full disk, a reader that is gone – it is lost, and the exit code stays what it is."""
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr)
+    settle()
+
+
+def settle() -> None:
+    """Let standard error hold nothing back: at its end the interpreter would try again, and change the exit code."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        close_output("stderr")
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Standard error is settled behind the block, whoever wrote to it."""
+    try:
+        yield
+    finally:
+        settle()

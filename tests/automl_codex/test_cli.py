@@ -67,6 +67,14 @@ def test_a_full_disk_behind_standard_output_is_said(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "automl-codex: what stats writes cannot be written: No space left on device\n")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_where_nobody_takes_a_sentence_the_exit_code_stays_what_it_is(tmp_path: Path) -> None:
+    code = "import sys; from automl_codex import cli; sys.exit(cli.main(['stats', 'x']))"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=full, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
 # -- an installation without extras ------------------------------------------------------------------------
 
 BARE = """

@@ -448,6 +448,29 @@ def test_a_full_disk_is_a_sentence_and_exit_code_2(project: Repo, what: list[str
         assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [
+        (["screen", "nope..HEAD"], 2),
+        (["screen", "--no-such-flag"], 2),
+        (["screen", "main..topic", "--fail-on", "moderate"], 1),
+        (["hook", "-C", "/"], 0),
+        (["schema", "report"], 0),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
+)
+def test_where_nobody_takes_a_sentence_the_exit_code_stays_what_it_is(project: Repo, what: list[str], code: int) -> None:
+    program = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); from codex_gate.cli import main; sys.exit(main())"
+    command = [sys.executable, "-I", "-c", program, *what]
+    source, target = os.pipe()
+    os.close(source)  # a reader that is gone
+    ends = [target, *(os.open(name, os.O_WRONLY) for name in ("/dev/full",) if os.path.exists(name))]
+    for end in ends:
+        done = subprocess.run(command, cwd=project.path, env=project.environ, stdout=subprocess.DEVNULL, stderr=end, timeout=60)
+        os.close(end)
+        assert done.returncode == code
+
+
 @pytest.mark.parametrize("locale", ["C", "en_US.ISO-8859-1"])
 def test_a_poor_locale_writes_every_format(project: Repo, locale: str) -> None:
     project.write("src/grün.py", "x = 1\n")

@@ -16,7 +16,7 @@ from automl_codex.arguments import parser
 from automl_codex.commands import extra_of, lacking, models, say, students, synthetic
 from codex_gate.errors import GateError
 from codex_gate.signals import unwinding
-from codex_gate.stdio import FULL, close_output, open_closed
+from codex_gate.stdio import FULL, close_output, open_closed, settled
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +26,7 @@ _PATHS = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryErro
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    with unwinding():
+    with unwinding(), settled():
         return _main(argv)
 
 
@@ -41,10 +41,10 @@ def _main(argv: Sequence[str] | None) -> int:
         sys.stdout.flush()
         return code
     except GateError as error:
-        print(f"automl-codex: {error}", file=sys.stderr)
+        say(f"automl-codex: {error}")
         return error.exit_code
     except KeyboardInterrupt:
-        print("automl-codex: interrupted", file=sys.stderr)
+        say("automl-codex: interrupted")
         return 130
     except BrokenPipeError:  # `automl-codex … | head`: the command was cut short
         close_output()

@@ -6,12 +6,12 @@ Each group lists its commands in `COMMANDS`. Nothing of this package imports wha
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from codex_gate import stdio
 from codex_gate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def say(text: str) -> None:
-    """A line on standard error, seen at once."""
-    print(text, file=sys.stderr, flush=True)
+    """A line on standard error, seen at once; where nobody can take it, the exit code stays what it is."""
+    stdio.say(text)
 
 
 @contextmanager
