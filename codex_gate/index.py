@@ -217,14 +217,23 @@ class HistoryIndex:
             if outside:
                 ordinal = {self._shas[at : at + 20]: at // 20 for at in range(0, len(self._shas), 20)}
                 for name in outside:
-                    flags[ordinal[bytes.fromhex(name)]] = 0
+                    if (at := ordinal.get(bytes.fromhex(name))) is None:
+                        raise self._unheld(name)
+                    flags[at] = 0
         return Past(flags)
 
     def ordinals(self, shas: Collection[str]) -> dict[str, int]:
-        """Ordinals of commits that the index holds."""
+        """Ordinals of commits that the index holds; one that it does not is damage."""
         asked = {bytes.fromhex(sha): sha for sha in shas}
         names = (self._shas[at : at + 20] for at in range(0, len(self._shas), 20))
-        return {asked[name]: ordinal for ordinal, name in enumerate(names) if name in asked}
+        found = {asked[name]: ordinal for ordinal, name in enumerate(names) if name in asked}
+        for sha in set(asked.values()) - found.keys():
+            raise self._unheld(sha)
+        return found
+
+    def _unheld(self, sha: str) -> IndexDamagedError:
+        """What to raise where git names a commit that lies before a tip and that the index has no number of: git told another history when it was built."""
+        return IndexDamagedError(f"it lacks {sha}, which lies before what it holds")
 
     def _not_before(self, sha: str) -> list[str]:
         """Commits of the index that are neither `sha` nor its ancestors."""

@@ -16,7 +16,7 @@ from codex_gate import explain, levels, localise
 from codex_gate.aside import called, kept
 from codex_gate.content import read
 from codex_gate.diffs import first_line
-from codex_gate.errors import UsageError
+from codex_gate.errors import GitError, UsageError
 from codex_gate.features import LineCount, extract
 from codex_gate.git import CommitMeta, Repository, author_key, is_sha
 from codex_gate.history import ChangePast, History, Past
@@ -321,8 +321,11 @@ class Screener:
                 break
             except IndexDamagedError as error:
                 why = str(error)
-        with HistoryIndex(self.repo, without=why) as index:
-            return run(index)
+        try:
+            with HistoryIndex(self.repo, without=why) as index:
+                return run(index)
+        except IndexDamagedError as error:  # nothing of an index is left to be damaged
+            raise GitError(f"git tells this history in two ways ({error}); look at it with git commit-graph verify and git fsck") from error
 
     def _files(self, new: str, old: str | None) -> tuple[FileChange, ...]:
         return self._kept(next(iter(self.repo.diffs([(new, old)])), ()))
@@ -364,6 +367,8 @@ class Screener:
             scored = self._score(self._again(index, line, unscored))
             index.note_risks(version, scored)
             known |= scored
+        if lost := set(line).difference(known):
+            raise IndexDamagedError(f"no walk comes to {min(lost)}, which lies on this line")
         return sorted(known[sha] for sha in line if known[sha] != _OUTSIDE)
 
     def _score(self, rows: Iterator[Row]) -> dict[str, float]:

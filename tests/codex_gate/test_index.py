@@ -7,17 +7,19 @@ import random
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from codex_gate import index as index_module
+from codex_gate.errors import GitError
 from codex_gate.git import Repository
 from codex_gate.index import INDEX_FORMAT, HistoryIndex, IndexDamagedError
 from codex_gate.screen import Screener
@@ -727,6 +729,42 @@ def test_a_pruned_tip_beside_the_one_asked_for_is_no_obstacle(straight: Repo) ->
     prune(straight, *lost)
     (wanted,) = walked(straight, straight.git("rev-parse", "main")).values()
     assert indexed(straight, "main") == wanted
+
+
+def graph_of_another_history(repo: Repo, seed: int) -> Path:
+    """A commit-graph in which some commits have other first parents."""
+    repo.git("commit-graph", "write", "--reachable")
+    path = repo.path / ".git" / "objects" / "info" / "commit-graph"
+    path.chmod(0o644)
+    data, rng = bytearray(path.read_bytes()), random.Random(seed)
+    chunks = {bytes(data[at : at + 4]): int.from_bytes(data[at + 4 : at + 12], "big") for at in range(8, 8 + 12 * data[6], 12)}
+    n = (chunks[b"CDAT"] - chunks[b"OIDL"]) // 20
+    for row in rng.sample(range(n), 6):
+        struct.pack_into(">I", data, chunks[b"CDAT"] + 36 * row + 20, rng.randrange(n))
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_index_that_was_built_by_a_wrong_commit_graph_does_not_outlive_it(straight: Repo, seed: int) -> None:
+    (wanted,) = walked(straight, straight.git("rev-parse", "main")).values()
+    graph = graph_of_another_history(straight, seed)
+    with suppress(GitError):  # which says that git contradicts itself
+        indexed(straight, "main")
+    graph.unlink()
+    assert indexed(straight, "main") == wanted
+
+
+def test_a_name_that_the_index_does_not_hold_is_damage(straight: Repo) -> None:
+    indexed(straight, "main~5")
+    held, new = straight.git("rev-parse", "main~7"), straight.git("rev-parse", "main")
+    with HistoryIndex(straight.open()) as index:
+        assert list(index.ordinals([held])) == [held]
+        with pytest.raises(IndexDamagedError, match=f"it lacks {new}"):
+            index.ordinals([held, new])
+        index.tips = [new]
+        with pytest.raises(IndexDamagedError, match="it lacks "):
+            index.past(held)
 
 
 def test_a_large_history_is_indexed_in_seconds(make_repo: MakeRepo) -> None:
