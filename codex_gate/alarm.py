@@ -7,7 +7,6 @@ forge, which may be down. Whatever of these fails is named, takes none of the ot
 from __future__ import annotations
 
 import secrets
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -109,17 +108,14 @@ def of_action(run: Run, repository: str, report: DriftReport, asked: Gates) -> i
     try:
         return alarm.settle(report, asked, lambda: _write(run, report))
     finally:
-        for text in undone:
+        for text in (*undone, *run.undone):
             run.say(workflow.command("warning", text))
             run.append("GITHUB_STEP_SUMMARY", f"\n> [!WARNING]\n> {prose(shown(text, 600))}\n")
 
 
 def _write(run: Run, report: DriftReport) -> None:
-    where = Path(tempfile.mkdtemp(prefix="codex-gate-", dir=run.environ.get("RUNNER_TEMP") or None))
-    files = {name: where / f"drift.{name}" for name in ("json", "html")}
-    for name, path in files.items():
-        path.write_text(formats.render(name, report), "utf-8")
-    values = {"drift": str(report.drift).lower(), "report-json": str(files["json"]), "report-html": str(files["html"])}
+    files = run.keep("drift", {name: formats.render(name, report) for name in ("json", "html")})
+    values = {"drift": str(report.drift).lower(), "report-json": files["json"], "report-html": files["html"]}
     run.append("GITHUB_OUTPUT", workflow.outputs(values, secrets.token_hex(16)))
     run.append("GITHUB_STEP_SUMMARY", formats.render("markdown", report))
     run.say(workflow.fenced(formats.render("terminal", report, width=100), secrets.token_hex(16)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -88,6 +89,22 @@ class Run:
             except OSError as error:
                 self.say(workflow.command("notice", f"{variable} cannot be written: {error.strerror}"))
 
+    def keep(self, name: str, texts: Mapping[str, str]) -> dict[str, str]:
+        """Paths of files for later steps, by format, in a directory of their own; all are "", and `undone` says why, where they cannot be written."""
+        wanted, where = self.environ.get("RUNNER_TEMP") or None, None
+        try:
+            where = Path(tempfile.mkdtemp(prefix="codex-gate-", dir=wanted))
+            files = {suffix: where / f"{name}.{suffix}" for suffix in texts}
+            for suffix, path in files.items():
+                path.write_text(texts[suffix], "utf-8")
+        except OSError as error:
+            if where is not None:
+                shutil.rmtree(where, ignore_errors=True)
+            place = f"{wanted} (RUNNER_TEMP)" if wanted else "the temporary directory (TMPDIR)"
+            self.undone.append(f"no files for later steps: {place} cannot be written: {error.strerror or error}; the outputs that would name them are empty")
+            return dict.fromkeys(texts, "")
+        return {suffix: str(path) for suffix, path in files.items()}
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -123,15 +140,11 @@ class Delivery:
     def links(self) -> Links | None:
         return Links(f"{self.event.server}/{self.event.repository}", self.head) if self.event.repository else None
 
-    def _write_files(self) -> dict[str, Path]:
-        """The report for later steps, by format, in a directory of its own; the page alone shows every changed line."""
-        where = Path(tempfile.mkdtemp(prefix="codex-gate-", dir=self.run.environ.get("RUNNER_TEMP") or None))
+    def _write_files(self) -> dict[str, str]:
+        """The report for later steps, by format; the page alone shows every changed line."""
         change = self.report.change
         short = replace(self.report, change=replace(change, lines=None)) if change is not None else self.report
-        files = {name: where / f"report.{name}" for name in ("json", "sarif", "html")}
-        for name, path in files.items():
-            path.write_text(render(name, self.report if name == "html" else short), "utf-8")
-        return files
+        return self.run.keep("report", {name: render(name, self.report if name == "html" else short) for name in ("json", "sarif", "html")})
 
     # -- GitHub --------------------------------------------------------------------------------------
 
@@ -229,16 +242,16 @@ class Delivery:
         if self.tripped:
             self.run.say(workflow.command("error", self.tripped))
 
-    def _outputs(self, files: Mapping[str, Path]) -> dict[str, str]:
+    def _outputs(self, files: Mapping[str, str]) -> dict[str, str]:
         found = self.report.change
         return {
             "risk": f"{found.risk:.4f}" if found is not None and found.risk is not None else "",
             "level": str(found.level) if found is not None else "unknown",
             "category": found.top.category or UNCLASSIFIED if found is not None else UNCLASSIFIED,
             "top-file": found.files[0].path if found is not None and found.files else "",
-            "report-json": str(files["json"]),
-            "report-html": str(files["html"]),
-            "sarif": str(files["sarif"]),
+            "report-json": files["json"],
+            "report-html": files["html"],
+            "sarif": files["sarif"],
         }
 
 

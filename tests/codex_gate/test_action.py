@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -70,6 +72,26 @@ def test_a_loud_pull_request_gets_one_comment_a_check_and_outputs(step: Steps, h
     assert json.loads(Path(outputs["sarif"]).read_text("utf-8"))["version"] == "2.1.0"
     assert "\nxychart-beta\n" in this.summary
     assert not [line for line in this.log if line.startswith(("::warning", "::notice", "::error"))]  # the check has them
+
+
+@pytest.mark.parametrize("place", ["gone", "full"])
+def test_a_verdict_is_told_where_no_files_can_be_kept(place: str, step: Steps, hub: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, *_: object) -> int:
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    where = tmp_path / place
+    this = step(environ={"RUNNER_TEMP": str(where), "INPUT_FAIL_ON": "moderate"})
+    if place == "full":
+        where.mkdir()
+        monkeypatch.setattr(Path, "write_text", refused)
+    assert this.run() == 1, "the gate holds"
+    assert len(hub.comments) == 1 and this.outputs["level"] == "critical"
+    assert {this.outputs[name] for name in ("report-json", "report-html", "sarif")} == {""}
+    told = f"no files for later steps: {where} (RUNNER_TEMP) cannot be written: {os.strerror(errno.ENOENT if place == 'gone' else errno.ENOSPC)}"
+    assert any(line.startswith("::notice") and told in line for line in this.log)
+    assert "no files for later steps" in this.summary
+    assert not where.exists() or not list(where.iterdir()), "half of a file is worse than none"
 
 
 def test_a_quiet_pull_request_gets_no_comment_and_no_annotation(step: Steps, hub: GitHub) -> None:

@@ -140,6 +140,14 @@ def test_the_action_monitors_on_schedule(drifted: tuple[Repo, list[str]], hub: G
     assert "codex-gate: issue #2 opened" in run.log
 
 
+def test_the_action_tells_of_drift_where_no_files_can_be_kept(drifted: tuple[Repo, list[str]], hub: GitHub, tmp_path: Path) -> None:
+    run = step(drifted, hub, tmp_path, RUNNER_TEMP=str(tmp_path / "gone"))
+    assert run.run() == 1
+    assert (run.outputs["drift"], run.outputs["report-json"], run.outputs["report-html"]) == ("true", "", "")
+    assert any(line.startswith("::warning") and "no files for later steps: " in line for line in run.log)
+    assert "### Drift: file type" in run.summary and "no files for later steps" in run.summary
+
+
 @pytest.mark.parametrize(("environ", "words"), [({"INPUT_TOKEN": ""}, "an issue needs a token"), ({}, "permission issues: write")])
 def test_the_action_keeps_the_alert_without_an_issue(environ: dict[str, str], words: str, drifted: tuple[Repo, list[str]], hub: GitHub, tmp_path: Path) -> None:
     hub.writable = False
