@@ -203,7 +203,7 @@ def _in_force(options: argparse.Namespace, repo: Repository, base: str | None) -
     settings = _settings(options, repo, base)
     options.advisory = getattr(options, "advisory", False) and settings.hook == "advisory"  # only the hook comes with it
     with _model(options, repo, settings.models, base) as model:
-        yield model, Policy(settings, datetime.now().astimezone().date())
+        yield model, Policy(settings, datetime.now().date())
 
 
 @contextmanager
@@ -397,7 +397,7 @@ def _action(options: argparse.Namespace) -> int:
 
     run = Run(os.environ, lambda line: print(line, flush=True))
     try:
-        return action.run(run, datetime.now().astimezone().date())
+        return action.run(run, datetime.now().date())
     finally:
         options.advisory = not run.gated
 

@@ -15,7 +15,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -28,6 +27,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+from codex_gate import scratch
 from codex_gate.diffs import END, ZERO_ID, Entry, blobs_of, pair_lines, parse_listings, parse_pair, parse_raw, parse_stream
 from codex_gate.errors import GitError, RangeError
 from codex_gate.types import FileChange
@@ -327,9 +327,7 @@ class Repository:
         self, args: Sequence[str], stdin: bytes, target: int = subprocess.PIPE, extra: Mapping[str, str] | None = None
     ) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]]:
         """A git process with its output, where that comes here, and what it says of errors; it ends with the block."""
-        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as errors:
-            given.write(stdin)
-            given.seek(0)
+        with scratch.held(stdin) as given, scratch.held(b"") as errors:
             process = subprocess.Popen(self._command(args), cwd=self.git_dir, env=self._env(extra), stdin=given, stdout=target, stderr=errors, bufsize=0)
             try:
                 output = process.stdout or errors
@@ -415,14 +413,13 @@ class Repository:
         commit of it would be, also in a read-only repository.
 
         Raises:
-            GitError: the index holds unresolved conflicts.
+            GitError: the index holds unresolved conflicts, or cannot be read.
         """
         if self.index_file is None or not self.index_file.exists():
             return ()
-        with tempfile.TemporaryDirectory(prefix="codex-gate-") as scratch:
-            copy = Path(scratch, "index")
-            shutil.copyfile(self.index_file, copy)
-            store = {"GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": self._object_stores()}
+        with scratch.directory() as place:
+            copy = scratch.copy(self.index_file, place / "index")
+            store = {"GIT_OBJECT_DIRECTORY": str(place), "GIT_ALTERNATE_OBJECT_DIRECTORIES": self._object_stores()}
             done = subprocess.run(
                 self._command(["write-tree", "--missing-ok"]), cwd=self.git_dir, env=self._env({**store, "GIT_INDEX_FILE": str(copy)}), capture_output=True
             )
@@ -430,7 +427,7 @@ class Repository:
                 words = _words(done.stderr)
                 if "unmerged" in words:
                     raise GitError("the index holds unresolved conflicts; resolve them and `git add` the files, then screen again")
-                raise GitError(f"the index cannot be read: {words}")
+                raise scratch.full(words) if "No space left" in words or "quota" in words else GitError(f"the index cannot be read: {words}")
             tree = done.stdout.decode("ascii").strip()
             old = head or EMPTY_TREE
             text = self.run("diff-tree", *_DIFF, old, tree, check=False, extra=store)
@@ -445,8 +442,8 @@ class Repository:
 
         300 fixes of an 11,000-commit history took 6.5 s in place of 8.8, the writing of the graph (0.7 s) included; of a 5,500-commit one 3.7 in place of 4.0.
         """
-        with tempfile.TemporaryDirectory(prefix="codex-gate-") as scratch:
-            store = {"GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": self._object_stores()}
+        with scratch.directory() as place:
+            store = {"GIT_OBJECT_DIRECTORY": str(place), "GIT_ALTERNATE_OBJECT_DIRECTORIES": self._object_stores()}
             quick = replace(self, environ={**self.environ, **store})
             # A graph that cannot be written, say because commits are missing, costs time and nothing else.
             quick.run("commit-graph", "write", "--reachable", "--changed-paths", "--no-progress", check=False)

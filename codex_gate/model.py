@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import tempfile
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from codex_gate import scratch
 from codex_gate.errors import AGAIN, ConfigError, ModelError
 from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA, OWN_WORDS, SHOWN_ALONE, UNKNOWN, vector
 from codex_gate.forest import Forest
@@ -219,8 +219,8 @@ def opened(repo: Repository, chosen: str | None, base: str | None) -> Iterator[M
     elif not base:
         raise ConfigError("models: in CI they are read from the base commit, and here is none; name a directory with --model DIR")
     else:
-        with tempfile.TemporaryDirectory(prefix="codex-gate-model-") as target:
-            yield Model.load(extract(repo, base, chosen, Path(target)))
+        with scratch.directory() as target:
+            yield Model.load(extract(repo, base, chosen, target))
 
 
 def json_object(path: Path, remedy: str, *, lost: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -469,6 +470,19 @@ def test_where_nobody_takes_a_sentence_the_exit_code_stays_what_it_is(project: R
         done = subprocess.run(command, cwd=project.path, env=project.environ, stdout=subprocess.DEVNULL, stderr=end, timeout=60)
         os.close(end)
         assert done.returncode == code
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process is fixed here")
+@pytest.mark.parametrize("zone", ["UTC-24", "UTC+24", "XXX-167:59:59", "no/such/zone"])
+def test_a_zone_that_no_clock_has_is_no_error(zone: str, gate: GateCall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        said = gate("main..topic")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert (said.code, said.err) == (0, "")
 
 
 @pytest.mark.parametrize("locale", ["C", "en_US.ISO-8859-1"])
