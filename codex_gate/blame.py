@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
+from codex_gate.errors import GitError, LostError
 from codex_gate.git import Repository, is_sha
 
-# White space is ignored, lines moved within a file are followed; files of ignored commits that the user has set up do not count.
-_BLAME = ("blame", "--incremental", "-w", "-M", "--no-textconv", "--ignore-revs-file=", "--no-progress")
+_BLAME = ("blame", "--incremental", "-w", "-M", "--no-textconv", "--no-progress")  # white space is ignored, lines moved within a file are followed
+# As git 2.31 and later say it: `Could not read SHA`, `unable to read tree (SHA)`, `Cannot read blob SHA for path`, `bad object SHA`, `loose object SHA … is corrupt`.
+_LOST = re.compile(
+    r": (?:(?:Could not|unable to|Cannot) read(?: tree| blob)?|bad object) \(?[0-9a-f]{40}\b|object [0-9a-f]{40} (?:\(stored in .*\) )?is corrupt"
+)
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _ESCAPED = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b'"': b'"', b"\\": b"\\"}
 
@@ -31,12 +38,34 @@ def blame(repo: Repository, commit: str, path: str, lines: Iterable[int], ignore
         ignored: commits that are looked through where git can tell what a line was before them.
         moves: further options of git blame that follow lines, such as -C.
     Raises:
-        GitError: the file is not there, has fewer lines, or an object is missing.
+        LostError: an object is missing or damaged.
+        GitError: the file is not there or has fewer lines, `moves` leave `commit` itself out, or git cannot run.
     Source: git-blame(1), -w and -M.
     """
     ranges = [f"-L{first},{last}" for first, last in runs(lines)]
     skip = [f"--ignore-rev={sha}" for sha in ignored]
-    return _parse(repo.run(*_BLAME, *moves, *skip, *ranges, commit, "--", path))
+    with _unset(repo) as plain:
+        try:
+            return _parse(repo.run(*_BLAME, *moves, *skip, *ranges, commit, "--", path, extra=plain))
+        except GitError as error:
+            if _LOST.search(str(error)):
+                raise LostError(str(error)) from error
+            raise
+
+
+@contextmanager
+def _unset(repo: Repository) -> Iterator[Mapping[str, str]]:
+    """Variables that show git the objects of the repository and nobody's settings.
+
+    Files of ignored commits that a setting names (`blame.ignoreRevsFile`) are read whatever the command line says, and git dies where one is not there;
+    the recommended name is relative to a work tree, in which git does not run here.
+    """
+    objects = repo.environ.get("GIT_OBJECT_DIRECTORY") or str(repo.common_dir / "objects")
+    with tempfile.TemporaryDirectory(prefix="codex-gate-") as empty:
+        os.mkdir(os.path.join(empty, "refs"))  # without it git takes it for no repository
+        homes = dict.fromkeys(("HOME", "XDG_CONFIG_HOME"), empty)  # a git before 2.32 does not know GIT_CONFIG_GLOBAL
+        given = {"GIT_CONFIG_PARAMETERS": "", "GIT_CONFIG_COUNT": "0"}
+        yield {**homes, **given, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_COMMON_DIR": empty, "GIT_OBJECT_DIRECTORY": objects}
 
 
 def _parse(raw: bytes) -> list[Blamed]:

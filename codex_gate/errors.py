@@ -4,6 +4,7 @@ GateError                 something stopped the run
 ├── UsageError     (2)    wrong use, configuration or input
 │   ├── ConfigError       .codex-gate.yaml, an option or a variable holds what cannot be meant
 │   ├── GitError          git refused: not a repository, unknown revision, ownership
+│   │   └── LostError     what git had to read is missing here, or damaged
 │   └── RangeError        a range that cannot be screened: unrelated histories, no default branch
 ├── TrainingFailure (4)   no model came of a training; what was there before stays
 ├── ApiError       (3)    GitHub refuses or does not answer (codex_gate/reporters/github.py); the Action goes on without
@@ -34,6 +35,10 @@ class ConfigError(UsageError):
 
 class GitError(UsageError):
     """Git refused; the message holds git's own words."""
+
+
+class LostError(GitError):
+    """An object of the history is missing here or damaged, by git's own words."""
 
 
 class RangeError(UsageError):

@@ -214,7 +214,7 @@ class Repairs(NamedTuple):
     @property
     def notices(self) -> list[Notice]:
         """What a reader must know of the gaps."""
-        text = f"{self.unread} files of fixes could not be blamed because objects are missing here; they accuse nobody"
+        text = f"{self.unread} files of fixes could not be blamed because objects are missing here or damaged; they accuse nobody"
         return [Notice("unread", text)] if self.unread else []
 
 
@@ -226,11 +226,13 @@ def repairs(
     A fix on the branch of the very change that it repairs is none: it was made before the change came in. `keep` are the paths that are looked
     at: a repair elsewhere is none of what is measured.
     """
-    fixes = [(fix.sha, fix.time) for fix in szz.find_fixes([meta for meta in metas if owner[meta.sha] > start])]
+    edge = repo.metas([line[start]])[0].parents[:1]
+    # A fix made right on the edge repairs what was there before, and git blames nothing whose own commit is cut off.
+    fixes = [(fix.sha, fix.time) for fix in szz.find_fixes([meta for meta in metas if owner[meta.sha] > start and meta.parents != edge])]
     # Blame stops where the replay begins: what it would find before is left out anyway (redis, 294 fixes: 19 CPU seconds in place of 63, the same repairs).
     # At the first parent alone: cut at the branch of a merge too, blame would end at that branch's tip with lines that are much older.
     variant = szz.VARIANTS[szz.DEFAULT]
-    variant = replace(variant, moves=(*variant.moves, *(f"^{parent}" for parent in repo.metas([line[start]])[0].parents[:1])))
+    variant = replace(variant, moves=(*variant.moves, *(f"^{parent}" for parent in edge)))
     progress("fixes traced", 0, len(fixes))
     found: dict[int, tuple[str, str]] = {}
     doubtful: set[int] = set()

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from codex_gate.aside import kept
 from codex_gate.blame import Blamed, blame
 from codex_gate.comments import code_lines
-from codex_gate.errors import GitError, UsageError
+from codex_gate.errors import GitError, LostError, UsageError
 from codex_gate.fixes import fix_evidence, rearranges
 from codex_gate.git import CommitMeta, Repository
 from codex_gate.globs import Filter
@@ -240,7 +240,7 @@ def _size(files: Sequence[FileChange]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Trace:
-    """What tracing a fix gave; `unread` counts files that git could not blame (an object is missing).
+    """What tracing a fix gave; `unread` counts files that git could not blame (an object is missing or damaged).
 
     `doubt` says why the accusation rests on little, None where it does not: the fix is `large` (more than SURE_LINES lines of code or SURE_FILES files),
     its lines come from `several` commits (`others` are those that are not accused), it only adds `beside` them, it only laid them out anew (`layout`), the accused commit is `old` (SURE_DAYS),
@@ -366,7 +366,7 @@ def _brought(origin: Origin, target: Target, run: Blamed) -> bool:
 def _blame(repo: Repository, parent: str, target: Target, variant: Variant, ignored: Iterable[str] = ()) -> list[Blamed] | None:
     try:
         return blame(repo, parent, target.path, target.lines, ignored, variant.moves)
-    except GitError:  # an object is missing
+    except LostError:
         return None
 
 
@@ -467,7 +467,7 @@ def label(
                 progress(f"{done} of {len(rest)} fixes traced")
     unread = sum(t.unread for t in traces.values())
     if unread:
-        progress(f"{unread} files could not be blamed because objects are missing; they accuse nobody")
+        progress(f"{unread} files could not be blamed because objects are missing or damaged; they accuse nobody")
     return _labels(repo, metas, fixes, traces, keep)
 
 

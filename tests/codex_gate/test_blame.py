@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from codex_gate.blame import blame, runs, unquote
-from codex_gate.errors import GitError
+from codex_gate.errors import GitError, LostError
 from tests.conftest import Repo
 
 
@@ -52,12 +52,54 @@ def test_neither_attributes_nor_settings_of_the_user_steer_blame(repo: Repo, tmp
     assert not mark.exists()
 
 
+@pytest.mark.parametrize(
+    "names", [[".git-blame-ignore-revs"], ["/nowhere/skip"], ["skip", "", ".git-blame-ignore-revs", "/nowhere/skip"], ["~nobody/skip"], [""]]
+)
+def test_files_of_ignored_commits_that_a_setting_names_need_not_be_there(repo: Repo, names: list[str]) -> None:
+    """git names them from its current directory, and dies where one is missing."""
+    repo.write("a.c", "value = one;\n")
+    repo.commit()
+    repo.write("a.c", "value = two;\n")
+    second = repo.commit()
+    repo.write(".git-blame-ignore-revs", second + "\n")
+    given = {"GIT_CONFIG_COUNT": str(len(names))} | {f"GIT_CONFIG_KEY_{k}": "blame.ignoreRevsFile" for k in range(len(names))}
+    given |= {f"GIT_CONFIG_VALUE_{k}": name for k, name in enumerate(names)}
+    assert [run.sha for run in blame(repo.open(**given), second, "a.c", [1])] == [second]
+    for name in names:
+        repo.git("config", "--add", "blame.ignoreRevsFile", name)
+    assert [run.sha for run in blame(repo.open(), second, "a.c", [1])] == [second]
+    repo.git("worktree", "add", "-q", "--detach", "../beside", second)
+    assert [run.sha for run in blame(repo.open(repo.path / "../beside"), second, "a.c", [1])] == [second]
+    (repo.path / ".git" / "config").rename(repo.path / ".git" / "mine")
+    for more in (
+        {"GIT_CONFIG_GLOBAL": str(repo.path / ".git" / "mine")},
+        {"GIT_CONFIG_PARAMETERS": " ".join(f"'blame.ignorerevsfile'='{name}'" for name in names)},
+    ):
+        assert [run.sha for run in blame(repo.open(**more), second, "a.c", [1])] == [second]
+
+
 def test_a_missing_file_and_a_line_too_many_are_errors_of_git(repo: Repo) -> None:
     repo.write("a.c", "one\n")
+    repo.write("read " + "a" * 40, "one\n")
     sha = repo.commit()
-    for path, line in (("b.c", 1), ("a.c", 2)):
-        with pytest.raises(GitError, match="git blame failed"):
+    for path, line in (("b.c", 1), ("a.c", 2), ("read " + "a" * 40, 2)):
+        with pytest.raises(GitError, match="git blame failed") as caught:
             blame(repo.open(), sha, path, [line])
+        assert not isinstance(caught.value, LostError)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+@pytest.mark.parametrize("what", ["HEAD~1:a.c", "HEAD~1^{tree}", "HEAD"])
+def test_a_missing_and_a_damaged_object_are_told_from_other_errors(repo: Repo, what: str, damaged: bool) -> None:
+    for text in ("one\n", "one\ntwo\n"):
+        repo.write("a.c", text)
+        repo.commit()
+    sha, lost = repo.head(), repo.loose(what)
+    lost.unlink()
+    if damaged:
+        lost.write_bytes(b"no object")
+    with pytest.raises(LostError, match="git blame failed"):
+        blame(repo.open(), sha, "a.c", [1, 2])
 
 
 def test_a_quickened_repository_answers_the_same_and_leaves_nothing_behind(repo: Repo) -> None:

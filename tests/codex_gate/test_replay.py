@@ -86,6 +86,14 @@ def test_the_last_n_and_since_a_day(repo: Repo, model: Model) -> None:
     assert {shas.index(c.sha) for c in by_day.changes if c.repair} == {20, 54}  # what a fix blames before the window is left out
 
 
+def test_a_fix_made_right_where_the_replay_begins_repairs_nothing_of_it(repo: Repo, model: Model) -> None:
+    made = [Node({f"src/work{k}.py": f"x = {k}\n"}, (k - 1,) if k else (), ADA, START + k * DAY, f"work {k}") for k in range(60)]
+    made.append(Node({"src/work3.py": "x = 33\n"}, (4,), ADA, START + 60 * DAY, "fix: crash in work 3"))
+    repo.build([*made, Node({"src/work3.py": "x = 33\n"}, (59, 60), ADA, START + 61 * DAY, "Merge branch 'late'")])
+    found = run(repo, model, last=56)
+    assert found.n_fixed == 0 and [n.code for n in found.notices if n.code == "unread"] == []
+
+
 def test_the_day_is_when_a_change_came_in_not_when_it_was_written(repo: Repo, model: Model) -> None:
     repo.write("a.py", "x = 0\n")
     old = repo.commit("written long ago", date=START - 900 * DAY)
