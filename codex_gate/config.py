@@ -9,6 +9,7 @@ for editors (a test holds the two together). PyYAML is imported when there is a 
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -313,9 +314,14 @@ def _tier(value: Any) -> int | None:
 
 
 def _directory(value: Any) -> str:
-    if isinstance(value, str) and value.strip() and "\0" not in value:
-        return value
-    raise _Mismatch(f"{_shown(value)}; expected the path of a model directory, for example models/codex-gate")
+    """The directory as git names it in a tree, so that one and the same is read here and in CI, and its files are known for the model's own."""
+    expected = "the path of a model directory, for example models/codex-gate"
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise _Mismatch(f"{_shown(value)}; expected {expected}")
+    path = posixpath.normpath(value)
+    if path == "." or path.split("/")[0] in ("", ".."):
+        raise _Mismatch(f"{_shown(value)} is no directory inside the repository; expected from its root on {expected} (another place: --model DIR)")
+    return path
 
 
 def _count(value: Any) -> int:

@@ -15,6 +15,7 @@ import yaml
 from codex_gate import config
 from codex_gate.config import KEYS, Settings, Source
 from codex_gate.errors import ConfigError
+from codex_gate.policy import Policy
 from codex_gate.types import Level
 from tests.conftest import Repo
 
@@ -126,6 +127,14 @@ def test_paths_from_the_environment_are_one_pattern_a_line() -> None:
     assert (found.include, found.exclude) == (("src/",), ("src/gen/",))
 
 
+@pytest.mark.parametrize("name", ["mymodels/", "./mymodels", ".//mymodels//", "a/../mymodels", "mymodels"])
+def test_a_model_directory_is_the_same_however_it_is_written(name: str) -> None:
+    for settings in (read(f"models: {name}\n"), read("", {"CODEX_GATE_MODELS": name}), read("", models=name)):
+        assert settings.models == "mymodels"
+        keep = Policy(settings).keep
+        assert keep is not None and not keep("mymodels/model.json") and keep("mymodels/deeper/a.py")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -146,6 +155,10 @@ def test_paths_from_the_environment_are_one_pattern_a_line() -> None:
         ("noise-budget: {high: 40}", "expected that a louder level has no larger share"),
         ("noise-budget: {hihg: 4}", "line 1: noise-budget: unknown key 'hihg'; did you mean high?"),
         ("models: []", "models: a list; expected the path of a model directory"),
+        ("models: ../ours", "models: '../ours' is no directory inside the repository; expected from its root on"),
+        ("models: a/../../ours", "is no directory inside the repository"),
+        ("models: /ours", "is no directory inside the repository"),
+        ("models: ./", "is no directory inside the repository"),
         ("paths: {includes: a}", "unknown key 'includes'; did you mean include?"),
         ("paths:\n  exclude:\n    - a\n    - '!b'\n", "line 4: paths: '!b' is no path pattern"),
         ("paths: ['']", "is no path pattern"),
