@@ -454,10 +454,10 @@ class Repository:
         quoted = ['"' + p.replace("\\", "\\\\").replace('"', '\\"') + '"' for p in own if p]  # a plain path ends at its first colon
         return os.pathsep.join([*quoted, *filter(None, [self.environ.get("GIT_ALTERNATE_OBJECT_DIRECTORIES", "")])])
 
-    def start_cat_file(self) -> subprocess.Popen[bytes]:
-        """A `git cat-file --batch` that answers as long as it is open."""
+    def start_cat_file(self, how: str = "--batch") -> subprocess.Popen[bytes]:
+        """A `git cat-file --batch`, or `how` else, that answers as long as it is open."""
         return subprocess.Popen(
-            self._command(["cat-file", "--batch"]), cwd=self.git_dir, env=self._env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            self._command(["cat-file", how]), cwd=self.git_dir, env=self._env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
 
     # -- blobs ---------------------------------------------------------------------------------------

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from codex_gate import linecounts
 from codex_gate.content import CONTENT
 from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, KAMEI, MESSAGE_NAMES, SPEC_NAMES, UNKNOWN, entropy, extract, spec_view, vector
-from codex_gate.git import MAX_DIFF_MB
+from codex_gate.git import MAX_DIFF_MB, object_name
 from codex_gate.history import ChangePast
 from codex_gate.linecounts import LineCounts
 from codex_gate.types import Commit, CommitFeatures, FileChange, Hunk
@@ -380,6 +381,28 @@ def test_line_counts_of_every_kind_of_blob(repo: Repo) -> None:
         assert count("1" * 40) is None
         assert count(head) is None
         assert count(ids["two"]) == 2, "the process is still in step"
+
+
+def test_a_blob_above_the_limit_is_not_read_whatever_asks_for_it(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A renamed file has no changed lines, so its diff tells no binary."""
+    sizes: list[int] = []
+    monkeypatch.setattr(linecounts, "_MAX_BYTES", 100)
+    monkeypatch.setattr(linecounts, "object_name", lambda kind, data: sizes.append(len(data)) or object_name(kind, data))
+    repo.write("video", b"\0" + b"x" * 100)
+    repo.write("text", b"y\n" * 51)
+    repo.write("small", b"z\n" * 50)
+    first = repo.commit()
+    for name in ("video", "text", "small"):
+        repo.mv(name, f"moved/{name}")
+    second, gate = repo.commit(), repo.open()
+    (files,) = gate.diffs([(second, first)])
+    assert [(f.status, f.added, f.deleted) for f in files] == [("R", 0, 0)] * 3
+    with LineCounts(gate) as count:
+        count.expect(files)
+        assert {f.path: count(f.old_id) for f in files} == {"moved/video": None, "moved/text": None, "moved/small": 50}
+    with LineCounts(gate) as count:
+        assert [count(f.old_id) for f in files] == [50, None, None]
+    assert set(sizes) == {100}
 
 
 def made_up(n: int, end: str) -> str:
