@@ -77,6 +77,7 @@ class HistoryIndex:
         self._writable = False
         self.tips: list[str] = []
         self._shas = b""
+        self._asked, self._flags = ("", 0), b""  # the past that was asked for last, and of how many commits
         self._n_authors = 0
         self._packs = _packs(repo)  # before anything is read: what comes meanwhile is noticed by the next run
         self._partial_with = ""
@@ -211,7 +212,12 @@ class HistoryIndex:
         """
         if sha is None:
             return Past(bytearray(self.size + room))
-        flags = bytearray(b"\1") * self.size + bytearray(room)
+        if self._asked != (sha, self.size):  # a change is held against one and the same past many times
+            self._flags, self._asked = self._flags_of(sha), (sha, self.size)
+        return Past(bytearray(self._flags) + bytearray(room))
+
+    def _flags_of(self, sha: str) -> bytes:
+        flags = bytearray(b"\1") * self.size
         if self.tips != [sha]:
             outside = self._not_before(sha)
             if outside:
@@ -220,7 +226,7 @@ class HistoryIndex:
                     if (at := ordinal.get(bytes.fromhex(name))) is None:
                         raise self._unheld(name)
                     flags[at] = 0
-        return Past(flags)
+        return bytes(flags)
 
     def ordinals(self, shas: Collection[str]) -> dict[str, int]:
         """Ordinals of commits that the index holds; one that it does not is damage."""

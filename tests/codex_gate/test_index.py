@@ -49,6 +49,20 @@ def indexed(repo: Repo | Repository, revision: str) -> Verdict:
     return verdict(change)
 
 
+def test_a_past_is_worked_out_once_for_all_who_ask_for_it_in_turn(straight: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    indexed(straight, "main")
+    asked: list[str] = []
+    not_before = HistoryIndex._not_before
+    monkeypatch.setattr(HistoryIndex, "_not_before", lambda self, sha: asked.append(sha) or not_before(self, sha))
+    tip, earlier = straight.git("rev-parse", "main~9"), straight.git("rev-parse", "main~30")
+    with HistoryIndex(straight.open()) as index:
+        first = index.past(earlier)
+        first.add(50)  # to each its own
+        assert index.past(earlier).flags == 30 * b"\1" + 29 * b"\0" and index.past(earlier, 2).flags == 30 * b"\1" + 31 * b"\0"
+        assert index.past(tip).flags.count(1) == 51 and index.past(earlier).flags.count(1) == 30
+        assert asked == [earlier, tip, earlier]
+
+
 class Forgetful(Screener):
     """Takes no risk from the index and notes none: an independent reference."""
 
