@@ -263,8 +263,9 @@ def _many(options: argparse.Namespace, screener: Screener, repo: Repository) -> 
         scope = "commits from standard input" if options.commits == "-" else f"commits listed in {options.commits}"
     else:
         base, head, scope = _range(options.each, repo)
-        new = repo.resolve(head)
-        shas = repo.rev_list(stdin=[new, f"^{repo.merge_base(repo.resolve(base), new)}"])
+        tip, new = repo.resolve(base), repo.resolve(head)
+        repo.merge_base(tip, new)  # says so where there is none
+        shas = repo.rev_list(stdin=[new, f"^{tip}"])
     nothing = ""
     if not shas:
         nothing = f"{scope if options.each else 'standard input' if options.commits == '-' else options.commits} holds no commits: there is nothing to screen"

@@ -119,15 +119,18 @@ class Screener:
     # -- what can be asked ---------------------------------------------------------------------------
 
     def range(self, base: str, head: str, scope: str) -> Report:
-        """The change from the merge base of `base` and `head` to `head`, as it would land, and each commit of it.
+        """The change from the merge base of `base` and `head` to `head`, as it would land, and each commit of it that `base` does not have.
 
         Raises:
             GitError: an unknown revision.
             RangeError: no common history.
         """
-        new = self.repo.resolve(head)
-        old = self.repo.merge_base(self.repo.resolve(base), new)
+        tip, new = self.repo.resolve(base), self.repo.resolve(head)
+        old = self.repo.merge_base(tip, new)
         metas = self.repo.log(stdin=[new, f"^{old}"])
+        # Where both were merged into each other there are several merge bases, and behind one lie commits that the base has by another.
+        inside = {meta.sha for meta in metas} if tip == old else set(self.repo.rev_list(stdin=[new, f"^{tip}"]))
+        own = [meta for meta in metas if meta.sha in inside]
         if not metas:
             return self._nothing(scope, Notice("empty-range", f"{scope} holds no commits: there is nothing to screen"))
 
@@ -138,10 +141,10 @@ class Screener:
             files = self._files(new, old)
             if not files and self.policy.keep is not None:
                 return self._nothing(scope, OUTSIDE)
-            message = "\n\n".join(meta.message for meta in metas if len(meta.parents) < 2)
+            message = "\n\n".join(meta.message for meta in own if len(meta.parents) < 2)
             whole = Commit(new, (old,), last.author, last.time, last.utc_offset, message, files)
-            change = self._finding(whole, lambda commit: self._past(index, commit, old), recent, limits, _headline(metas))
-            rows = (row for row in self._walk_on(index, metas, patches=True) if not self._is_outside(row.commit))
+            change = self._finding(whole, lambda commit: self._past(index, commit, old), recent, limits, _headline(own))
+            rows = (row for row in self._walk_on(index, metas, patches=True) if row.commit.sha in inside and not self._is_outside(row.commit))
             commits = tuple(
                 _with_lines(
                     self._brief(r.commit, r.features, self._seen(r.commit), self.model.risk(r.features), recent, limits), self._rank(r.commit, self.lines)

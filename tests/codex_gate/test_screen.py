@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import os
 import random
@@ -28,7 +29,7 @@ from codex_gate.rules import fired
 from codex_gate.screen import Screener, pick
 from codex_gate.taxonomy import DefectCategory
 from codex_gate.types import Commit, CommitFeatures, Evidence, Finding, Level, Report
-from tests.codex_gate.samples import FakeModel, random_history, verdict
+from tests.codex_gate.samples import FakeModel, call, random_history, verdict, write_model
 from tests.conftest import ADA, BOB, DAY, EVE, HOUR, START, Node, Repo
 
 MakeRepo = Callable[..., Repo]
@@ -71,6 +72,11 @@ def long(make_repo: MakeRepo) -> Repo:
     repo = make_repo()
     straight(repo, 60)
     return repo
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_model(tmp_path / "model")
 
 
 # -- ranges --------------------------------------------------------------------------------------------
@@ -149,6 +155,35 @@ def test_merges_inside_a_range_do_not_speak_for_it(make_repo: MakeRepo) -> None:
     assert (found.features["nf"], found.features["fix"], found.title) == (1, 0, "add a")
     assert [f.sha for f in report.commits] == [own]  # the merge brought nothing of its own
     assert found.sha == merge
+
+
+@pytest.mark.parametrize("swapped", [False, True])  # git takes the newer of the two merge bases
+def test_what_the_base_has_is_no_commit_of_a_range_after_merges_both_ways(
+    make_repo: MakeRepo, swapped: bool, capsys: pytest.CaptureFixture[str], model: Path
+) -> None:
+    repo = make_repo()
+    straight(repo, 5)
+    repo.branch("topic")
+    repo.clock += 500 * DAY + swapped * DAY
+    repo.write("x.py", "x = 1\n")
+    x = repo.commit("add x")
+    repo.checkout("main")
+    repo.clock += DAY - 2 * swapped * DAY
+    repo.write("m.py", "m = 1\n")
+    m = repo.commit("fix: add m")
+    repo.clock += 3 * DAY
+    repo.merge(x)
+    repo.checkout("topic")
+    repo.merge(m)
+    repo.write("y.py", "y = 1\n")
+    y = repo.commit("add y")
+    assert repo.git("merge-base", "main", "topic") == (x if swapped else m) and len(repo.git("merge-base", "--all", "main", "topic").split()) == 2
+    report = screener(repo).range("main", "topic", "x")
+    found = change(report)
+    assert [f.sha for f in report.commits] == [y]
+    assert (found.title, found.features["fix"], found.features["nf"]) == ("add y", 0, 2)
+    said = call(capsys, "screen", "-C", repo.path, "--model", model, "--each", "main..topic")
+    assert [json.loads(row)["sha"] for row in said.out.splitlines()] == repo.git("rev-list", "main..topic").split()[::-1]
 
 
 def test_a_range_of_one_commit_equals_that_commit(long: Repo) -> None:
