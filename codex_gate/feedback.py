@@ -20,6 +20,9 @@ from codex_gate.types import Dispute, Mark
 if TYPE_CHECKING:
     from codex_gate.reporters.github import Api
 
+# Colours, columns and submodules are what a user's settings may turn on.
+_GREP = ("grep", "-I", "-n", "-z", "-F", "--full-name", "--no-color", "--no-column", "--no-recurse-submodules")
+
 
 def collected(repo: Repository, environ: Mapping[str, str]) -> tuple[str, str]:
     """The lines of all that was said, and what they lack in words, "" for nothing.
@@ -55,7 +58,7 @@ def disputes(api: Api, repository: str) -> Iterator[Dispute]:
 def marks(repo: Repository, revision: str) -> list[Mark]:
     """The marked lines of a commit's tree, by path and line."""
     sha = repo.resolve(revision)
-    raw = repo.run("grep", "-I", "-n", "-z", "-F", "-e", "codex-gate:", sha, "--", fine=(0, 1))  # 1: no line
+    raw = repo.run(*_GREP, "-e", "codex-gate:", sha, "--", fine=(0, 1))  # 1: no line
     lines: dict[str, list[tuple[int, bytes]]] = {}
     for found in re.finditer(rb"(?:\A|\n)" + sha.encode() + rb":([^\0]*)\0(\d+)\0([^\n]*)", raw):  # a name may hold a line break, a line another NUL
         lines.setdefault(found[1].decode("utf-8", "surrogateescape"), []).append((int(found[2]), found[3]))

@@ -60,6 +60,21 @@ def test_marks_name_the_line_that_they_are_about(repo: Repo) -> None:
     ]
 
 
+def test_settings_of_the_user_do_not_move_a_mark(repo: Repo) -> None:
+    marked(repo)
+    plain = feedback.marks(repo.open(), "HEAD")
+    repo.git("clone", "-q", repo.path, "inner")
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{repo.head()},inner")
+    repo.write(".gitmodules", '[submodule "inner"]\n\tpath = inner\n\turl = ./inner\n')
+    repo.git("add", ".gitmodules")
+    repo.commit(add=False)
+    settings = {"color.ui": "always", "grep.column": "true", "grep.lineNumber": "false", "grep.fullName": "false", "grep.patternType": "perl",
+                "submodule.recurse": "true", "submodule.inner.active": "true", "core.quotePath": "true", "column.ui": "always"}  # fmt: skip
+    for name, value in settings.items():
+        repo.git("config", name, value)
+    assert feedback.marks(repo.open(), "HEAD") == plain != []
+
+
 def test_marks_that_cannot_be_read_are_not_none(repo: Repo, tmp_path: Path) -> None:
     marked(repo)
     repo.git("config", "uploadpack.allowFilter", "true")

@@ -8,6 +8,7 @@ import math
 import os
 import random
 import re
+import shutil
 import socket
 import stat
 import subprocess
@@ -670,6 +671,32 @@ def test_the_environment_of_the_caller_does_not_steer(long: Repo, monkeypatch: p
     assert change(asked.commit("main", "x")) == plain[0]
     assert change(asked.staged(("Ada", "ada@example.org", WHEN, 0), 0)) == plain[2]
     assert os.environ.get("GIT_DIR") is None
+
+
+HOSTILE = """
+[color]\n ui = always\n diff = always
+[diff]\n orderFile = /nowhere\n noprefix = true\n mnemonicPrefix = true\n relative = true\n renames = copies\n renameLimit = 1\n context = 9\n interHunkContext = 9
+ algorithm = patience\n ignoreSubmodules = all\n colorMoved = zebra\n external = false\n submodule = log\n wordRegex = .\n suppressBlankEmpty = true\n indentHeuristic = false
+[diff "default"]\n algorithm = patience\n binary = true\n textconv = false\n command = false\n xfuncname = .
+[core]\n quotePath = false\n abbrev = 7\n bigFileThreshold = 1\n attributesFile = /nowhere\n excludesFile = /nowhere\n commitGraph = false\n autocrlf = true\n pager = false
+[log]\n date = relative\n mailmap = true\n follow = true\n showSignature = true\n diffMerges = m\n decorate = full\n abbrevCommit = true\n showRoot = false
+[format]\n pretty = oneline\n notes = *
+[i18n]\n logOutputEncoding = latin1\n commitEncoding = latin1
+[blame]\n ignoreRevsFile = x\n date = relative\n showEmail = true
+[submodule]\n recurse = true
+[column]\n ui = always
+"""
+
+
+def test_the_settings_of_the_user_do_not_steer(long: Repo, tmp_path: Path) -> None:
+    long.write("src/f1.py", "\nx = 1\n")
+    long.git("add", "-A")
+    plain = everything(long)
+    (tmp_path / "mailmap").write_text(f"Evil <evil@example.org> <{ADA.partition('<')[2]}\n")
+    (tmp_path / "hostile").write_text(f"{HOSTILE}[mailmap]\n file = {tmp_path / 'mailmap'}\n")
+    shutil.rmtree(long.path / ".git" / "codex-gate")
+    long.environ["GIT_CONFIG_GLOBAL"] = str(tmp_path / "hostile")
+    assert everything(long) == plain
 
 
 # -- what a configuration changes ------------------------------------------------------------------------
