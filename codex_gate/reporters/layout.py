@@ -142,10 +142,13 @@ def _pad(text: str, room: int) -> str:
 
 def verdict(report: Report, finding: Finding, n: int, width: int) -> list[Line]:
     head, rest = wording.verdict(finding, n), wording.standing(finding, report.thresholds)
-    if not rest:
-        return [(Span(head, finding.level.value),)]
-    first, *more = wrap(f"{head}: {rest}", min(width, MEASURE))
-    return [(Span(head, finding.level.value), Span(first[len(head) :])), *((Span(line),) for line in more)]
+    lines: list[Line] = []
+    left = len(head)
+    for line in wrap(f"{head}: {rest}" if rest else head, min(width, MEASURE)):
+        spans = Span(line[:left], finding.level.value), Span(line[left:])
+        lines.append(tuple(span for span in spans if span.text))
+        left = max(0, left - len(line) - 1)  # less the blank where it was broken
+    return lines
 
 
 def _quiet(report: Report, finding: Finding, n: int, width: int) -> list[Line]:

@@ -12,8 +12,8 @@ from unicodedata import category, east_asian_width
 import pytest
 from example_reports import GOLDEN, NASTY, REPORTS, crowded, golden, hostile
 
-from codex_gate.reporters import REPORTERS, Terminal, render
-from codex_gate.types import Report
+from codex_gate.reporters import REPORTERS, Terminal, layout, render
+from codex_gate.types import BLIND, Level, Notice, Report
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 EVERY = {**REPORTS, "crowded": crowded()}
@@ -51,6 +51,20 @@ def test_no_line_is_wider_than_asked(report: Report, width: int) -> None:
     escaped = "\\u{3a}"  # a command made harmless may stand out by this much
     for line in Terminal(width).render(report).splitlines():
         assert sum(1 + (east_asian_width(char) in "WF") for char in line if category(char) != "Mn") <= width + (len(escaped) if escaped in line else 0)
+
+
+@pytest.mark.parametrize("percentile", [None, 97.0])
+@pytest.mark.parametrize("width", range(40, 46))
+def test_a_headline_that_is_wider_than_the_window_is_wrapped_in_its_colour(width: int, percentile: float | None) -> None:
+    change = REPORTS["high"].change
+    assert change is not None
+    blind = replace(change, risk=0.0335, level=Level.MODERATE, percentile=percentile, notices=(Notice(BLIND, "1 of 2 files could not be read"),))
+    report = replace(REPORTS["high"], change=blind)
+    lines = layout.verdict(report, blind, 2, width)
+    assert all(layout.cells(layout.text(line)) <= width for line in lines)
+    said = " ".join(map(layout.text, lines))
+    assert said.partition(":")[0] == "3.35 % risk of what could be read – moderate" and said.count("moderate") == 1
+    assert " ".join(span.text.strip() for line in lines for span in line if span.role == "moderate") == said.partition(":")[0]
 
 
 def test_low_risk_is_brief() -> None:
