@@ -76,7 +76,8 @@ def run(options: argparse.Namespace) -> int:
     }
     safe, szz = list(groups)[:2]
     teachers = dict.fromkeys(groups, groups[szz]) | {safe: known_rows(data, corpus, evaluate.TIME_SAFE, scores["time_safe"], traced=True, then=True)}
-    today = {name: {one.name: one.share for one in groups[safe if name == safe else szz]} for name in groups}
+    late = known_rows(data, corpus, evaluate.TIME_SAFE, scores["time_safe"], traced=True, least=0)  # whatever became of them: messages alone
+    today = {name: {one.name: one.share for one in (late if name == safe else groups[szz])} for name in groups}
     tried = {name: corrections(repositories, teachers[name], today[name], options.seed) for name, repositories in groups.items()}
     learned = learn(groups[szz], [one.latest for one in groups[szz]])
     options.output.write_text(page(per_pull(found, options.seed), tried, learned, options, int(scores["trees"])), "utf-8")
@@ -155,7 +156,8 @@ def per_pull(found: Pulls, seed: int) -> dict[str, Any]:
         "few": [(p, int(m.sum()), int(rows.y[m].sum()), float(found.chance[m].mean())) for p, m in masks.items() if p not in enough],
         "auc": metrics.interval(auc, draws[0]),
         "gain": metrics.interval(auc - la, draws[0] - draws[1]),
-        "mean_ece": float(np.mean([row["ece"] for row in table])),
+        "mean_ece": float(np.mean(each := [metrics.ece(rows.y[m], found.chance[m]) for m in masks.values() if m.sum() >= evaluate.MIN_TEST_ROWS])),
+        "of": len(each),
         "pooled_ece": metrics.ece(rows.y, found.chance),
         "n": len(rows),
         "bins": list(bins(rows.y, found.chance)),
@@ -186,11 +188,14 @@ class Unseen(NamedTuple):
     latest: float
 
 
-def known_rows(data: Dataset, corpus: evaluate.Corpus, scenario: evaluate.Scenario, scores: np.ndarray, traced: bool, then: bool = False) -> list[Unseen]:
+def known_rows(
+    data: Dataset, corpus: evaluate.Corpus, scenario: evaluate.Scenario, scores: np.ndarray, traced: bool, then: bool = False, least: int = MIN_BUGGY
+) -> list[Unseen]:
     """The repositories with enough commits in the scenario's test window, by where their labels come from.
 
     Args:
         then: in place of the window what could be learned from at the scenario's cut-off, with the labels as they were known then.
+        least: buggy commits that a repository must have.
     """
     chance = evaluate.calibrated_elsewhere(data, corpus, scenario, scores)
     labels, usable = evaluate.known(data, corpus, scenario)
@@ -202,7 +207,7 @@ def known_rows(data: Dataset, corpus: evaluate.Corpus, scenario: evaluate.Scenar
     for name in np.unique(data.project[inside]).tolist():
         rows = np.flatnonzero(inside & (data.project == name))
         rows = rows[np.argsort(data.time[rows], kind="stable")]
-        if len(rows) >= MIN_ROWS and y[rows].sum() >= MIN_BUGGY:
+        if len(rows) >= MIN_ROWS and y[rows].sum() >= least:
             late = rows[-prior.NEWEST :]
             shares = (prior.fix_share(float(fixes[some].sum()), len(some)) for some in (rows, late))
             found.append(Unseen(name, chance[rows], y[rows], *shares))
@@ -286,7 +291,7 @@ def _pulls(found: Mapping[str, Any], options: argparse.Namespace) -> list[str]:
         f"Time-safe, {options.trees} trees: labels for learning as known on 2018-01-01, pull requests from 2019 on. Calibrated on commits, as the model that ships is; no pull request was learned from.",
         "",
         f"Mean AUC of {len(rows)} repositories **{auc.value:.3f}** ({auc.low:.3f} to {auc.high:.3f}), against added lines alone {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}); "
-        f"calibration error **{found['pooled_ece']:.3f}** over all {found['n']:,} pull requests, {found['mean_ece']:.3f} in the mean of the repositories.",
+        f"calibration error **{found['pooled_ece']:.3f}** over all {found['n']:,} pull requests, {found['mean_ece']:.3f} in the mean of {found['of']} repositories with {evaluate.MIN_TEST_ROWS} of them, whatever became of these.",
         "",
         "| repository | pull requests | buggy | AUC | added lines alone | mean risk | share buggy | ECE |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",

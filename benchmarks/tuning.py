@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from automl_codex import metrics, tables
+from automl_codex import metrics, tables, train
 from automl_codex.files import whole
 from automl_codex.space import DEFAULT_DOMAINS, FOREST, BugPredictorParam, FloatRange, IntRange, SearchSpace, Value, forest_arguments
 from automl_codex.tune import AutoMLConfig, tune
@@ -97,7 +97,7 @@ def slices(data: tables.Dataset) -> Slices:
     order = np.argsort(data.time, kind="stable")
     x = np.where(np.isnan(data.X), np.float32(UNKNOWN), data.X)[:, [i for i, name in enumerate(FEATURE_NAMES) if name != "complexity_delta"]]
     parts = np.split(order, [int(0.6 * len(order)), int(0.8 * len(order))])
-    known = np.asarray((data.y == 1) & (data.fix_time < data.time[parts[1][0]]), np.int8)
+    known = train.labels_at(data, float(data.time[parts[1][0]]))
     return Slices((x[parts[0]], known[parts[0]]), (x[parts[1]], data.y[parts[1]]), (x[parts[2]], data.y[parts[2]]))
 
 

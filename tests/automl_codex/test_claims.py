@@ -125,6 +125,14 @@ def test_who_put_a_mark_behind_a_line_did_not_bring_it(make_repo, before: str, a
     assert found.marked.tolist() == [at == brought for at in range(3)]
 
 
+def test_who_words_a_mark_anew_did_not_bring_its_line_either(make_repo) -> None:
+    made = make_repo()
+    lines = ["", "int b;\n", "int b;  // codex-gate: ignore[x]\n", "int b;  // codex-gate: ignore[a better reason]\n"]
+    shas = made.build([Node({"a.c": f"int a;\n{line}int z;\n"}, (at - 1,) if at else (), time=START + at * DAY) for at, line in enumerate(lines)])
+    found = claims.found([Mark("a.c", 2, "a better reason")], made.open(), shas[3], table(shas, [0] * 4))
+    assert found.marked.tolist() == [False, True, False, False]
+
+
 def test_a_mark_is_about_the_commit_that_brought_its_line(history: tuple[Repo, list[str]]) -> None:
     made, shas = history
     said = [Mark("a.c", 2, "ours"), Mark("a.c", 9, "gone"), Mark("gone.c", 1, "gone"), Mark("../x", 1, "no"), Mark("-x", 1, "no")]

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from automl_codex import cli, export, train, tune
+from automl_codex import cli, evaluate, export, train, tune
 from automl_codex.commands import models
 from codex_gate.errors import InternalError, ModelError, UsageError
 from codex_gate.features import HISTORY_NAMES
@@ -184,3 +184,5 @@ def test_shipped_card_says_what_the_shipped_evaluation_says() -> None:
     version = json.loads((models / "model.json").read_text())["version"]
     report = json.loads((models / "evaluation.json").read_text())
     assert (models / "MODEL_CARD.md").read_text("utf-8") == export.card(report).replace("{version}", version)
+    accepted = [gate["gate"] for gate in report["gates"] if gate.get("accepted")]
+    assert report["gates"] == evaluate.gates(report["time_safe"], accepted), "written by another version: train again"

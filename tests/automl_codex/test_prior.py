@@ -88,7 +88,9 @@ def test_adapt_writes_a_model_that_differs_in_its_probabilities_alone(repo: Repo
     assert HybridClassifier.of(tmp_path / "out", 1).linear is not None  # kinds are told as before
     told = json.loads((tmp_path / "out" / "model.json").read_text())["adapted"]
     assert told == {"base": old.version, "shift": round(expected, 4), "changes": 80, "share_of_fixes": round(21 / 82, 4), "labels": 0, "buggy": 0}
-    assert "26% of the newest 80 changes of program text say that they fix something" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "26% of the newest 80 changes of program text say that they fix something" in said.out
+    assert "by the messages alone: in later years than those that were learned from this made percentages no better" in said.err
 
 
 def test_fixes_are_counted_in_the_paths_that_are_looked_at(repo: Repo, shipped: Path, tmp_path: Path) -> None:
@@ -106,6 +108,14 @@ def test_a_file_in_the_place_of_the_output_stays(repo: Repo, shipped: Path, tmp_
     (tmp_path / "notes.txt").write_text("mine")
     assert cli.main(["adapt", "--repo", str(repo.path), "--model", str(shipped), "--output", str(tmp_path / "notes.txt")]) == 2
     assert "notes.txt is no directory" in capsys.readouterr().err and (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_only_more_buggy_labels_than_chance_explains_surprise() -> None:
+    rng = np.random.default_rng(1)
+    for n, base in ((20, 0.029), (50, 0.05), (200, 0.08)):
+        drawn = rng.binomial(n, base, 1000)
+        assert np.mean([prior.surprises(int(k), n * base) for k in drawn]) <= 0.02
+        assert not prior.surprises(0, n * base) and prior.surprises(n // 2, n * base)
 
 
 def test_labels_move_it_further(repo: Repo, shipped: Path, tmp_path: Path, capsys) -> None:

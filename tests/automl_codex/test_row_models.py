@@ -241,7 +241,7 @@ def test_a_missed_gate_leaves_the_models_as_they_are_and_its_report_is_written(
     assert main([*asked, "--seed", "1"]) == 0
     (tmp_path / "out" / "notes.txt").write_text("of a person", "utf-8")
     (tmp_path / "out" / "lora").mkdir()  # of a model before
-    before = held(tmp_path / "out")
+    before, place = held(tmp_path / "out"), (tmp_path / "out").stat().st_ino
 
     gates.write_text("[training]\nmin_auc = 0.9\nmax_fpr = 0.01\n", "utf-8")
     assert main([*asked, "--seed", "2", "--gates", "gates.toml", "--eval-report", "out/evaluation.json"]) == 4
@@ -255,6 +255,7 @@ def test_a_missed_gate_leaves_the_models_as_they_are_and_its_report_is_written(
     assert main([*asked, "--seed", "3"]) == 0 and "is up to date" in capsys.readouterr().err
     assert json.loads((tmp_path / "out" / "evaluation.json").read_bytes())["seed"] == 3
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"evaluation.json", "notes.txt", "random_forest"} and not list(tmp_path.glob(".out-*"))
+    assert (tmp_path / "out").stat().st_ino == place, "somebody may stand in it"
 
 
 def held(folder: Path) -> dict[str, bytes]:

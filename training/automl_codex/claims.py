@@ -137,20 +137,28 @@ def _of_marks(marks: Sequence[Mark], repo: Repository, head: str) -> list[set[st
 
 
 def _brought(repo: Repository, head: str, path: str, run: Blamed, place: int) -> str:
-    """Who brought a line: the blamed commit, or where that put a mark behind a line that was there, whom git blames for that."""
+    """Who brought a line: the blamed commit, or where that only put a mark behind a line that was there, or put it anew, whom git blames for that."""
+    found, ignored = run._replace(old_line=run.old_line + place, line=run.line + place), list[str]()
+    while found.sha not in ignored and _only_marks(repo, found):
+        ignored.append(found.sha)
+        found = blame(repo, head, path, [found.line], ignored)[0]
+    return found.sha
+
+
+def _only_marks(repo: Repository, run: Blamed) -> bool:
+    """Whether a commit left of a line all but a mark as it was."""
     parents = repo.metas([run.sha])[0].parents
     files = next(iter(repo.diffs([(run.sha, parents[0] if parents else None)])))
-    line = run.old_line + place
     for hunk in (hunk for change in files if change.path == run.path for hunk in change.hunks()):
-        if hunk.new_start <= line < hunk.new_start + len(hunk.added):
-            before, marked, _ = _squeezed(hunk.added[line - hunk.new_start]).partition(b"codex-gate:")
-            if marked and before.rstrip(_COMMENT) in {_squeezed(old).rstrip(_COMMENT) for old in hunk.deleted}:
-                return blame(repo, head, path, [run.line + place], ignored=[run.sha])[0].sha
-    return run.sha
+        if hunk.new_start <= run.old_line < hunk.new_start + len(hunk.added):
+            text = hunk.added[run.old_line - hunk.new_start]
+            return b"codex-gate:" in text and _unmarked(text) in map(_unmarked, hunk.deleted)
+    return False
 
 
-def _squeezed(text: bytes) -> bytes:
-    return b"".join(text.split())
+def _unmarked(text: bytes) -> bytes:
+    """A line without white space, its mark and the signs that begin a comment."""
+    return b"".join(text.split()).partition(b"codex-gate:")[0].rstrip(_COMMENT)
 
 
 def report(claims: Claims, data: Dataset) -> dict[str, Any]:

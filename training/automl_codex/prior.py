@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from scipy.stats import poisson  # type: ignore[import-untyped]
 
 from automl_codex import blend, export, metrics, mine, retrain, tables
 from automl_codex.files import listed
@@ -30,7 +31,7 @@ from codex_gate.paths import role
 SHIFTS: Final = np.linspace(-6.0, 6.0, 1201)  # those that are tried, all of them since two may be likely; 6 takes a base rate of .04 to .94
 NEWEST: Final = 1000  # changes whose messages are counted
 MIN_CHANGES: Final = 50  # fewer say nothing of how often a repository fixes
-FAR: Final = 3.0  # times as many buggy labels as expected, or as few, from which on it is asked how they were drawn (chosen)
+SURPRISE: Final = 0.01  # the chance of so many buggy labels from which on it is asked how they were drawn (chosen)
 MIN_LABELS: Final = 20  # with the two or three bugs among fewer the prior says all there is to say (chosen)
 
 
@@ -67,6 +68,11 @@ def from_labels(p: np.ndarray, y: np.ndarray, centre: float = 0.0, spread: float
     risk = shifted(p[:, None], SHIFTS)
     likely = np.log(np.where(np.asarray(y)[:, None] == 1, risk, 1 - risk)).sum(axis=0)
     return float(SHIFTS[np.argmax(likely - np.log1p(((SHIFTS - centre) / spread) ** 2))])
+
+
+def surprises(n_buggy: int, expected: float) -> bool:
+    """Whether more labels are buggy than chance explains where so many are expected (Poisson); labels that were picked hold too many, never too few."""
+    return bool(poisson.sf(n_buggy - 1, expected) < SURPRISE)
 
 
 def learn(shifts: Sequence[float], shares: Sequence[float], today: Sequence[float]) -> Prior:

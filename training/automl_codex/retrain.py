@@ -150,6 +150,15 @@ def refuse_installed(output: Path) -> None:
         )
 
 
+def is_in_use(made: Release, output: Path) -> bool:
+    """Whether the model that lies at `output` is the same, learned from the same labels and paths, so that nothing is to be written; the commit that it was retrained at aside."""
+    if made.version != made.report["versions"].get("in_use") or copied_kinds(output):
+        return False
+    ours, theirs = (dict(json.loads(text).get("retrained", {}), head="") for text in (made.files[MANIFEST], (output / MANIFEST).read_bytes()))
+    labels = output / LABELS
+    return ours == theirs and labels.is_file() and labels.read_bytes() == made.files[LABELS]
+
+
 def ship(made: Release, output: Path) -> Model:
     """Write the directory and load what was written; line ranker and notes of others come along, an ONNX form that no longer fits goes.
 
@@ -421,7 +430,7 @@ PROTOCOL: Final = {
     "calibration": f"judged with knots fitted on the part before, or the {blend.CALIBRATED} commits before it, with the labels known then; the knots that ship are fitted likewise on the most recent scores, with today's labels",
     "final": "the own trees that ship are grown, and the words learned, on all commits, those that judged too, so they are not the ones that were judged but their successors",
     "decision": f"taken when the AUC is not lower, its interval (95 %) stays above -{MAX_LOSS:g} and so does the difference on the newest part alone (where it holds {blend.MIN_OF_A_KIND} of each kind), the Brier score of the newest part is not worse for certain, the calibration error there is at most {evaluate.MAX_ECE:g}, that of the base model or what chance explains, and one of the two is better for certain; where a blend is refused so, the base model's order with this repository's calibration is tried",
-    "labels kept": f"of the changes that the model in use learned as having needed a fix {MIN_KEPT:.0%} must still count so, where the same labeller says it and {blend.MIN_OF_A_KIND} of them are still here",
+    "labels kept": f"of the changes that the model in use learned as having needed a fix {MIN_KEPT:.0%} must still count so, where the same labeller says it of the same paths and {blend.MIN_OF_A_KIND} of them are still here",
     "comparison": "with the base model on all that judges, also where it learned from some of it (that favours it); with the model in use on commits that it did not learn from, if those are enough to tell",
 }
 

@@ -261,13 +261,25 @@ def _beside(folder: Path, key: str) -> Path:
 
 
 def replace(place: Path, folder: Path) -> None:
-    """Swap what was trained beside `folder` for what lies there; of the latter stays what no training put there."""
+    """Swap what was trained beside `folder` for what lies there; of the latter stays what no training put there, and the folder itself: somebody may stand in it.
+
+    The report goes first and comes last: where it is missing, nothing is up to date.
+    """
     if place == folder:
         return
-    if folder.is_dir():
-        ours = {REPORT, *FAMILIES, *(TRIALS.format(name) for name in FAMILIES), *(f"{TRIALS.format(name)}.lock" for name in FAMILIES)}
-        shutil.copytree(folder, place, symlinks=True, dirs_exist_ok=True, ignore=lambda at, _: ours if Path(at) == folder else set())
-    swap(place, folder.resolve())
+    if not folder.is_dir():
+        swap(place, folder.resolve())
+        return
+    (folder / REPORT).unlink(missing_ok=True)
+    for name in FAMILIES:
+        for old in (folder / name, folder / TRIALS.format(name), folder / f"{TRIALS.format(name)}.lock"):
+            if old.is_dir() and not old.is_symlink():
+                shutil.rmtree(old)
+            else:
+                old.unlink(missing_ok=True)
+    for entry in sorted(place.iterdir(), key=lambda entry: entry.name == REPORT):
+        shutil.move(entry, folder / entry.name)
+    place.rmdir()
 
 
 def run(rows: Sequence[Example], asked: Asked, folder: Path, say: Say) -> Mapping[str, Any]:

@@ -222,7 +222,11 @@ def _adapt(options: argparse.Namespace) -> int:
     print(f"{options.output}: {model.version}, log-odds moved by {made.shift:+.2f}, base rate {model.base_rate:.3f}")
     told = f"{made.share:.0%} of the newest {made.counted:,} changes of program text say that they fix something"
     print(told + (f"; {made.buggy} of {made.labels} labelled commits are buggy" if options.labels else ""))
-    if made.labels and not 1 / prior.FAR <= made.buggy / (made.expected or 1) <= prior.FAR:
+    if not made.labels:
+        say(
+            "by the messages alone: in later years than those that were learned from this made percentages no better (docs/calibration.md); labels of commits drawn at random do (--labels)"
+        )
+    if made.labels and prior.surprises(made.buggy, made.expected):
         say(
             f"without labels {made.expected:.1f} of these {made.labels} would be expected to be buggy: right if they were drawn at random, far off if the bugs were picked"
         )
@@ -333,7 +337,7 @@ def _retrain(options: argparse.Namespace) -> int:
         made = retrain.make(wanted, datetime.now(UTC).date(), say)
         print(retrain.summary(made.report), end="", flush=True)
         _settle(made.report, asked, andon, options)
-    if made.version == made.report["versions"].get("in_use") and not retrain.copied_kinds(options.output):
+    if retrain.is_in_use(made, options.output):
         say(f"{made.version} is what lies in {options.output} already; nothing was written")
         return 0
     retrain.ship(made, options.output)
