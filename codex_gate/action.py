@@ -109,7 +109,7 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
         )
         tripped = screener.policy.tripped(report.change) if report.change is not None else ""
         # The change as it lands speaks: a noise budget counts changes, and a quiet one with a loud commit in it would break it.
-        loud = report.change is not None and screener.policy.limits(report.change.paths).speaks(report.change.level)
+        loud = report.change is not None and screener.policy.limits(report.change.paths).speaks(report.change)
         seen_at = _seen_at(this, happened, change)
         return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, tripped, seen_at).deliver()
 
@@ -163,7 +163,7 @@ def _shown_again(this: Run, happened: event.Event) -> int:
     if not number:
         raise UsageError("no open pull request has the commit that was screened as its head; a newer run will tell")
     limits = Limits(settings.comment, settings.fail_on)
-    loud = found.change is not None and limits.speaks(found.change.level)
+    loud = found.change is not None and limits.speaks(found.change)
     source = Notice("reread", "this was screened in the pull request's own job, with a token that can only read, and is shown as that job left it")
     pull = replace(happened, name="pull_request", number=number)
     return Delivery(this, pull, happened.head, replace(found, notices=(*found.notices, source)), settings, Trust(None, 0, 0), loud).deliver()

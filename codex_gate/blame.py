@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from codex_gate import scratch
 from codex_gate.errors import GitError, LostError
 from codex_gate.git import Repository, is_sha
 
 _BLAME = ("blame", "--incremental", "-w", "-M", "--no-textconv", "--no-progress")  # white space is ignored, lines moved within a file are followed
-# As git 2.31 and later say it: `Could not read SHA`, `unable to read tree (SHA)`, `Cannot read blob SHA for path`, `bad object SHA`, `loose object SHA … is corrupt`.
+# As git 2.31 and later say it: `Could not read SHA`, `unable to read tree (SHA)`, `Cannot read blob SHA for path`, `bad object SHA`,
+# `cannot read commit object SHA`, `loose object SHA (stored in a path that may be long) is corrupt`.
 _LOST = re.compile(
-    r": (?:(?:Could not|unable to|Cannot) read(?: tree| blob)?|bad object) \(?[0-9a-f]{40}\b|object [0-9a-f]{40} (?:\(stored in .*\) )?is corrupt"
+    r": (?:(?:Could not|unable to|[Cc]annot) read(?: tree| blob| commit object)?|bad object) \(?[0-9a-f]{40}\b|(?:loose|packed) object [0-9a-f]{40}\b"
 )
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _ESCAPED = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b'"': b'"', b"\\": b"\\"}
@@ -61,8 +62,9 @@ def _unset(repo: Repository) -> Iterator[Mapping[str, str]]:
     the recommended name is relative to a work tree, in which git does not run here.
     """
     objects = repo.environ.get("GIT_OBJECT_DIRECTORY") or str(repo.common_dir / "objects")
-    with tempfile.TemporaryDirectory(prefix="codex-gate-") as empty:
-        os.mkdir(os.path.join(empty, "refs"))  # without it git takes it for no repository
+    with scratch.directory() as place:
+        (place / "refs").mkdir()  # without it git takes it for no repository
+        empty = str(place)
         homes = dict.fromkeys(("HOME", "XDG_CONFIG_HOME"), empty)  # a git before 2.32 does not know GIT_CONFIG_GLOBAL
         given = {"GIT_CONFIG_PARAMETERS": "", "GIT_CONFIG_COUNT": "0"}
         yield {**homes, **given, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_COMMON_DIR": empty, "GIT_OBJECT_DIRECTORY": objects}

@@ -319,7 +319,7 @@ def _directory(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise _Mismatch(f"{_shown(value)}; expected {expected}")
     path = posixpath.normpath(value)
-    if path == "." or path.split("/")[0] in ("", ".."):
+    if path == "." or value.startswith("/") or ".." in value.split("/"):
         raise _Mismatch(f"{_shown(value)} is no directory inside the repository; expected from its root on {expected} (another place: --model DIR)")
     return path
 

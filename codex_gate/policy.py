@@ -31,8 +31,9 @@ class Limits(NamedTuple):
     comment: Level
     fail_on: Level
 
-    def speaks(self, level: Level) -> bool:
-        return Level.UNKNOWN is not self.comment and level.rank >= self.comment.rank
+    def speaks(self, finding: Finding) -> bool:
+        """Whether anything is to be said of a change: that it is loud enough, or that it hides program text, which must hush nothing."""
+        return Level.UNKNOWN is not self.comment and (finding.level.rank >= self.comment.rank or finding.is_hidden)
 
     def fails(self, level: Level) -> bool:
         return Level.UNKNOWN is not self.fail_on and level.rank >= self.fail_on.rank

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -72,4 +73,6 @@ def _named() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno not in (*FULL, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise  # too many open files, say: room would not help
         raise full(error.strerror or str(error)) from error

@@ -421,7 +421,9 @@ class Screener:
             features = CommitFeatures(measured, finding.features.notices)
             why = explain.reasons(self.model.explain(features), features, self._told(commit))
             files = self._focus(commit, past, line_count)
-            relief = self._relief(commit, self.model.risk(features), files, past_of, line_count) if self.thorough else None
+            relief = (
+                self._relief(commit, self.model.risk(features), files, past_of, line_count) if self.thorough and not finding.is_blind else None
+            )  # what cannot be read would look harmless
             return replace(finding, features=features, reasons=why, files=files, relief=relief)
 
     def _relief(self, commit: Commit, risk: float, files: Sequence[FileFocus], past_of: PastOf, line_count: LineCount) -> tuple[Relief, ...] | None:

@@ -272,6 +272,11 @@ class Finding:
         return any(notice.code in (BLIND, UNREAD) for notice in self.notices)
 
     @property
+    def is_hidden(self) -> bool:
+        """Whether program text that is here cannot be read in lines, so that there is no level."""
+        return self.level is Level.UNKNOWN and any(notice.code == UNREAD for notice in self.notices)
+
+    @property
     def lacks_contents(self) -> bool:
         """Whether it is for contents that are missing, which a fetch would bring."""
         return any(notice.code == BLIND for notice in self.notices)

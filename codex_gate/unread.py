@@ -7,7 +7,6 @@ its text behind either looks small, and small changes look harmless; so it is sa
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,6 +17,7 @@ from codex_gate.types import BLIND, UNREAD, FileChange, Finding, Notice
 MANY_BREAKS: Final = 6  # breaks inside of the lines that one file adds; fewer are characters that a literal holds (chosen)
 MANY_BEHIND: Final = 10  # lines of one file behind comments (chosen: casts by JSDoc come in smaller numbers; 7 of 7,536 changes of webpack reach the rule, 1 of 9,083 of redis, none of ripgrep, vuejs/core and eslint)
 # What ends a line for a language and not for git: a carriage return with text behind it, and in scripts two characters of Unicode.
+_NAMED: Final = 3  # files that a notice names
 _BREAK: Final = re.compile(rb"\r(?=[^\r\n])|\xe2\x80[\xa8\xa9]")
 _TEXT: Final = re.compile(rb"^\+[^\n]*", re.MULTILINE)
 _BLANKS: Final = re.compile(rb"[ \t\r]*+")
@@ -61,14 +61,18 @@ def why(change: FileChange) -> str:
 
 def notices(files: Sequence[FileChange]) -> list[Notice]:
     """One for each kind of reason that there is."""
-    found = Counter(map(why, files))
-    told = [(found[kind], text) for kind, text in _WHY.items() if found[kind]]
+    found: dict[str, list[str]] = {kind: [] for kind in _WHY}
+    for change in files:
+        if kind := why(change):
+            found[kind].append(change.path)
     return [
         Notice(
             UNREAD,
-            f"{n} of {len(files)} files could not be read: {'it is' if n == 1 else 'they are'} {text}; so the risk rests on the rest and is not called low",
+            f"{len(paths)} of {len(files)} files could not be read ({', '.join(paths[:_NAMED])}{' and more' if len(paths) > _NAMED else ''}): "
+            f"{'it is' if len(paths) == 1 else 'they are'} {_WHY[kind]}; so the risk rests on the rest and is not called low",
         )
-        for n, text in told
+        for kind, paths in found.items()
+        if paths
     ]
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -364,6 +365,17 @@ def test_hostile_branch_names(repo: Repo, gate: Gate, model: Path, name: bytes, 
     pushed = call(capsys, "hook", "--push", "--model", model)
     assert pushed.code == 0 and pushed.out.startswith("push to ")
     assert pushed.out.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_what_hides_program_text_is_not_said_to_be_harmless_in_a_change_of_its_own(repo: Repo, gate: Gate, hidden: bool) -> None:
+    build(repo)
+    repo.write("src/a.js", f"{'/**/ ' if hidden else ''}x = f(1);\n" * 400)
+    repo.write("src/b.js", "y = g(2);\n" * 20)
+    repo.commit("two files")
+    report = report_of(gate, "--commit", "HEAD")
+    change: dict[str, Any] = report["change"]  # type: ignore[assignment]
+    assert ("unread-files" in codes(report)) == hidden and bool(change.get("lower")) != hidden
 
 
 def test_50_mb_file(repo: Repo, gate: Gate) -> None:

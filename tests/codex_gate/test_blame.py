@@ -88,6 +88,27 @@ def test_a_missing_file_and_a_line_too_many_are_errors_of_git(repo: Repo) -> Non
         assert not isinstance(caught.value, LostError)
 
 
+@pytest.mark.parametrize(
+    ("said", "lost"),
+    [
+        ("git blame failed: fatal: cannot read commit object " + "a" * 40, True),  # with a commit-graph
+        ("git blame failed: fatal: packed object " + "a" * 40 + " (stored in /" + "x" * 600, True),  # what git says is cut
+        ("git blame failed: fatal: no such path 'packed object' in HEAD", False),
+    ],
+)
+def test_other_words_for_a_lost_object(repo: Repo, said: str, lost: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.write("a.c", "one\n")
+    sha, gate = repo.commit(), repo.open()
+
+    def fails(*args: object, **more: object) -> bytes:
+        raise GitError(said)
+
+    monkeypatch.setattr(type(gate), "run", fails)
+    with pytest.raises(GitError) as caught:
+        blame(gate, sha, "a.c", [1])
+    assert isinstance(caught.value, LostError) == lost
+
+
 @pytest.mark.parametrize("damaged", [False, True])
 @pytest.mark.parametrize("what", ["HEAD~1:a.c", "HEAD~1^{tree}", "HEAD"])
 def test_a_missing_and_a_damaged_object_are_told_from_other_errors(repo: Repo, what: str, damaged: bool) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from codex_gate.config import Ignore, PathLevels, Settings, Source, load
 from codex_gate.policy import Limits, Policy, classifications, marked, said, unmarked
-from codex_gate.types import Classification, Commit, CommitFeatures, Evidence, Finding, Level
+from codex_gate.types import BLIND, UNREAD, Classification, Commit, CommitFeatures, Evidence, Finding, Level, Notice
 from tests.conftest import Repo
 
 NEVER = Level.UNKNOWN
@@ -56,11 +57,18 @@ def test_the_strictest_file_decides_and_the_last_entry_counts_for_a_file() -> No
     assert policy.limits([]) == Limits(Level.HIGH, Level.CRITICAL)
 
 
+def test_a_change_that_hides_program_text_is_spoken_of_lest_it_hush_what_was_said() -> None:
+    hidden, lost = (replace(finding((), Level.UNKNOWN), notices=(Notice(code, "x"),)) for code in (UNREAD, BLIND))
+    limits = Limits(Level.HIGH, NEVER)
+    assert limits.speaks(hidden) and not limits.speaks(lost) and not Limits(NEVER, NEVER).speaks(hidden)
+    assert not limits.speaks(replace(hidden, level=Level.MODERATE))  # it has a level by the rest
+
+
 def test_never_is_never_and_a_level_reaches_itself() -> None:
-    assert not Limits(NEVER, NEVER).speaks(Level.CRITICAL)
+    assert not Limits(NEVER, NEVER).speaks(finding((), Level.CRITICAL))
     assert not Limits(NEVER, NEVER).fails(Level.CRITICAL)
     limits = Limits(Level.HIGH, Level.CRITICAL)
-    assert [limits.speaks(level) for level in Level] == [False, False, False, True, True]
+    assert [limits.speaks(finding((), level)) for level in Level] == [False, False, False, True, True]
     assert [limits.fails(level) for level in Level] == [False, False, False, False, True]
 
 

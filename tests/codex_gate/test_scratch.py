@@ -52,6 +52,15 @@ def test_no_place_at_all_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> 
         scratch.held(b"x") if name == "TemporaryFile" else scratch.directory().__enter__()
 
 
+def test_too_many_open_files_are_not_blamed_on_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", fails)
+    with pytest.raises(OSError, match="Too many open files"):
+        scratch.held(b"x")
+
+
 def test_what_goes_wrong_inside_the_block_is_not_blamed_on_the_directory() -> None:
     with pytest.raises(FileNotFoundError), scratch.directory() as place:
         (place / "none").read_bytes()

@@ -138,20 +138,21 @@ def test_each_reason_is_said_with_its_number() -> None:
     assert [(n.code, n.text) for n in notices(files)] == [
         (
             "unread-files",
-            "2 of 5 files could not be read: they are program text without lines for git (a NUL byte, UTF-16, or larger than the diff limit); "
+            "2 of 5 files could not be read (a.js, b.js): they are program text without lines for git (a NUL byte, UTF-16, or larger than the diff limit); "
             "so the risk rests on the rest and is not called low",
         ),
         (
             "unread-files",
-            "1 of 5 files could not be read: it is program text with line ends that git does not take for any (a carriage return alone); "
+            "1 of 5 files could not be read (e.js): it is program text with line ends that git does not take for any (a carriage return alone); "
             "so the risk rests on the rest and is not called low",
         ),
         (
             "unread-files",
-            "1 of 5 files could not be read: it is program text behind comments that close on the same line; so the risk rests on the rest and is not called low",
+            "1 of 5 files could not be read (d.js): it is program text behind comments that close on the same line; so the risk rests on the rest and is not called low",
         ),
     ]
     assert notices([binary("c.png")]) == []
+    assert "4 of 4 files could not be read (a0.js, a1.js, a2.js and more): they" in notices([binary(f"a{k}.js") for k in range(4)])[0].text
 
 
 def test_of_many_commits_those_that_a_fetch_would_mend_are_told_apart() -> None:
