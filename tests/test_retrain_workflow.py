@@ -21,6 +21,10 @@ echo "comparison of $ROUND"; echo "a sentence of $ROUND" >&2
 [ "$CODE" = 0 ] || exit "$CODE"
 mkdir -p .codex-gate/models && echo "card of $ROUND" > .codex-gate/models/MODEL_CARD.md
 """
+GATE = """#!/bin/sh
+if [ "$1" = config ] && grep -qs broken .codex-gate.yaml; then echo "line 1: no" >&2; exit 2; fi
+[ "$1" = config ]
+"""
 FORGE = """#!/bin/sh
 echo "$*" >> "$RUNNER_TEMP/gh.log"
 case "$2" in list) [ -e "$RUNNER_TEMP/open" ] && echo 7 ;; create) touch "$RUNNER_TEMP/open" ;; esac
@@ -35,7 +39,7 @@ class Runner:
         self.folder, self.origin = folder, origin
         tools = folder / "bin"
         tools.mkdir()
-        for name, text in (("automl-codex", LEARNER), ("gh", FORGE)):
+        for name, text in (("automl-codex", LEARNER), ("codex-gate", GATE), ("gh", FORGE)):
             (tools / name).write_text(text)
             (tools / name).chmod(0o755)
         address = "https://x-access-token:token@git.example.org/owner/tool"  # GitHub Enterprise has a server of its own
@@ -109,6 +113,12 @@ def test_a_history_that_teaches_too_little_is_a_warning_each_month_and_no_red_jo
     assert runner.month("may", code=2) == 0
     assert "::warning title=codex-gate::nothing could be learned" in runner.said
     assert runner.calls() == [] and "a sentence of may" in (runner.folder / "may.md").read_text()
+
+
+def test_a_configuration_that_cannot_be_meant_fails_the_job(runner: Runner) -> None:
+    runner.origin.write(".codex-gate.yaml", "broken\n")
+    runner.origin.commit("configure")
+    assert runner.month("may") == 2 and runner.calls() == []
 
 
 @pytest.mark.parametrize("code", [1, 3, 130])
