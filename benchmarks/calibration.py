@@ -151,13 +151,14 @@ def per_pull(found: Pulls, seed: int) -> dict[str, Any]:
     labels = {p: rows.y[m] for p, m in enough.items()}
     draws = metrics.bootstrap_means(labels, [{p: s[m] for p, m in enough.items()} for s in (found.score, lines)], np.random.default_rng(seed), evaluate.DRAWS)
     auc, la = (float(np.mean([row[name] for row in table])) for name in ("auc", "lapredict"))
+    many = evaluate.large(rows.project, np.ones(len(rows), bool))
     return {
         "rows": table,
         "few": [(p, int(m.sum()), int(rows.y[m].sum()), float(found.chance[m].mean())) for p, m in masks.items() if p not in enough],
         "auc": metrics.interval(auc, draws[0]),
         "gain": metrics.interval(auc - la, draws[0] - draws[1]),
-        "mean_ece": float(np.mean(each := [metrics.ece(rows.y[m], found.chance[m]) for m in masks.values() if m.sum() >= evaluate.MIN_TEST_ROWS])),
-        "of": len(each),
+        "mean_ece": evaluate.mean_ece(rows.y, found.chance, many),
+        "of": len(many),
         "pooled_ece": metrics.ece(rows.y, found.chance),
         "n": len(rows),
         "bins": list(bins(rows.y, found.chance)),

@@ -116,7 +116,7 @@ def compare(fresh: Dataset, score: np.ndarray, chance: np.ndarray, seed: int) ->
         "gain": gain,
         "n": int(late.sum()),
         "ece": metrics.ece(fresh.y[late], chance[late]),
-        "mean_ece": float(np.mean([metrics.ece(fresh.y[m], chance[m]) for m in masks.values() if m.sum() >= evaluate.MIN_TEST_ROWS])),
+        "mean_ece": evaluate.mean_ece(fresh.y, chance, evaluate.large(fresh.project, late)),
     }
 
 

@@ -188,8 +188,11 @@ class Backtest(Replayed):
 
     def by_threshold(self) -> list[tuple[float, Flags]]:
         """The thresholds that let through at most each of SHARES, and the budget's, highest first."""
-        limits = sorted({self.threshold(share) for share in (*SHARES, self.budget)}, reverse=True)
-        return [(limit, self.above(limit)) for limit in limits]
+        return [(limit, self.above(limit)) for limit in self.limits()]
+
+    def limits(self) -> list[float]:
+        """These thresholds, highest first."""
+        return sorted({self.threshold(share) for share in (*SHARES, self.budget)}, reverse=True)
 
     def above(self, limit: float) -> Flags:
         return self.flags(lambda c: c.risk > limit)

@@ -79,6 +79,11 @@ class Settings:
     ignore: tuple[Ignore, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def paths(self) -> list[str]:
+        """The patterns that are named, those that are left out with `!` in front."""
+        return [*self.include, *(f"!{pattern}" for pattern in self.exclude)]
+
 
 class Source(NamedTuple):
     """A configuration file: how to call it and what it holds."""
@@ -533,7 +538,6 @@ WRITTEN: Final = tuple(key for key in KEYS if key not in ("levels", "ignore"))
 def rows(settings: Settings) -> list[tuple[str, str, str]]:
     """(key, value in words, where it comes from) for `codex-gate config`."""
     budget = ", ".join(f"{level} {share:.3g} %" for level, share in settings.noise_budget.items())
-    paths = [*settings.include, *(f"!{pattern}" for pattern in settings.exclude)]
     values = {
         "fail-on": _word(settings.fail_on),
         "comment": _word(settings.comment),
@@ -545,7 +549,7 @@ def rows(settings: Settings) -> list[tuple[str, str, str]]:
         "labels": str(settings.labels).lower(),
         "tier": "auto" if settings.tier is None else str(settings.tier),
         "models": settings.models or "the one that ships",
-        "paths": " ".join(paths) or "all",
+        "paths": " ".join(settings.paths) or "all",
         "fail-on-score": NEVER if settings.fail_on_score is None else f"{settings.fail_on_score:.15g}",
         "levels": "; ".join(map(_said_levels, settings.levels)) or "none",
         "ignore": "; ".join(map(_said_ignore, settings.ignore)) or "none",

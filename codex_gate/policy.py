@@ -57,8 +57,8 @@ class Policy:
 
     @property
     def patterns(self) -> list[str]:
-        """The paths that a configuration names, those that it leaves out with `!` in front."""
-        return [] if self.settings is None else [*self.settings.include, *(f"!{pattern}" for pattern in self.settings.exclude)]
+        """The paths that the configuration names (`Settings.paths`); none without settings."""
+        return [] if self.settings is None else self.settings.paths
 
     @property
     def key(self) -> str:

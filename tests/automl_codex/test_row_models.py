@@ -258,6 +258,27 @@ def test_a_missed_gate_leaves_the_models_as_they_are_and_its_report_is_written(
     assert (tmp_path / "out").stat().st_ino == place, "somebody may stand in it"
 
 
+def test_a_swap_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows_of.write_rows(tmp_path / "rows" / rows_of.ROWS, ROWS)
+    asked = ["train", "--input", str(tmp_path / "rows"), "--output", str(tmp_path / "out"), "--andon-log", str(tmp_path / "a"), "--models"]
+    assert main([*asked, "random_forest,gradient_boosting"]) == 0
+    move, left = row_models.shutil.move, [1]
+
+    def cut(source: Path, target: Path) -> object:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return move(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(row_models.shutil, "move", cut)
+        assert main([*asked, "random_forest", "--seed", "2"]) == 130
+    assert not (tmp_path / "out" / "evaluation.json").exists()  # what lies there is no whole answer
+    assert main([*asked, "random_forest", "--seed", "2"]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"evaluation.json", "random_forest"} and any((tmp_path / "out" / "random_forest").iterdir())
+    assert not list(tmp_path.glob(".out-*"))
+
+
 def held(folder: Path) -> dict[str, bytes]:
     """Every file below a folder."""
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

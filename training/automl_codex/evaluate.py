@@ -288,13 +288,13 @@ def _totals(
     labels = {p: data.y[m] for p, m in masks.items()}
     draws = metrics.bootstrap_means(labels, [{p: scores[n][m] for p, m in masks.items()} for n in names], np.random.default_rng(seed), DRAWS)
     mean_auc = [float(np.mean([metrics.auc(labels[p], scores[n][masks[p]]) for p in projects])) for n in names]
-    large = [m for p in np.unique(data.project) if (m := tested & (data.project == p)).sum() >= MIN_TEST_ROWS]
+    many = large(data.project, tested)
     base = names.index("lapredict")
     report: dict[str, Any] = {"mean": {}, "difference_to_lapredict": {}, "pooled": {}}
     for i, name in enumerate(names):
         each = [metrics.summary(labels[p], scores[name][masks[p]], chances[name][masks[p]]) for p in projects]
         report["mean"][name] = {k: float(np.mean([e[k] for e in each])) for k in each[0]} | {
-            "ece": _mean_ece(data, large, chances[name]),
+            "ece": mean_ece(data.y, chances[name], many),
             "auc_interval": list(metrics.interval(mean_auc[i], draws[i])[1:]),
         }
         report["difference_to_lapredict"][name] = metrics.interval(mean_auc[i] - mean_auc[base], draws[i] - draws[base])._asdict()
@@ -309,7 +309,7 @@ def _totals(
             "f1_at_fpr_10_percent": f1,
             "fpr": fpr,
         }
-    return report | {"mean_ece_of": {"projects": len(large), "test_commits_each": MIN_TEST_ROWS}}
+    return report | {"mean_ece_of": {"projects": len(many), "test_commits_each": MIN_TEST_ROWS}}
 
 
 def _mean(values: np.ndarray) -> float | None:
@@ -317,9 +317,14 @@ def _mean(values: np.ndarray) -> float | None:
     return float(known.mean()) if len(known) else None
 
 
-def _mean_ece(data: Dataset, masks: Sequence[np.ndarray], p: np.ndarray) -> float:
+def large(project: np.ndarray, tested: np.ndarray) -> list[np.ndarray]:
+    """Masks (n,) of the tested rows (mask) of each project that has MIN_TEST_ROWS of them, whatever their labels."""
+    return [mask for name in np.unique(project) if (mask := tested & (project == name)).sum() >= MIN_TEST_ROWS]
+
+
+def mean_ece(y: np.ndarray, p: np.ndarray, masks: Sequence[np.ndarray]) -> float:
     """Mean expected calibration error of probabilities p (n,) over projects (masks); NaN where none has any."""
-    found = [metrics.ece(data.y[known], p[known]) for mask in masks if (known := mask & ~np.isnan(p)).any()]
+    found = [metrics.ece(y[known], p[known]) for mask in masks if (known := mask & ~np.isnan(p)).any()]
     return float(np.mean(found)) if found else math.nan
 
 
@@ -437,10 +442,9 @@ def without_history(data: Dataset, corpus: Corpus, recipe: train.Recipe) -> dict
     scores = out_of_project(data, corpus, TIME_SAFE, masked_forest_entrant("masked", recipe))
     p = calibrated_elsewhere(data, corpus, TIME_SAFE, scores)
     tested = (data.time >= TIME_SAFE.test_from) & ~np.isnan(p)
-    large = [m for project in np.unique(data.project) if (m := tested & (data.project == project)).sum() >= MIN_TEST_ROWS]
     return {
         "mean_auc": mean_auc(data, TIME_SAFE, scores),
-        "mean_ece": _mean_ece(data, large, p),
+        "mean_ece": mean_ece(data.y, p, large(data.project, tested)),
         "pooled_ece": metrics.ece(data.y[tested], p[tested]),
     }
 

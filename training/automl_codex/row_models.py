@@ -263,7 +263,7 @@ def _beside(folder: Path, key: str) -> Path:
 def replace(place: Path, folder: Path) -> None:
     """Swap what was trained beside `folder` for what lies there; of the latter stays what no training put there, and the folder itself: somebody may stand in it.
 
-    The report goes first and comes last: where it is missing, nothing is up to date.
+    The report goes first and comes last: where it is missing nothing is up to date, and the next call with the same question goes on.
     """
     if place == folder:
         return
@@ -271,15 +271,21 @@ def replace(place: Path, folder: Path) -> None:
         swap(place, folder.resolve())
         return
     (folder / REPORT).unlink(missing_ok=True)
-    for name in FAMILIES:
-        for old in (folder / name, folder / TRIALS.format(name), folder / f"{TRIALS.format(name)}.lock"):
-            if old.is_dir() and not old.is_symlink():
-                shutil.rmtree(old)
-            else:
-                old.unlink(missing_ok=True)
+    asked = json.loads((place / REPORT).read_bytes())["params"]
+    for name in FAMILIES.keys() - asked.keys():
+        for old in (name, TRIALS.format(name), f"{TRIALS.format(name)}.lock"):
+            _remove(folder / old)
     for entry in sorted(place.iterdir(), key=lambda entry: entry.name == REPORT):
+        _remove(folder / entry.name)
         shutil.move(entry, folder / entry.name)
     place.rmdir()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def run(rows: Sequence[Example], asked: Asked, folder: Path, say: Say) -> Mapping[str, Any]:

@@ -64,7 +64,7 @@ def cells(flags: Flags) -> tuple[str, ...]:
 
 def limit(threshold: float, found: Backtest) -> str:
     """A threshold of a backtest, with as many digits as tell it from its others (one to five)."""
-    others = [100 * at for at, _ in found.by_threshold()]
+    others = [100 * at for at in found.limits()]
     digits = next((n for n in range(1, 5) if len({f"{at:.{n}f}" for at in others}) == len(others)), 5)
     return f"above {100 * threshold:.{digits}f} %"
 
