@@ -33,7 +33,7 @@ from codex_gate.git import CommitMeta, Repository
 from codex_gate.paths import language, role
 
 FOLDER: Final = ROOT / "training" / "audit"
-# Projects of the corpus or of training/audit/projects.yaml, labelled by SZZ; a stratum draws evenly from its projects.
+# Projects of the corpus or of training/fresh.yaml, labelled by SZZ; a stratum draws evenly from its projects.
 STRATA: Final[dict[str, tuple[str, ...]]] = {
     "c": ("redis", "tmux"),
     "cpp": ("qtdeclarative",),
@@ -403,7 +403,7 @@ def _errors(real: Sequence[tuple[Pair, Verdict]], decoys: Sequence[tuple[Pair, V
 def sample(options: argparse.Namespace) -> None:
     """Draw, write the key and the sheet in parts of 25 pairs."""
     rng = random.Random(SEED)
-    entries = {entry["project"]: entry for entry in [*mine.read_corpus(options.corpus), *mine.read_corpus(FOLDER / "projects.yaml")]}
+    entries = {entry["project"]: entry for entry in [*mine.read_corpus(options.corpus), *mine.read_corpus(ROOT / "training" / "fresh.yaml")]}
     chosen = [entries[name] for names in STRATA.values() for name in names]
     mine.refuse_off_limits([entry["repository"] for entry in chosen], ROOT / "training" / "off-limits.txt")
     read = {pair.fix for name in EARLIER for pair in read_pairs(FOLDER / name / "pairs.csv").values()}

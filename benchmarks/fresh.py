@@ -1,6 +1,6 @@
 """How well does the recipe that ships rank and calibrate in projects that had no part in it: no measure, no recipe and no rule for labels was chosen on them?
 
-automl-codex mine --corpus training/audit/projects.yaml --clones DIR --output TABLES
+automl-codex mine --corpus training/fresh.yaml --clones DIR --output TABLES
 python benchmarks/fresh.py --tables TABLES     # → docs/fresh.md; some minutes
 
 Time-safe, as the evaluation of the model that ships: forests that learned from the corpus by what was known when 2018 began, asked of commits from 2019 on.
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--input", type=Path, default=ROOT / "training" / "data")
     parser.add_argument("--corpus", type=Path, default=ROOT / "training" / "corpus.yaml")
-    parser.add_argument("--projects", type=Path, default=ROOT / "training" / "audit" / "projects.yaml", help="what the tables were mined by")
+    parser.add_argument("--projects", type=Path, default=ROOT / "training" / "fresh.yaml", help="what the tables were mined by")
     parser.add_argument("--tables", type=Path, required=True, help="output of automl-codex mine")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "fresh.md")
     parser.add_argument("--trees", type=int, default=100, help="of the forests (default: %(default)s)")
@@ -137,8 +137,8 @@ def page(found: Mapping[str, Any], options: argparse.Namespace) -> str:
                 f"Written by `python benchmarks/fresh.py --tables DIR`; nothing here is typed by hand. {datetime.now(UTC).date().isoformat()}, {where['cpu']}, {where['cores']} cores, "
                 f"Python {where['python']}, seed {options.seed}.",
                 "",
-                "Projects of `training/audit/projects.yaml` with commits from 2019 on: no measure and no recipe of the risk model and no rule for labels was chosen on them, and nothing that ships learned from them. "
-                "(pytest and sphinx are among the histories, read without labels, that drift was set up on: [drift.md](drift.md).) `automl-codex mine --corpus training/audit/projects.yaml --clones DIR --output TABLES` labelled them by SZZ. The forest is of the recipe that ships, "
+                "Projects of `training/fresh.yaml` with commits from 2019 on: no measure and no recipe of the risk model and no rule for labels was chosen on them, and nothing that ships learned from them. "
+                "(pytest and sphinx are among the histories, read without labels, that drift was set up on: [drift.md](drift.md).) `automl-codex mine --corpus training/fresh.yaml --clones DIR --output TABLES` labelled them by SZZ. The forest is of the recipe that ships, "
                 f"with {options.trees} trees: it learned from the whole corpus by what was known when 2018 began, and is asked of commits from 2019 on. No choice rests on this page.",
                 "",
                 f"Mean AUC of {len(rows)} projects **{auc.value:.3f}** ({auc.low:.3f} to {auc.high:.3f}), against added lines **{over[LINES]}**, against added lines of program text {over[CODE]}; "

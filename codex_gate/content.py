@@ -14,20 +14,33 @@ from typing import Final
 from codex_gate.paths import language, role
 from codex_gate.types import FileChange
 
-_HASH: Final = frozenset({"python", "ruby", "shell", "perl", "r", "julia", "elixir", "powershell"})
-_DASH: Final = frozenset({"sql", "lua", "haskell"})
+_HASH: Final = frozenset({"python", "ruby", "shell", "perl", "r", "elixir", "powershell"})
+_DASH: Final = frozenset({"sql", "haskell"})
+_ALONE: Final = frozenset({"julia", "lua"})
 
 
-def _lines(side: bytes, comment: bytes, sign: bytes = b"!") -> re.Pattern[bytes]:
-    """Lines of one side with a word in them that do not begin with a comment, with the sign = those that do."""
-    return re.compile(rb"^" + side + rb"[ \t]*+(?" + sign + comment + rb")([^\n]*\w[^\n]*)$", re.MULTILINE)
+def _up_to(end: bytes) -> bytes:
+    """A pattern of what stands before `end` on the same line, and of `end`; in linear time, nothing is tried twice."""
+    return rb"(?:[^" + end[:1] + rb"\n]++|" + re.escape(end[:1]) + rb"(?!" + re.escape(end[1:]) + rb"))*+" + re.escape(end)
 
 
-_COMMENTS: Final = {"hash": rb"#", "dash": rb"--", "slash": rb"//|/\*|\*(?:[\s/]|$)|<!--"}
-ADDED: Final = {spoken: _lines(rb"\+", comment) for spoken, comment in _COMMENTS.items()}
-COMMENTED: Final = {spoken: _lines(rb"\+", comment, b"=") for spoken, comment in _COMMENTS.items()}
-"""Of each family of comments: the added lines that count as program text, and those that do not though they hold a word."""
-_DELETED: Final = {spoken: _lines(rb"-", comment) for spoken, comment in _COMMENTS.items()}
+def _lines(side: bytes, closed: bytes, comment: bytes) -> re.Pattern[bytes]:
+    """Lines of one side, without comments that close before their text, with a word in them that do not go on with a comment."""
+    past = rb"(?:(?:" + closed + rb")[ \t]*+)*+" if closed else b""
+    return re.compile(rb"^" + side + rb"[ \t]*+" + past + rb"(?!" + comment + rb")([^\n]*\w[^\n]*)$", re.MULTILINE)
+
+
+_COMMENTS: Final = {
+    "hash": (b"", rb"#"),
+    "julia": (rb"#=" + _up_to(b"=#"), rb"#"),
+    "dash": (b"", rb"--"),
+    "lua": (rb"--\[\[" + _up_to(b"]]") + rb"|--\[=\[" + _up_to(b"]=]"), rb"--"),
+    # a star that begins a line is one of a comment of several lines, which may close there
+    "slash": (rb"/\*" + _up_to(b"*/") + rb"|(?=\*[\s/])" + _up_to(b"*/") + rb"|<!--" + _up_to(b"-->"), rb"//|/\*|\*(?:[\s/]|$)|<!--"),
+}
+"""Of each family of languages: comments that close on their line, and how a comment begins."""
+_ADDED: Final = {spoken: _lines(rb"\+", *comments) for spoken, comments in _COMMENTS.items()}
+_DELETED: Final = {spoken: _lines(rb"-", *comments) for spoken, comments in _COMMENTS.items()}
 # Letters, digits and underscores of ASCII, and every byte of a longer UTF-8 letter; the rest parts words.
 _WORDS: Final = bytes(byte if byte >= 128 or bytes((byte,)).isalnum() or byte == 95 else 32 for byte in range(256))
 
@@ -39,14 +52,14 @@ neighbouring added words that stand side by side nowhere in what the change dele
 
 
 def text(files: Iterable[FileChange]) -> tuple[list[bytes], list[bytes]]:
-    """The added and the deleted lines of program text, over the files of role `code`, as they stand behind their sign; a file whose lines are not known adds nothing."""
+    """The added and the deleted lines of program text, over the files of role `code`, as they stand behind their sign and behind comments that close before them; a file whose lines are not known adds nothing."""
     added: list[bytes] = []
     deleted: list[bytes] = []
     for change in files:
         if change.patch and role(change.path) == "code":
-            spoken = family(change.path)
+            spoken = _family(change.path)
             if change.added:
-                added += ADDED[spoken].findall(change.patch)
+                added += _ADDED[spoken].findall(change.patch)
             if change.deleted:
                 deleted += _DELETED[spoken].findall(change.patch)
     return added, deleted
@@ -68,7 +81,7 @@ def read(files: Iterable[FileChange]) -> tuple[dict[str, float], set[bytes]]:
     return dict(zip(CONTENT, map(float, found), strict=True)), new
 
 
-def family(path: str) -> str:
-    """Which of ADDED a file's language belongs to."""
+def _family(path: str) -> str:
+    """Which of _COMMENTS a file's language has."""
     known = language(path)
-    return "hash" if known in _HASH else "dash" if known in _DASH else "slash"
+    return "hash" if known in _HASH else "dash" if known in _DASH else known if known in _ALONE else "slash"

@@ -16,7 +16,7 @@ from codex_gate.messages import is_fix
 from codex_gate.own_words import OwnWords, Words
 from codex_gate.types import BLIND, Commit, CommitFeatures, FileChange, Notice
 
-FEATURE_SCHEMA: Final = 4
+FEATURE_SCHEMA: Final = 5
 UNKNOWN: Final = -1.0  # what vector() gives the models for NaN: none of the measures that a model may read is negative
 NAN: Final = math.nan
 

@@ -1,7 +1,7 @@
-"""Program text that a change adds and nobody here can read in lines: what a diff has no lines of, and what the measures of `content` take for comments.
+"""Program text that a change adds and nobody here can read in lines.
 
-git calls a file with a NUL byte binary, knows one line end alone, and `content` takes a line for a comment by its beginning. A change that hides
-its text behind either looks small, and small changes look harmless; so it is said, and the level is what it is where contents are missing.
+git calls a file with a NUL byte binary, and knows one line end alone. A change that hides its text behind either looks small, and small
+changes look harmless; so it is said, and the level is what it is where contents are missing.
 """
 
 from __future__ import annotations
@@ -10,39 +10,18 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from codex_gate.content import ADDED, COMMENTED, family
 from codex_gate.paths import role
 from codex_gate.types import BLIND, UNREAD, FileChange, Finding, Notice
 
 MANY_BREAKS: Final = 6  # breaks inside of the lines that one file adds; fewer are characters that a literal holds (chosen)
-MANY_BEHIND: Final = 10  # lines of one file behind comments (chosen: casts by JSDoc come in smaller numbers; 7 of 7,536 changes of webpack reach the rule, 1 of 9,083 of redis, none of ripgrep, vuejs/core and eslint)
 # What ends a line for a language and not for git: a carriage return with text behind it, and in scripts two characters of Unicode.
 _NAMED: Final = 3  # files that a notice names
 _BREAK: Final = re.compile(rb"\r(?=[^\r\n])|\xe2\x80[\xa8\xa9]")
 _TEXT: Final = re.compile(rb"^\+[^\n]*", re.MULTILINE)
-_BLANKS: Final = re.compile(rb"[ \t\r]*+")
-_WORD: Final = re.compile(rb"\w")
-_CLOSED: Final = {
-    "slash": ((b"/*", b"*/"), (b"<!--", b"-->")),
-    "hash": ((b"#=", b"=#"),),
-    "dash": ((b"--[[", b"]]"), (b"--[=[", b"]=]")),
-}
-_TO_THE_END: Final = {"slash": b"//", "hash": b"#", "dash": b"--"}
-_STARTS: Final = {"slash": rb"/\*|\*[\s/]|<!--", "hash": rb"#=", "dash": rb"--\["}
-
-
-def _longer(spoken: str) -> re.Pattern[bytes]:
-    """Added lines that begin with a comment and go on behind the end of one: those worth a closer look."""
-    ends = b"|".join(re.escape(end) for _, end in _CLOSED[spoken])
-    return re.compile(rb"^\+[ \t]*+((?=" + _STARTS[spoken] + rb")[^\n]*?(?:" + ends + rb")[ \t]*+[^\s][^\n]*)$", re.MULTILINE)
-
-
-_LONGER: Final = {spoken: _longer(spoken) for spoken in _CLOSED}
 
 _WHY: Final = {
     "binary": "program text without lines for git (a NUL byte, UTF-16, or larger than the diff limit)",
     "breaks": "program text with line ends that git does not take for any (a carriage return alone)",
-    "behind": "program text behind comments that close on the same line",
 }
 
 
@@ -54,9 +33,7 @@ def why(change: FileChange) -> str:
         return "binary"
     if not change.added:
         return ""
-    if _breaks(change.patch) >= MANY_BREAKS:
-        return "breaks"
-    return "behind" if _is_behind(change.patch, family(change.path)) else ""
+    return "breaks" if _breaks(change.patch) >= MANY_BREAKS else ""
 
 
 def notices(files: Sequence[FileChange]) -> list[Notice]:
@@ -94,32 +71,3 @@ def _breaks(patch: bytes) -> int:
     if not (b"\r" in patch and patch.count(b"\r") - patch.count(b"\r\n") >= MANY_BREAKS) and not (b"\xe2" in patch and _BREAK.search(patch)):
         return 0  # nearly always: this runs for every file of a bulk screen
     return sum(len(_BREAK.findall(line)) for line in _TEXT.findall(patch))
-
-
-def _is_behind(patch: bytes, spoken: str) -> bool:
-    """Whether many added lines hold program text behind a closed comment: more than half of those that count as comments, or more than half as many as are read.
-
-    The latter, so that what is hidden among comments by the thousand shows too.
-    """
-    if sum(patch.count(end) for _, end in _CLOSED[spoken]) < MANY_BEHIND:
-        return False
-    behind = sum(_holds_text(line, spoken) for line in _LONGER[spoken].findall(patch))
-    return behind >= MANY_BEHIND and 2 * behind > min(len(COMMENTED[spoken].findall(patch)), len(ADDED[spoken].findall(patch)))
-
-
-def _holds_text(line: bytes, spoken: str) -> bool:
-    """Whether a line that begins with a comment has a word behind it; in linear time, whatever the line."""
-    at = 0
-    if line.startswith(b"*"):  # within a comment of several lines
-        at = line.find(b"*/") + 2
-        if at < 2:
-            return False
-    while True:
-        at = _BLANKS.match(line, at).end()  # type: ignore[union-attr] # nothing is enough
-        pair = next((pair for pair in _CLOSED[spoken] if line.startswith(pair[0], at)), None)
-        if pair is None:
-            return not line.startswith(_TO_THE_END[spoken], at) and _WORD.search(line, at) is not None
-        end = line.find(pair[1], at + len(pair[0]))
-        if end < 0:
-            return False
-        at = end + len(pair[1])

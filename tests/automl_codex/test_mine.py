@@ -110,8 +110,12 @@ def test_without_a_list_nothing_ships(tmp_path: Path) -> None:
 def test_shipped_corpus_keeps_to_the_list() -> None:
     folder = Path(__file__).parents[2] / "training"
     entries = mine.read_corpus(folder / "corpus.yaml")
-    for entry in entries:
-        mine.refuse_off_limits([entry["repository"], entry["clone"]], folder / "off-limits.txt")
+    listing = folder / "off-limits.txt"
+    for entry in [*entries, *mine.read_corpus(folder / "fresh.yaml")]:
+        mine.refuse_off_limits([entry["repository"], entry["clone"]], listing)
+    assert {path.parent for path in folder.rglob("*.yaml") if "\nprojects:" in path.read_text("utf-8")} == {listing.parent}, (
+        "mine reads the list beside a corpus"
+    )
     assert {e["role"] for e in entries} == {"train", "holdout"}
     ends = {"apachejit_labels_to_2016.csv.gz": date(2016, 12, 31), "issta21_kamei.csv.gz": date(2018, 12, 31), None: date(2025, 1, 31)}
     assert all(e["until"] <= ends[e.get("labels")] for e in entries)

@@ -70,10 +70,35 @@ def test_lines_words_and_names() -> None:
         ("README.md", "+prose", False),
         ("tests/test_a.py", "+assert f() == 1", False),
         ("a.bin", "+x", False),
+        ("a.c", "+ /* a comment */", False),
+        ("a.c", "+ /* one */ /* and the next", False),
+        ("a.c", "+ /* one */ // and the next", False),
+        ("a.c", "+ * the last line of one */", False),
+        ("a.c", "+*p = 5; /* a comment */ f();", True),
+        ("a.vue", "+<!-- a comment -->", False),
+        ("a.jl", "+#= a comment =#", False),
+        ("a.jl", "+#= a comment", False),
+        ("a.py", "+#= x =# y", False),
+        ("a.lua", "+--[[ a comment ]]", False),
+        ("a.lua", "+-- a comment ]] y", False),
+        ("a.sql", "+--[[ x ]] y", False),
     ],
 )
 def test_only_program_text_counts(path: str, line: str, counts: bool) -> None:
     assert measure([change(path, line)])["code_lines_added"] == counts
+
+
+@pytest.mark.parametrize(
+    ("path", "before"),
+    [
+        ("a.js", "/**/"), ("a.js", "/** @type {X} */ "), ("a.c", "  /* x */ /* y */ "), ("a.c", "*/"), ("a.java", " * x */ "), ("a.vue", "<!-- x --> "),
+        ("a.jl", "#= x =# "), ("a.lua", "--[[ x ]] "), ("a.lua", "--[=[ x ]=] "), ("a.c", "/***/ *"), ("a.c", "/*/ x */"), ("a.c", "/* a * b - c */\t"),
+    ],
+)  # fmt: skip
+def test_program_text_behind_closed_comments_counts_without_them(path: str, before: str) -> None:
+    for sign, side in (("+", "added"), ("-", "deleted")):
+        found = measure([change(path, f"{sign}{before}a = f(1, b);")])
+        assert (found[f"code_lines_{side}"], found[f"words_{side}"]) == (1, 4)
 
 
 def test_letters_beyond_ascii_are_part_of_a_word() -> None:
@@ -102,3 +127,12 @@ def test_a_line_of_megabytes_takes_no_second() -> None:
     started = time.process_time()
     measure([change("a.js", "+" + "a(b);" * 400_000, "+" + " " * 2_000_000 + "//", "+" + "(" * 2_000_000)])
     assert time.process_time() - started < 2  # linear: 0.2 s here; what tries again at every place takes hours
+
+
+@pytest.mark.parametrize("piece", ["/**/", "*/", "/* ", "*/ \t", "/*", "*", "<!-- -->", "<!--", "--[[ ]]", "--[[", "-->", "#==#", "#="])
+def test_hostile_comments_take_linear_time(piece: str) -> None:
+    line = piece * (1_000_000 // len(piece))
+    started = time.process_time()
+    for path in ("a.js", "a.lua", "a.jl"):
+        measure([change(path, "+" + line, "+/* " + line, "-" + line + "x")])
+    assert time.process_time() - started < 10  # .2 s here; a quadratic one takes hours

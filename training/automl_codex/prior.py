@@ -48,7 +48,7 @@ class Prior(NamedTuple):
 
 
 CARD: Final = "MODEL_CARD.md"
-LEARNED: Final = Prior(0.351, 0.656, 0.609)
+LEARNED: Final = Prior(0.349, 0.655, 0.606)
 """Of the model that ships, as `python benchmarks/calibration.py` prints it."""
 
 
