@@ -25,9 +25,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
 import numpy as np
 
-from automl_codex import blend, evaluate, export, metrics, mine, own_words, retrain, tables, train
+from automl_codex import blend, evaluate, export, general, metrics, mine, own_words, retrain, tables, train
 from automl_codex.retrain import Scores
 from automl_codex.tables import Dataset
+from automl_codex.within import Within
 from benchmarks.measure import machine
 from codex_gate.errors import GateError, UsageError
 from codex_gate.forest import Forest
@@ -121,11 +122,12 @@ class Clone(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A repository to judge on: its rows with their words in the order of time, the forest over the measures `names` that did not see it, and that forest's calibration."""
+    """A repository to judge on: its rows with their words in the order of time, the forest over the measures `names` and the regression that did not see it, and their calibration."""
 
     project: str
     rows: Dataset
     shipped: Forest
+    regression: Within | None
     knots: Sequence[tuple[float, float]]
     names: Sequence[str]
 
@@ -155,12 +157,12 @@ def cases(data: Dataset, corpus: evaluate.Corpus, wanted: Mapping[str, Clone | N
     ordered = names[np.argsort(-size, kind="stable")]
     recipe = train.Recipe(n_trees=options.trees, seed=options.seed)
     fold = np.array([list(ordered).index(group) % FOLDS for group in groups])
-    scores, forests = np.full(len(data), np.nan), []
+    scores, models = np.full(len(data), np.nan), []
     for k in range(min(FOLDS, len(ordered))):
         seen = usable & (fold != k)
-        forests.append(Forest(export.to_flat(train.fit(data.where(seen), labels[seen], recipe), len(recipe.names))))
-        scores[fold == k] = blend.predict(forests[k], train.encode(data.where(fold == k), recipe.names))
-        say(f"forest {k + 1} of {FOLDS} grown on {int(seen.sum())} commits")
+        models.append(general.fit(data.where(seen), labels[seen], recipe))
+        scores[fold == k] = models[k].scores(data.where(fold == k))
+        say(f"model {k + 1} of {FOLDS} learned from {int(seen.sum())} commits")
     for project in sorted(wanted):
         place = np.flatnonzero(data.project == project)
         if len(place) < options.min_commits:
@@ -171,7 +173,13 @@ def cases(data: Dataset, corpus: evaluate.Corpus, wanted: Mapping[str, Clone | N
         others = usable & (fold != k) & data.traced()  # as the shipped calibration (evaluate.report)
         knots = train.calibrate(scores[others], labels[others], evaluate.evenly(groups[others]))
         rows = data.where(data.project == project)
-        yield Case(project, worded(rows.where(np.argsort(rows.time, kind="stable")), clone), forests[k], knots, recipe.names)
+        rows = worded(rows.where(np.argsort(rows.time, kind="stable")), clone)
+        regression, beside, common = models[k].within, None, None
+        if regression is not None:
+            beside = regression.log_odds(replace(rows, said=None))
+            common = regression.log_odds(rows) - beside
+        forest = Forest(export.to_flat(models[k].forest, len(recipe.names)))
+        yield Case(project, replace(rows, beside=beside, common=common), forest, regression, knots, recipe.names)
 
 
 def worded(rows: Dataset, clone: Clone) -> Dataset:
@@ -196,11 +204,13 @@ def one(case: Case, options: argparse.Namespace) -> Row:
         raise UsageError(f"{int(y.sum())} of the newest {len(y)} commits needed a fix, too few to compare two models on them alone")
     raw, shipped_chance = scored(case, challenge.judges)
     base = raw[newest]
+    of_forest, by = blend.predict(case.shipped, train.encode(rows, names)), rows.beside_forest()
     recipe = blend.own_recipe(names, options.trees, options.seed)
     own = {gap: blend.out_of_time(rows, [piece], recipe, gap * 86_400)[piece] for gap in GAPS}
     alone = own[round(blend.GAP / 86_400)]
     trees = blend.challenge(rows, case.shipped, names, options.seed, words=0.0)
-    told = blend.by_words(rows, blend.predict(case.shipped, train.encode(rows, names)), [piece])[piece]
+    told = blend.by_words(rows, blend.moved(of_forest, by), [piece])[piece]
+    of_forest, by = of_forest[piece], by[piece]
     scores = {
         "lapredict": train.encode(late, ("la",))[:, 0].astype(float),
         "shipped": base,
@@ -223,9 +233,9 @@ def one(case: Case, options: argparse.Namespace) -> Row:
         "ece": {name: metrics.ece(y, chance) for name, chance in chances.items()},
         "taken": taken,
         "taken_before": taken_before,
-        "fixed": {weight: metrics.auc(y, mixed(alone, base, weight)) for weight in WEIGHTS},
-        "said": {share: metrics.auc(y, blend.moved(base, told, share)) for share in SHARES},
-        "gaps": {gap: metrics.auc(y, mixed(score, base, 1.0)) for gap, score in own.items()},
+        "fixed": {weight: metrics.auc(y, blend.moved(mixed(alone, of_forest, weight), by + blend.by_either(late, 0 * told))) for weight in WEIGHTS},
+        "said": {share: metrics.auc(y, blend.moved(of_forest, by + blend.by_either(late, share * told))) for share in SHARES},
+        "gaps": {gap: metrics.auc(y, mixed(score, of_forest, 1.0)) for gap, score in own.items()},
         "seconds": seconds,
     }
 
@@ -236,8 +246,10 @@ def mixed(own: np.ndarray, base: np.ndarray, weight: float) -> np.ndarray:
 
 
 def scored(case: Case, rows: Dataset) -> Scores:
-    """What the forest that did not see the repository says of some of its rows."""
+    """What the model that did not see the repository says of some of its rows."""
     raw = blend.predict(case.shipped, train.encode(rows, case.names))
+    if case.regression is not None:
+        raw = blend.moved(raw, case.regression.log_odds(rows))
     return raw, train.apply(case.knots, raw)
 
 
@@ -285,9 +297,9 @@ def a_fifth_earlier(rows: Dataset) -> tuple[Dataset, Dataset]:
 def as_shipped(found: blend.Challenge, rows: Dataset, case: Case, late: Dataset, seed: int) -> Scores:
     """What a challenger made of `rows` says of later ones, as it would ship: grown on all rows, with its newest calibration."""
     forest = Forest(blend.final_forest(rows, case.shipped, case.names, found.weight, seed)) if found.weight else case.shipped
-    raw = blend.predict(forest, train.encode(late, case.names))
-    if words := blend.final_words(rows, case.shipped, case.names, found.words):
-        raw = blend.moved(raw, blend.shifts(words, late))
+    words = blend.final_words(rows, case.shipped, case.names, found.words)
+    by = blend.by_either(late, blend.shifts(words, late) if words else np.zeros(len(late)))
+    raw = blend.moved(blend.predict(forest, train.encode(late, case.names)), late.beside_forest() + by)
     return raw, train.apply(found.knots, raw)
 
 

@@ -23,7 +23,7 @@ from codex_gate.errors import AGAIN, ConfigError, ModelError
 from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA, OWN_WORDS, SHOWN_ALONE, UNKNOWN, vector
 from codex_gate.forest import Forest
 from codex_gate.git import Repository
-from codex_gate.own_words import WORDS_FILE, OwnWords, shifted
+from codex_gate.own_words import LARGEST, WORDS_FILE, OwnWords, shifted
 from codex_gate.types import CommitFeatures, ModelKind
 
 FORMAT: Final = 1
@@ -31,6 +31,7 @@ MANIFEST: Final = "model.json"
 MAX_MODEL_BYTES: Final = 64 << 20  # a file of a model that is read from a commit (chosen; the shipped forest has 3 MB)
 FOREST_FILE: Final = "risk.forest"
 ONNX_FILE: Final = "risk.onnx"
+_NOTHING: Final = 1e-6  # log-odds; a share of less is a rounding error's
 STUDENT_MANIFEST: Final = "student.json"  # where a student lies beside the forest
 
 
@@ -40,6 +41,13 @@ class Contribution(NamedTuple):
     feature: str
     value: float
     contribution: float
+
+
+class Slope(NamedTuple):
+    """By how much log(1 + measure), counted from `centre`, moves the log-odds."""
+
+    weight: float
+    centre: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,10 @@ class Calibration:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A loaded model directory; make one with `Model.load`. `words` are those of a repository's own past, where it was retrained on one that has such."""
+    """A loaded model directory; make one with `Model.load`.
+
+    `slopes` and `words` move the log-odds that the forest gives: measures by how far their logarithm lies from a centre, and the words of a change.
+    """
 
     directory: Path
     version: str
@@ -74,6 +85,7 @@ class Model:
     manifest: Mapping[str, Any]
     forest: Forest
     words: OwnWords | None = None
+    slopes: Mapping[str, Slope] = field(default_factory=dict)
     _sessions: list[Any] = field(default_factory=list, repr=False)
 
     @property
@@ -111,14 +123,23 @@ class Model:
         forest = Forest.open(directory / FOREST_FILE)
         if forest.n_features != len(names):
             raise ModelError(f"{directory / FOREST_FILE} takes {forest.n_features} features, {where} names {len(names)}; {AGAIN}")
-        return cls(directory, str(manifest["version"]), names, float(manifest["base_rate"]), calibration, manifest, forest, _words(directory, manifest))
+        words, slopes = _words(directory, manifest), _slopes(manifest, names, where)
+        return cls(directory, str(manifest["version"]), names, float(manifest["base_rate"]), calibration, manifest, forest, words, slopes)
 
     def risk(self, features: CommitFeatures) -> float:
         """Calibrated probability in [0, 1] that the change will need a fix."""
         return self.calibration(self._score(self.forest.predict(vector(features, self.feature_names)), features))
 
     def _score(self, of_forest: float, features: CommitFeatures) -> float:
-        return shifted(of_forest, features.values.get(OWN_WORDS, 0.0)) if self.words is not None else of_forest
+        return shifted(of_forest, math.fsum(self._shifts(features).values()))
+
+    def _shifts(self, features: CommitFeatures) -> dict[str, float]:
+        """By how much each measure with a slope, and the words, move the log-odds; what is unknown moves nothing."""
+        values = features.values
+        found = {name: slope.weight * (math.log1p(value) - slope.centre) for name, slope in self.slopes.items() if (value := values[name]) >= 0}
+        if self.words is not None and (words := values.get(OWN_WORDS, 0.0)) == words:
+            found[OWN_WORDS] = words
+        return found
 
     def risks(self, many: Sequence[CommitFeatures], expected: int = 0) -> list[float]:
         """Calibrated probabilities of many changes, bit for bit those of `risk`.
@@ -139,21 +160,24 @@ class Model:
     def explain(self, features: CommitFeatures) -> list[Contribution]:
         """Why: each feature's share of the distance from `expected_risk`, largest first.
 
-        The shares are the forest's path contributions (`Forest.contributions`) and by how much the words move its score,
+        The shares are the forest's path contributions (`Forest.contributions`) and by how much slopes and words move its score,
         stretched by one factor so that `expected_risk` + their sum is exactly `risk(features)`: the order and the proportions are
-        the forest's, the scale is that of the calibrated risk. Where calibration maps a moved score to an
+        the model's, the scale is that of the calibrated risk. Where calibration maps a moved score to an
         unmoved risk, all shares are 0.
         """
         row = vector(features, self.feature_names)
         base, shares = self.forest.contributions(row)
-        names: tuple[str, ...] = self.feature_names
-        if self.words is not None:
-            of_forest = base + math.fsum(shares)
-            names, shares = (*names, OWN_WORDS), [*shares, self._score(of_forest, features) - of_forest]
-        raw = math.fsum(shares)
+        share = dict(zip(self.feature_names, shares, strict=True)) | ({OWN_WORDS: 0.0} if self.words is not None else {})
+        of_forest, shifts = base + math.fsum(shares), self._shifts(features)
+        by = math.fsum(shifts.values())
+        # each shift gets its part of what they do together; of shifts that cancel out, what a small one does
+        rate = (shifted(of_forest, by) - of_forest) / by if abs(by) > _NOTHING else of_forest * (1 - of_forest)
+        for name, shift in shifts.items():
+            share[name] += rate * shift
+        raw = math.fsum(share.values())
         moved = self.calibration(base + raw) - self.calibration(base)
         factor = moved / raw if raw else 0.0
-        found = [Contribution(name, features.values.get(name, math.nan), share * factor) for name, share in zip(names, shares, strict=True)]
+        found = [Contribution(name, features.values.get(name, math.nan), part * factor) for name, part in share.items()]
         return sorted(found, key=lambda c: -abs(c.contribution))
 
     @property
@@ -332,6 +356,19 @@ def _words(directory: Path, manifest: Mapping[str, Any]) -> OwnWords | None:
         return None
     check_file(directory, manifest, WORDS_FILE)
     return OwnWords.read(directory / WORDS_FILE, json_object(directory / WORDS_FILE, AGAIN, lost=AGAIN))
+
+
+def _slopes(manifest: Mapping[str, Any], names: Sequence[str], where: Path) -> dict[str, Slope]:
+    found = manifest.get("slopes", {})
+    try:
+        slopes = {name: Slope(float(weight), float(centre)) for name, (weight, centre) in found.items()}
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{where} has slopes that are no pairs of numbers ({error}); {AGAIN}") from error
+    if strange := sorted(slopes.keys() - set(names)):
+        raise ModelError(f"{where} has slopes of measures that it does not read, {', '.join(strange)}; {AGAIN}")
+    if not all(abs(number) <= LARGEST for slope in slopes.values() for number in slope):  # NaN is above all
+        raise ModelError(f"{where} has slopes beyond ±{LARGEST:g}; {AGAIN}")
+    return slopes
 
 
 def _feature_names(manifest: Mapping[str, Any], where: Path) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What the words of a change meant in the past of the repository that a model was retrained on: a shift of the log-odds that its forest gives.
+"""What the words of a change meant where a model learned them, in many projects or in the one that it was retrained on: a shift of the log-odds that its forest gives.
 
     risk.words.json   format; added: the weight of each word of program text that a change may bring in; path: of each word of its paths;
                       middle: the mean of what the changes say that they were learned from; range: the least and the greatest of it

@@ -7,11 +7,11 @@ import jsonschema
 import numpy as np
 import pytest
 
-from automl_codex import assess, cli, evaluate, release, train
+from automl_codex import assess, blend, cli, evaluate, release, train
 from automl_codex.mine import Label
 from automl_codex.tables import Dataset, hash_sha
 from codex_gate.errors import UsageError
-from codex_gate.features import FEATURE_NAMES, vector
+from codex_gate.features import FEATURE_NAMES
 from codex_gate.model import Model
 from codex_gate.types import CommitFeatures
 from tests.automl_codex.synthetic import corpus, dataset
@@ -106,9 +106,9 @@ def test_a_model_that_does_not_say_what_it_learned_from(folder: Path, model: Mod
 
 def test_scores_are_those_of_a_screen(model: Model) -> None:
     data = fresh(10)
-    found = assess.scores(model, data)
+    found = blend.scored(model, data)
     for row, score in zip(data.X.tolist(), found.tolist(), strict=True):
-        assert score == model.forest.predict(vector(CommitFeatures(dict(zip(FEATURE_NAMES, row, strict=True))), model.feature_names))
+        assert model.calibration(score) == pytest.approx(model.risk(CommitFeatures(dict(zip(FEATURE_NAMES, row, strict=True)))), abs=1e-12)
 
 
 def test_what_matters_is_important_and_what_is_constant_is_not(model: Model) -> None:

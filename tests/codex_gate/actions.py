@@ -19,7 +19,7 @@ from tests.codex_gate.samples import add_ranker, write_model
 from tests.conftest import BOB, DAY, START, Node, Repo
 from tests.github_double import GitHub
 
-LARGE = {f"lib/g{k}.py": f"y = {k}\n" * 40 for k in range(6)}
+LARGE = {f"lib/g{k}.py": "".join(f"y{k}_{n} = z{n} + w{k}\n" for n in range(40)) for k in range(6)}
 SMALL = {"f1.py": "x = 99\n"}
 EXAMPLES = Path(__file__).parents[2] / ".venv" / "node" / "node_modules" / "@octokit" / "webhooks-examples" / "api.github.com" / "index.json"
 needs_examples = pytest.mark.skipif(not EXAMPLES.exists(), reason="npm's @octokit/webhooks-examples is not installed (scripts/test puts it under .venv/node)")

@@ -68,7 +68,7 @@ def test_a_loud_pull_request_gets_one_comment_a_check_and_outputs(step: Steps, h
     report = json.loads(Path(outputs["report-json"]).read_text("utf-8"))
     assert f"{report['risk']:.4f}" == outputs["risk"]
     assert "lines" not in report["change"]
-    assert "y = 0" in Path(outputs["report-html"]).read_text("utf-8")  # the changed lines themselves
+    assert "y0_0 = z0 + w0" in Path(outputs["report-html"]).read_text("utf-8")  # the changed lines themselves
     assert json.loads(Path(outputs["sarif"]).read_text("utf-8"))["version"] == "2.1.0"
     assert "\nxychart-beta\n" in this.summary
     assert not [line for line in this.log if line.startswith(("::warning", "::notice", "::error"))]  # the check has them

@@ -40,7 +40,7 @@ def project(make_repo: MakeRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     repo.git("checkout", "-q", "-f", "main")
     repo.branch("topic")
     for k in range(6):
-        repo.write(f"lib/g{k}.py", f"y = {k}\n" * 40)
+        repo.write(f"lib/g{k}.py", "".join(f"y{k}_{n} = z{n} + w{k}\n" for n in range(40)))
     repo.commit("large step", author=BOB, date=START + 70 * 86_400)
     repo.write("src/f1.py", "z = 1\n")
     repo.commit("small step", author=BOB, date=START + 71 * 86_400)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from codex_gate.errors import ModelError
-from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, MESSAGE_NAMES, NAN, vector
+from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, MESSAGE_NAMES, NAN, OWN_WORDS, vector
 from codex_gate.model import Calibration, Model, default_directory
 from codex_gate.types import CommitFeatures, ModelKind
 
@@ -99,7 +99,7 @@ def test_everything_unknown_is_still_a_probability(model: Model) -> None:
 @pytest.mark.parametrize("features", [change(), change(40), change(0.1), change(3, **dict.fromkeys(HISTORY_NAMES, NAN))])
 def test_reasons_add_up_to_the_risk(model: Model, features: CommitFeatures) -> None:
     reasons = model.explain(features)
-    assert {r.feature for r in reasons} == set(model.feature_names)
+    assert {r.feature for r in reasons} == {*model.feature_names, OWN_WORDS}
     assert model.expected_risk + math.fsum(r.contribution for r in reasons) == pytest.approx(model.risk(features), abs=1e-9)
     sizes = [abs(r.contribution) for r in reasons]
     assert sizes == sorted(sizes, reverse=True)

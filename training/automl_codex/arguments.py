@@ -221,6 +221,16 @@ def _add_models(commands: Commands, run: Mapping[str, Command]) -> None:
     words.add_argument("--output", type=Path, required=True, help="folder for the terms; an interrupted run goes on with the next table")
     words.set_defaults(run=run["words"])
 
+    common = commands.add_parser("common-words", help="which words that many projects share the commits of mined tables say, for the models that ship")
+    common.add_argument("--corpus", type=Path, required=True, help="the corpus file that the tables were mined by")
+    common.add_argument("--clones", type=Path, required=True, help="folder with the clones, named OWNER+NAME")
+    common.add_argument("--labels", type=Path, help="folder with the label files that the corpus names: only their SHAs are read")
+    common.add_argument(
+        "--input", type=Path, default=Path("training/data"), help="folder with mined tables, into which words.npz.xz goes (default: %(default)s)"
+    )
+    common.add_argument("--vocabulary", type=Path, metavar="DIR", help="tables whose words are looked for, in place of what is common here")
+    common.set_defaults(run=run["common-words"])
+
     judge = commands.add_parser("szz-eval", help="judge the labeller by what developers said (the oracle of Rosa et al. 2021)")
     judge.add_argument("--oracle", type=Path, help="bugfix_commits_all.json of the replication package")
     judge.add_argument("--clones", type=Path, help="with --oracle: folder with clones, named OWNER+NAME; fixes of others are left out")

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from automl_codex import blend, metrics, train
 from automl_codex import evaluation_report as reports
-from automl_codex import metrics, train
 from automl_codex.mine import Label
 from automl_codex.tables import Dataset, hash_sha
 from codex_gate.errors import UsageError
@@ -70,7 +70,7 @@ def assess(model: Model, data: Dataset, where: str, threshold: float, seed: int,
     seen = seen_in_training(data, model.directory)
     if unseen:
         data, seen = _unseen(data, seen, where, model.directory)
-    raw = scores(model, data)
+    raw = blend.scored(model, data)
     p = np.array([model.calibration(score) for score in raw.tolist()])
     scored = process_time()
     say(f"{len(data)} commits scored")
@@ -87,7 +87,7 @@ def assess(model: Model, data: Dataset, where: str, threshold: float, seed: int,
         base_rate=model.base_rate,
         origin=reports.Origin(
             model.version,
-            _data(data, where, seen, learned_projects(model.directory)) + _wordless(model),
+            _data(data, where, seen, learned_projects(model.directory)) + _wordless(model, data),
             PROTOCOL + _ablation_words(evaluation),
             today.isoformat(),
         ),
@@ -136,11 +136,6 @@ PROTOCOL: Final = (
 )
 
 
-def scores(model: Model, data: Dataset) -> np.ndarray:
-    """Raw scores (n,) in [0, 1] by the shipped form of the forest; tables hold no words."""
-    return np.array(model.forest.predict_many(train.encode(data, model.feature_names).tolist(), len(data)))
-
-
 def importance(model: Model, data: Dataset, rng: np.random.Generator, most: int = SHUFFLED_ROWS) -> list[tuple[str, float]]:
     """What AUC within projects loses when a measure is shuffled among the commits of each project, for every measure the model reads.
 
@@ -148,8 +143,7 @@ def importance(model: Model, data: Dataset, rng: np.random.Generator, most: int 
     """
     if len(data) > most:
         data = data.where(np.sort(rng.choice(len(data), most, replace=False)))
-    x = train.encode(data, model.feature_names)
-    full = within_auc(data, np.array(model.forest.predict_many(x.tolist(), len(x))))
+    full = within_auc(data, blend.scored(model, data))
     if full != full:
         return []  # one class only: nothing can be lost
     places = [np.flatnonzero(data.project == name) for name in np.unique(data.project)]
@@ -157,10 +151,11 @@ def importance(model: Model, data: Dataset, rng: np.random.Generator, most: int 
     for mine in places:
         order[mine] = rng.permutation(mine)
     found = []
-    for i, name in enumerate(model.feature_names):
-        shuffled = x.copy()
-        shuffled[:, i] = x[order, i]
-        found.append((name, full - within_auc(data, np.array(model.forest.predict_many(shuffled.tolist(), len(x))))))
+    for name in model.feature_names:
+        at = FEATURE_NAMES.index(name)
+        x = data.X.copy()
+        x[:, at] = x[order, at]
+        found.append((name, full - within_auc(data, blend.scored(model, replace(data, X=x)))))
     return found
 
 
@@ -211,10 +206,10 @@ def _data(data: Dataset, where: str, seen: np.ndarray | None, learned: set[str])
     )
 
 
-def _wordless(model: Model) -> str:
+def _wordless(model: Model, data: Dataset) -> str:
     return (
-        " The model reads words too, which tables do not hold: order and probabilities are those of its forest alone, for which its calibration was not made."
-        if model.words is not None
+        " The model reads words too, which these tables do not hold: order and probabilities are those of the rest of it, for which its calibration was not made."
+        if model.words is not None and data.said is None
         else ""
     )
 

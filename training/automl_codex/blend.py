@@ -14,7 +14,7 @@ counts. All of it overstates what was learned.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -25,11 +25,12 @@ from automl_codex import metrics, own_words, train
 from automl_codex.claims import Claims
 from automl_codex.export import nodes
 from automl_codex.files import PARITY
+from automl_codex.general import moved
 from automl_codex.tables import Dataset
 from codex_gate.errors import InternalError, UsageError
 from codex_gate.forest import Forest, pack
 from codex_gate.model import Model
-from codex_gate.own_words import HELD, OwnWords, shifted
+from codex_gate.own_words import HELD, OwnWords
 
 N_PARTS: Final = 5
 N_JUDGES: Final = 3  # parts that judge, the latest: three times the fixes of the newest alone, where 10 to 39 cannot make a gain of .01 certain
@@ -120,7 +121,7 @@ def challenge(
     """Try the blend on the parts that judge, each as it could have been made at its first moment.
 
     Args:
-        data: one repository's rows in the order of time, all old enough to be judged.
+        data: one repository's rows in the order of time, all old enough to be judged; with what the shipped model says beside its forest (`based`).
         shipped: the forest to blend with, over the measures `names`.
         claims: what people said about the rows.
         weight, words: of the own forest, and the share of what the words say; both 0 leave the order to the shipped one and learn the calibration.
@@ -129,16 +130,16 @@ def challenge(
         UsageError: too little history (see `parts`).
     """
     pieces = parts(data)
-    base, share = predict(shipped, train.encode(data, names)), words if data.words is not None else 0.0
+    of_forest, by, share = predict(shipped, train.encode(data, names)), data.beside_forest(), words if data.words is not None else 0.0
     if _known(data, float(data.time[pieces[-1].start]), GAP, claims) is None:
         weight = share = 0.0  # what could be judged nowhere does not ship
     recipe = own_recipe(names, n_own(weight, shipped), seed)
-    blended = out_of_time(data, pieces[1:], recipe, GAP, claims, shipped) if weight else base
-    raw = np.where(np.isnan(blended), base, blended)
+    blended = out_of_time(data, pieces[1:], recipe, GAP, claims, shipped) if weight else of_forest
+    raw = np.where(np.isnan(blended), of_forest, blended)
     judging, chance = pieces[-N_JUDGES:], np.empty(len(data))
-    told = by_words(data, base, pieces[1:], claims) if share else None
-    share = share if told is not None and told[judging[0].start :].any() else 0.0
-    raw = moved(raw, told, share)
+    told = by_words(data, moved(of_forest, by), pieces[1:], claims) if share else np.zeros(len(data))
+    share = share if told[judging[0].start :].any() else 0.0
+    raw = moved(raw, by + by_either(data, share * told))
     for piece in judging:
         before = recent(pieces, piece.start)
         known = train.labels_at(data, float(data.time[piece.start]))
@@ -181,9 +182,9 @@ def shifts(words: OwnWords, data: Dataset) -> np.ndarray:
     return np.array([words.shift(one) for one in data.words.tolist()])
 
 
-def moved(score: np.ndarray, told: np.ndarray | None, share: float = 1.0) -> np.ndarray:
-    """Scores (n,) with their log-odds moved by a share of what the words say, as the runtime moves them."""
-    return score if told is None or not share else np.array([shifted(one, share * by) for one, by in zip(score.tolist(), told.tolist(), strict=True)])
+def by_either(data: Dataset, own: np.ndarray) -> np.ndarray:
+    """By how much (n,) words move the log-odds: those of the repository, and where these say nothing, for none were learned, those of the model that is blended with."""
+    return own if data.common is None else np.where(own != 0, own, data.common)
 
 
 def recent(pieces: Sequence[slice], end: int) -> slice:
@@ -235,14 +236,41 @@ def final_words(data: Dataset, shipped: Forest, names: Sequence[str], share: flo
     if not share:
         return None
     assert data.words is not None
-    base = metrics.log_odds(predict(shipped, train.encode(data, names)), HELD)
+    base = metrics.log_odds(moved(predict(shipped, train.encode(data, names)), data.beside_forest()), HELD)
     return own_words.part(own_words.learn(data.words.tolist(), base, data.y, claims.emphasis(data.y) if claims else None), share)
 
 
 def scored(model: Model, data: Dataset) -> np.ndarray:
-    """Raw scores (n,) of a model; the words of the rows must be known where it reads them."""
-    raw = predict(model.forest, train.encode(data, model.feature_names))
-    return raw if model.words is None else moved(raw, shifts(model.words, data))
+    """Raw scores (n,) of a model; of words by those of the rows, or the common ones that their commits say, or by none where neither is known."""
+    by = beside(model, data)
+    if model.words is not None and data.words is not None:
+        by = by + shifts(model.words, data)
+    elif model.words is not None and data.said is not None:
+        by = by + by_common(model.words, data)
+    return moved(predict(model.forest, train.encode(data, model.feature_names)), by)
+
+
+def based(base: Model, data: Dataset) -> Dataset:
+    """The rows with what the model that is blended with says of them beside its forest."""
+    common = shifts(base.words, data) if base.words is not None and data.words is not None else None
+    return replace(data, beside=beside(base, data), common=common)
+
+
+def beside(model: Model, data: Dataset) -> np.ndarray:
+    """By how much (n,) the slopes of a model move the log-odds of its forest."""
+    x = data.columns(tuple(model.slopes)).astype(float)
+    weight, centre = (np.array([getattr(slope, name) for slope in model.slopes.values()]) for name in ("weight", "centre"))
+    return np.asarray(np.where(x >= 0, np.log1p(np.maximum(x, 0)) - centre, 0) @ weight)
+
+
+def by_common(words: OwnWords, data: Dataset) -> np.ndarray:
+    """By how much (n,) words move the log-odds of rows whose common words are known."""
+    assert data.said is not None
+    weights = {f"+{word.decode()}": weight for word, weight in words.added.items()} | {f"/{word}": weight for word, weight in words.path.items()}
+    known = np.array([at for at, word in enumerate(data.said.words) if word in weights], int)
+    told = data.said.matrix(data.sha256.tolist(), known)
+    said = told @ np.array([weights[data.said.words[at]] for at in known.tolist()])
+    return np.asarray(np.clip(said, words.low, words.high) - words.middle)
 
 
 def predict(forest: Forest, x: np.ndarray) -> np.ndarray:

@@ -20,10 +20,12 @@ from sklearn.tree import DecisionTreeClassifier
 
 from automl_codex import train
 from automl_codex.files import PARITY, check_directory, listed, named, swap
+from automl_codex.within import Within
 from codex_gate.errors import InternalError
 from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
 from codex_gate.forest import Forest, pack
 from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, ONNX_FILE, Model
+from codex_gate.own_words import WORDS_FILE, OwnWords
 
 OPSET: Final = 18  # onnxruntime 1.23 and later load it
 IR_VERSION: Final = 8
@@ -85,8 +87,9 @@ def build(
     probe: np.ndarray,
     facts: Mapping[str, Any],
     texts: Mapping[str, str],
+    within: Within | None = None,
 ) -> dict[str, bytes]:
-    """All files of a model directory by name, the manifest among them.
+    """All files of a model directory by name, the manifest among them; the ONNX form is of the forest.
 
     Args:
         probe: encoded rows (n, n_features) on which the three forms must agree, some with unknown history.
@@ -103,9 +106,14 @@ def build(
             f"scikit-learn, ONNX and the flat forest differ by {worst:.2g} on {len(probe)} rows, expected at most {PARITY}; nothing was written"
         )
     rounded = [[round(x, 7), round(p, 7)] for x, p in knots]
-    content = hashlib.sha256(flat + json.dumps([rounded, list(recipe.names), FEATURE_SCHEMA]).encode())
+    slopes = within.as_slopes() if within is not None else {}
+    words = within.as_words() if within is not None else None
+    told = {WORDS_FILE: words_file(words)} if words is not None else {}
+    content = hashlib.sha256(
+        b"".join([flat, *told.values()]) + json.dumps([rounded, list(recipe.names), FEATURE_SCHEMA, *([slopes] if slopes else [])]).encode()
+    )
     version = f"risk-{FORMAT}-{content.hexdigest()[:8]}"
-    files = {FOREST_FILE: flat, ONNX_FILE: onnx_bytes} | {name: text.replace("{version}", version).encode() for name, text in texts.items()}
+    files = {FOREST_FILE: flat, ONNX_FILE: onnx_bytes} | told | {name: text.replace("{version}", version).encode() for name, text in texts.items()}
     manifest = {
         "format": FORMAT,
         "version": version,
@@ -113,12 +121,18 @@ def build(
         "feature_names": list(recipe.names),
         "unknown": UNKNOWN,
         "calibration": rounded,
+        **({"slopes": slopes} if slopes else {}),
         **facts,
         "parity": {"rows": len(probe), "largest_difference": worst, "limit": PARITY},
         "recipe": recipe.as_json(),
         "files": {name: listed(data) for name, data in sorted(files.items())},
     }
     return files | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
+
+
+def words_file(words: OwnWords) -> bytes:
+    """The bytes of `risk.words.json`."""
+    return (json.dumps(words.as_json(), indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def write_directory(files: Mapping[str, bytes], target: Path, without: Sequence[str] = ()) -> None:
@@ -210,6 +224,7 @@ def card(report: Mapping[str, Any]) -> str:
         "Intended for pointing reviewers at changes worth a second look. Not for judging people, and not as proof that a change is right or wrong.",
         "",
         f"Measures: {', '.join(report['recipe']['names'])}. Left out: {', '.join(report['left_out_measures'])}.",
+        *_beside(report),
         "",
         "## Data",
         "",
@@ -274,6 +289,24 @@ def card(report: Mapping[str, Any]) -> str:
         f"(data sha256 `{report['data']['sha256'][:16]}…`, {report['date']}, {report['machine']['processor']}, {report['machine']['cores']} cores, Python {report['machine']['python']}).",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _beside(report: Mapping[str, Any]) -> list[str]:
+    """What stands beside the forest."""
+    if not report["recipe"].get("within"):
+        return []
+    n = report["final"]["words"]
+    words = (
+        f" and {n:,} words of many projects: those that a change brings into its program text and those of its paths, none of its message ({WORDS_FILE}, as anybody can read them). "
+        "Whoever picks words moves a risk no further than some change that was learned from"
+        if n
+        else ""
+    )
+    return [
+        "",
+        f"Beside the log-odds of the forest stands a logistic regression within projects, in which every project and year has a level of its own (docs/within.md): "
+        f"{', '.join(report['final']['slopes'])}{words}. The ONNX file holds the forest alone. *Forest* in the tables below is both together.",
+    ]
 
 
 def _span(pair: Sequence[float]) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -142,7 +142,7 @@ def compare(data: Dataset, corpus: evaluate.Corpus, words: Words, families: Sequ
     """
     traced = data.where(data.traced())
     evaluate.judged(traced, evaluate.TIME_SAFE)
-    contenders = [*(entrant(name, recipe, words) for name in families), *evaluate.entrants(recipe)[:2]]
+    contenders = [*(entrant(name, recipe, words) for name in families), *evaluate.entrants(replace(recipe, within=False))[:2]]
     table, _ = evaluate.compare(traced, corpus, evaluate.TIME_SAFE, contenders, recipe.seed, progress)
     return table
 

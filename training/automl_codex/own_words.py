@@ -17,18 +17,18 @@ import numpy as np
 from scipy import sparse  # type: ignore[import-untyped]
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
+from automl_codex.said import LETTERS, is_word
 from automl_codex.tables import Dataset, hash_sha
 from codex_gate.aside import kept
 from codex_gate.content import read
 from codex_gate.errors import UsageError
-from codex_gate.git import Repository
+from codex_gate.git import CommitMeta, Repository
 from codex_gate.globs import Filter
 from codex_gate.own_words import OwnWords, Words
 
 MIN_CHANGES: Final = 10  # that say a term: of fewer nothing is learned (5 and 20 do about as well)
 COMMONEST: Final = 0.5  # share of the changes: what more of them say tells none from another
 MOST: Final = 5000  # terms, those that most changes say
-LETTERS: Final = range(2, 41)  # of a word; longer ones are data
 DIGITS: Final = 4  # of a weight that ships; a later one is where the search for them stops
 
 
@@ -38,14 +38,23 @@ def attach(repo: Repository, data: Dataset, head: str, keep: Filter | None = Non
     Raises:
         UsageError: a row is of no commit there.
     """
+    return spoken(repo, data, repo.log(head), head, keep)
+
+
+def spoken(repo: Repository, data: Dataset, commits: Sequence[CommitMeta], where: str, keep: Filter | None = None) -> Dataset:
+    """The rows with what each change says, of `commits`, which are called `where`.
+
+    Raises:
+        UsageError: a row is of none of them.
+    """
     wanted = set(data.sha256.tolist())
-    metas = [(name, meta) for meta in repo.log(head) if (name := hash_sha(meta.sha)) in wanted]
+    metas = [(name, meta) for meta in commits if (name := hash_sha(meta.sha)) in wanted]
     diffs = repo.diffs([(meta.sha, meta.parents[0] if meta.parents else None) for _, meta in metas])
     looked_at = (kept(files, keep) for files in diffs)
     found = {name: Words.of(files, read(files)[1]) for (name, _), files in zip(metas, looked_at, strict=True)}
     if lost := len(wanted - found.keys()):
         raise UsageError(
-            f"{lost} of {len(wanted)} labelled commits are not in the history of {head[:12]} here, so what they say cannot be read; fetch it whole, or label it again"
+            f"{lost} of {len(wanted)} labelled commits are not in the history of {where[:12]} here, so what they say cannot be read; fetch it whole, or label it again"
         )
     words = np.empty(len(data), object)
     words[:] = [found[name] for name in data.sha256.tolist()]
@@ -54,7 +63,7 @@ def attach(repo: Repository, data: Dataset, head: str, keep: Filter | None = Non
 
 def learn(words: Sequence[Words], base: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> OwnWords:
     """The weights of the words of changes that needed a fix (y 1) or not, (n,) each, beyond what the log-odds `base` (n,) say; none where no term is common enough."""
-    keys = [[*filter(_is_word, one.added), *(word for word in one.path if len(word) in LETTERS)] for one in words]
+    keys = [[*filter(is_word, one.added), *(word for word in one.path if len(word) in LETTERS)] for one in words]
     seen = Counter(chain.from_iterable(keys))
     common = sorted((term for term, n in seen.items() if MIN_CHANGES <= n <= COMMONEST * len(words)), key=lambda term: (-seen[term], str(term)))[:MOST]
     if not common:
@@ -82,15 +91,6 @@ def part(words: OwnWords, share: float) -> OwnWords:
         {word: round(share * w, DIGITS) for word, w in words.path.items()},
         *(round(share * value, DIGITS) for value in (words.middle, words.low, words.high)),
     )
-
-
-def _is_word(word: bytes) -> bool:
-    """Whether it may be kept: of some letters that can be seen, in UTF-8, and no number."""
-    try:
-        text = word.decode()
-    except UnicodeDecodeError:
-        return False
-    return len(text) in LETTERS and text.isprintable() and not text[0].isdigit()
 
 
 def _fit(x: sparse.csr_matrix, base: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from time import process_time
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from automl_codex import evaluate, export, lines, train
+from automl_codex import blend, evaluate, export, general, lines, train
 from automl_codex.evaluation_report import day
 from automl_codex.files import put
 from automl_codex.tables import Dataset
@@ -70,15 +71,15 @@ def make(
     labels, usable = evaluate.known(rows, corpus, evaluate.ALL_TIMES)
     used, y = rows.where(usable), labels[usable]
     evaluated = process_time()
-    forest = train.fit(used, y, recipe)
+    model = general.fit(used, y, recipe)
     report["cpu_seconds"] = {"evaluation": round(evaluated - started, 2), "training": round(process_time() - evaluated, 2)}
-    report["external"] = evaluate.external(
-        holdout, corpus, _finals(used, y, recipe, forest), lambda d: train.apply(knots, train.score(forest, train.encode(d, recipe.names))), recipe.seed
-    )
+    finals = {"forest": model.scores} | {e.name: e.fit(used, y) for e in evaluate.entrants(recipe)[1:]}
+    report["external"] = evaluate.external(holdout, corpus, finals, lambda d: train.apply(knots, model.scores(d)), recipe.seed)
     period = [day(used.time.min()), day(used.time.max())]
     traced = used.traced()
     base_rate = float(np.average(y[traced], weights=evaluate.evenly(corpus.groups(used)[traced])))
-    report["final"] = {"rows": len(used), "share_buggy": float(y.mean()), "base_rate": base_rate, "period": period}
+    beside = {"slopes": [], "words": 0} if model.within is None else {"slopes": list(model.within.names), "words": len(model.within.words)}
+    report["final"] = {"rows": len(used), "share_buggy": float(y.mean()), "base_rate": base_rate, "period": period} | beside
     facts: dict[str, Any] = {
         "base_rate": base_rate,
         "training_rows": len(used),
@@ -96,7 +97,7 @@ def make(
         "training-manifest.txt": export.training_manifest(used.sha256.tolist()),
         SOURCES: export.training_sources(corpus.entries, _counts(used, y, holdout)),
     }
-    return Release(export.build(forest, knots, recipe, probe_rows(used, recipe), facts, texts), report)
+    return Release(export.build(model.forest, knots, recipe, probe_rows(used, recipe), facts, texts, model.within), report)
 
 
 def ship(release: Release, target: Path) -> Model:
@@ -108,7 +109,7 @@ def ship(release: Release, target: Path) -> Model:
 def reevaluate(directory: Path, data: Dataset, today: date, progress: evaluate.Progress) -> dict[str, Any]:
     """Recompute a model directory's evaluation from its recipe and sources; gates accepted then are accepted now.
 
-    The external holdout is scored by the directory's own forest.
+    The external holdout is scored by the directory's own model.
 
     Raises:
         UsageError: a model that was retrained on one repository, which has no corpus, or tables that do not reach.
@@ -120,7 +121,7 @@ def reevaluate(directory: Path, data: Dataset, today: date, progress: evaluate.P
     report, _ = evaluate.report(rows, holdout, corpus, recipe, today, accepted, progress)
     labels, usable = evaluate.known(rows, corpus, evaluate.ALL_TIMES)
     model = Model.load(directory)
-    shipped = _shipped(model)
+    shipped = partial(blend.scored, model)
     used, y = rows.where(usable), labels[usable]
     finals = {"forest": shipped} | {e.name: e.fit(used, y) for e in evaluate.entrants(recipe)[1:]}
     report["external"] = evaluate.external(holdout, corpus, finals, lambda d: np.array([model.calibration(s) for s in shipped(d)]), recipe.seed)
@@ -239,15 +240,6 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 6) if value == value else None
     return value
-
-
-def _finals(used: Dataset, y: np.ndarray, recipe: train.Recipe, forest: Any) -> dict[str, Callable[[Dataset], np.ndarray]]:
-    baselines = {e.name: e.fit(used, y) for e in evaluate.entrants(recipe)[1:]}
-    return {"forest": lambda d: train.score(forest, train.encode(d, recipe.names))} | baselines
-
-
-def _shipped(model: Model) -> Callable[[Dataset], np.ndarray]:
-    return lambda d: np.array(model.forest.predict_many(train.encode(d, model.feature_names).tolist()))
 
 
 def _counts(used: Dataset, y: np.ndarray, holdout: Dataset) -> dict[str, dict[str, Any]]:

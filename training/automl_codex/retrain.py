@@ -37,6 +37,7 @@ from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, STUDENT_MANIFEST, Mo
 from codex_gate.own_words import WORDS_FILE, OwnWords
 from codex_gate.policy import Policy
 from codex_gate.replay import TRAINED_ON, newest
+from codex_gate.types import ModelKind
 
 MAX_LOSS: Final = 0.01  # of AUC that the interval against another model may hold, and that may be lost on the newest part alone
 MIN_KEPT: Final = 0.95  # of the changes that the model in use learned as having needed a fix; a fix is not unmade, so nearly all are kept (docs/retraining.md)
@@ -82,19 +83,20 @@ def make(asked: Asked, today: date, progress: Progress) -> Release:
     """
     refuse_installed(asked.output)
     base = Model.load(asked.base or default_directory())
-    if base.words is not None:
+    if base.kind is ModelKind.RETRAINED and base.words is not None:
         raise UsageError(
             f"{base.directory} was retrained on a repository and reads its words; blend with the model that it was made of (without --base: the shipped one)"
         )
     held = in_use(asked.output)
     said = claims.read(asked.feedback) if asked.feedback else []  # before the work: a file that cannot be meant must not cost an hour
     data, head = history(asked, today, progress)
+    data = blend.based(base, data)
     heard = claims.found(said, asked.repo, head, data) if said else Claims.none(len(data))
     progress(f"{len(data)} changes can be learned from, {int(data.y.sum())} of them needed a fix; comparing in the order of time")
     found, report = _contest(asked, data, head, base, held, heard, today)
     progress("growing the forest that ships")
     flat = blend.final_forest(data, base.forest, base.feature_names, found.weight, asked.seed, heard)
-    words = blend.final_words(data, base.forest, base.feature_names, found.words, heard)
+    words = blend.final_words(data, base.forest, base.feature_names, found.words, heard) or base.words
     return Release(_files(asked, data, base, found, flat, words, report), report)
 
 
@@ -449,8 +451,9 @@ def _files(
     asked: Asked, data: tables.Dataset, base: Model, found: blend.Challenge, flat: bytes, words: OwnWords | None, report: Mapping[str, Any]
 ) -> dict[str, bytes]:
     rounded = [[round(x, 7), round(p, 7)] for x, p in found.knots]
-    told = {WORDS_FILE: (json.dumps(words.as_json(), indent=1, ensure_ascii=False) + "\n").encode()} if words else {}
-    content = hashlib.sha256(b"".join([flat, *told.values()]) + json.dumps([rounded, list(base.feature_names), FEATURE_SCHEMA]).encode())
+    told = {WORDS_FILE: export.words_file(words)} if words else {}
+    slopes = {"slopes": base.manifest["slopes"]} if base.slopes else {}
+    content = hashlib.sha256(b"".join([flat, *told.values()]) + json.dumps([rounded, list(base.feature_names), FEATURE_SCHEMA, *slopes.values()]).encode())
     version = f"risk-{FORMAT}-{content.hexdigest()[:8]}"
     evaluation = release.as_json(report)
     texts = {
@@ -468,6 +471,7 @@ def _files(
         "feature_names": list(base.feature_names),
         "unknown": UNKNOWN,
         "calibration": rounded,
+        **slopes,
         "base_rate": float(data.y.mean()),
         "training_rows": len(data),
         "training_period": _period(data),
@@ -588,7 +592,7 @@ def _heard(found: Mapping[str, Any]) -> str:
 
 def _words_read(report: Mapping[str, Any]) -> str:
     if not report["words"]:
-        return "It reads no words."
+        return "It reads no words of this repository alone."
     return (
         "The words that a change brings into program text and those of its paths move the score by what they meant in this history "
         f"(share {report['words']:g}); they stand in {WORDS_FILE} as anybody can read them."

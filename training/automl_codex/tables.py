@@ -9,18 +9,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from automl_codex import said
 from automl_codex.files import whole
+from automl_codex.said import Said
 from codex_gate.errors import UsageError
 from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA
 
 _MANIFEST, _ROWS = "_manifest.json", "_rows.parquet"  # of `stages` and `examples`, which bring joblib and the student along
+
+
+_BY_ROW: Final = ("X", "y", "time", "fix_time", "project", "sha256", "outside", "words", "beside", "common")
 
 
 def hash_sha(sha: str) -> str:
@@ -45,6 +51,8 @@ class Dataset:
     (n,) Unix seconds, `fix_time` NaN when the label is clean or the source has no fix times. `outside` (n,) is true where the
     label came with a file (`mine --labels`) and is not SZZ's: what it means by "buggy" may be something else. None: nowhere.
     `words` (n,) of `codex_gate.own_words.Words` are those of each change, where somebody read it (`own_words.attach`); no table holds it.
+    `beside` and `common` (n,) are by how much the slopes and the words of a model move its log-odds, where it is blended with (`blend`).
+    `said` is what their commits say in common words, where `words.npz.xz` lies beside the tables.
     """
 
     X: np.ndarray
@@ -55,14 +63,19 @@ class Dataset:
     sha256: np.ndarray
     outside: np.ndarray | None = None
     words: np.ndarray | None = None
+    said: Said | None = None
+    beside: np.ndarray | None = None
+    common: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def where(self, mask: np.ndarray) -> Dataset:
-        outside = None if self.outside is None else self.outside[mask]
-        words = None if self.words is None else self.words[mask]
-        return Dataset(self.X[mask], self.y[mask], self.time[mask], self.fix_time[mask], self.project[mask], self.sha256[mask], outside, words)
+        return replace(self, **{name: found[mask] for name in _BY_ROW if (found := getattr(self, name)) is not None})
+
+    def beside_forest(self) -> np.ndarray:
+        """`beside`, 0 where no slopes are known: (n,)."""
+        return np.zeros(len(self)) if self.beside is None else self.beside
 
     def traced(self) -> np.ndarray:
         """(n,) true where the label is SZZ's, and everywhere when none is."""
@@ -87,7 +100,9 @@ def write(path: Path, project: str, rows: Iterable[LabelledRow], recipe: str = "
         columns[name] = pa.array([None if r.features[name] != r.features[name] else r.features[name] for r in ordered], pa.float32())
     table = pa.table(columns).replace_schema_metadata({"feature_schema": str(FEATURE_SCHEMA)} | ({"recipe": recipe} if recipe else {}))
     with whole(path) as partial:
-        pq.write_table(table, partial, compression="zstd", compression_level=19)
+        # a seventh smaller than with dictionaries: all tables that are committed stay within 20 MB
+        plain = {"use_dictionary": False, "use_byte_stream_split": list(FEATURE_NAMES), "write_statistics": False}
+        pq.write_table(table, partial, compression="zstd", compression_level=22, **plain)
     return len(ordered)
 
 
@@ -128,7 +143,7 @@ def read(folder: Path) -> Dataset:
     """All `*.parquet` tables of a folder (or one file), project by project in name order.
 
     Raises:
-        UsageError: nothing there, the output of a stage, a file that is no Parquet, or a table of another feature schema.
+        UsageError: nothing there, the output of a stage, damaged words, a file that is no Parquet, or a table of another feature schema.
     """
     if stage := _stage_of(folder):
         raise UsageError(
@@ -165,4 +180,5 @@ def read(folder: Path) -> Dataset:
         column("project").astype(str),
         np.array([b.as_py().hex() for b in table["sha256"]]),
         np.concatenate(outside),
+        said=Said.read(spoken) if (spoken := (folder.parent if folder.is_file() else folder) / said.FILE).is_file() else None,
     )

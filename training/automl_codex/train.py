@@ -1,4 +1,4 @@
-"""The random forest of tier 1: which rows and labels it may see, how they are weighted, how it is calibrated.
+"""The forest of the risk model: which rows and labels it may see, how they are weighted, how it is calibrated.
 
 Base rates differ from project to project and year to year (.02 to .97 in the labels used here): most of
 that is how a project linked its fixes, not how it worked. So every project and year weighs in with half
@@ -42,7 +42,7 @@ SHIPPED_NAMES: Final = (
     "new_files", "n_hunks", "churn_max_share", "test_share", "doc_share", "code_share", "pairs_new",
 )  # fmt: skip
 """The measures of the forest that ships: news and the size of the change, its form, and the past of its files. Of the other fifteen of PLAIN most say
-nearly the same as one of these; with all 35 the forest ranks SZZ's labels as well and those of others worse (.818 and .784 for .817 and .792, evaluation.json)."""
+nearly the same as one of these; with all 35 the model ranks SZZ's labels as well and those of others worse (.829 and .789 for .828 and .794, evaluation.json)."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,9 @@ class Recipe:
     max_features: share of the measures, or a name of scikit-learn's, that a split may choose from; half ranks SZZ's labels as well as all, and those of others better, of which the root ranks
     SZZ's worse (evaluation.json).
     outside: weight of a row whose label came with a file and is not SZZ's, where others are. ApacheJIT's labels accuse every candidate and SZZ's here only what is beyond doubt:
-    0, .1, .5 and 1 give .817, .817, .817 and .815 where SZZ labelled and .781, .786, .792 and .794 elsewhere (selection window, 30 trees, evaluation.json).
+    0, .1, .5 and 1 give .831, .830, .828 and .824 where SZZ labelled and .778, .784, .794 and .797 elsewhere (selection window, 30 trees, evaluation.json).
     mask_share: share of training rows repeated with all history unknown, as a shallow clone gives it.
+    within, words: whether a regression within projects stands beside the forest (`general`), and whether it reads words.
     """
 
     names: tuple[str, ...] = SHIPPED_NAMES
@@ -69,6 +70,8 @@ class Recipe:
     rooted: bool = True
     outside: float = 0.5
     monotone: bool = True
+    within: bool = True
+    words: bool = True
     seed: int = 42
 
     def as_json(self) -> dict[str, Any]:
@@ -105,9 +108,8 @@ def weights(y: np.ndarray, project: np.ndarray, time: np.ndarray) -> np.ndarray:
 
     A class with fewer than 20 rows is not blown up beyond the weight of 20, so single commits do not steer.
     """
-    year = np.array([datetime.fromtimestamp(t, UTC).year for t in time.tolist()])
     found = np.ones(len(y))
-    keys = np.char.add(project, year.astype(str))
+    keys = project_years(project, time)
     for key in np.unique(keys):
         rows = keys == key
         n_buggy = int(y[rows].sum())
@@ -115,6 +117,12 @@ def weights(y: np.ndarray, project: np.ndarray, time: np.ndarray) -> np.ndarray:
         half = rows.sum() / 2
         found[rows] = np.where(y[rows] == 1, half / max(n_buggy, 20), half / max(n_clean, 20))
     return np.asarray(found / found.mean())
+
+
+def project_years(project: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """A name (n,) for the project and the year (UTC) of each row."""
+    year = np.array([datetime.fromtimestamp(t, UTC).year for t in time.tolist()])
+    return np.char.add(project, year.astype(str))
 
 
 def rooted(project: np.ndarray) -> np.ndarray:

@@ -43,6 +43,20 @@ def _words(options: argparse.Namespace) -> int:
     return 0
 
 
+def _common_words(options: argparse.Namespace) -> int:
+    from automl_codex import common_words, mine
+    from automl_codex.said import FILE, Said
+
+    entries = mine.read_corpus(options.corpus, "clone")
+    for entry in entries:
+        mine.refuse_off_limits([entry["repository"], entry["clone"]], options.corpus.parent / "off-limits.txt")
+    words = Said.read(options.vocabulary / FILE).words if options.vocabulary else None
+    found = common_words.collect(entries, options.clones, options.labels, options.input, say, words)
+    found.write(options.input / FILE)
+    say(f"{options.input / FILE}: {len(found.words)} words, {len(found.place)} commits")
+    return 0
+
+
 def _szz_eval(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
@@ -381,6 +395,7 @@ def _lines(options: argparse.Namespace) -> int:
 COMMANDS: dict[str, Command] = {
     "mine": _mine,
     "words": _words,
+    "common-words": _common_words,
     "szz-eval": _szz_eval,
     "train": _train,
     "adapt": _adapt,
