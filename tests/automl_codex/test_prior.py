@@ -1,14 +1,17 @@
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from automl_codex import cli, metrics, prior
+from automl_codex.files import listed
 from codex_gate.errors import UsageError
 from codex_gate.hybrid import HybridClassifier
 from codex_gate.model import Model
+from codex_gate.own_words import WORDS_FILE, OwnWords
 from tests.conftest import DAY, START, Node, Repo
 
 
@@ -130,6 +133,26 @@ def test_labels_move_it_further(repo: Repo, shipped: Path, tmp_path: Path, capsy
     assert "54 of 60 labelled commits are buggy" in said.out
     assert told["shift"] > 0.5
     assert re.search(r"without labels [\d.]+ of these 60 would be expected to be buggy: right if they were drawn at random", said.err)
+
+
+def test_labels_are_held_against_what_the_words_of_their_commits_say(repo: Repo, shipped: Path, tmp_path: Path, monkeypatch) -> None:
+    shas = repo.build(history(81, 4))
+    model, scored = tmp_path / "model", []
+    shutil.copytree(shipped, model)
+    data = json.dumps(OwnWords({}, {"src": 2.0}, 0.0, 0.0, 2.0).as_json()).encode()
+    (model / WORDS_FILE).write_bytes(data)
+    manifest = json.loads((model / "model.json").read_text())
+    manifest["files"][WORDS_FILE] = listed(data)
+    (model / "model.json").write_text(json.dumps(manifest))
+    (tmp_path / "labels.csv").write_text("sha,buggy\n" + "".join(f"{sha},{k % 2}\n" for k, sha in enumerate(shas[1:61])))
+    through = prior.blend.scored
+    monkeypatch.setattr(prior.blend, "scored", lambda *given: scored.append(through(*given)) or scored[-1])
+    shifts = []
+    for directory in (shipped, model):
+        command = ["adapt", "--repo", str(repo.path), "--model", str(directory), "--labels", str(tmp_path / "labels.csv"), "--output", str(tmp_path / "out")]
+        assert cli.main(command) == 0
+        shifts.append(json.loads((tmp_path / "out" / "model.json").read_text())["adapted"]["shift"])
+    assert scored[1] == pytest.approx(prior.blend.moved(scored[0], np.full(60, 2.0))) and shifts[1] < shifts[0]
 
 
 def test_too_little_is_told(repo: Repo, shipped: Path, tmp_path: Path, capsys) -> None:

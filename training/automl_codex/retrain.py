@@ -592,7 +592,7 @@ def _heard(found: Mapping[str, Any]) -> str:
 
 def _words_read(report: Mapping[str, Any]) -> str:
     if not report["words"]:
-        return "It reads no words of this repository alone."
+        return "It learned no words of this repository."
     return (
         "The words that a change brings into program text and those of its paths move the score by what they meant in this history "
         f"(share {report['words']:g}); they stand in {WORDS_FILE} as anybody can read them."
