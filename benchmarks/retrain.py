@@ -28,7 +28,7 @@ import numpy as np
 from automl_codex import blend, evaluate, export, general, metrics, mine, own_words, retrain, tables, train
 from automl_codex.retrain import Scores
 from automl_codex.tables import Dataset
-from automl_codex.within import Within
+from automl_codex.within import Within, by_slopes
 from benchmarks.measure import machine
 from codex_gate.errors import GateError, UsageError
 from codex_gate.forest import Forest
@@ -176,7 +176,7 @@ def cases(data: Dataset, corpus: evaluate.Corpus, wanted: Mapping[str, Clone | N
         rows = worded(rows.where(np.argsort(rows.time, kind="stable")), clone)
         regression, beside, common = models[k].within, None, None
         if regression is not None:
-            beside = regression.log_odds(replace(rows, said=None))
+            beside = by_slopes(regression.slopes, rows)
             common = regression.log_odds(rows) - beside
         forest = Forest(export.to_flat(models[k].forest, len(recipe.names)))
         yield Case(project, replace(rows, beside=beside, common=common), forest, regression, knots, recipe.names)

@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     found |= {"safe": safe, "fresh": elsewhere(data.where(usable), labels[usable], new, contenders, options.seed)}
     labels, usable = evaluate.known(data, corpus, evaluate.ALL_TIMES)
     found["holdout"] = elsewhere(data.where(usable), labels[usable], holdout, contenders, options.seed)
-    found["words"] = len(within.fit(data.where(usable), labels[usable], recipe).words)
+    found["words"] = within.fit(data.where(usable), labels[usable], recipe).n_words
     options.output.write_text(page(found, options), "utf-8")
     print(f"{options.output} written", file=sys.stderr)
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from automl_codex import blend, cli, export, general, train
+from automl_codex import blend, cli, export, general, train, within
 from automl_codex.said import Said
 from automl_codex.tables import Dataset
 from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, OWN_WORDS
@@ -79,12 +79,20 @@ def test_another_slope_or_word_is_another_version(rows: Dataset, tmp_path: Path)
     model, read = shipped(rows, tmp_path / "models")
     probe, knots = train.encode(rows, RECIPE.names)[:50], [(0.0, 0.1), (1.0, 0.9)]
 
-    def version(within: object) -> str:
-        export.write_directory(export.build(model.forest, knots, RECIPE, probe, {"base_rate": 0.3}, {}, within), tmp_path / "other")  # type: ignore[arg-type]
+    def version(regression: object) -> str:
+        export.write_directory(export.build(model.forest, knots, RECIPE, probe, {"base_rate": 0.3}, {}, regression), tmp_path / "other")  # type: ignore[arg-type]
         return Model.load(tmp_path / "other").version
 
     assert model.within is not None
-    versions = {version(other) for other in (None, model.within, replace(model.within, words={}), replace(model.within, slopes=model.within.slopes * 2))}
+    versions = {
+        version(other)
+        for other in (
+            None,
+            model.within,
+            replace(model.within, words=None),
+            replace(model.within, slopes={name: slope._replace(weight=2 * slope.weight) for name, slope in model.within.slopes.items()}),
+        )
+    }
     assert len(versions) == 4
     version(None)
     assert WORDS_FILE in read.manifest["files"] and WORDS_FILE not in Model.load(tmp_path / "other").manifest["files"], "the words of the model that goes, go"
@@ -106,7 +114,7 @@ def test_a_retrained_model_keeps_the_slopes_and_learns_words_of_its_own(begun, k
     found = Model.load(tmp_path / "models")
     assert found.slopes == base.slopes and found.words is not None and found.words != base.words
     learned = blend.based(base, data)
-    assert blend.beside(found, data).tolist() == learned.beside.tolist() and np.array_equal(learned.common, blend.shifts(base.words, data))
+    assert within.by_slopes(found.slopes, data).tolist() == learned.beside.tolist() and np.array_equal(learned.common, blend.shifts(base.words, data))
     assert found.words == blend.final_words(learned, base.forest, base.feature_names, 0.5)
     flat = replace(learned, beside=None)
     assert found.words != blend.final_words(flat, base.forest, base.feature_names, 0.5), "beside the slopes, not in their place"
@@ -129,7 +137,7 @@ def test_without_words_of_its_own_a_retrained_model_keeps_the_common_ones(begun,
 def test_slopes_move_what_a_challenger_is_judged_by(rows: Dataset, tmp_path: Path) -> None:
     _, base = shipped(rows, tmp_path / "base")
     data = of("alpha", 1500)
-    with_slopes = replace(data, beside=blend.beside(base, data))
+    with_slopes = replace(data, beside=within.by_slopes(base.slopes, data))
     for weight in (0.0, 0.25):
         bare, found = (blend.challenge(one, base.forest, base.feature_names, 1, weight=weight, words=0.0) for one in (data, with_slopes))
         assert found.raw == pytest.approx(general.moved(bare.raw, found.judges.beside)), "the forest's scores, moved"

@@ -35,7 +35,7 @@ def history(seed: int = 1, per_project: int = 200) -> Dataset:
 
 
 def slope(found: within.Within, name: str) -> float:
-    return float(found.slopes[within.NAMES.index(name)])
+    return found.slopes[name].weight
 
 
 def test_what_tells_projects_apart_is_not_learned() -> None:
@@ -66,7 +66,7 @@ def test_rows_without_weight_teach_nothing() -> None:
     outside = np.isin(data.project, PROJECTS[:6])
     turned = np.where(outside, 1 - data.y, data.y).astype(np.int8)
     found, other = (within.fit(replace(data, outside=outside), y, replace(RECIPE, outside=0.0)) for y in (data.y, turned))
-    assert np.array_equal(found.slopes, other.slopes)
+    assert found.slopes == other.slopes
     weighed = within.fit(replace(data, outside=outside), turned, RECIPE)
     assert slope(weighed, "pairs_new") < slope(found, "pairs_new")
 
@@ -84,11 +84,12 @@ def spoken(data: Dataset, seed: int = 2) -> Dataset:
 def test_words_of_many_projects_are_learned_and_of_few_are_not() -> None:
     data = spoken(history())
     found = within.fit(data, data.y, RECIPE)
-    assert set(found.words) == {"+both", "+danger"} and found.words["+danger"] > 0.5
+    assert found.words is not None and set(found.words.added) == {b"both", b"danger"} and not found.words.path and found.words.added[b"danger"] > 0.5
+    assert found.n_words == 2
     fresh = spoken(history(seed=5))
     without = found.log_odds(replace(fresh, said=None))
     assert metrics.auc(fresh.y, found.log_odds(fresh)) > metrics.auc(fresh.y, without) + 0.02
-    assert within.fit(replace(data, said=None), data.y, RECIPE).words == {}
+    assert within.fit(replace(data, said=None), data.y, RECIPE).words is None
 
 
 def test_words_stand_at_their_own_places_in_another_vocabulary() -> None:
@@ -96,23 +97,22 @@ def test_words_stand_at_their_own_places_in_another_vocabulary() -> None:
     found = within.fit(data, data.y, RECIPE)
     assert data.said is not None
     other = Said.of({name: [data.said.words[at] for at in data.said.row(name).tolist()] for name in data.sha256.tolist()}, ["+a", "+danger", "+zz", "/rare"])
-    alone = replace(found, words={"+danger": found.words["+danger"]})
-    assert alone.by_words(replace(data, said=other)) == pytest.approx(alone.by_words(data))
+    assert found.words is not None
+    alone = replace(found.words, added={b"danger": found.words.added[b"danger"]})
+    assert within.by_words(alone, replace(data, said=other)) == pytest.approx(within.by_words(alone, data))
 
 
 def test_what_ships_says_what_was_learned() -> None:
     data = spoken(history())
     found = within.fit(data, data.y, RECIPE)
-    words = found.as_words()
+    words = found.words
     assert words is not None and words.middle == 0
-    assert words.shift(Words(frozenset({b"both", b"danger", b"nothing"}), frozenset())) == pytest.approx(sum(found.words.values()) / 2**0.5)
+    assert words.shift(Words(frozenset({b"both", b"danger", b"nothing"}), frozenset())) == pytest.approx(sum(words.added.values()) / 2**0.5)
     assert words.shift(Words(frozenset({b"nothing"}), frozenset({"danger"}))) == 0, "a word of a path is another"
-    said = found.by_words(data)
+    said = within.by_words(words, data)
     assert words.low <= said.min() + 1e-5 and words.high >= said.max() - 1e-5
-    assert found.as_slopes()["pairs_new"] == [slope(found, "pairs_new"), float(found.centre[0])]
-    assert within.fit(replace(data, said=None), data.y, RECIPE).as_words() is None
 
 
 def test_measures_that_the_recipe_does_not_read_have_no_slope() -> None:
     data = history()
-    assert within.fit(data, data.y, replace(RECIPE, names=("la", "pairs_new", "ns"))).names == ("pairs_new", "ns")
+    assert within.fit(data, data.y, replace(RECIPE, names=("la", "pairs_new", "ns"))).slopes.keys() == {"pairs_new", "ns"}

@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from automl_codex import metrics, own_words, train
+from automl_codex import metrics, own_words, train, within
 from automl_codex.claims import Claims
 from automl_codex.export import nodes
 from automl_codex.files import PARITY
@@ -242,35 +242,18 @@ def final_words(data: Dataset, shipped: Forest, names: Sequence[str], share: flo
 
 def scored(model: Model, data: Dataset) -> np.ndarray:
     """Raw scores (n,) of a model; of words by those of the rows, or the common ones that their commits say, or by none where neither is known."""
-    by = beside(model, data)
+    by = within.by_slopes(model.slopes, data)
     if model.words is not None and data.words is not None:
         by = by + shifts(model.words, data)
     elif model.words is not None and data.said is not None:
-        by = by + by_common(model.words, data)
+        by = by + within.by_words(model.words, data)
     return moved(predict(model.forest, train.encode(data, model.feature_names)), by)
 
 
 def based(base: Model, data: Dataset) -> Dataset:
     """The rows with what the model that is blended with says of them beside its forest."""
     common = shifts(base.words, data) if base.words is not None and data.words is not None else None
-    return replace(data, beside=beside(base, data), common=common)
-
-
-def beside(model: Model, data: Dataset) -> np.ndarray:
-    """By how much (n,) the slopes of a model move the log-odds of its forest."""
-    x = data.columns(tuple(model.slopes)).astype(float)
-    weight, centre = (np.array([getattr(slope, name) for slope in model.slopes.values()]) for name in ("weight", "centre"))
-    return np.asarray(np.where(x >= 0, np.log1p(np.maximum(x, 0)) - centre, 0) @ weight)
-
-
-def by_common(words: OwnWords, data: Dataset) -> np.ndarray:
-    """By how much (n,) words move the log-odds of rows whose common words are known."""
-    assert data.said is not None
-    weights = {f"+{word.decode()}": weight for word, weight in words.added.items()} | {f"/{word}": weight for word, weight in words.path.items()}
-    known = np.array([at for at, word in enumerate(data.said.words) if word in weights], int)
-    told = data.said.matrix(data.sha256.tolist(), known)
-    said = told @ np.array([weights[data.said.words[at]] for at in known.tolist()])
-    return np.asarray(np.clip(said, words.low, words.high) - words.middle)
+    return replace(data, beside=within.by_slopes(base.slopes, data), common=common)
 
 
 def predict(forest: Forest, x: np.ndarray) -> np.ndarray:

@@ -106,9 +106,8 @@ def build(
             f"scikit-learn, ONNX and the flat forest differ by {worst:.2g} on {len(probe)} rows, expected at most {PARITY}; nothing was written"
         )
     rounded = [[round(x, 7), round(p, 7)] for x, p in knots]
-    slopes = within.as_slopes() if within is not None else {}
-    words = within.as_words() if within is not None else None
-    told = {WORDS_FILE: words_file(words)} if words is not None else {}
+    slopes = {name: list(slope) for name, slope in within.slopes.items()} if within is not None else {}
+    told = {WORDS_FILE: words_file(within.words)} if within is not None and within.words is not None else {}
     content = hashlib.sha256(
         b"".join([flat, *told.values()]) + json.dumps([rounded, list(recipe.names), FEATURE_SCHEMA, *([slopes] if slopes else [])]).encode()
     )

@@ -78,7 +78,7 @@ def make(
     period = [day(used.time.min()), day(used.time.max())]
     traced = used.traced()
     base_rate = float(np.average(y[traced], weights=evaluate.evenly(corpus.groups(used)[traced])))
-    beside = {"slopes": [], "words": 0} if model.within is None else {"slopes": list(model.within.names), "words": len(model.within.words)}
+    beside = {"slopes": [], "words": 0} if model.within is None else {"slopes": list(model.within.slopes), "words": model.within.n_words}
     report["final"] = {"rows": len(used), "share_buggy": float(y.mean()), "base_rate": base_rate, "period": period} | beside
     facts: dict[str, Any] = {
         "base_rate": base_rate,

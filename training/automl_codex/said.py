@@ -56,9 +56,9 @@ class Said:
     def of(cls, found: Mapping[str, Sequence[str]], words: Sequence[str]) -> Self:
         """Of the words of each commit; those that are not among `words` are left out."""
         known = {word: at for at, word in enumerate(sorted(words))}
-        told = [np.array(sorted(known[word] for word in said if word in known), np.uint16) for said in found.values()]
+        told = [np.array(sorted(known[word] for word in said if word in known), np.uint32) for said in found.values()]
         return cls(
-            tuple(known), {name[:KEY]: row for row, name in enumerate(found)}, np.cumsum([0, *map(len, told)]), np.concatenate([*told, np.zeros(0, np.uint16)])
+            tuple(known), {name[:KEY]: row for row, name in enumerate(found)}, np.cumsum([0, *map(len, told)]), np.concatenate([*told, np.zeros(0, np.uint32)])
         )
 
     @classmethod
@@ -81,7 +81,7 @@ class Said:
         """Put it into a file, as a whole or not at all."""
         names = np.frombuffer(bytes.fromhex("".join(self.place)), np.uint8).reshape(-1, KEY // 2)
         arrays = io.BytesIO()
-        np.savez(arrays, words=np.array(self.words), sha256=names, count=np.diff(self.start).astype(np.uint16), word=self.word)
+        np.savez(arrays, words=np.array(self.words), sha256=names, count=_small(np.diff(self.start)), word=_small(self.word))
         with whole(path) as partial:
             partial.write_bytes(lzma.compress(arrays.getvalue(), preset=9 | lzma.PRESET_EXTREME))
 
@@ -105,3 +105,8 @@ class Said:
         seen = [np.bincount(np.concatenate([self.word[:0], *map(self.row, sha256[project == one].tolist())]), minlength=n) for one in np.unique(project)]
         found = np.array(seen).reshape(len(seen), n)
         return np.flatnonzero(((found > 0).sum(axis=0) >= projects) & (found.sum(axis=0) >= commits))
+
+
+def _small(numbers: np.ndarray) -> np.ndarray:
+    """Whole numbers from 0 on in the smallest type that holds them."""
+    return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))

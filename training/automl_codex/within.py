@@ -9,7 +9,7 @@ Words are those of `said`: what a change brings into program text and deletes no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from automl_codex import train
 from automl_codex.tables import Dataset
+from codex_gate.model import Slope
 from codex_gate.own_words import OwnWords
 
 NAMES: Final = ("pairs_new", "test_share", "ns", "entropy", "new_files", "churn_max_share", "age", "fixes_year_max", "devs_max", "own_share")
@@ -34,36 +35,35 @@ DIGITS: Final = 6  # of a weight; a later one is where the search for them stops
 
 @dataclass(frozen=True, eq=False)
 class Within:
-    """Log-odds beside those of the project: slopes (m,) on log(1 + measure) of `names`, counted from `centre` (m,), and weights (k,) of words; what the latter say is held in `range`."""
+    """Log-odds beside those of the project, as the runtime reads them: slopes of measures, and words."""
 
-    names: tuple[str, ...]
-    slopes: np.ndarray
-    centre: np.ndarray
-    words: dict[str, float]
-    range: tuple[float, float]
+    slopes: Mapping[str, Slope]
+    words: OwnWords | None
+
+    @property
+    def n_words(self) -> int:
+        """How many words it knows."""
+        return 0 if self.words is None else len(self.words.added) + len(self.words.path)
 
     def log_odds(self, rows: Dataset) -> np.ndarray:
         """(n,); a measure that is unknown says nothing, nor do the words of rows that have none."""
-        found = (_logs(rows, self.names, self.centre) - self.centre) @ self.slopes
-        return np.asarray(found if rows.said is None else found + self.by_words(rows))
+        found = by_slopes(self.slopes, rows)
+        return found if self.words is None or rows.said is None else found + by_words(self.words, rows)
 
-    def by_words(self, rows: Dataset) -> np.ndarray:
-        """What the words alone add (n,)."""
-        assert rows.said is not None
-        known = np.array([at for at, word in enumerate(rows.said.words) if word in self.words], int)
-        weights = np.array([self.words[rows.said.words[at]] for at in known.tolist()])
-        return np.asarray(np.clip(rows.said.matrix(rows.sha256.tolist(), known) @ weights, *self.range))
 
-    def as_slopes(self) -> dict[str, list[float]]:
-        """For `model.json`: of each measure its slope and centre."""
-        return {name: [weight, centre] for name, weight, centre in zip(self.names, self.slopes.tolist(), self.centre.tolist(), strict=True)}
+def by_slopes(slopes: Mapping[str, Slope], rows: Dataset) -> np.ndarray:
+    """By how much (n,) slopes move the log-odds of rows."""
+    weight, centre = (np.array([getattr(slope, name) for slope in slopes.values()]) for name in Slope._fields)
+    return np.asarray((_logs(rows, tuple(slopes), centre) - centre) @ weight)
 
-    def as_words(self) -> OwnWords | None:
-        """For `risk.words.json`, if there are any."""
-        if not self.words:
-            return None
-        added, path = ({word[1:]: weight for word, weight in self.words.items() if word[0] == sign} for sign in "+/")
-        return OwnWords({word.encode(): weight for word, weight in added.items()}, path, 0.0, *self.range)
+
+def by_words(words: OwnWords, rows: Dataset) -> np.ndarray:
+    """By how much (n,) words move the log-odds of rows whose common words are known, as `OwnWords.shift` of the words themselves."""
+    assert rows.said is not None
+    weights = {f"+{word.decode()}": weight for word, weight in words.added.items()} | {f"/{word}": weight for word, weight in words.path.items()}
+    known = np.array([at for at, word in enumerate(rows.said.words) if word in weights], int)
+    said = rows.said.matrix(rows.sha256.tolist(), known) @ np.array([weights[rows.said.words[at]] for at in known.tolist()])
+    return np.asarray(np.clip(said, words.low, words.high) - words.middle)
 
 
 def fit(data: Dataset, y: np.ndarray, recipe: train.Recipe) -> Within:
@@ -71,7 +71,7 @@ def fit(data: Dataset, y: np.ndarray, recipe: train.Recipe) -> Within:
     weight = train.row_weights(data, y, recipe)
     kept = weight > 0
     data, y, weight = data.where(kept), y[kept], weight[kept]
-    names = tuple(name for name in NAMES if name in recipe.names)
+    names: tuple[str, ...] = tuple(name for name in NAMES if name in recipe.names)
     x = train.encode(data, names).astype(float)
     centre = np.array([round(float(np.log1p(column[column >= 0]).mean()), DIGITS) if (column >= 0).any() else 0.0 for column in x.T])
     logs = _logs(data, names, centre)
@@ -83,18 +83,20 @@ def fit(data: Dataset, y: np.ndarray, recipe: train.Recipe) -> Within:
     means = (level.T @ (weight[:, None] * logs)) / (level.T @ weight)[:, None]
     columns = sparse.hstack([sparse.csr_matrix(FREE * (logs - means[group]) / scale), words, FREE * level]).tocsr()
     found = LogisticRegression(C=STRENGTH, max_iter=1000, tol=1e-4).fit(columns, y, sample_weight=weight).coef_[0]
-    slopes = (found[: len(names)] * FREE / scale).round(DIGITS)
-    told = found[len(names) : len(names) + len(known)].round(DIGITS)
-    said = words @ told
-    ends = (min(0.0, float(said.min())), max(0.0, float(said.max()))) if len(said) else (0.0, 0.0)
-    every = data.said.words if data.said is not None else ()
-    return Within(
-        names,
-        slopes,
-        centre,
-        {every[at]: weight for at, weight in zip(known.tolist(), told.tolist(), strict=True)},
-        (round(ends[0], DIGITS), round(ends[1], DIGITS)),
-    )
+    weights = (found[: len(names)] * FREE / scale).round(DIGITS).tolist()
+    slopes = {name: Slope(weight, middle) for name, weight, middle in zip(names, weights, centre.tolist(), strict=True)}
+    return Within(slopes, _own_words(data, known, words, found[len(names) : len(names) + len(known)].round(DIGITS)))
+
+
+def _own_words(data: Dataset, known: np.ndarray, words: sparse.csr_matrix, weights: np.ndarray) -> OwnWords | None:
+    """The known words with their weights (k,), of which rows `words` (n, k) say some; None where there are none."""
+    if data.said is None or not len(known):
+        return None
+    said = words @ weights
+    of = dict(zip([data.said.words[at] for at in known.tolist()], weights.tolist(), strict=True))
+    added = {word[1:].encode(): weight for word, weight in of.items() if word[0] == "+"}
+    low, high = (round(float(end), DIGITS) for end in (min(0.0, said.min()), max(0.0, said.max())))
+    return OwnWords(added, {word[1:]: weight for word, weight in of.items() if word[0] == "/"}, 0.0, low, high)
 
 
 def _logs(rows: Dataset, names: Sequence[str], centre: np.ndarray) -> np.ndarray:
