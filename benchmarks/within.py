@@ -145,7 +145,7 @@ def elsewhere(data: Dataset, y: np.ndarray, rows: Dataset, contenders: Sequence[
 
 
 def _is_enough(y: np.ndarray) -> bool:
-    return len(y) >= evaluate.MIN_TEST_ROWS and 10 <= int(y.sum()) <= len(y) - 10
+    return len(y) >= evaluate.MIN_TEST_ROWS and fresh.MIN_BUGGY <= int(y.sum()) <= len(y) - fresh.MIN_BUGGY
 
 
 # -- the page ---------------------------------------------------------------------------------------------

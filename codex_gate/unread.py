@@ -14,8 +14,8 @@ from codex_gate.paths import role
 from codex_gate.types import BLIND, UNREAD, FileChange, Finding, Notice
 
 MANY_BREAKS: Final = 6  # breaks inside of the lines that one file adds; fewer are characters that a literal holds (chosen)
-# What ends a line for a language and not for git: a carriage return with text behind it, and in scripts two characters of Unicode.
 _NAMED: Final = 3  # files that a notice names
+# What ends a line for a language and not for git: a carriage return with text behind it, and in scripts two characters of Unicode.
 _BREAK: Final = re.compile(rb"\r(?=[^\r\n])|\xe2\x80[\xa8\xa9]")
 _TEXT: Final = re.compile(rb"^\+[^\n]*", re.MULTILINE)
 

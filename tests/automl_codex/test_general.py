@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from automl_codex import blend, cli, export, general, train, within
+from automl_codex import blend, cli, evaluate, export, general, train, within
 from automl_codex.said import Said
 from automl_codex.tables import Dataset
 from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, OWN_WORDS
@@ -141,3 +141,12 @@ def test_slopes_move_what_a_challenger_is_judged_by(rows: Dataset, tmp_path: Pat
     for weight in (0.0, 0.25):
         bare, found = (blend.challenge(one, base.forest, base.feature_names, 1, weight=weight, words=0.0) for one in (data, with_slopes))
         assert found.raw == pytest.approx(general.moved(bare.raw, found.judges.beside)), "the forest's scores, moved"
+
+
+def test_kept_scores_are_of_the_words_too(rows: Dataset) -> None:
+    corpus = evaluate.Corpus.of_tables(rows)
+    key = evaluate.scores_key(rows, corpus, RECIPE)
+    assert rows.said is not None
+    other = replace(rows, said=Said.of({name: ["+calm"] for name in rows.sha256.tolist()}, rows.said.words))
+    assert len({key, evaluate.scores_key(other, corpus, RECIPE), evaluate.scores_key(replace(rows, said=None), corpus, RECIPE)}) == 3
+    assert evaluate.scores_key(rows.where(np.ones(len(rows), bool)), corpus, RECIPE) == key

@@ -222,9 +222,9 @@ def out_of_project(data: Dataset, corpus: Corpus, scenario: Scenario, entrant: E
 
 
 def scores_key(data: Dataset, corpus: Corpus, recipe: train.Recipe) -> str:
-    """sha256 of all that `out_of_project` scores of a recipe's forests depend on beside the scenario: rows, repositories and ends of labels, recipe."""
+    """sha256 of all that `out_of_project` scores of a recipe depend on beside the scenario: rows, their common words, repositories and ends of labels, recipe."""
     ends = sorted({(p, str(group), float(end)) for p, group, end in zip(data.project.tolist(), corpus.groups(data), corpus.ends(data), strict=True)})
-    return hashlib.sha256(json.dumps([data_hash(data), recipe.as_json(), ends]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([data_hash(data), words_hash(data), recipe.as_json(), ends]).encode()).hexdigest()
 
 
 def evenly(groups: np.ndarray) -> np.ndarray:
@@ -508,6 +508,16 @@ def data_hash(data: Dataset) -> str:
     found, outside = hashlib.sha256(), np.zeros(len(data), bool) if data.outside is None else data.outside
     for array in (data.project.astype("U64"), data.sha256.astype("U64"), data.time, data.y, data.fix_time, np.ascontiguousarray(data.X), outside):
         found.update(array.tobytes())
+    return found.hexdigest()
+
+
+def words_hash(data: Dataset) -> str:
+    """sha256 over what the commits of the rows say in common words; empty where the tables hold none."""
+    if data.said is None:
+        return ""
+    found = hashlib.sha256(json.dumps(data.said.words).encode())
+    for name in data.sha256.tolist():
+        found.update(data.said.row(name).astype(np.uint32).tobytes() + b"|")
     return found.hexdigest()
 
 
