@@ -7,7 +7,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from automl_codex import assess, blend, cli, evaluate, release, train
+from automl_codex import assess, blend, cli, evaluate, release, tables, train
 from automl_codex.mine import Label
 from automl_codex.tables import Dataset, hash_sha
 from codex_gate.errors import UsageError
@@ -164,10 +164,18 @@ def test_check_finds_the_recorded_figures_again_and_names_what_differs(
     assert said.startswith("time_safe.projects[alpha].models.forest.auc: recorded ") and "1 of them differ; largest difference 0.010000" in said
 
 
+def test_check_says_that_the_tables_lack_the_words_that_were_learned(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick(monkeypatch)
+    data, manifest = tables.read(folder / "data"), json.loads((folder / "models" / "model.json").read_text())
+    named = [line for line in release.check(folder / "models", data, lambda _: None).differences if line.startswith("words.npz.xz: ")]
+    assert named == []
+    monkeypatch.setattr(release, "read_manifest", lambda _: manifest | {"files": {**manifest["files"], "risk.words.json": {}}})
+    named = [line for line in release.check(folder / "models", data, lambda _: None).differences if line.startswith("words.npz.xz: ")]
+    assert named == ["words.npz.xz: the model learned words, these tables hold none; make it with automl-codex common-words"]
+
+
 def test_check_says_that_the_tables_are_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     quick(monkeypatch)
-    from automl_codex import tables
-
     data = tables.read(folder / "data")
     found = release.check(folder / "models", data.where(np.arange(len(data)) > 0), lambda _: None)
     assert found.differences[0].startswith("data.sha256: recorded ")

@@ -95,8 +95,8 @@ def n_own(weight: float, shipped: Forest) -> int:
 
 
 def own_recipe(names: Sequence[str], n_trees: int, seed: int) -> train.Recipe:
-    """How the own forest is grown: as the shipped one, on the same measures, with smaller leaves."""
-    return train.Recipe(names=tuple(names), n_trees=n_trees, leaf_size=LEAF_SIZE, seed=seed)
+    """How the own forest is grown: as the shipped one, on the same measures, with smaller leaves; no regression is learned beside it."""
+    return train.Recipe(names=tuple(names), n_trees=n_trees, leaf_size=LEAF_SIZE, within=False, words=False, seed=seed)
 
 
 def own_forest(data: Dataset, cut: float, recipe: train.Recipe, gap: float, claims: Claims | None) -> RandomForestClassifier | None:

@@ -13,12 +13,13 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from automl_codex import blend, evaluate, export, general, lines, train
+from automl_codex import blend, evaluate, export, general, lines, said, train
 from automl_codex.evaluation_report import day
 from automl_codex.files import put
 from automl_codex.tables import Dataset
 from codex_gate.errors import UsageError
 from codex_gate.model import MANIFEST, Model, default_directory, read_manifest
+from codex_gate.own_words import WORDS_FILE
 
 SOURCES = "training-sources.json"
 CHECK_TOLERANCE: Final = 0.0005  # half of the last digit that the card prints; another processor or library may differ in the last bits
@@ -151,6 +152,8 @@ def check(directory: Path, data: Dataset, progress: evaluate.Progress) -> Check:
     wrong = (
         [] if found == earlier["data"]["sha256"] else [f"data.sha256: recorded {earlier['data']['sha256'][:12]}…, found {found[:12]}…: these are other rows"]
     )
+    if rows.said is None and WORDS_FILE in manifest["files"]:
+        wrong.append(f"{said.FILE}: the model learned words, these tables hold none; make it with automl-codex common-words")
     table, _ = evaluate.compare(rows, corpus, evaluate.TIME_SAFE, evaluate.entrants(recipe), recipe.seed, progress)
     recorded, again = dict(_leaves(earlier["time_safe"], "time_safe")), dict(_leaves(_rounded(table), "time_safe"))
     largest = 0.0
