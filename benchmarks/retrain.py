@@ -25,10 +25,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 
 import numpy as np
 
-from automl_codex import blend, evaluate, export, general, metrics, mine, own_words, retrain, tables, train
+from automl_codex import blend, evaluate, export, general, metrics, mine, own_words, retrain, tables, train, within
 from automl_codex.retrain import Scores
 from automl_codex.tables import Dataset
-from automl_codex.within import Within, by_slopes
 from benchmarks.measure import machine
 from codex_gate.errors import GateError, UsageError
 from codex_gate.forest import Forest
@@ -122,14 +121,12 @@ class Clone(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A repository to judge on: its rows with their words in the order of time, the forest over the measures `names` and the regression that did not see it, and their calibration."""
+    """A repository to judge on: its rows with their words in the order of time, the model that did not see it, and its calibration."""
 
     project: str
     rows: Dataset
-    shipped: Forest
-    regression: Within | None
+    shipped: blend.Parts
     knots: Sequence[tuple[float, float]]
-    names: Sequence[str]
 
 
 def measure(data: Dataset, corpus: evaluate.Corpus, wanted: Mapping[str, Clone | None], options: argparse.Namespace) -> list[Row]:
@@ -174,12 +171,9 @@ def cases(data: Dataset, corpus: evaluate.Corpus, wanted: Mapping[str, Clone | N
         knots = train.calibrate(scores[others], labels[others], evaluate.evenly(groups[others]))
         rows = data.where(data.project == project)
         rows = worded(rows.where(np.argsort(rows.time, kind="stable")), clone)
-        regression, beside, common = models[k].within, None, None
-        if regression is not None:
-            beside = by_slopes(regression.slopes, rows)
-            common = regression.log_odds(rows) - beside
-        forest = Forest(export.to_flat(models[k].forest, len(recipe.names)))
-        yield Case(project, replace(rows, beside=beside, common=common), forest, regression, knots, recipe.names)
+        regression = models[k].within
+        beside = () if regression is None else (regression.slopes, regression.words)
+        yield Case(project, rows, blend.Parts(Forest(export.to_flat(models[k].forest, len(recipe.names))), recipe.names, *beside), knots)
 
 
 def worded(rows: Dataset, clone: Clone) -> Dataset:
@@ -193,9 +187,9 @@ def one(case: Case, options: argparse.Namespace) -> Row:
     Raises:
         UsageError: nothing can be told there.
     """
-    rows, names = case.rows, case.names
+    rows, names = case.rows, case.shipped.feature_names
     started = perf_counter()
-    challenge = blend.challenge(rows, case.shipped, names, options.seed)
+    challenge = blend.challenge(rows, case.shipped, options.seed)
     seconds = perf_counter() - started
     newest, piece = challenge.newest, blend.parts(rows)[-1]
     late = challenge.judges.where(newest)
@@ -204,11 +198,11 @@ def one(case: Case, options: argparse.Namespace) -> Row:
         raise UsageError(f"{int(y.sum())} of the newest {len(y)} commits needed a fix, too few to compare two models on them alone")
     raw, shipped_chance = scored(case, challenge.judges)
     base = raw[newest]
-    of_forest, by = blend.predict(case.shipped, train.encode(rows, names)), rows.beside_forest()
+    of_forest, by = blend.predict(case.shipped.forest, train.encode(rows, names)), within.by_slopes(case.shipped.slopes, rows)
     recipe = blend.own_recipe(names, options.trees, options.seed)
     own = {gap: blend.out_of_time(rows, [piece], recipe, gap * 86_400)[piece] for gap in GAPS}
     alone = own[round(blend.GAP / 86_400)]
-    trees = blend.challenge(rows, case.shipped, names, options.seed, words=0.0)
+    trees = blend.challenge(rows, case.shipped, options.seed, words=0.0)
     told = blend.by_words(rows, blend.moved(of_forest, by), [piece])[piece]
     of_forest, by = of_forest[piece], by[piece]
     scores = {
@@ -233,8 +227,10 @@ def one(case: Case, options: argparse.Namespace) -> Row:
         "ece": {name: metrics.ece(y, chance) for name, chance in chances.items()},
         "taken": taken,
         "taken_before": taken_before,
-        "fixed": {weight: metrics.auc(y, blend.moved(mixed(alone, of_forest, weight), by + blend.by_either(late, 0 * told))) for weight in WEIGHTS},
-        "said": {share: metrics.auc(y, blend.moved(of_forest, by + blend.by_either(late, share * told))) for share in SHARES},
+        "fixed": {
+            weight: metrics.auc(y, blend.moved(mixed(alone, of_forest, weight), by + blend.by_either(case.shipped, late, 0 * told))) for weight in WEIGHTS
+        },
+        "said": {share: metrics.auc(y, blend.moved(of_forest, by + blend.by_either(case.shipped, late, share * told))) for share in SHARES},
         "gaps": {gap: metrics.auc(y, mixed(score, of_forest, 1.0)) for gap, score in own.items()},
         "seconds": seconds,
     }
@@ -247,9 +243,7 @@ def mixed(own: np.ndarray, base: np.ndarray, weight: float) -> np.ndarray:
 
 def scored(case: Case, rows: Dataset) -> Scores:
     """What the model that did not see the repository says of some of its rows."""
-    raw = blend.predict(case.shipped, train.encode(rows, case.names))
-    if case.regression is not None:
-        raw = blend.moved(raw, case.regression.log_odds(rows))
+    raw = blend.scored(case.shipped, rows)
     return raw, train.apply(case.knots, raw)
 
 
@@ -263,7 +257,7 @@ def decided(challenge: blend.Challenge, case: Case, rows: Dataset, others: Mappi
         return "blend" if challenge.weight or challenge.words else "calibration", challenge
     if not (challenge.weight or challenge.words):
         return NOTHING, challenge
-    second = blend.challenge(rows, case.shipped, case.names, seed, weight=0.0, words=0.0)
+    second = blend.challenge(rows, case.shipped, seed, weight=0.0, words=0.0)
     return ("calibration", second) if judgement(second, others, seed) else (NOTHING, challenge)
 
 
@@ -272,7 +266,7 @@ def decided_before(case: Case, seed: int) -> tuple[str, Scores]:
     early, late = a_fifth_earlier(case.rows)
     shipped = scored(case, late)
     try:
-        first = blend.challenge(early, case.shipped, case.names, seed)
+        first = blend.challenge(early, case.shipped, seed)
     except UsageError:  # too few to tell then
         return NOTHING, shipped
     taken, winner = decided(first, case, early, {"base": scored(case, first.judges)}, seed)
@@ -296,10 +290,8 @@ def a_fifth_earlier(rows: Dataset) -> tuple[Dataset, Dataset]:
 
 def as_shipped(found: blend.Challenge, rows: Dataset, case: Case, late: Dataset, seed: int) -> Scores:
     """What a challenger made of `rows` says of later ones, as it would ship: grown on all rows, with its newest calibration."""
-    forest = Forest(blend.final_forest(rows, case.shipped, case.names, found.weight, seed)) if found.weight else case.shipped
-    words = blend.final_words(rows, case.shipped, case.names, found.words)
-    by = blend.by_either(late, blend.shifts(words, late) if words else np.zeros(len(late)))
-    raw = blend.moved(blend.predict(forest, train.encode(late, case.names)), late.beside_forest() + by)
+    words = blend.final_words(rows, case.shipped, found.words) or case.shipped.words
+    raw = blend.scored(case.shipped._replace(forest=Forest(blend.final_forest(rows, case.shipped, found.weight, seed)), words=words), late)
     return raw, train.apply(found.knots, raw)
 
 

@@ -106,17 +106,17 @@ def measure(case: Case, options: argparse.Namespace) -> Iterator[Row]:
         return
     taken, winner, rivals = first
     pieces, learned = blend.parts(case.rows), buggy(case.rows)
-    own = blend.challenge(case.rows, case.shipped, case.names, options.seed, weight=1.0, words=0.0)
+    own = blend.challenge(case.rows, case.shipped, options.seed, weight=1.0, words=0.0)
     outcomes: Counter[str] = Counter()
     changes, own_taken, own_changes, refused = [], [], [], []
     for seed in range(options.seeds):
         rows = shuffled(case.rows, pieces[:-1], np.random.default_rng(seed))
         refused.append(refuses(learned, rows))
-        challenge = blend.challenge(rows, case.shipped, case.names, options.seed)
+        challenge = blend.challenge(rows, case.shipped, options.seed)
         outcome, decided_on = decided(challenge, case, rows, rivals, options.seed)
         outcomes[outcome] += 1
         changes.append((outcome != NOTHING, *change(decided_on, winner)))
-        other = blend.challenge(rows, case.shipped, case.names, options.seed, weight=1.0, words=0.0)
+        other = blend.challenge(rows, case.shipped, options.seed, weight=1.0, words=0.0)
         own_taken.append(judgement(other, {"base": (own.raw, own.chance)}, options.seed))
         own_changes.append(change(other, own))
     say(
@@ -153,7 +153,7 @@ def afterwards(case: Case, options: argparse.Namespace) -> Iterator[Row]:
     gains, stopped = [], []
     for seed in range(options.later_seeds):
         rows = shuffled(early, pieces[:-1], np.random.default_rng(seed))
-        outcome, decided_on = decided(blend.challenge(rows, case.shipped, case.names, options.seed), case, rows, rivals, options.seed)
+        outcome, decided_on = decided(blend.challenge(rows, case.shipped, options.seed), case, rows, rivals, options.seed)
         if outcome != NOTHING:
             gains.append(retrain.gain(late.y, np.zeros(len(late)), as_shipped(decided_on, rows, case, late, options.seed), held, options.seed))
             stopped.append(taken != NOTHING and refuses(learned, rows))
@@ -166,7 +166,7 @@ def afterwards(case: Case, options: argparse.Namespace) -> Iterator[Row]:
 def in_use(case: Case, rows: Dataset, seed: int) -> tuple[str, blend.Challenge, dict[str, Scores]] | None:
     """What is taken with the labels as they are, the challenger that was judged, and whom the next one must hold against; None where that cannot be told."""
     try:
-        first = blend.challenge(rows, case.shipped, case.names, seed)
+        first = blend.challenge(rows, case.shipped, seed)
     except UsageError as error:
         say(f"{case.project}: {error}")
         return None

@@ -88,13 +88,13 @@ def test_a_part_is_scored_by_what_was_known_at_its_first_moment() -> None:
 
 def test_the_blend_gains_where_the_shipped_forest_ranks_badly(useless: Forest, good: Forest) -> None:
     data = of("alpha")
-    found = blend.challenge(data, useless, NAMES, 1)
+    found = blend.challenge(data, blend.Parts(useless, NAMES), 1)
     shipped = blend.predict(useless, train.encode(found.judges, NAMES))
     assert metrics.auc_within(found.judges.y, found.raw, found.part) > metrics.auc_within(found.judges.y, shipped, found.part) + 0.05
     assert (found.weight, found.words) == (blend.WEIGHT, 0.0)  # of these rows no words are known
-    own = blend.challenge(data, useless, NAMES, 1, weight=1.0)
+    own = blend.challenge(data, blend.Parts(useless, NAMES), 1, weight=1.0)
     assert metrics.auc_within(own.judges.y, own.raw, own.part) > 0.7
-    alone = blend.challenge(data, good, NAMES, 1, weight=0.0)
+    alone = blend.challenge(data, blend.Parts(good, NAMES), 1, weight=0.0)
     assert np.array_equal(alone.raw, blend.predict(good, train.encode(alone.judges, NAMES)))
 
 
@@ -102,13 +102,15 @@ def test_the_latest_parts_judge_each_by_what_was_there_before_it(good: Forest) -
     """Whatever became of a part, and of what came later, its scores and probabilities are the same."""
     data = of("alpha")
     pieces = blend.parts(data)
-    one = blend.challenge(data, good, NAMES, 1)
+    one = blend.challenge(data, blend.Parts(good, NAMES), 1)
     assert len(one.raw) == len(one.chance) == len(one.part) == len(one.judges) == sum(piece.stop - piece.start for piece in pieces[-3:])
     assert np.array_equal(one.judges.sha256, data.sha256[pieces[2].start :]) and np.array_equal(data.sha256[pieces[4]], one.judges.sha256[one.newest])
     for place, piece in enumerate(pieces[-3:]):
         later = np.arange(len(data)) >= piece.start
         turned = np.where(later, 1 - data.y, data.y).astype(np.int8)
-        other = blend.challenge(replace(data, y=turned, fix_time=np.where(later & (turned == 1), data.time + 30 * 86_400.0, data.fix_time)), good, NAMES, 1)
+        other = blend.challenge(
+            replace(data, y=turned, fix_time=np.where(later & (turned == 1), data.time + 30 * 86_400.0, data.fix_time)), blend.Parts(good, NAMES), 1
+        )
         same = one.part <= place
         assert np.array_equal(one.raw[same], other.raw[same]) and np.array_equal(one.chance[same], other.chance[same])
         assert place == 2 or not np.array_equal(one.raw[~same], other.raw[~same])
@@ -118,7 +120,7 @@ def test_the_latest_parts_judge_each_by_what_was_there_before_it(good: Forest) -
 def test_where_no_fix_was_known_the_shipped_forest_stays(good: Forest) -> None:
     data = of("alpha")
     late = replace(data, fix_time=np.where(data.y == 1, data.time.max() + 1, np.nan))
-    found = blend.challenge(synthetic.spoken(late), good, NAMES, 1)
+    found = blend.challenge(synthetic.spoken(late), blend.Parts(good, NAMES), 1)
     assert np.array_equal(found.raw, blend.predict(good, train.encode(found.judges, NAMES)))
     assert found.weight == found.words == 0  # what was judged nowhere does not ship
 
@@ -127,22 +129,22 @@ def test_words_that_no_change_shares_do_not_count(good: Forest) -> None:
     data = of("alpha")
     words = np.empty(len(data), object)
     words[:] = [Words(frozenset([f"name{k}".encode()]), frozenset([f"path{k}"])) for k in range(len(data))]
-    found = blend.challenge(replace(data, words=words), good, NAMES, 1)
+    found = blend.challenge(replace(data, words=words), blend.Parts(good, NAMES), 1)
     assert (found.weight, found.words) == (blend.WEIGHT, 0.0)
-    assert np.array_equal(found.raw, blend.challenge(data, good, NAMES, 1).raw)
-    assert blend.challenge(synthetic.spoken(data), good, NAMES, 1).words == blend.WORDS
+    assert np.array_equal(found.raw, blend.challenge(data, blend.Parts(good, NAMES), 1).raw)
+    assert blend.challenge(synthetic.spoken(data), blend.Parts(good, NAMES), 1).words == blend.WORDS
 
 
 def test_probabilities_rest_on_labels_as_they_were_known(good: Forest) -> None:
     """A repair that came after a part began is no label of the calibration that the part is judged by."""
     data = of("alpha")
-    one = blend.challenge(data, good, NAMES, 1)
+    one = blend.challenge(data, blend.Parts(good, NAMES), 1)
     for place, piece in enumerate(blend.parts(data)[-3:]):
         cut = data.time[piece.start]
         unknown = (data.time < cut) & (data.fix_time >= cut)
         assert unknown.sum() > 0
         other = blend.challenge(
-            replace(data, y=np.where(unknown, 0, data.y).astype(np.int8), fix_time=np.where(unknown, np.nan, data.fix_time)), good, NAMES, 1
+            replace(data, y=np.where(unknown, 0, data.y).astype(np.int8), fix_time=np.where(unknown, np.nan, data.fix_time)), blend.Parts(good, NAMES), 1
         )
         assert np.array_equal(one.chance[one.part == place], other.chance[other.part == place])
 
@@ -177,7 +179,7 @@ def test_a_blend_scores_as_the_mean_of_its_trees(good: Forest, n_own: int) -> No
 def test_without_weight_the_shipped_forest_ships(good: Forest) -> None:
     data = of("alpha")
     x = train.encode(data, NAMES)
-    assert np.array_equal(blend.predict(Forest(blend.final_forest(data, good, NAMES, 0.0, 1)), x), blend.predict(good, x))
+    assert np.array_equal(blend.predict(Forest(blend.final_forest(data, blend.Parts(good, NAMES), 0.0, 1)), x), blend.predict(good, x))
 
 
 def test_calibration_rests_on_the_most_recent_scores() -> None:

@@ -113,11 +113,9 @@ def test_a_retrained_model_keeps_the_slopes_and_learns_words_of_its_own(begun, k
     assert cli.main(command(begun, tmp_path / "models", tmp_path / "base")) == 0
     found = Model.load(tmp_path / "models")
     assert found.slopes == base.slopes and found.words is not None and found.words != base.words
-    learned = blend.based(base, data)
-    assert within.by_slopes(found.slopes, data).tolist() == learned.beside.tolist() and np.array_equal(learned.common, blend.shifts(base.words, data))
-    assert found.words == blend.final_words(learned, base.forest, base.feature_names, 0.5)
-    flat = replace(learned, beside=None)
-    assert found.words != blend.final_words(flat, base.forest, base.feature_names, 0.5), "beside the slopes, not in their place"
+    assert found.words == blend.final_words(data, base, 0.5)
+    bare = blend.Parts(base.forest, base.feature_names)
+    assert found.words != blend.final_words(data, bare, 0.5), "beside the slopes, not in their place"
 
 
 def test_without_words_of_its_own_a_retrained_model_keeps_the_common_ones(begun, known, rows: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,19 +126,17 @@ def test_without_words_of_its_own_a_retrained_model_keeps_the_common_ones(begun,
     assert cli.main(command(begun, tmp_path / "models", tmp_path / "base")) == 0
     found = Model.load(tmp_path / "models")
     assert base.words is not None and found.words == base.words and found.manifest["retrained"]["words"] == 0
-    based = blend.based(base, data)
-    judged = blend.challenge(based, base.forest, base.feature_names, 42)
-    bare = blend.challenge(replace(based, common=None), base.forest, base.feature_names, 42)
-    assert judged.raw == pytest.approx(general.moved(bare.raw, judged.judges.common))
+    judged = blend.challenge(data, base, 42)
+    bare = blend.challenge(data, blend.Parts(base.forest, base.feature_names, base.slopes), 42)
+    assert judged.raw == pytest.approx(general.moved(bare.raw, blend.shifts(base.words, judged.judges)))
 
 
 def test_slopes_move_what_a_challenger_is_judged_by(rows: Dataset, tmp_path: Path) -> None:
     _, base = shipped(rows, tmp_path / "base")
     data = of("alpha", 1500)
-    with_slopes = replace(data, beside=within.by_slopes(base.slopes, data))
     for weight in (0.0, 0.25):
-        bare, found = (blend.challenge(one, base.forest, base.feature_names, 1, weight=weight, words=0.0) for one in (data, with_slopes))
-        assert found.raw == pytest.approx(general.moved(bare.raw, found.judges.beside)), "the forest's scores, moved"
+        bare, found = (blend.challenge(data, blend.Parts(base.forest, base.feature_names, slopes), 1, weight=weight, words=0.0) for slopes in ({}, base.slopes))
+        assert found.raw == pytest.approx(general.moved(bare.raw, within.by_slopes(base.slopes, found.judges))), "the forest's scores, moved"
 
 
 def test_kept_scores_are_of_the_words_too(rows: Dataset) -> None:

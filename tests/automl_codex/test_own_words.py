@@ -94,11 +94,11 @@ def test_words_are_read_from_the_repository_and_a_row_of_no_commit_is_refused(be
 
 def test_words_rank_better_where_they_tell_and_hardly_matter_where_they_mean_nothing(good: Forest) -> None:
     telling, silent = synthetic.spoken(of("alpha", 1500)), synthetic.spoken(of("alpha", 1500), tells=0.1)
-    with_words, without, nothing = (blend.challenge(data, good, NAMES, 1) for data in (telling, of("alpha", 1500), silent))
+    with_words, without, nothing = (blend.challenge(data, blend.Parts(good, NAMES), 1) for data in (telling, of("alpha", 1500), silent))
     assert (with_words.words, without.words, nothing.words) == (blend.WORDS, 0.0, blend.WORDS)
     told, untold, moot = (blend.metrics.auc_within(one.judges.y, one.raw, one.part) for one in (with_words, without, nothing))
     assert told > untold + 0.05 and abs(moot - untold) < 0.02
-    assert blend.challenge(telling, good, NAMES, 1, words=0.0).words == 0.0
+    assert blend.challenge(telling, blend.Parts(good, NAMES), 1, words=0.0).words == 0.0
 
 
 def test_a_part_is_moved_by_what_was_known_at_its_first_moment(good: Forest) -> None:
@@ -167,7 +167,7 @@ def test_what_people_disputed_weighs_in_words_too(good: Forest) -> None:
     base = blend.predict(good, train.encode(data, NAMES))
     quiet, heard = (blend.by_words(data, base, blend.parts(data)[1:], claims) for claims in (None, loud))
     assert not np.array_equal(quiet, heard)
-    assert blend.final_words(data, good, NAMES, 0.5) != blend.final_words(data, good, NAMES, 0.5, loud)
+    assert blend.final_words(data, blend.Parts(good, NAMES), 0.5) != blend.final_words(data, blend.Parts(good, NAMES), 0.5, loud)
 
 
 def test_a_refused_blend_has_a_second_challenger_without_words(begun, known, shipped: Path, tmp_path: Path, monkeypatch) -> None:

@@ -13,10 +13,10 @@ counts. All of it overstates what was learned.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -29,7 +29,7 @@ from automl_codex.general import moved
 from automl_codex.tables import Dataset
 from codex_gate.errors import InternalError, UsageError
 from codex_gate.forest import Forest, pack
-from codex_gate.model import Model
+from codex_gate.model import Slope
 from codex_gate.own_words import HELD, OwnWords
 
 N_PARTS: Final = 5
@@ -42,6 +42,28 @@ WORDS: Final = 0.5  # share of what the words say
 GAP: Final = 180 * 86_400  # commits of the last half year are not learned from: most of their bugs are not found yet (docs/retraining.md has none and a year)
 CALIBRATED: Final = 400  # rows at least: base rates move, so the most recent serve best, and fewer are noise (docs/retraining.md)
 LEAF_SIZE: Final = 20  # against 200 of the shipped forest, which has twenty times the rows
+
+
+class Base(Protocol):
+    """What a history is blended with: a `Model`, or `Parts` of one."""
+
+    @property
+    def forest(self) -> Forest: ...
+    @property
+    def feature_names(self) -> Sequence[str]: ...
+    @property
+    def slopes(self) -> Mapping[str, Slope]: ...
+    @property
+    def words(self) -> OwnWords | None: ...
+
+
+class Parts(NamedTuple):
+    """A model that lies in no directory."""
+
+    forest: Forest
+    feature_names: Sequence[str]
+    slopes: Mapping[str, Slope] = {}
+    words: OwnWords | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,31 +137,33 @@ def _known(data: Dataset, cut: float, gap: float, claims: Claims | None) -> tupl
     return usable, y[usable], claims.emphasis(y)[usable] if claims else None
 
 
-def challenge(
-    data: Dataset, shipped: Forest, names: Sequence[str], seed: int, claims: Claims | None = None, weight: float = WEIGHT, words: float = WORDS
-) -> Challenge:
+def challenge(data: Dataset, base: Base, seed: int, claims: Claims | None = None, weight: float = WEIGHT, words: float = WORDS) -> Challenge:
     """Try the blend on the parts that judge, each as it could have been made at its first moment.
 
     Args:
-        data: one repository's rows in the order of time, all old enough to be judged; with what the shipped model says beside its forest (`based`).
-        shipped: the forest to blend with, over the measures `names`.
+        data: one repository's rows in the order of time, all old enough to be judged.
+        base: the model to blend with.
         claims: what people said about the rows.
-        weight, words: of the own forest, and the share of what the words say; both 0 leave the order to the shipped one and learn the calibration.
+        weight, words: of the own forest, and the share of what the words say; both 0 leave the order to the base and learn the calibration.
             Of rows whose words are not known, or say nothing where they are judged, the share is 0; both are where too little of a kind was known when the newest part began.
     Raises:
         UsageError: too little history (see `parts`).
     """
     pieces = parts(data)
-    of_forest, by, share = predict(shipped, train.encode(data, names)), data.beside_forest(), words if data.words is not None else 0.0
+    of_forest, by, share = (
+        predict(base.forest, train.encode(data, base.feature_names)),
+        within.by_slopes(base.slopes, data),
+        words if data.words is not None else 0.0,
+    )
     if _known(data, float(data.time[pieces[-1].start]), GAP, claims) is None:
         weight = share = 0.0  # what could be judged nowhere does not ship
-    recipe = own_recipe(names, n_own(weight, shipped), seed)
-    blended = out_of_time(data, pieces[1:], recipe, GAP, claims, shipped) if weight else of_forest
+    recipe = own_recipe(base.feature_names, n_own(weight, base.forest), seed)
+    blended = out_of_time(data, pieces[1:], recipe, GAP, claims, base.forest) if weight else of_forest
     raw = np.where(np.isnan(blended), of_forest, blended)
     judging, chance = pieces[-N_JUDGES:], np.empty(len(data))
     told = by_words(data, moved(of_forest, by), pieces[1:], claims) if share else np.zeros(len(data))
     share = share if told[judging[0].start :].any() else 0.0
-    raw = moved(raw, by + by_either(data, share * told))
+    raw = moved(raw, by + by_either(base, data, share * told))
     for piece in judging:
         before = recent(pieces, piece.start)
         known = train.labels_at(data, float(data.time[piece.start]))
@@ -182,9 +206,9 @@ def shifts(words: OwnWords, data: Dataset) -> np.ndarray:
     return np.array([words.shift(one) for one in data.words.tolist()])
 
 
-def by_either(data: Dataset, own: np.ndarray) -> np.ndarray:
-    """By how much (n,) words move the log-odds: those of the repository, and where these say nothing, for none were learned, those of the model that is blended with."""
-    return own if data.common is None else np.where(own != 0, own, data.common)
+def by_either(base: Base, data: Dataset, own: np.ndarray) -> np.ndarray:
+    """By how much (n,) words move the log-odds: those of the repository, and where these say nothing, for none were learned, those of the base."""
+    return np.where(own != 0, own, _by_words(base, data))
 
 
 def recent(pieces: Sequence[slice], end: int) -> slice:
@@ -224,36 +248,33 @@ def blended_bytes(own: RandomForestClassifier, shipped: Forest) -> bytes:
     return flat
 
 
-def final_forest(data: Dataset, shipped: Forest, names: Sequence[str], weight: float, seed: int, claims: Claims | None = None) -> bytes:
+def final_forest(data: Dataset, base: Base, weight: float, seed: int, claims: Claims | None = None) -> bytes:
     """The blend that ships: the own part grown on all rows with the labels of today."""
     if not weight:
-        return pack(shipped.trees(), shipped.n_features)
-    return blended_bytes(train.fit(data, data.y, own_recipe(names, n_own(weight, shipped), seed), claims.emphasis(data.y) if claims else None), shipped)
+        return pack(base.forest.trees(), base.forest.n_features)
+    recipe = own_recipe(base.feature_names, n_own(weight, base.forest), seed)
+    return blended_bytes(train.fit(data, data.y, recipe, claims.emphasis(data.y) if claims else None), base.forest)
 
 
-def final_words(data: Dataset, shipped: Forest, names: Sequence[str], share: float, claims: Claims | None = None) -> OwnWords | None:
-    """The words that ship, learned from all rows with the labels of today; None without a share of theirs."""
+def final_words(data: Dataset, base: Base, share: float, claims: Claims | None = None) -> OwnWords | None:
+    """The words that ship, learned from all rows with the labels of today, in the place of the base's; None without a share of theirs."""
     if not share:
         return None
     assert data.words is not None
-    base = metrics.log_odds(moved(predict(shipped, train.encode(data, names)), data.beside_forest()), HELD)
-    return own_words.part(own_words.learn(data.words.tolist(), base, data.y, claims.emphasis(data.y) if claims else None), share)
+    said = metrics.log_odds(scored(Parts(base.forest, base.feature_names, base.slopes), data), HELD)
+    return own_words.part(own_words.learn(data.words.tolist(), said, data.y, claims.emphasis(data.y) if claims else None), share)
 
 
-def scored(model: Model, data: Dataset) -> np.ndarray:
-    """Raw scores (n,) of a model; of words by those of the rows, or the common ones that their commits say, or by none where neither is known."""
-    by = within.by_slopes(model.slopes, data)
+def scored(model: Base, data: Dataset) -> np.ndarray:
+    """Raw scores (n,) of a model."""
+    return moved(predict(model.forest, train.encode(data, model.feature_names)), within.by_slopes(model.slopes, data) + _by_words(model, data))
+
+
+def _by_words(model: Base, data: Dataset) -> np.ndarray:
+    """By how much (n,) its words move the log-odds: by those of the rows, or the common ones that their commits say, or by none where neither is known."""
     if model.words is not None and data.words is not None:
-        by = by + shifts(model.words, data)
-    elif model.words is not None and data.said is not None:
-        by = by + within.by_words(model.words, data)
-    return moved(predict(model.forest, train.encode(data, model.feature_names)), by)
-
-
-def based(base: Model, data: Dataset) -> Dataset:
-    """The rows with what the model that is blended with says of them beside its forest."""
-    common = shifts(base.words, data) if base.words is not None and data.words is not None else None
-    return replace(data, beside=within.by_slopes(base.slopes, data), common=common)
+        return shifts(model.words, data)
+    return within.by_words(model.words, data) if model.words is not None and data.said is not None else np.zeros(len(data))
 
 
 def predict(forest: Forest, x: np.ndarray) -> np.ndarray:

@@ -90,13 +90,12 @@ def make(asked: Asked, today: date, progress: Progress) -> Release:
     held = in_use(asked.output)
     said = claims.read(asked.feedback) if asked.feedback else []  # before the work: a file that cannot be meant must not cost an hour
     data, head = history(asked, today, progress)
-    data = blend.based(base, data)
     heard = claims.found(said, asked.repo, head, data) if said else Claims.none(len(data))
     progress(f"{len(data)} changes can be learned from, {int(data.y.sum())} of them needed a fix; comparing in the order of time")
     found, report = _contest(asked, data, head, base, held, heard, today)
     progress("growing the forest that ships")
-    flat = blend.final_forest(data, base.forest, base.feature_names, found.weight, asked.seed, heard)
-    words = blend.final_words(data, base.forest, base.feature_names, found.words, heard) or base.words
+    flat = blend.final_forest(data, base, found.weight, asked.seed, heard)
+    words = blend.final_words(data, base, found.words, heard) or base.words
     return Release(_files(asked, data, base, found, flat, words, report), report)
 
 
@@ -104,13 +103,13 @@ def _contest(
     asked: Asked, data: tables.Dataset, head: str, base: Model, held: Model | None, heard: Claims, today: date
 ) -> tuple[blend.Challenge, dict[str, Any]]:
     """The challenger and its report: the blend, or where that is refused the base model's order with an own calibration, if that is taken; else the blend."""
-    found = blend.challenge(data, base.forest, base.feature_names, asked.seed, heard)
+    found = blend.challenge(data, base, asked.seed, heard)
     report = _report(asked, data, head, base, held, found, today)
     if asked.feedback:
         report["feedback"] = claims.report(heard, data) | _changed(asked, data, base, heard, found)
     if not (found.weight or found.words) or taken(report["gates"]):
         return found, report
-    second = blend.challenge(data, base.forest, base.feature_names, asked.seed, weight=0.0, words=0.0)
+    second = blend.challenge(data, base, asked.seed, weight=0.0, words=0.0)
     other = _report(asked, data, head, base, held, second, today)
     if not taken(other["gates"]):
         return found, report | {"refused_too": {"gates": other["gates"]}}
@@ -129,7 +128,7 @@ def _changed(asked: Asked, data: tables.Dataset, base: Model, heard: Claims, fou
     """What the claims changed: AUC and mean risk on the parts that judge with and without them, and the risk of the rows that they are about."""
     if not bool((heard.emphasis(data.y) > 1).any()):
         return {"changed": False}
-    without = blend.challenge(data, base.forest, base.feature_names, asked.seed)
+    without = blend.challenge(data, base, asked.seed)
     about = np.isin(found.judges.sha256, data.sha256[heard.rows])
     sides = {"with": found, "without": without}
     return {

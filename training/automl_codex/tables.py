@@ -26,7 +26,7 @@ from codex_gate.features import FEATURE_NAMES, FEATURE_SCHEMA
 _MANIFEST, _ROWS = "_manifest.json", "_rows.parquet"  # of `stages` and `examples`, which bring joblib and the student along
 
 
-_BY_ROW: Final = ("X", "y", "time", "fix_time", "project", "sha256", "outside", "words", "beside", "common")
+_BY_ROW: Final = ("X", "y", "time", "fix_time", "project", "sha256", "outside", "words")
 
 
 def hash_sha(sha: str) -> str:
@@ -51,7 +51,6 @@ class Dataset:
     (n,) Unix seconds, `fix_time` NaN when the label is clean or the source has no fix times. `outside` (n,) is true where the
     label came with a file (`mine --labels`) and is not SZZ's: what it means by "buggy" may be something else. None: nowhere.
     `words` (n,) of `codex_gate.own_words.Words` are those of each change, where somebody read it (`own_words.attach`); no table holds it.
-    `beside` and `common` (n,) are by how much the slopes and the words of a model move its log-odds, where it is blended with (`blend`).
     `said` is what their commits say in common words, where `words.npz.xz` lies beside the tables.
     """
 
@@ -64,18 +63,12 @@ class Dataset:
     outside: np.ndarray | None = None
     words: np.ndarray | None = None
     said: Said | None = None
-    beside: np.ndarray | None = None
-    common: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def where(self, mask: np.ndarray) -> Dataset:
         return replace(self, **{name: found[mask] for name in _BY_ROW if (found := getattr(self, name)) is not None})
-
-    def beside_forest(self) -> np.ndarray:
-        """`beside`, 0 where no slopes are known: (n,)."""
-        return np.zeros(len(self)) if self.beside is None else self.beside
 
     def traced(self) -> np.ndarray:
         """(n,) true where the label is SZZ's, and everywhere when none is."""
