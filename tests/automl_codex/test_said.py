@@ -94,6 +94,9 @@ def test_what_is_not_common_and_what_is_missing_are_told(folder: Path, capsys, m
     monkeypatch.setattr(common_words, "MIN_PROJECTS", 2)
     assert cli.main(command(folder)) == 2
     assert "no word is said in 1 commits of 2 projects" in capsys.readouterr().err
+    (folder / "elsewhere").mkdir()
+    assert cli.main([*command(folder), "--input", str(folder / "elsewhere")]) == 2
+    assert "elsewhere holds no table of a project of" in capsys.readouterr().err and not (folder / "elsewhere" / FILE).exists()
     (folder / "clones" / "org+tool").unlink()
     assert cli.main(command(folder)) == 2
     assert "is no clone; clone org/tool there first" in capsys.readouterr().err

@@ -352,10 +352,7 @@ def mine_corpus(
         UsageError: the corpus names a repository of the off-limits list beside it, an entry is not whole, a clone or the
             folder of labels is missing.
     """
-    entries = read_corpus(corpus, "clone")
-    for entry in entries:
-        refuse_off_limits([entry["repository"], entry["clone"]], corpus.parent / "off-limits.txt")
-    for entry in entries:
+    for entry in mined_of(corpus):
         say, target = _of(entry["project"], progress), output / f"{entry['project']}.parquet"
         if target.exists() and tables.recipe_of(target) is None and target.stat().st_mtime > corpus.stat().st_mtime:
             say(f"kept, {target} is newer than {corpus}")
@@ -430,6 +427,18 @@ def read_corpus(corpus: Path, *needed: str) -> list[dict[str, Any]]:
             continue
         if isinstance(most, bool) or not isinstance(most, int) or most < 1:
             raise UsageError(f"{corpus}: {entry['project']} has most: {most!r}; expected a whole number of rows, 1 or more")
+    return entries
+
+
+def mined_of(corpus: Path) -> list[dict[str, Any]]:
+    """The entries of a corpus file, each with a clone to read, when the list beside it forbids none of them.
+
+    Raises:
+        UsageError: as `read_corpus` and `refuse_off_limits`.
+    """
+    entries = read_corpus(corpus, "clone")
+    for entry in entries:
+        refuse_off_limits([entry["repository"], entry["clone"]], corpus.parent / "off-limits.txt")
     return entries
 
 

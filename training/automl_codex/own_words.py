@@ -8,7 +8,7 @@ over. Source: Pornprasit & Tantithamthavorn 2021 (JITLine) for words of a change
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Final
@@ -48,10 +48,7 @@ def spoken(repo: Repository, data: Dataset, commits: Sequence[CommitMeta], where
         UsageError: a row is of none of them.
     """
     wanted = set(data.sha256.tolist())
-    metas = [(name, meta) for meta in commits if (name := hash_sha(meta.sha)) in wanted]
-    diffs = repo.diffs([(meta.sha, meta.parents[0] if meta.parents else None) for _, meta in metas])
-    looked_at = (kept(files, keep) for files in diffs)
-    found = {name: Words.of(files, read(files)[1]) for (name, _), files in zip(metas, looked_at, strict=True)}
+    found = dict(said(repo, wanted, commits, keep))
     if lost := len(wanted - found.keys()):
         raise UsageError(
             f"{lost} of {len(wanted)} labelled commits are not in the history of {where[:12]} here, so what they say cannot be read; fetch it whole, or label it again"
@@ -59,6 +56,15 @@ def spoken(repo: Repository, data: Dataset, commits: Sequence[CommitMeta], where
     words = np.empty(len(data), object)
     words[:] = [found[name] for name in data.sha256.tolist()]
     return replace(data, words=words)
+
+
+def said(repo: Repository, wanted: Collection[str], commits: Sequence[CommitMeta], keep: Filter | None = None) -> Iterator[tuple[str, Words]]:
+    """What each of the commits whose hashes are wanted says, with its hash."""
+    metas = [(name, meta) for meta in commits if (name := hash_sha(meta.sha)) in wanted]
+    diffs = repo.diffs([(meta.sha, meta.parents[0] if meta.parents else None) for _, meta in metas])
+    for (name, _), files in zip(metas, diffs, strict=True):
+        looked_at = kept(files, keep)
+        yield name, Words.of(looked_at, read(looked_at)[1])
 
 
 def learn(words: Sequence[Words], base: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> OwnWords:

@@ -70,8 +70,7 @@ def collect(corpus: Path, clones: Path, data: Path, output: Path, progress: Prog
         UsageError: a clone is missing, or a repository is off limits.
     """
     output.mkdir(parents=True, exist_ok=True)
-    for entry in mine.read_corpus(corpus, "clone"):
-        mine.refuse_off_limits([entry["repository"], entry["clone"]], corpus.parent / "off-limits.txt")
+    for entry in mine.mined_of(corpus):
         table, target = data / f"{entry['project']}.parquet", output / f"{entry['project']}.npz"
         if not table.is_file():
             continue

@@ -44,14 +44,11 @@ def _words(options: argparse.Namespace) -> int:
 
 
 def _common_words(options: argparse.Namespace) -> int:
-    from automl_codex import common_words, mine
+    from automl_codex import common_words
     from automl_codex.said import FILE, Said
 
-    entries = mine.read_corpus(options.corpus, "clone")
-    for entry in entries:
-        mine.refuse_off_limits([entry["repository"], entry["clone"]], options.corpus.parent / "off-limits.txt")
     words = Said.read(options.vocabulary / FILE).words if options.vocabulary else None
-    found = common_words.collect(entries, options.clones, options.labels, options.input, say, words)
+    found = common_words.collect(options.corpus, options.clones, options.labels, options.input, say, words)
     found.write(options.input / FILE)
     say(f"{options.input / FILE}: {len(found.words)} words, {len(found.place)} commits")
     return 0
