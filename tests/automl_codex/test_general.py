@@ -11,7 +11,7 @@ import pytest
 from automl_codex import blend, cli, evaluate, export, general, train, within
 from automl_codex.said import Said
 from automl_codex.tables import Dataset
-from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, OWN_WORDS
+from codex_gate.features import FEATURE_NAMES, OWN_WORDS
 from codex_gate.model import Model
 from codex_gate.own_words import WORDS_FILE, Words
 from codex_gate.types import CommitFeatures
@@ -96,14 +96,6 @@ def test_another_slope_or_word_is_another_version(rows: Dataset, tmp_path: Path)
     assert len(versions) == 4
     version(None)
     assert WORDS_FILE in read.manifest["files"] and WORDS_FILE not in Model.load(tmp_path / "other").manifest["files"], "the words of the model that goes, go"
-
-
-def test_without_history_every_measure_of_the_past_is_unknown() -> None:
-    data = dataset(10)
-    bare = general.without_history(data)
-    past = [FEATURE_NAMES.index(name) for name in HISTORY_NAMES]
-    assert np.isnan(bare.X[:, past]).all() and np.array_equal(np.delete(bare.X, past, 1), np.delete(data.X, past, 1), equal_nan=True)
-    assert not np.isnan(data.X[:, past]).all()
 
 
 def test_a_retrained_model_keeps_the_slopes_and_learns_words_of_its_own(begun, known, rows: Dataset, tmp_path: Path) -> None:

@@ -67,8 +67,8 @@ def test_few_rows_of_a_class_are_not_blown_up() -> None:
 
 
 def test_masked_copy_forgets_history_alone() -> None:
-    x = train.encode(dataset(20), train.SHIPPED_NAMES)
-    found = train.masked(x, train.SHIPPED_NAMES)
+    data = dataset(20)
+    x, found = (train.encode(rows, train.SHIPPED_NAMES) for rows in (data, train.without_history(data)))
     past = np.array([name in HISTORY_NAMES for name in train.SHIPPED_NAMES])
     assert (found[:, past] == -1).all()
     assert np.array_equal(found[:, ~past], x[:, ~past])
@@ -104,7 +104,10 @@ def test_forest_learns_and_bears_unknown_history() -> None:
     forest = train.fit(data.where(half), data.y[half], SMALL)
     rest = data.where(~half)
     x = train.encode(rest, SMALL.names)
-    with_past, without = metrics.auc(rest.y, train.score(forest, x)), metrics.auc(rest.y, train.score(forest, train.masked(x, SMALL.names)))
+    with_past, without = (
+        metrics.auc(rest.y, train.score(forest, x)),
+        metrics.auc(rest.y, train.score(forest, train.encode(train.without_history(rest), SMALL.names))),
+    )
     assert with_past > 0.75
     assert 0.65 < without < with_past
 

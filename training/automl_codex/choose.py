@@ -70,7 +70,7 @@ class Objective:
 
     def subject(self) -> str:
         """What a trial's score depends on beside its parameters, as a hash: a log of other trials is not gone on with."""
-        asked = [evaluate.data_hash(self.rows), evaluate.words_hash(self.rows), FEATURE_SCHEMA, self.recipe.as_json(), sorted(self.corpus.repository.items())]
+        asked = [evaluate.data_hash(self.rows), FEATURE_SCHEMA, self.recipe.as_json(), sorted(self.corpus.repository.items())]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 

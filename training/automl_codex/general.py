@@ -15,7 +15,6 @@ from sklearn.ensemble import RandomForestClassifier
 from automl_codex import train, within
 from automl_codex.tables import Dataset
 from automl_codex.within import Within
-from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES
 from codex_gate.own_words import shifted
 
 
@@ -44,10 +43,3 @@ def fit(data: Dataset, y: np.ndarray, recipe: train.Recipe) -> General:
 def moved(score: np.ndarray, by: np.ndarray) -> np.ndarray:
     """Scores (n,) with their log-odds moved by (n,), as the runtime moves them."""
     return np.array([shifted(one, shift) for one, shift in zip(score.tolist(), by.tolist(), strict=True)])
-
-
-def without_history(rows: Dataset) -> Dataset:
-    """The rows with every history measure unknown, as a shallow clone leaves them."""
-    x = rows.X.copy()
-    x[:, [FEATURE_NAMES.index(name) for name in HISTORY_NAMES]] = np.nan
-    return replace(rows, X=x)

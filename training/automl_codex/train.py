@@ -140,11 +140,11 @@ def row_weights(data: Dataset, y: np.ndarray, recipe: Recipe) -> np.ndarray:
     return np.asarray(w * np.where(data.traced(), 1.0, recipe.outside))
 
 
-def masked(x: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """A copy of encoded rows with every history measure unknown, as a shallow clone leaves them."""
-    copy = x.copy()
-    copy[:, [i for i, name in enumerate(names) if name in HISTORY_NAMES]] = UNKNOWN
-    return copy
+def without_history(data: Dataset) -> Dataset:
+    """The rows with every history measure unknown, as a shallow clone leaves them."""
+    x = data.X.copy()
+    x[:, [FEATURE_NAMES.index(name) for name in HISTORY_NAMES]] = np.nan
+    return replace(data, X=x)
 
 
 def fit(data: Dataset, y: np.ndarray, recipe: Recipe, emphasis: np.ndarray | None = None) -> RandomForestClassifier:
@@ -159,7 +159,7 @@ def fit(data: Dataset, y: np.ndarray, recipe: Recipe, emphasis: np.ndarray | Non
     w = row_weights(data, y, recipe)
     w = w if emphasis is None else w * emphasis
     picked = rng.random(len(x)) < recipe.mask_share
-    x, y, w = np.vstack([x, masked(x[picked], recipe.names)]), np.r_[y, y[picked]], np.r_[w, w[picked]]
+    x, y, w = np.vstack([x, encode(without_history(data.where(picked)), recipe.names)]), np.r_[y, y[picked]], np.r_[w, w[picked]]
     forest = RandomForestClassifier(
         recipe.n_trees,
         max_depth=recipe.max_depth,
