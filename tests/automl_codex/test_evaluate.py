@@ -88,12 +88,13 @@ def test_only_rows_of_the_training_fold_reach_a_model(rows) -> None:
 
 def test_masked_copies_are_made_of_training_rows_alone(rows, monkeypatch) -> None:
     asked = []
-    real = train.masked
-    monkeypatch.setattr(train, "masked", lambda x, names: asked.append(len(x)) or real(x, names))
+    real = train.without_history
+    monkeypatch.setattr(train, "without_history", lambda data: asked.append(data) or real(data))
     fold = evaluate.folds(rows, corpus(), evaluate.TIME_SAFE)[0]
     train.fit(rows.where(fold.train), rows.y[fold.train], SMALL)
-    assert len(asked) == 1
-    assert 0.15 * fold.train.sum() < asked[0] < 0.45 * fold.train.sum()
+    (masked,) = asked
+    assert 0.15 * fold.train.sum() < len(masked) < 0.45 * fold.train.sum()
+    assert set(masked.sha256.tolist()) <= set(rows.sha256[fold.train].tolist())
 
 
 def test_calibration_of_a_repository_ignores_its_own_labels(rows) -> None:
