@@ -2,7 +2,7 @@
 
 python benchmarks/retrain.py --clones DIR
 
-No model that ships is judged here: each repository is blended with a forest of the shipped recipe that was grown without it, on
+No model that ships is judged here: each repository is blended with a model of the shipped recipe that learned without it, on
 the other repositories of the corpus. Then everything goes as in `automl-codex retrain`. Writes docs/retraining.md; some minutes.
 """
 
@@ -315,8 +315,8 @@ def markdown(rows: Sequence[Row], times: Sequence[Row], options: argparse.Namesp
         "",
         f"{len(rows)} repositories of `training/corpus.yaml` with at least {options.min_commits:,} labelled commits in `training/data` (of larger ones a draw of 4,000), labelled by this package. Figures are of the newest fifth of each: "
         "labels for learning as known when that fifth began, labels for judging as known at the head that was labelled, eighteen months or more later. *Shipped recipe* is "
-        f"a forest of {options.trees} trees grown as the shipped one, on the other repositories of the corpus ({FOLDS} parts, each left out in turn): the model that ships has seen these repositories and cannot be judged on them. "
-        f"It learned from its repositories at all times, also later ones, which favours it.{few} *Blend* is what `automl-codex retrain` makes: {blend.WEIGHT:g} of the trees are own ones, and {blend.WORDS:g} of what the words say counts. "
+        f"a forest of {options.trees} trees and the regression beside it, learned as those that ship from the other repositories of the corpus ({FOLDS} parts, each left out in turn): the model that ships has seen these repositories and cannot be judged on them. "
+        f"It learned from its repositories at all times, also later ones, which favours it.{few} *Blend* is what `automl-codex retrain` makes: {blend.WEIGHT:g} of the trees are own ones, and {blend.WORDS:g} of what the words of the repository say counts, in the place of those of many projects. "
         f"It decides by the latest {blend.N_JUDGES} fifths, in which *judges* counts the changes that needed a fix; s are the seconds of its comparison, without mining.",
         "",
         "## Ranking and calibration",
