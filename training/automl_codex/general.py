@@ -1,7 +1,7 @@
 """The risk model that ships: a forest, and beside its log-odds a regression within projects on measures and on words.
 
-A forest of a hundred leaves for each tree knows what no straight line can say, and is blunt where one says all: of how much a change brings in. Their
-log-odds are added up; what either is worth alone stands in evaluation.json.
+Of a few measures that say much a straight line ranks better than trees, of many that must be seen together trees do (docs/within.md, docs/tried.md): their
+log-odds are added up; what either is worth stands in evaluation.json.
 """
 
 from __future__ import annotations
