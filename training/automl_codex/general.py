@@ -1,7 +1,6 @@
 """The risk model that ships: a forest, and beside its log-odds a regression within projects on measures and on words.
 
-Of a few measures that say much a straight line ranks better than trees, of many that must be seen together trees do (docs/within.md, docs/tried.md): their
-log-odds are added up; what either is worth stands in evaluation.json.
+SZZ's labels the line ranks better than the trees, those of others the trees rank better, the sum of their log-odds both (docs/within.md).
 """
 
 from __future__ import annotations
