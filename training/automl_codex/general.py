@@ -1,6 +1,7 @@
 """The risk model that ships: a forest, and beside its log-odds a regression within projects on measures and on words.
 
-SZZ's labels the line ranks better than the trees, those of others the trees rank better, the sum of their log-odds both (docs/within.md).
+SZZ's labels the line ranks better than the trees, those of others the trees rank better, the sum of their log-odds ranks both better
+than the trees alone (docs/within.md).
 """
 
 from __future__ import annotations
