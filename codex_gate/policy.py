@@ -7,8 +7,8 @@ neither in the change nor in the ones that it is compared with. `ignore` decides
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -177,13 +177,13 @@ def listener(directory: str) -> Callable[[Commit], Heard]:
     from codex_gate.hybrid import HybridClassifier  # 30 ms of patterns, for whoever asks about paths alone
 
     classifier = HybridClassifier.of(Path(directory), 1)
-    return lambda commit: said(commit, *classifier.weigh(commit))
+    return lambda commit: heard(commit, classifier.weigh)
 
 
-def said(commit: Commit, found: tuple[Classification, ...], likeliest: str | None) -> Heard:
-    """What a classifier found in a change, without what its author marked to be ignored, the marked lines, and the likeliest category."""
+def heard(commit: Commit, weigh: Callable[[Commit], tuple[tuple[Classification, ...], str | None]]) -> Heard:
+    """What a classifier hears in a change from the lines that its author did not mark to be ignored, the marked lines, and the likeliest category."""
     marks = {place: why for f in commit.files if b"codex-gate:" in f.patch for place, why in _marks(f).items()}  # hardly ever any
-    found = unmarked(found, marks) if marks else found
+    found, likeliest = weigh(replace(commit, files=tuple(_without(f, marks) for f in commit.files)) if marks else commit)
     ignored = tuple([(path, line, why) for (path, line), why in marks.items()])
     return tuple([(c.category or "", c.confidence, tuple([(*e,) for e in c.evidence]), c.source) for c in found]), ignored, likeliest
 
@@ -196,16 +196,29 @@ def classifications(told: Heard) -> list[Classification]:
 def _marks(change: FileChange) -> dict[tuple[str, int], str]:
     """The marks in lines that the change adds to a file, and those that stood alone above one before it: git shows one line of context."""
     added, context = dict[int, bytes](), dict[int, bytes]()
-    number = 0
-    for line in change.patch.split(b"\n"):
-        sign = line[:1]
-        if sign == b"@":
-            number = int(line.split(b" ")[2].partition(b",")[0])  # @@ -3,2 +3,4 @@
-        elif sign in (b"+", b" "):
-            (added if sign == b"+" else context)[number] = line[1:]
-            number += 1
+    for number, line in _numbered(change.patch):
+        if line[:1] in (b"+", b" "):
+            (added if line[:1] == b"+" else context)[number] = line[1:]
     stood = marked([(change.path, context.items())])
     return {place: why for place, why in stood.items() if place[1] in added} | marked([(change.path, added.items())])
+
+
+def _numbered(patch: bytes) -> Iterator[tuple[int, bytes]]:
+    """Each line of a patch, with its number in the new file where it has one."""
+    number = 0
+    for line in patch.split(b"\n"):
+        if line[:1] == b"@":
+            number = int(line.split(b" ")[2].partition(b",")[0])  # @@ -3,2 +3,4 @@
+        yield number, line
+        number += line[:1] in (b"+", b" ")
+
+
+def _without(change: FileChange, marks: Collection[tuple[str, int]]) -> FileChange:
+    """The change with marked lines that it adds left blank, so that nothing can be heard in them and every other line keeps its place."""
+    if not any(path == change.path for path, _ in marks):
+        return change
+    rest = (b"+" if line[:1] == b"+" and (change.path, number) in marks else line for number, line in _numbered(change.patch))
+    return change._replace(patch=b"\n".join(rest))
 
 
 def marked(files: Collection[tuple[str, Iterable[tuple[int, bytes]]]]) -> dict[tuple[str, int], str]:
@@ -227,12 +240,3 @@ def marked(files: Collection[tuple[str, Iterable[tuple[int, bytes]]]]) -> dict[t
                 own = bool(alone.match(text[: match.start()]))
                 found[path, number + own] = match[1].decode("utf-8", "replace").strip()
     return found
-
-
-def unmarked(found: Iterable[Classification], marks: Collection[tuple[str, int]]) -> tuple[Classification, ...]:
-    """The categories without evidence on marked lines; a deleted line had no mark, whatever stands in its place."""
-
-    def rest(c: Classification) -> tuple[Evidence, ...]:
-        return tuple(e for e in c.evidence if e.deleted or (e.where, e.line) not in marks)
-
-    return tuple(Classification(c.category, c.confidence, rest(c), c.source) for c in found if rest(c) or not c.evidence)

@@ -27,7 +27,7 @@ from codex_gate.messages import title
 from codex_gate.model import Model
 from codex_gate.own_words import Words
 from codex_gate.paths import role
-from codex_gate.policy import Heard, Policy, classifications, said
+from codex_gate.policy import Heard, Policy, classifications, heard
 from codex_gate.types import (
     MIN_RELIEF,
     Classification,
@@ -450,7 +450,7 @@ class Screener:
 
     def _seen(self, commit: Commit, classifier: HybridClassifier | None = None) -> _Seen:
         """What the classifier sees and nobody ignores."""
-        return self._spoken(commit, said(commit, *(classifier or self._classifier).weigh(commit)))
+        return self._spoken(commit, heard(commit, (classifier or self._classifier).weigh))
 
     def _spoken(self, commit: Commit, told: Heard) -> _Seen:
         """The same from what was heard in its diff."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from codex_gate.config import Ignore, PathLevels, Settings, Source, load
-from codex_gate.policy import Limits, Policy, classifications, marked, said, unmarked
+from codex_gate.policy import Limits, Policy, classifications, heard, marked
 from codex_gate.types import BLIND, UNREAD, Classification, Commit, CommitFeatures, Evidence, Finding, Level, Notice
 from tests.conftest import Repo
 
@@ -135,18 +135,25 @@ def test_a_mark_stands_for_its_line_and_alone_for_the_next() -> None:
     ]
     marks = marked([("a.py", lines)])
     assert marks == {("a.py", 3): "closed by the caller", ("a.py", 8): "checked above"}
-    seen = (
-        Classification("ResourceLeaks", 0.5, (Evidence("a.py", 3, "open("),)),
-        Classification("ConcurrencyBugs", 0.4, (Evidence("a.py", 8, "lock("), Evidence("message", 0, "race"))),
-    )
-    (left,) = unmarked(seen, marks)
-    assert (left.category, left.evidence) == ("ConcurrencyBugs", (Evidence("message", 0, "race"),))
 
 
-def test_a_mark_says_nothing_of_a_line_that_was_deleted_there() -> None:
-    seen = (Classification("ConcurrencyBugs", 0.4, (Evidence("a.py", 3, "lock("), Evidence("a.py", 3, "lock(", deleted=True))),)
-    (left,) = unmarked(seen, {("a.py", 3): "a count"})
-    assert left.evidence == (Evidence("a.py", 3, "lock(", deleted=True),)
+def weigh(commit: Commit) -> tuple[tuple[Classification, ...], str | None]:
+    """Hears every eval in a changed line."""
+    lines = [(hunk.new_start + k, text, False) for f in commit.files for hunk in f.hunks() for k, text in enumerate(hunk.added)]
+    lines += [(hunk.new_start, text, True) for f in commit.files for hunk in f.hunks() for text in hunk.deleted]
+    found = tuple(Evidence("a.py", line, text.decode(), deleted) for line, text, deleted in lines if b"eval(" in text)
+    return ((Classification("SecurityVulnerabilities", 0.5, found),) if found else ()), "SecurityVulnerabilities"
+
+
+def test_a_mark_says_nothing_of_a_line_that_was_deleted_there(repo: Repo) -> None:
+    repo.write("a.py", "x = 1\ny = eval(p)  # codex-gate: ignore[old]\n")
+    old = repo.commit()
+    repo.write("a.py", "x = 1\ny = eval(q)  # codex-gate: ignore[new]\n")
+    (files,) = repo.open().diffs([(repo.commit(), old)])
+    told = heard(Commit(None, (), "", 0, 0, None, files), weigh)
+    (left,) = classifications(told)
+    assert [(e.text, e.deleted) for e in left.evidence] == [("y = eval(p)  # codex-gate: ignore[old]", True)]
+    assert told[1:] == ((("a.py", 2, "new"),), "SecurityVulnerabilities")
 
 
 def test_a_mark_that_stood_alone_above_a_line_before_holds_for_the_line_that_a_change_adds_there(repo: Repo) -> None:
@@ -165,8 +172,7 @@ def test_a_mark_that_stood_alone_above_a_line_before_holds_for_the_line_that_a_c
     after = [*before[:2], "f = eval(p)", before[3], "z = eval(p)", *before[5:7], "w = eval(p)", "# codex-gate: ignore[new]"]
     repo.write("a.py", "\n".join(after))
     (files,) = repo.open().diffs([(repo.commit(), old)])
-    seen = (Classification("SecurityVulnerabilities", 0.5, tuple(Evidence("a.py", line, "eval(") for line in (3, 5, 8))),)
-    told = said(Commit(None, (), "", 0, 0, None, files), seen, None)
+    told = heard(Commit(None, (), "", 0, 0, None, files), weigh)
     assert told[1] == (("a.py", 3, "closed below"), ("a.py", 10, "new"))
     (left,) = classifications(told)
     assert [e.line for e in left.evidence] == [5, 8]

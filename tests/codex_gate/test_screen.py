@@ -765,20 +765,35 @@ def test_a_noise_budget_moves_the_levels(repo: Repo) -> None:
     assert wide[Level.MODERATE] < usual[Level.MODERATE]
 
 
+LOUD_CALL = "run(html, shell=True, verify=False)"
+
+
 def test_a_marked_line_is_not_spoken_about_and_kept_with_its_reason(repo: Repo) -> None:
     repo.write("a.py", "x = 1\n")
     repo.commit()
-    repo.write("a.py", "x = 1\nwith lock:\n    f = open(p)  # codex-gate: ignore[closed below]\n")
+    repo.write("a.py", f"x = 1\nwith lock:\n    {LOUD_CALL}  # codex-gate: ignore[ours]\n")
     repo.commit()
-    change = Screener(repo.open(), FakeModel()).commit("HEAD", "s").change
-    assert change is not None
-    assert change.ignored == (Evidence("a.py", 3, "closed below"),)
-    assert ("a.py", 3) not in [(e.where, e.line) for c in change.classifications for e in c.evidence]
+    repo.write("b.py", f"{LOUD_CALL}\n")
+    repo.commit()
+    loud = Screener(repo.open(), FakeModel()).commit("HEAD", "s").change
+    assert loud is not None and {(e.where, e.line) for c in loud.classifications for e in c.evidence} == {("b.py", 1)}  # else the rest says nothing
+    change = Screener(repo.open(), FakeModel()).commit("HEAD~1", "s").change
+    assert change is not None and (change.ignored, change.classifications) == ((Evidence("a.py", 3, "ours"),), ())
     (row,) = Screener(repo.open(), FakeModel()).many([str(change.sha)])
-    (part,) = Screener(repo.open(), FakeModel()).range("HEAD~1", "HEAD", "s").commits
+    (part,) = Screener(repo.open(), FakeModel()).range("HEAD~2", "HEAD~1", "s").commits
     for other in (row, part):
         assert (other.ignored, other.classifications) == (change.ignored, change.classifications)
         assert [n.code for n in other.notices] == [n.code for n in change.notices]
+
+
+def test_a_marked_line_hushes_no_other_that_says_the_same(repo: Repo) -> None:
+    repo.write("a.py", "x = 1\n")
+    repo.commit()
+    repo.write("a.py", f"x = 1\n{LOUD_CALL}  # codex-gate: ignore[ours]\n{LOUD_CALL}\n")
+    repo.commit()
+    change = Screener(repo.open(), FakeModel()).commit("HEAD", "s").change
+    assert change is not None and change.ignored == (Evidence("a.py", 2, "ours"),)
+    assert {(e.where, e.line) for c in change.classifications for e in c.evidence} == {("a.py", 3)}
 
 
 def test_a_list_of_commits_says_what_the_configuration_ignores(repo: Repo) -> None:
