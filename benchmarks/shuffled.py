@@ -155,7 +155,9 @@ def afterwards(case: Case, options: argparse.Namespace) -> Iterator[Row]:
         rows = shuffled(early, pieces[:-1], np.random.default_rng(seed))
         outcome, decided_on = decided(blend.challenge(rows, case.shipped, options.seed), case, rows, rivals, options.seed)
         if outcome != NOTHING:
-            gains.append(retrain.gain(late.y, np.zeros(len(late)), as_shipped(decided_on, rows, case, late, options.seed), held, options.seed))
+            raw, chance = as_shipped(decided_on, rows, case, late, options.seed)
+            order = retrain.in_order(late.y, np.zeros(len(late)), raw, held[0], options.seed)
+            gains.append(order | {"brier": retrain.in_probability(late.y, chance, held[1], options.seed)})
             stopped.append(taken != NOTHING and refuses(learned, rows))
     say(
         f"{case.project}, a fifth earlier: {taken}; shuffled {len(gains)} of {options.later_seeds} taken by the figures, {sum(stopped)} of them refused for lost labels"

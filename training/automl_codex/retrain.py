@@ -349,28 +349,32 @@ def against(found: blend.Challenge, theirs: Scores, seed: int, where: np.ndarray
     The order is compared within all parts, for an AUC needs many fixes; the probabilities on the newest, whose rate of fixes is the one that they must fit.
     `newest`: its commits and the difference of its own AUC, None where it tells nothing.
     """
-
-    def on(rows: np.ndarray) -> dict[str, Any]:
-        return gain(found.judges.y[rows], found.part[rows], (found.raw[rows], found.chance[rows]), (theirs[0][rows], theirs[1][rows]), seed)
-
-    rows = np.ones(len(found.raw), bool) if where is None else where
+    y, raw, chance = found.judges.y, found.raw, found.chance
+    rows = np.ones(len(raw), bool) if where is None else where
     late = rows & found.newest
-    alone = on(late if late.any() else rows)
-    told = alone["value"] if blend.tells(found.judges.y[late]) else None
-    return on(rows) | {"newest": {"commits": alone["commits"], "value": told}, "brier": alone["brier"]}
+    latest = late if late.any() else rows
+    told = metrics.auc(y[late], raw[late]) - metrics.auc(y[late], theirs[0][late]) if blend.tells(y[late]) else None
+    return (
+        {"commits": int(rows.sum())}
+        | in_order(y[rows], found.part[rows], raw[rows], theirs[0][rows], seed)
+        | {"newest": {"commits": int(latest.sum()), "value": told}, "brier": in_probability(y[latest], chance[latest], theirs[1][latest], seed)}
+    )
 
 
-def gain(y: np.ndarray, part: np.ndarray, ours: Scores, theirs: Scores, seed: int) -> dict[str, Any]:
-    """AUC within parts (n,) and Brier score of one model minus those of another, with their paired 95 % intervals; the AUC's are None where no part has both kinds."""
-    rng = np.random.default_rng(seed)
-    value = metrics.auc_within(y, ours[0], part) - metrics.auc_within(y, theirs[0], part)
-    auc: dict[str, float | None] = dict.fromkeys(("value", "low", "high"))
-    if not np.isnan(value):
-        draws = metrics.bootstrap_within(y, [ours[0], theirs[0]], part, rng, evaluate.DRAWS)
-        auc |= metrics.interval(value, draws[0] - draws[1])._asdict()
-    off = (ours[1] - y) ** 2 - (theirs[1] - y) ** 2
-    brier = metrics.interval(float(off.mean()), rng.choice(off, (evaluate.DRAWS, len(off))).mean(axis=1))
-    return {"commits": len(y)} | auc | {"brier": brier._asdict()}
+def in_order(y: np.ndarray, part: np.ndarray, ours: np.ndarray, theirs: np.ndarray, seed: int) -> dict[str, float | None]:
+    """AUC within parts (n,) of scores (n,) minus that of others, with the paired 95 % interval; all None where no part has both kinds."""
+    value = metrics.auc_within(y, ours, part) - metrics.auc_within(y, theirs, part)
+    if np.isnan(value):
+        return dict.fromkeys(("value", "low", "high"))
+    draws = metrics.bootstrap_within(y, [ours, theirs], part, np.random.default_rng(seed), evaluate.DRAWS)
+    return dict(metrics.interval(value, draws[0] - draws[1])._asdict())
+
+
+def in_probability(y: np.ndarray, ours: np.ndarray, theirs: np.ndarray, seed: int) -> dict[str, float]:
+    """Brier score of probabilities (n,) minus that of others, with the paired 95 % interval."""
+    off = (ours - y) ** 2 - (theirs - y) ** 2
+    draws = np.random.default_rng(seed).choice(off, (evaluate.DRAWS, len(off))).mean(axis=1)
+    return dict(metrics.interval(float(off.mean()), draws)._asdict())
 
 
 def gates(
@@ -640,7 +644,13 @@ def card(report: Mapping[str, Any], version: str) -> str:
         "",
         "- SZZ labels are noisy: they blame lines that a fix deleted, and know a fix by the words of its message.",
         f"- The ONNX form is {NO_ONNX}.",
-        *(["- Words can be picked: whoever does moves a risk no further than some change of this history was moved."] if report["words"] else []),
+        *(
+            [
+                "- Words can be picked: whoever does moves a risk no further than they did in all but a hundredth of the changes that were learned from, on either side."
+            ]
+            if report["words"]
+            else []
+        ),
         "- What judges in one repository is a small sample: read the intervals before the figures.",
         "",
         f"Made on {report['date']}, {report['machine']['processor']}, {report['machine']['cores']} cores, Python {report['machine']['python']}, seed {report['seed']}.",
