@@ -297,7 +297,7 @@ def _beside(report: Mapping[str, Any]) -> list[str]:
     n = report["final"]["words"]
     words = (
         f" and {n:,} words of many projects: those that a change brings into its program text and those of its paths, none of its message ({WORDS_FILE}, as anybody can read them). "
-        "Whoever picks words moves a risk no further than some change that was learned from"
+        "Whoever picks words moves a risk no further than words did in all but a hundredth of the changes that were learned from, on either side"
         if n
         else ""
     )

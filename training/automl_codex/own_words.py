@@ -29,6 +29,7 @@ from codex_gate.own_words import OwnWords, Words
 MIN_CHANGES: Final = 10  # that say a term: of fewer nothing is learned (5 and 20 do about as well)
 COMMONEST: Final = 0.5  # share of the changes: what more of them say tells none from another
 MOST: Final = 5000  # terms, those that most changes say
+INNER: Final = (0.01, 0.99)  # quantiles of what the changes say, beyond which no words move a risk
 DIGITS: Final = 4  # of a weight that ships; a later one is where the search for them stops
 
 
@@ -80,14 +81,19 @@ def learn(words: Sequence[Words], base: np.ndarray, y: np.ndarray, weights: np.n
     x = sparse.csr_matrix((values, np.fromiter(chain.from_iterable(rows), int), np.cumsum([0, *map(len, rows)])), (len(rows), len(common)))
     found = _fit(x, base, y, np.ones(len(y)) if weights is None else weights)
     of = {term: round(float(w), DIGITS) for term, w in zip(common, found, strict=True)}
-    middle, low, high = (round(float(value), DIGITS) for value in (np.mean(x @ found), *np.quantile(x @ found, [0, 1])))
+    middle = round(float(np.mean(x @ found)), DIGITS)
     return OwnWords(
         {term: w for term, w in of.items() if isinstance(term, bytes)},
         {term: w for term, w in of.items() if isinstance(term, str)},
         middle,
-        min(low, 0.0),
-        max(high, 0.0),
+        *ends(x @ found, middle, DIGITS),
     )
+
+
+def ends(said: np.ndarray, middle: float, digits: int) -> tuple[float, float]:
+    """The range that holds what words say: that of what the changes (n,) say that they were learned from, without the last hundredth on either side; 0 and the middle lie in it."""
+    low, high = (round(float(end), digits) for end in np.quantile(said, INNER))
+    return min(low, middle, 0.0), max(high, middle, 0.0)
 
 
 def part(words: OwnWords, share: float) -> OwnWords:

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression
 
-from automl_codex import train
+from automl_codex import own_words, train
 from automl_codex.tables import Dataset
 from codex_gate.model import Slope
 from codex_gate.own_words import OwnWords
@@ -95,8 +95,7 @@ def _own_words(data: Dataset, known: np.ndarray, words: sparse.csr_matrix, weigh
     said = words @ weights
     of = dict(zip([data.said.words[at] for at in known.tolist()], weights.tolist(), strict=True))
     added = {word[1:].encode(): weight for word, weight in of.items() if word[0] == "+"}
-    low, high = (round(float(end), DIGITS) for end in (min(0.0, said.min()), max(0.0, said.max())))
-    return OwnWords(added, {word[1:]: weight for word, weight in of.items() if word[0] == "/"}, 0.0, low, high)
+    return OwnWords(added, {word[1:]: weight for word, weight in of.items() if word[0] == "/"}, 0.0, *own_words.ends(said, 0.0, DIGITS))
 
 
 def _logs(rows: Dataset, names: Sequence[str], centre: np.ndarray) -> np.ndarray:
