@@ -28,6 +28,7 @@ from codex_gate.errors import GateError, UsageError
 
 MIN_BUGGY: Final = 10
 LINES, CODE = "added lines", "added lines of program text"
+ALL, SAME, GIVEN = "every commit, by SZZ", "commits that both labelled, by SZZ", "the same, by the labels of others"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,13 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> int:
     corpus = evaluate.Corpus.of(mine.read_corpus(options.corpus))
-    data, _ = corpus.split(tables.read(options.input))
+    data, holdout = corpus.split(tables.read(options.input))
     asked = evaluate.Corpus.of(mine.read_corpus(options.projects))
     fresh = asked.within(tables.read(options.tables))
     refuse_known(data, corpus, fresh, asked)
     recipe = replace(train.Recipe(), n_trees=options.trees, seed=options.seed)
     score, chance = scored(data, corpus, fresh, recipe)
-    found = compare(fresh, score, chance, options.seed)
+    found = compare(fresh, score, chance, options.seed) | {"twice": labelled_twice(data, corpus, holdout, fresh, recipe)}
     options.output.write_text(page(found, options), "utf-8")
     print(f"{options.output} written: {found['gain']}", file=sys.stderr)
     return 0
@@ -120,6 +121,41 @@ def compare(fresh: Dataset, score: np.ndarray, chance: np.ndarray, seed: int) ->
     }
 
 
+def labelled_twice(data: Dataset, corpus: evaluate.Corpus, holdout: Dataset, fresh: Dataset, recipe: train.Recipe) -> list[dict[str, Any]]:
+    """Each project of both that others labelled too: ranking by either kind of labels, by a forest of the whole corpus at all times, and how far the labels agree."""
+    others = holdout.where(np.zeros(len(holdout), bool) if holdout.outside is None else holdout.outside)
+    both = np.intersect1d(others.project, fresh.project).tolist()
+    if not both:
+        return []
+    labels, usable = evaluate.known(data, corpus, evaluate.ALL_TIMES)
+    predict = evaluate.forest_entrant("forest", recipe).fit(data.where(usable), labels[usable])
+    found = []
+    for project in both:
+        ours, theirs = fresh.where(fresh.project == project), others.where(others.project == project)
+        same, mine_at, theirs_at = np.intersect1d(ours.sha256, theirs.sha256, return_indices=True)
+        score, lines = predict(ours), train.encode(ours, ("la",))[:, 0].astype(float)
+        szz, given = ours.y[mine_at], theirs.y[theirs_at]
+        sides = ((ALL, ours.y, score, lines), (SAME, szz, score[mine_at], lines[mine_at]), (GIVEN, given, score[mine_at], lines[mine_at]))
+        found.append(
+            {
+                "project": project,
+                "rows": [(name, over_lines(y, s, la, recipe.seed)) for name, y, s, la in sides if MIN_BUGGY <= y.sum() <= len(y) - MIN_BUGGY],
+                "same": len(same),
+                "given": int(given.sum()),
+                "agreed": int((szz & given).sum()),
+                "szz": int(szz.sum()),
+            }
+        )
+    return found
+
+
+def over_lines(y: np.ndarray, score: np.ndarray, lines: np.ndarray, seed: int) -> dict[str, Any]:
+    """AUC of scores (n,) and of added lines (n,) in one project, and what lies between, with an interval over commits."""
+    draws = metrics.bootstrap_means({"": y}, [{"": score}, {"": lines}], np.random.default_rng(seed), evaluate.DRAWS)
+    auc, base = metrics.auc(y, score), metrics.auc(y, lines)
+    return {"n": len(y), "buggy": int(y.sum()), "auc": auc, "lines": base, "gain": metrics.interval(auc - base, draws[0] - draws[1])}
+
+
 def page(found: Mapping[str, Any], options: argparse.Namespace) -> str:
     """docs/fresh.md."""
     where, auc = machine(), found["auc"]
@@ -148,10 +184,34 @@ def page(found: Mapping[str, Any], options: argparse.Namespace) -> str:
                 "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
                 *rows,
                 *(["", f"Too few commits of that time: {few}."] if few else []),
+                *(_twice(found["twice"]) if found["twice"] else []),
             ]
         )
         + "\n"
     )
+
+
+def _twice(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = [
+        f"| {one['project']} | {name} | {r['n']:,} | {r['buggy']} | {r['auc']:.3f} | {r['lines']:.3f} | {r['gain'].value:+.3f} ({r['gain'].low:+.3f} to {r['gain'].high:+.3f}) |"
+        for one in found
+        for name, r in one["rows"]
+    ]
+    agree = "; ".join(
+        f"in {one['project']} the others' labels blame {one['given']} of {one['same']} commits that both labelled, SZZ {one['szz']}, and {one['agreed']} of these are the same"
+        for one in found
+    )
+    return [
+        "",
+        "## By whose labels",
+        "",
+        "These projects stand in the external holdout of [the card](../models/MODEL_CARD.md), by labels of other people. Here the model (the whole corpus, all times, as there) by both kinds of labels, "
+        f"intervals over commits. How far the labels agree: {agree}.",
+        "",
+        "| project | labels | commits | buggy | model | added lines | difference |",
+        "|---|---|---:|---:|---:|---:|---:|",
+        *rows,
+    ]
 
 
 if __name__ == "__main__":

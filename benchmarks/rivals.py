@@ -2,7 +2,7 @@
 
 python benchmarks/rivals.py --clones DIR --peers DIR      # → docs/rivals.md
 
-Forests of the shipped recipe, each grown without the repositories that it judges, beside added lines alone, repowise and big-code-analysis, on the same commits
+The shipped recipe, learned without the repositories that it judges, beside added lines alone, repowise and big-code-analysis, on the same commits
 drawn at random. --clones holds clones of training/corpus.yaml named OWNER+NAME, --peers the programs repowise and bca. Answers are kept below --work: a run that
 was cut off goes on, and one with a larger --most asks only for what is new. A peer takes 0.1 to 4 s a commit.
 """
@@ -196,12 +196,12 @@ def drawn(rows: Sequence[int], y: np.ndarray, most: int, seed: str) -> list[int]
 
 
 def scored(data: Dataset, corpus: evaluate.Corpus, source: Source, options: argparse.Namespace) -> np.ndarray:
-    """Raw scores (n,) of forests that never saw the repository; kept for the next run that would make the same."""
+    """Raw scores (n,) of models that never saw the repository; kept for the next run that would make the same."""
     recipe = source.recipe(options.trees, options.seed)
     key = f"{evaluate.scores_key(data, corpus, recipe)} {source.scenario.name}"
     kept: Path = options.work / f"scores-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npy"
     if not kept.is_file():
-        print(f"{source.title}: growing forests", file=sys.stderr)
+        print(f"{source.title}: learning", file=sys.stderr)
         made = evaluate.out_of_project(data, corpus, source.scenario, evaluate.forest_entrant("forest", recipe))
         with kept.with_suffix(".new").open("wb") as stream:
             np.save(stream, made)
@@ -366,8 +366,8 @@ def _head(asked: Answers, options: argparse.Namespace) -> list[str]:
         f"Written by `{' '.join(['python benchmarks/rivals.py --clones DIR --peers DIR', *given])}`; nothing here is typed by hand. {datetime.now(UTC).date().isoformat()}, {where['cpu']}, "
         f"{where['cores']} cores, Python {where['python']}, seed {options.seed}.",
         "",
-        f"{tools}: called as their users call them, in a clone with the whole history, bare, its HEAD the commit from whose history the labels were made; both answer the same in a work tree. Ours: forests of the recipe that ships, "
-        f"{options.trees} trees, grown in {evaluate.N_FOLDS} parts without the repositories that they judge, asked with what the ancestors of a commit knew. LApredict is a logistic regression on added lines alone, so its order "
+        f"{tools}: called as their users call them, in a clone with the whole history, bare, its HEAD the commit from whose history the labels were made; both answer the same in a work tree. Ours: the recipe that ships, a forest of "
+        f"{options.trees} trees and the regression beside it ([within.md](within.md)), learned in {evaluate.N_FOLDS} parts without the repositories that they judge, asked with what the ancestors of a commit knew. LApredict is a logistic regression on added lines alone, so its order "
         "is theirs.",
         "",
         f"Of each project at most {options.most} buggy and {options.most} clean commits are drawn{fewer}; AUC does not depend on the share of either. Each tool is compared on the commits of which it gave a score, project by project; "
@@ -439,7 +439,7 @@ def _home(found: Mapping[str, Sequence[Project]], gaps: Sequence[tuple[bool, flo
     lines = [
         "## Whose ground this is",
         "",
-        "What SZZ labelled here it labelled by this package, and the forests learned from labels of the same kind, made on other repositories; neither peer did (repowise says of its score that it was calibrated on 4,102 commits "
+        "What SZZ labelled here it labelled by this package, and ours learned from labels of the same kind, made on other repositories; neither peer did (repowise says of its score that it was calibrated on 4,102 commits "
         "of 7 repositories with labels of another SZZ). That is an advantage at home, not a leak: no label of a judged repository was learned from, none that was not known on 2018-01-01, and no measure looks ahead.",
         "",
     ]
@@ -447,7 +447,7 @@ def _home(found: Mapping[str, Sequence[Project]], gaps: Sequence[tuple[bool, flo
         every = [one.whole for one in found["szz"] if one.whole]
         ours, program = (float(np.mean([one.auc(name) - one.auc(LINES) for one in every])) for name in (OURS, PROGRAM))
         lines += [
-            f"How large it may be: this SZZ blames program text alone, so lines of program text, counted with no model at all, rank {program:+.3f} above all added lines, where the forest has {ours:+.3f}. Whoever counts lines of tests "
+            f"How large it may be: this SZZ blames program text alone, so lines of program text, counted with no model at all, rank {program:+.3f} above all added lines, where the recipe that ships has {ours:+.3f}. Whoever counts lines of tests "
             "and documents like those of the program is at a disadvantage by construction.",
             "",
         ]

@@ -63,6 +63,19 @@ def test_a_project_of_the_corpus_is_refused(rows) -> None:
     fresh.refuse_known(rows, corpus(), others(), renamed)
 
 
+def test_labels_of_two_kinds_stand_beside_each_other_on_the_same_commits(rows) -> None:
+    ours = others()
+    theirs = replace(ours.where(np.arange(len(ours)) % 2 == 0), outside=np.ones((len(ours) + 1) // 2, bool))
+    theirs = replace(theirs, y=(1 - theirs.y).astype(np.int8))
+    (one,) = found = fresh.labelled_twice(rows, corpus(), theirs, ours, SMALL)
+    by = dict(one["rows"])
+    assert (one["same"], one["agreed"], one["given"] + one["szz"]) == (len(theirs), 0, len(theirs))
+    assert by[fresh.ALL]["n"] == len(ours) and by[fresh.SAME]["n"] == by[fresh.GIVEN]["n"] == len(theirs)
+    assert by[fresh.GIVEN]["auc"] == pytest.approx(1 - by[fresh.SAME]["auc"]) and by[fresh.GIVEN]["lines"] == pytest.approx(1 - by[fresh.SAME]["lines"])
+    assert f"blame {one['given']} of {one['same']}" in "".join(fresh._twice(found))
+    assert fresh.labelled_twice(rows, corpus(), theirs, ours.where(ours.project == "none"), SMALL) == []
+
+
 def test_the_page_says_what_was_measured(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(evaluate, "DRAWS", 20)
     entries = [*corpus().entries, {"project": "delta", "repository": "org/delta", "until": "2030-01-01", "role": "holdout"}]

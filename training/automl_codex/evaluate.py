@@ -575,7 +575,7 @@ SELECTION_NOTE: Final = (
     "words and ranks) on the time-safe window too, where none was more than .0003 better than boosted trees on the measures as they are. In a second round, on news in the program text, some 150 more were looked "
     "at on the selection window, about 60 of them on the external holdout and 30 on the time-safe window as well. The choice weighed two means against each other, over the projects that SZZ labelled "
     "and over the others, so that neither idea of a defect decides alone. In a third round, on a regression within projects beside the forest, some 250 more were looked at on the selection window, and more than a thousand mixtures of two of them; "
-    "about 50 of all these on the time-safe window, about 35 on the fresh projects of docs/fresh.md and on the external holdout too. What was taken is about the best by the mean of both means there, and the simplest that the runtime could read already"
+    "about 50 of all these on the time-safe window and on the external holdout too, about 35 on the fresh projects of docs/fresh.md. What was taken is about the best by the mean of both means there, and the simplest that the runtime could read already"
 )
 
 PROTOCOL: Final = {
