@@ -1,6 +1,6 @@
-"""Other families of risk models than the forest that ships: boosted trees on TF-IDF of what a change says, a stack of both, and their plain mean.
+"""Other families of risk models than the one that ships: boosted trees on TF-IDF of what a change says, a stack of both, and their plain mean.
 
-They learn from and are judged by the commits that SZZ labelled, by the protocol of `evaluate`; `benchmarks/families.py` compares them with the forest. The
+They learn from and are judged by the commits that SZZ labelled, by the protocol of `evaluate`; `benchmarks/families.py` compares them with it. The
 runtime reads none of them; a directory of theirs holds what a session of LightGBM needs, and says how it was judged.
 
 Sources: specification §6.1 (100 rounds at a rate of .1); Spärck Jones 1972 (IDF); Ke et al. 2017 (LightGBM); Wolpert 1992 (stacking).
@@ -28,6 +28,7 @@ from codex_gate.errors import UsageError
 from codex_gate.model import MANIFEST
 
 FAMILIES: Final = ("boosting", "stack", "blend")
+SHIPPED: Final = "shipped"  # in a comparison: the recipe that ships, forest and regression
 ROUNDS: Final = 100
 RATE: Final = 0.1
 MIN_COMMITS: Final = 50  # of the training rows say a term, or it is no column
@@ -135,14 +136,15 @@ def _weights(family: str, data: Dataset, y: np.ndarray, recipe: train.Recipe, wo
 
 
 def compare(data: Dataset, corpus: evaluate.Corpus, words: Words, families: Sequence[str], recipe: train.Recipe, progress: evaluate.Progress) -> dict[str, Any]:
-    """The time-safe table of these families beside the forest and added lines, whole repositories left out, on commits that SZZ labelled.
+    """The time-safe table of these families beside the recipe that ships, its forest alone and added lines, whole repositories left out, on commits that SZZ labelled.
 
     Raises:
         UsageError: no project has enough of them to be judged.
     """
     traced = data.where(data.traced())
     evaluate.judged(traced, evaluate.TIME_SAFE)
-    contenders = [*(entrant(name, recipe, words) for name in families), *evaluate.entrants(replace(recipe, within=False))[:2]]
+    alone = evaluate.entrants(replace(recipe, within=False))[:2]
+    contenders = [*(entrant(name, recipe, words) for name in families), *alone, evaluate.forest_entrant(SHIPPED, recipe)]
     table, _ = evaluate.compare(traced, corpus, evaluate.TIME_SAFE, contenders, recipe.seed, progress)
     return table
 

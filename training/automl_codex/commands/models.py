@@ -197,7 +197,7 @@ def _train_family(options: argparse.Namespace) -> int:
         release.write_report(report, options.eval_report)
     if "refused" in report:
         raise HaltedError(str(report["refused"]))
-    say(f"{options.family} written to {options.output}; the runtime reads the forest alone")
+    say(f"{options.family} written to {options.output}; the runtime does not read it")
     return 0
 
 
