@@ -24,8 +24,22 @@ SEED: Final = 0  # of the reshuffling, so that two runs over the same changes sa
 CATEGORY: Final = "category"
 DEFECT: Final = "kind of defect"
 KIND: Final = "file type"
-MEASURES: Final = ("fix", "test_share", "doc_share", "code_share", "n_languages", "ns", "nd", "nf", "entropy", "la", "ld", "n_hunks", "churn_max_share")
-"""Measures of the form of a change. Those of history (experience, ages, past touches) grow with the repository and would always
+MEASURES: Final = {
+    "fix": "speaks of a fix",
+    "test_share": "share of tests",
+    "doc_share": "share of documents",
+    "code_share": "share of source files",
+    "n_languages": "languages",
+    "ns": "top-level directories",
+    "nd": "directories",
+    "nf": "files",
+    "entropy": "spread over files",
+    "la": "lines added",
+    "ld": "lines deleted",
+    "n_hunks": "hunks",
+    "churn_max_share": "largest file's share",
+}
+"""Measures of the form of a change, with what people read in place of their names. Those of history (experience, ages, past touches) grow with the repository and would always
 have drifted (docs/drift.md has the figures); of the author
 two coarse ones remain, which do not: whether they are new here, and whether they touch the files for the first time."""
 
@@ -150,20 +164,25 @@ def event(report: DriftReport) -> ConceptDrift:
     return ConceptDrift(report.kl_divergence, passed=passed, gate=gate, where=report.repository, remedy=remedy)
 
 
+def called(stream: str) -> str:
+    """A stream as people call it."""
+    return MEASURES.get(stream, stream)
+
+
 def _passed(report: DriftReport) -> dict[str, str]:
-    """The rows that the verdict rests on beside the KL divergence, the loudest first: by name, how far each is beyond its threshold."""
+    """The rows that the verdict rests on beside the KL divergence, the loudest first: by the name that people read, how far each is beyond its threshold."""
     if not report.calibrated:
         return {}
     fit = report.fit if report.fit is not None and report.fit.drifted else None
-    return {s.name: _beyond(s) for s in report.moved} | (
+    return {called(s.name): _beyond(s) for s in report.moved} | (
         {CALIBRATION: f"{CALIBRATION} {fit.quotient:.2f} times as before against {fit.threshold:.2f} either way"} if fit is not None else {}
     )
 
 
 def _beyond(shift: Shift) -> str:
     if shift.divergence > shift.threshold:
-        return f"{shift.name} {shift.divergence:.3f} against {shift.threshold:.3f}"
-    return f"{shift.name} {shift.ratio:.2f} times its threshold in the newest {shift.length:,} changes"  # the window as a whole is not beyond its own
+        return f"{called(shift.name)} {shift.divergence:.3f} against {shift.threshold:.3f}"
+    return f"{called(shift.name)} {shift.ratio:.2f} times its threshold in the newest {shift.length:,} changes"  # the window as a whole is not beyond its own
 
 
 def fitting(window: int) -> int:

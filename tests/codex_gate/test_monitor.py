@@ -363,6 +363,8 @@ def test_an_event_names_the_row_that_tripped_where_the_divergence_did_not() -> N
     assert words(fixes).startswith("/x/repo: drift, calibration 0.37 times as before against 1.60 either way; calibration moved; ")
     edge = told(threshold=0.448, shifts=(), fit=None)  # KL of a newest part alone, which the report does not hold
     assert words(edge).startswith("/x/repo: drift, KL divergence of the categories in a newest part of the window (drift.kl_threshold); category moved; ")
+    measure = told(threshold=0.448, shifts=(replace(part, name="la"),), fit=None)  # in words, as the reports say it
+    assert words(measure).startswith("/x/repo: drift, lines added 1.50 times its threshold in the newest 20 changes; lines added moved; ")
     for event in (row, newest, fixes):
         assert "KL" not in words(event) and "kl_threshold" not in words(event)
 

@@ -8,7 +8,7 @@ from codex_gate.reporters.backtest.words import share
 from codex_gate.reporters.drift import words
 from codex_gate.reporters.hostile import shown
 from codex_gate.reporters.wording import duration, folder
-from codex_gate.watch import DriftReport
+from codex_gate.watch import DriftReport, called
 
 
 def render(report: DriftReport) -> str:
@@ -37,7 +37,7 @@ def render(report: DriftReport) -> str:
 def _distances(report: DriftReport) -> Html:
     """How far each stream is on its way to being called drift."""
     ranked = sorted(report.shifts, key=lambda s: -s.ratio)
-    rows = [(words.called(s.name), s.ratio, words.times(s) + (" – drift" if s.drifted else "")) for s in ranked]
+    rows = [(called(s.name), s.ratio, words.times(s) + (" – drift" if s.drifted else "")) for s in ranked]
     caption = "Of the newest part that stands out most, as a share of what is called drift there."
     return page.figure("Divergence by threshold", plots.bars("Divergence by threshold", rows), caption)
 
@@ -59,7 +59,7 @@ def _categories(report: DriftReport) -> Html:
 def _table(report: DriftReport) -> Html:
     ordered = [*report.moved, *(s for s in report.shifts if not s.drifted)]
     rows = [
-        (words.called(s.name), words.times(s), words.part(report, s), "drift" if s.drifted else "as before", words.since(report, s), shown(words.moved(s), 300))
+        (called(s.name), words.times(s), words.part(report, s), "drift" if s.drifted else "as before", words.since(report, s), shown(words.moved(s), 300))
         for s in ordered
     ]
     return page.table(("stream", "times its threshold", "where", "verdict", "since", "shares"), rows, "", (0, 2, 3, 4, 5))

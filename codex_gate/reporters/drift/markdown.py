@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from codex_gate.reporters.drift import words
 from codex_gate.reporters.hostile import cell, code, prose, shown
 from codex_gate.reporters.wording import duration
-from codex_gate.watch import DriftReport
+from codex_gate.watch import DriftReport, called
 
 if TYPE_CHECKING:
     from codex_gate.reporters.sticky import Sticky
@@ -40,5 +40,5 @@ def _table(report: DriftReport) -> str:
     rows = ["| what moved | times its threshold | where | since | shares |", "| --- | ---: | --- | --- | --- |"]
     for shift in report.moved:
         shares = cell(code(shown(words.moved(shift), 300)))
-        rows.append(f"| {words.called(shift.name)} | {words.times(shift)} | {words.part(report, shift)} | {code(words.since(report, shift))} | {shares} |")
+        rows.append(f"| {called(shift.name)} | {words.times(shift)} | {words.part(report, shift)} | {code(words.since(report, shift))} | {shares} |")
     return "\n".join(rows)

@@ -9,7 +9,7 @@ from codex_gate.reporters.drift import words
 from codex_gate.reporters.hostile import shown
 from codex_gate.reporters.layout import MIN_WIDTH, Line, Span, fit, prose, stacked
 from codex_gate.reporters.wording import duration
-from codex_gate.watch import DriftReport
+from codex_gate.watch import DriftReport, called
 
 _NAME: Final = 23  # the longest is "top-level directories"
 _TIMES: Final = 16  # of words.COLUMNS, a blank in front
@@ -39,7 +39,7 @@ def _moved(report: DriftReport, width: int) -> list[Line]:
 
 def _row(report: DriftReport, shift: Shift, width: int) -> list[Line]:
     figures = f"{words.times(shift):>{_TIMES}}  "
-    name = f"  {fit(words.called(shift.name), _NAME - 2):<{_NAME - 2}}"
+    name = f"  {fit(called(shift.name), _NAME - 2):<{_NAME - 2}}"
     room = width - len(name) - len(figures)
     since = fit(words.since(report, shift), room) if room > 4 else ""
     below = "; ".join(filter(None, (words.part(report, shift), shown(words.moved(shift), 400))))

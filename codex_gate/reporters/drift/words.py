@@ -7,25 +7,9 @@ from typing import Final
 from codex_gate.drift import LEAST, LEVEL, MIX_LEVEL, Move, Shift
 from codex_gate.reporters.backtest.words import day, share
 from codex_gate.reporters.wording import count, short
-from codex_gate.watch import DEFECT, DriftReport
+from codex_gate.watch import DEFECT, DriftReport, called
 
 COLUMNS: Final = ("times threshold", "since")
-NAMES: Final = {
-    "fix": "speaks of a fix",
-    "test_share": "share of tests",
-    "doc_share": "share of documents",
-    "code_share": "share of source files",
-    "n_languages": "languages",
-    "ns": "top-level directories",
-    "nd": "directories",
-    "nf": "files",
-    "entropy": "spread over files",
-    "la": "lines added",
-    "ld": "lines deleted",
-    "n_hunks": "hunks",
-    "churn_max_share": "largest file's share",
-}
-"""What people read in place of a measure's name; the other streams have names that say it."""
 
 
 def verdict(report: DriftReport) -> str:
@@ -42,11 +26,6 @@ def drifted(report: DriftReport) -> list[str]:
     if report.fit is not None and report.fit.drifted and report.calibrated:
         names.append("calibration")
     return names
-
-
-def called(stream: str) -> str:
-    """A stream as people call it."""
-    return NAMES.get(stream, stream)
 
 
 def scope(report: DriftReport) -> str:

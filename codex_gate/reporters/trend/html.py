@@ -12,12 +12,11 @@ from codex_gate.intervals import Interval
 from codex_gate.page import Html
 from codex_gate.periods import MIN_CHANGES, MIN_FIXES, MIN_JUDGED, Period, Trend
 from codex_gate.reporters.backtest.words import about, between, share
-from codex_gate.reporters.drift.words import called
 from codex_gate.reporters.hostile import shown
 from codex_gate.reporters.trend import words
 from codex_gate.reporters.wording import duration, folder
 from codex_gate.taxonomy import UNCLASSIFIED
-from codex_gate.watch import CATEGORY, DEFECT, KIND
+from codex_gate.watch import CATEGORY, DEFECT, KIND, called
 
 _SHARES: Final = plots.Axis("", 0.0, 3.0, ((0.0, "0"), (1.0, "1"), (2.0, "2"), (3.0, "≥ 3")))  # of a threshold; how far beyond says no more
 ROLES: Final = ("a", "b", "c", "d")  # of the categories that have a colour of their own; the rest is one

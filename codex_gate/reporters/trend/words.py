@@ -6,9 +6,8 @@ import math
 
 from codex_gate.periods import MIN_CHANGES, MIN_JUDGED, PERIODS, Period, Trend
 from codex_gate.reporters.backtest.words import about, between, day, learned, share
-from codex_gate.reporters.drift.words import called
 from codex_gate.reporters.wording import count
-from codex_gate.watch import MIN_WINDOW, DriftReport
+from codex_gate.watch import MIN_WINDOW, DriftReport, called
 
 COLUMNS = ("changes", "risk", "1 in 10", "fixes", "predicted", "needed a fix", "drift")
 
