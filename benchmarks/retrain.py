@@ -203,7 +203,8 @@ def one(case: Case, options: argparse.Namespace) -> Row:
     own = {gap: blend.out_of_time(rows, [piece], recipe, gap * 86_400)[piece] for gap in GAPS}
     alone = own[round(blend.GAP / 86_400)]
     trees = blend.challenge(rows, case.shipped, options.seed, words=0.0)
-    told = blend.by_words(rows, blend.moved(of_forest, by), [piece])[piece]
+    beside = blend.moved(of_forest, by)
+    told = {share: blend.by_words(rows, beside, [piece], share, case.shipped.words)[piece] for share in SHARES}
     of_forest, by = of_forest[piece], by[piece]
     scores = {
         "lapredict": train.encode(late, ("la",))[:, 0].astype(float),
@@ -228,9 +229,10 @@ def one(case: Case, options: argparse.Namespace) -> Row:
         "taken": taken,
         "taken_before": taken_before,
         "fixed": {
-            weight: metrics.auc(y, blend.moved(mixed(alone, of_forest, weight), by + blend.by_either(case.shipped, late, 0 * told))) for weight in WEIGHTS
+            weight: metrics.auc(y, blend.moved(mixed(alone, of_forest, weight), by + blend.by_either(case.shipped, late, np.zeros(len(late)))))
+            for weight in WEIGHTS
         },
-        "said": {share: metrics.auc(y, blend.moved(of_forest, by + blend.by_either(case.shipped, late, share * told))) for share in SHARES},
+        "said": {share: metrics.auc(y, blend.moved(of_forest, by + blend.by_either(case.shipped, late, told[share]))) for share in SHARES},
         "gaps": {gap: metrics.auc(y, mixed(score, of_forest, 1.0)) for gap, score in own.items()},
         "seconds": seconds,
     }
@@ -316,7 +318,7 @@ def markdown(rows: Sequence[Row], times: Sequence[Row], options: argparse.Namesp
         f"{len(rows)} repositories of `training/corpus.yaml` with at least {options.min_commits:,} labelled commits in `training/data` (of larger ones a draw of 4,000), labelled by this package. Figures are of the newest fifth of each: "
         "labels for learning as known when that fifth began, labels for judging as known at the head that was labelled, eighteen months or more later. *Shipped recipe* is "
         f"a forest of {options.trees} trees and the regression beside it, learned as those that ship from the other repositories of the corpus ({FOLDS} parts, each left out in turn): the model that ships has seen these repositories and cannot be judged on them. "
-        f"It learned from its repositories at all times, also later ones, which favours it.{few} *Blend* is what `automl-codex retrain` makes: {blend.WEIGHT:g} of the trees are own ones, and {blend.WORDS:g} of what the words of the repository say counts, in the place of those of many projects. "
+        f"It learned from its repositories at all times, also later ones, which favours it.{few} *Blend* is what `automl-codex retrain` makes: {blend.WEIGHT:g} of the trees are own ones, and {blend.WORDS:g} of what its own past says of words beyond what many projects say counts. "
         f"It decides by the latest {blend.N_JUDGES} fifths, in which *judges* counts the changes that needed a fix; s are the seconds of its comparison, without mining.",
         "",
         "## Ranking and calibration",

@@ -15,7 +15,7 @@ from automl_codex.tables import Dataset
 from codex_gate.errors import UsageError
 from codex_gate.forest import Forest
 from codex_gate.model import Model
-from codex_gate.own_words import HELD, WORDS_FILE, Words, shifted
+from codex_gate.own_words import HELD, WORDS_FILE, OwnWords, Words, shifted
 from tests.automl_codex import synthetic
 from tests.automl_codex.retraining import command, of
 from tests.automl_codex.test_retrain import long_history
@@ -75,6 +75,24 @@ def test_a_part_of_them_moves_by_that_part() -> None:
     words, y = rows(500, np.random.default_rng(4))
     found = own_words.learn(words, np.zeros(500), y)
     assert own_words.part(found, 0.5).shift(words[0]) == pytest.approx(found.shift(words[0]) / 2, abs=1e-3)
+
+
+def test_words_start_where_many_projects_left_them() -> None:
+    words, y = rows(2000, np.random.default_rng(5))
+    base = np.zeros(2000)
+    many = OwnWords({b"danger": 1.5, b"calm": -1.5, b"unheard": 0.7}, {"elsewhere": -0.3}, 0.0, -2.0, 2.0)
+    alone, upon = own_words.learn(words, base, y), own_words.learn(words, base, y, prior=many)
+    assert (upon.added[b"unheard"], upon.path["elsewhere"]) == (0.7, -0.3)  # nothing here moves them
+    assert set(upon.added) == {*alone.added, b"unheard"} and set(upon.path) == {*alone.path, "elsewhere"}
+    few = slice(0, 40)  # too few to unlearn it
+    early = own_words.learn(words[few], base[few], y[few], prior=many)
+    assert abs(early.added[b"danger"] - 1.5) < abs(own_words.learn(words[few], base[few], y[few]).added[b"danger"] - 1.5)
+    wrong = replace(many, added={b"danger": -1.5, b"calm": 1.5})
+    assert own_words.learn(words, base, y, prior=wrong).added[b"danger"] > 0.5  # many do
+    half = own_words.part(upon, 0.5, many)
+    assert half.added[b"danger"] == pytest.approx((upon.added[b"danger"] + 1.5) / 2, abs=1e-4) and half.added[b"unheard"] == 0.7
+    assert (half.low, half.high) == pytest.approx(((upon.low - 2.0) / 2, (upon.high + 2.0) / 2), abs=1e-4)
+    assert own_words.learn([Words(frozenset(), frozenset())] * 30, np.zeros(30), np.zeros(30), prior=many) == many
 
 
 def test_words_are_read_from_the_repository_and_a_row_of_no_commit_is_refused(begun) -> None:
@@ -165,7 +183,7 @@ def test_what_people_disputed_weighs_in_words_too(good: Forest) -> None:
     data = synthetic.spoken(of("alpha", 1500))
     loud = SimpleNamespace(emphasis=lambda y: np.where(np.asarray(y) == 1, 3.0, 1.0))
     base = blend.predict(good, train.encode(data, NAMES))
-    quiet, heard = (blend.by_words(data, base, blend.parts(data)[1:], claims) for claims in (None, loud))
+    quiet, heard = (blend.by_words(data, base, blend.parts(data)[1:], claims=claims) for claims in (None, loud))
     assert not np.array_equal(quiet, heard)
     assert blend.final_words(data, blend.Parts(good, NAMES), 0.5) != blend.final_words(data, blend.Parts(good, NAMES), 0.5, loud)
 

@@ -7,7 +7,7 @@ labels bore best, and to choose anew in each took more than it gave (docs/retrai
 
 A mean of two forests is a forest: a weight of .25 is 50 own trees and 150 of the shipped 200. The runtime need not know.
 
-Where the words of the rows are known, the repository's own past also tells what these mean beyond the shipped forest (`own_words`): half of that
+Where the words of the rows are known, the repository's own past also tells what these mean beyond what many projects say (`own_words`): half of that
 counts. All of it overstates what was learned.
 """
 
@@ -161,9 +161,10 @@ def challenge(data: Dataset, base: Base, seed: int, claims: Claims | None = None
     blended = out_of_time(data, pieces[1:], recipe, GAP, claims, base.forest) if weight else of_forest
     raw = np.where(np.isnan(blended), of_forest, blended)
     judging, chance = pieces[-N_JUDGES:], np.empty(len(data))
-    told = by_words(data, moved(of_forest, by), pieces[1:], claims) if share else np.zeros(len(data))
-    share = share if told[judging[0].start :].any() else 0.0
-    raw = moved(raw, by + by_either(base, data, share * told))
+    told = by_words(data, moved(of_forest, by), pieces[1:], share, base.words, claims) if share else np.zeros(len(data))
+    beside = by_either(base, data, told)
+    share = share if (beside != _by_words(base, data))[judging[0].start :].any() else 0.0
+    raw = moved(raw, by + beside)
     for piece in judging:
         before = recent(pieces, piece.start)
         known = train.labels_at(data, float(data.time[piece.start]))
@@ -188,15 +189,18 @@ def out_of_time(
     return scores
 
 
-def by_words(data: Dataset, base: np.ndarray, pieces: Sequence[slice], claims: Claims | None = None) -> np.ndarray:
-    """Shifts (n,) of each part by the words that could have been learned at its first moment, beside scores `base` (n,); 0 elsewhere, and where too little of a kind was known."""
+def by_words(
+    data: Dataset, base: np.ndarray, pieces: Sequence[slice], share: float = WORDS, before: OwnWords | None = None, claims: Claims | None = None
+) -> np.ndarray:
+    """Shifts (n,) of each part by a share of the words that could have been learned at its first moment, beside scores `base` (n,) and upon the words of `before`;
+    0 elsewhere, and where too little of a kind was known."""
     assert data.words is not None
-    found = np.zeros(len(data))
+    found, prior = np.zeros(len(data)), before or own_words.NONE
     for piece in pieces:
         if (known := _known(data, float(data.time[piece.start]), GAP, claims)) is not None:
             usable, y, emphasis = known
-            words = own_words.learn(data.words[usable].tolist(), metrics.log_odds(base[usable], HELD), y, emphasis)
-            found[piece] = shifts(words, data.where(_mask(data, piece)))
+            words = own_words.learn(data.words[usable].tolist(), metrics.log_odds(base[usable], HELD), y, emphasis, prior)
+            found[piece] = shifts(own_words.part(words, share, prior), data.where(_mask(data, piece)))
     return found
 
 
@@ -207,7 +211,7 @@ def shifts(words: OwnWords, data: Dataset) -> np.ndarray:
 
 
 def by_either(base: Base, data: Dataset, own: np.ndarray) -> np.ndarray:
-    """By how much (n,) words move the log-odds: those of the repository, and where these say nothing, for none were learned, those of the base."""
+    """By how much (n,) words move the log-odds: by what was learned here, and where that is nothing, for nothing was, by those of the base."""
     return np.where(own != 0, own, _by_words(base, data))
 
 
@@ -257,12 +261,13 @@ def final_forest(data: Dataset, base: Base, weight: float, seed: int, claims: Cl
 
 
 def final_words(data: Dataset, base: Base, share: float, claims: Claims | None = None) -> OwnWords | None:
-    """The words that ship, learned from all rows with the labels of today, in the place of the base's; None without a share of theirs."""
+    """The words that ship, learned from all rows with the labels of today upon those of the base; None without a share of theirs."""
     if not share:
         return None
     assert data.words is not None
     said = metrics.log_odds(scored(Parts(base.forest, base.feature_names, base.slopes), data), HELD)
-    return own_words.part(own_words.learn(data.words.tolist(), said, data.y, claims.emphasis(data.y) if claims else None), share)
+    prior = base.words or own_words.NONE
+    return own_words.part(own_words.learn(data.words.tolist(), said, data.y, claims.emphasis(data.y) if claims else None, prior), share, prior)
 
 
 def scored(model: Base, data: Dataset) -> np.ndarray:

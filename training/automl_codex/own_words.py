@@ -2,7 +2,9 @@
 
 Terms are those of `codex_gate.own_words`: words that a change brings into program text and words of its paths, none of its message. A row is 1/√k in
 each of its k known terms. The regression (L2, inverse strength 1) has the log-odds of the forest as an offset, so it learns only what these leave
-over. Source: Pornprasit & Tantithamthavorn 2021 (JITLine) for words of a change as what it is judged by. What it is worth: docs/retraining.md.
+over; what a model learned of words elsewhere is where their weights start, and the penalty is on what they move from there (a Gaussian prior with that mean).
+Sources: Pornprasit & Tantithamthavorn 2021 (JITLine) for words of a change as what it is judged by; Chelba & Acero 2004 (EMNLP, section 4) for weights from
+elsewhere as the mean of the prior. What it is worth: docs/retraining.md.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ MIN_CHANGES: Final = 10  # that say a term: of fewer nothing is learned (5 and 2
 COMMONEST: Final = 0.5  # share of the changes: what more of them say tells none from another
 MOST: Final = 5000  # terms, those that most changes say
 INNER: Final = (0.01, 0.99)  # quantiles of what the changes say, beyond which no words move a risk
+NONE: Final = OwnWords({}, {}, 0.0, 0.0, 0.0)
 DIGITS: Final = 4  # of a weight that ships; a later one is where the search for them stops
 
 
@@ -68,25 +71,27 @@ def said(repo: Repository, wanted: Collection[str], commits: Sequence[CommitMeta
         yield name, Words.of(looked_at, read(looked_at)[1])
 
 
-def learn(words: Sequence[Words], base: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> OwnWords:
-    """The weights of the words of changes that needed a fix (y 1) or not, (n,) each, beyond what the log-odds `base` (n,) say; none where no term is common enough."""
+def learn(words: Sequence[Words], base: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None, prior: OwnWords = NONE) -> OwnWords:
+    """The weights of the words of changes that needed a fix (y 1) or not, (n,) each, beyond what the log-odds `base` (n,) say; the prior where no term is common enough."""
     keys = [[*filter(is_word, one.added), *(word for word in one.path if len(word) in LETTERS)] for one in words]
     seen = Counter(chain.from_iterable(keys))
     common = sorted((term for term, n in seen.items() if MIN_CHANGES <= n <= COMMONEST * len(words)), key=lambda term: (-seen[term], str(term)))[:MOST]
     if not common:
-        return OwnWords({}, {}, 0.0, 0.0, 0.0)
-    place = {term: i for i, term in enumerate(common)}
+        return prior
+    start: dict[object, float] = {term: weight for side in (prior.added, prior.path) for term, weight in side.items()}
+    place = {term: i for i, term in enumerate(dict.fromkeys([*common, *start]))}
     rows = [sorted(place[term] for term in row if term in place) for row in keys]
     values = np.repeat([1 / np.sqrt(max(len(row), 1)) for row in rows], [len(row) for row in rows])
-    x = sparse.csr_matrix((values, np.fromiter(chain.from_iterable(rows), int), np.cumsum([0, *map(len, rows)])), (len(rows), len(common)))
-    found = _fit(x, base, y, np.ones(len(y)) if weights is None else weights)
-    of = {term: round(float(w), DIGITS) for term, w in zip(common, found, strict=True)}
-    middle = round(float(np.mean(x @ found)), DIGITS)
+    x = sparse.csr_matrix((values, np.fromiter(chain.from_iterable(rows), int), np.cumsum([0, *map(len, rows)])), (len(rows), len(place)))
+    begun = np.array([start.get(term, 0.0) for term in place])
+    found = _fit(x, base + x @ begun, y, np.ones(len(y)) if weights is None else weights)
+    of = {term: round(float(w), DIGITS) for term, w in zip(place, begun + found, strict=True)}
+    middle = round(prior.middle + float(np.mean(x @ found)), DIGITS)
     return OwnWords(
         {term: w for term, w in of.items() if isinstance(term, bytes)},
         {term: w for term, w in of.items() if isinstance(term, str)},
         middle,
-        *ends(x @ found, middle, DIGITS),
+        *ends(x @ (begun + found), middle, DIGITS),
     )
 
 
@@ -96,12 +101,18 @@ def ends(said: np.ndarray, middle: float, digits: int) -> tuple[float, float]:
     return min(low, middle, 0.0), max(high, middle, 0.0)
 
 
-def part(words: OwnWords, share: float) -> OwnWords:
-    """The same with so much of every weight."""
+def part(words: OwnWords, share: float, prior: OwnWords = NONE) -> OwnWords:
+    """So much of the way from the prior to what was learned upon it."""
+
+    def between(before: float, after: float) -> float:
+        return round((1 - share) * before + share * after, DIGITS)
+
     return OwnWords(
-        {word: round(share * w, DIGITS) for word, w in words.added.items()},
-        {word: round(share * w, DIGITS) for word, w in words.path.items()},
-        *(round(share * value, DIGITS) for value in (words.middle, words.low, words.high)),
+        {word: between(prior.added.get(word, 0.0), weight) for word, weight in words.added.items()},
+        {word: between(prior.path.get(word, 0.0), weight) for word, weight in words.path.items()},
+        between(prior.middle, words.middle),
+        between(prior.low, words.low),
+        between(prior.high, words.high),
     )
 
 

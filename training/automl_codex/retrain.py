@@ -431,7 +431,7 @@ PROTOCOL: Final = {
     "labels": "SZZ by this package on the repository's own history, commits of the last year left out because most of their bugs are not found yet",
     "order": f"five parts by time, the newest of at least {blend.MIN_ROWS} commits; a part is scored by what could be made at its first moment (labels as known then, the half year before it left out), and the latest {blend.N_JUDGES} judge; AUC is that of pairs within a part",
     "weight": f"{blend.WEIGHT:g} of the trees are grown on this repository; the same everywhere, nothing is chosen (docs/retraining.md)",
-    "words": f"a logistic regression on the words that a change adds to program text and on those of its paths, beside the base model's log-odds, learned as the own forest is; {blend.WORDS:g} of it counts",
+    "words": f"a logistic regression on the words that a change adds to program text and on those of its paths, beside the log-odds of the base model, whose words are where it starts, learned as the own forest is; {blend.WORDS:g} of what it moves them counts",
     "calibration": f"judged with knots fitted on the part before, or the {blend.CALIBRATED} commits before it, with the labels known then; the knots that ship are fitted likewise on the most recent scores, with today's labels",
     "final": "the own trees that ship are grown, and the words learned, on all commits, those that judged too, so they are not the ones that were judged but their successors",
     "decision": f"taken when the AUC is not lower, its interval (95 %) stays above -{MAX_LOSS:g} and so does the difference on the newest part alone (where it holds {blend.MIN_OF_A_KIND} of each kind), the Brier score of the newest part is not worse for certain, the calibration error there is at most {evaluate.MAX_ECE:g}, that of the base model or what chance explains, and one of the two is better for certain; where a blend is refused so, the base model's order with this repository's calibration is tried",
@@ -598,7 +598,7 @@ def _words_read(report: Mapping[str, Any]) -> str:
         return "It learned no words of this repository."
     return (
         "The words that a change brings into program text and those of its paths move the score by what they meant in this history "
-        f"(share {report['words']:g}); they stand in {WORDS_FILE} as anybody can read them."
+        f"beyond what they meant in many projects (share {report['words']:g}); they stand in {WORDS_FILE} as anybody can read them."
     )
 
 
