@@ -3,7 +3,7 @@
 python scripts/pictures.py --repository DIR      (DIR: a clone of ripgrep with its history; Chromium on PATH)
 
 `tests/test_pictures.py` draws the kept report again, so that the pictures cannot part from what command and action would show,
-and holds the report's model to the one that ships. The comment's Markdown is rendered by markdown-it, in a style of our own that is laid out as a forge does it.
+and holds the report's model to the one that ships, and the landing page to both and to the line of the change of which there is nothing to say. The comment's Markdown is rendered by markdown-it, in a style of our own that is laid out as a forge does it.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ PROJECT = "https://github.com/BurntSushi/ripgrep"
 CHANGE = (
     "b610d1cb1506feab33459c5853e4c0d0cb16a6e2"  # of ripgrep, 2025: one commit, program text and tests (chosen: it stands out, and a kind of defect is told)
 )
+QUIET = "020687a77d13146923333f0beb274eeabd54a270"  # another, of which there is nothing to say (chosen)
 TITLE = "ignore: fix global ignore rules for a search of an absolute path"
 WIDTH = 80
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -105,6 +106,12 @@ def screened(source: Path, change: str) -> Report:
         repo = Repository.discover(clone, os.environ)
         Screener(repo, Model.load(default_directory()), thorough=False).range("main", "feature", "main..feature")  # builds the index, as the first run does
         return Screener(repo, Model.load(default_directory())).range("main", "feature", "main..feature")  # in full, as the action screens
+
+
+def headline(source: Path, change: str) -> str:
+    """The first line that a terminal shows of `codex-gate screen --commit`, run in the clone itself."""
+    screener = Screener(Repository.discover(source, os.environ), Model.load(default_directory()))
+    return paint(layout(screener.commit(change, f"commit {change[:9]}"), WIDTH)).plain.partition("\n")[0]
 
 
 def picture(report: Report, command: str) -> str:
@@ -186,7 +193,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     text = comment_of(report)
     (FOLDER / "comment.md").write_text(text, "utf-8")
     (FOLDER / "comment.png").write_bytes(drawn(page_of(text), text))
-    print("docs/pictures: screen.svg, comment.md, comment.png, screen.json")
+    (FOLDER / "quiet.txt").write_text(f"{QUIET[:9]}: {headline(options.repository.resolve(), QUIET)}\n", "utf-8")
+    print("docs/pictures: screen.svg, comment.md, comment.png, screen.json, quiet.txt")
     return 0
 
 

@@ -76,6 +76,8 @@ def test_the_report_behind_it_is_of_the_model_that_ships() -> None:
 def test_the_landing_page_says_what_the_pictures_show() -> None:
     shown = re.findall(r"^!\[[^\]]*?(\d+) % risk, (\w+)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
     assert shown == [(f"{100 * KEPT['risk']:.0f}", KEPT["level"])] * 2, AGAIN
+    change, _, line = (ROOT / "docs" / "pictures" / "quiet.txt").read_text("utf-8").rstrip("\n").partition(": ")
+    assert f"of commit {change} there the first is `{line}`" in (ROOT / "README.md").read_text("utf-8"), AGAIN
 
 
 def test_the_picture_asks_for_nothing() -> None:
