@@ -48,7 +48,7 @@ class Prior(NamedTuple):
 
 
 CARD: Final = "MODEL_CARD.md"
-LEARNED: Final = Prior(0.356, 0.684, 0.552)
+LEARNED: Final = Prior(0.355, 0.683, 0.552)
 """Of the model that ships, as `python benchmarks/calibration.py` prints it."""
 
 
