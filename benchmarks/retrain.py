@@ -205,7 +205,7 @@ def one(case: Case, options: argparse.Namespace) -> Row:
     trees = blend.challenge(rows, case.shipped, options.seed, words=0.0)
     beside = blend.moved(of_forest, by)
     told = {share: blend.by_words(rows, beside, [piece], share, case.shipped.words)[piece] for share in SHARES}
-    of_forest, by = of_forest[piece], by[piece]
+    of_forest, by, common = of_forest[piece], by[piece], blend.by_words_of(case.shipped, late)
     scores = {
         "lapredict": train.encode(late, ("la",))[:, 0].astype(float),
         "shipped": base,
@@ -228,11 +228,8 @@ def one(case: Case, options: argparse.Namespace) -> Row:
         "ece": {name: metrics.ece(y, chance) for name, chance in chances.items()},
         "taken": taken,
         "taken_before": taken_before,
-        "fixed": {
-            weight: metrics.auc(y, blend.moved(mixed(alone, of_forest, weight), by + blend.by_either(case.shipped, late, np.zeros(len(late)))))
-            for weight in WEIGHTS
-        },
-        "said": {share: metrics.auc(y, blend.moved(of_forest, by + blend.by_either(case.shipped, late, told[share]))) for share in SHARES},
+        "fixed": {weight: metrics.auc(y, blend.moved(mixed(alone, of_forest, weight), by + common)) for weight in WEIGHTS},
+        "said": {share: metrics.auc(y, blend.moved(of_forest, by + blend.by_either(told[share], common))) for share in SHARES},
         "gaps": {gap: metrics.auc(y, mixed(score, of_forest, 1.0)) for gap, score in own.items()},
         "seconds": seconds,
     }

@@ -1,11 +1,11 @@
 """What the words of a change meant where a model learned them, in many projects or in the one that it was retrained on: a shift of the log-odds that its forest gives.
 
     risk.words.json   format; added: the weight of each word of program text that a change may bring in; path: of each word of its paths;
-                      middle: the mean of what the changes say that they were learned from; range: what all but a hundredth of them say, on either side
+                      middle: the mean of what the changes say that they were learned from; range: of what they say, the last hundredth on either side left out
 
 A change says the distinct words that it adds to program text and deletes nowhere (`content.read`), and the words of the paths of its files of
-program text. With k of them known it says Σ weight / √k, held inside the range, so that whoever picks words moves a risk no further than they did in
-all but a hundredth of those changes; by how much that lies from the middle is the shift of its log-odds. A change without program text says nothing, and its
+program text. With k of them known it says Σ weight / √k, held inside the range, so that whoever picks words moves a risk little further than words do;
+in a retrained model middle and range lie halfway between those learned elsewhere and there. By how much that lies from the middle is the shift of its log-odds. A change without program text says nothing, and its
 shift is 0. Words as they stand, not hashed: whoever keeps the repository can read what its model believes. Which words
 a message holds moves nothing.
 """

@@ -162,8 +162,9 @@ def challenge(data: Dataset, base: Base, seed: int, claims: Claims | None = None
     raw = np.where(np.isnan(blended), of_forest, blended)
     judging, chance = pieces[-N_JUDGES:], np.empty(len(data))
     told = by_words(data, moved(of_forest, by), pieces[1:], share, base.words, claims) if share else np.zeros(len(data))
-    beside = by_either(base, data, told)
-    share = share if (beside != _by_words(base, data))[judging[0].start :].any() else 0.0
+    common = by_words_of(base, data)
+    beside = by_either(told, common)
+    share = share if (beside != common)[judging[0].start :].any() else 0.0
     raw = moved(raw, by + beside)
     for piece in judging:
         before = recent(pieces, piece.start)
@@ -210,9 +211,9 @@ def shifts(words: OwnWords, data: Dataset) -> np.ndarray:
     return np.array([words.shift(one) for one in data.words.tolist()])
 
 
-def by_either(base: Base, data: Dataset, own: np.ndarray) -> np.ndarray:
+def by_either(own: np.ndarray, common: np.ndarray) -> np.ndarray:
     """By how much (n,) words move the log-odds: by what was learned here, and where that is nothing, for nothing was, by those of the base."""
-    return np.where(own != 0, own, _by_words(base, data))
+    return np.where(own != 0, own, common)
 
 
 def recent(pieces: Sequence[slice], end: int) -> slice:
@@ -272,10 +273,10 @@ def final_words(data: Dataset, base: Base, share: float, claims: Claims | None =
 
 def scored(model: Base, data: Dataset) -> np.ndarray:
     """Raw scores (n,) of a model."""
-    return moved(predict(model.forest, train.encode(data, model.feature_names)), within.by_slopes(model.slopes, data) + _by_words(model, data))
+    return moved(predict(model.forest, train.encode(data, model.feature_names)), within.by_slopes(model.slopes, data) + by_words_of(model, data))
 
 
-def _by_words(model: Base, data: Dataset) -> np.ndarray:
+def by_words_of(model: Base, data: Dataset) -> np.ndarray:
     """By how much (n,) its words move the log-odds: by those of the rows, or the common ones that their commits say, or by none where neither is known."""
     if model.words is not None and data.words is not None:
         return shifts(model.words, data)

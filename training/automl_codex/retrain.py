@@ -646,7 +646,7 @@ def card(report: Mapping[str, Any], version: str) -> str:
         f"- The ONNX form is {NO_ONNX}.",
         *(
             [
-                "- Words can be picked: whoever does moves a risk no further than they did in all but a hundredth of the changes that were learned from, on either side."
+                f"- Words can be picked; what they say is held inside the range in {WORDS_FILE}, halfway between that of the base model and that of this history, the last hundredth on either side left out."
             ]
             if report["words"]
             else []
