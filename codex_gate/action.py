@@ -22,7 +22,7 @@ from codex_gate.policy import Limits, Policy
 from codex_gate.reporters import comment, workflow
 from codex_gate.reporters.comment import Trust
 from codex_gate.screen import Screener
-from codex_gate.types import Notice, Report, Thresholds
+from codex_gate.types import Level, Notice, Report, Thresholds
 
 KEYS: Final = ("fail-on", "noise-budget", "comment", "annotations", "check", "sarif", "labels", "tier", "models", "paths")
 """Inputs that are keys of the configuration too, and go before it."""
@@ -107,7 +107,9 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
         report = replace(
             report, scope=f"{report.scope}, {part}" if part else report.scope, notices=(*report.notices, *happened.notices, *change.notices, *lacking)
         )
-        tripped = screener.policy.tripped(report.change) if report.change is not None else ""
+        tripped = screener.tripped(report.change) if report.change is not None else ""
+        if tripped and report.change is not None and report.change.level is Level.UNKNOWN:
+            report = replace(report, notices=(*report.notices, Notice("unjudged", tripped)))
         # The change as it lands speaks: a noise budget counts changes, and a quiet one with a loud commit in it would break it.
         loud = report.change is not None and screener.policy.limits(report.change.paths).speaks(report.change)
         seen_at = _seen_at(this, happened, change)

@@ -49,7 +49,7 @@ def parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.A
     )
     _add_tier(screen)
     screen.add_argument("--output", type=_file, metavar="FILE", help="write there in place of standard output")
-    screen.add_argument("--fail-on", choices=(*LEVELS, "never"), help="exit 1 when a change reaches this level (default: never)")
+    screen.add_argument("--fail-on", choices=(*LEVELS, "never"), help="exit 1 when a change reaches this level, or cannot be judged (default: never)")
     screen.add_argument(
         "--noise-budget", type=_setting("noise-budget"), metavar="PERCENT", help="share of recent changes that may stand out at all (default: 30)"
     )

@@ -123,7 +123,7 @@ def _screen(options: argparse.Namespace) -> int:
             base, head, scope = _range(options.range, repo)
             report = screener.range(base, head, scope)
         _write(options, _render(options, report))
-        return _gate(screener.policy, [f for f in (report.change,) if f is not None])
+        return _gate(screener.tripped(report.change) if report.change is not None else "")
 
 
 def _trusted(options: argparse.Namespace, repo: Repository) -> str | None:
@@ -304,20 +304,19 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
         model_kind=screener.model.kind,
     )
     _write(options, _render(options, report))
-    return _gate(screener.policy, rows)
+    return _gate(next(filter(None, map(screener.tripped, rows)), ""))
 
 
 def _stream(options: argparse.Namespace, findings: Iterator[Finding], screener: Screener) -> int:
     from codex_gate.reporters.machine import jsonl_row
     from codex_gate.streams import sink
 
-    over: list[Finding] = []
+    tripped = ""
     with sink(options.output) as out:
         for finding in findings:
             out.write(jsonl_row(finding, screener.of_many.tier, screener.model.version) + "\n")
-            if not over and screener.policy.limits(finding.paths).fails(finding.level):
-                over = [finding]
-    return _gate(screener.policy, over)
+            tripped = tripped or screener.tripped(finding)
+    return _gate(tripped)
 
 
 def _render(options: argparse.Namespace, report: Report) -> str:
@@ -334,8 +333,7 @@ def _write(options: argparse.Namespace, text: str) -> None:
         out.write(text)
 
 
-def _gate(policy: Policy, findings: Sequence[Finding]) -> int:
-    tripped = next(filter(None, map(policy.tripped, findings)), "")
+def _gate(tripped: str) -> int:
     if tripped:
         _say(tripped)
     return 1 if tripped else 0
@@ -354,7 +352,7 @@ def _hook(options: argparse.Namespace) -> int:
                 return 0
             if speaks(report, screener.policy):
                 sys.stdout.write(render("terminal", report))
-            return 0 if options.advisory else _gate(screener.policy, [report.change])
+            return 0 if options.advisory else _gate(screener.tripped(report.change))
     except ConfigError:
         raise
     except GateError as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from codex_gate.globs import Filter, compiled, literal
-from codex_gate.types import Classification, Commit, Evidence, FileChange, Finding, Level, Notice
+from codex_gate.types import BLIND, EDGE, UNREAD, Classification, Commit, Evidence, FileChange, Finding, Level, Notice
 
 if TYPE_CHECKING:
     from datetime import date
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _OF_A_MODEL: Final = ("*.json", "*.forest", "*.table", "*.onnx", "*.md", "*.txt")  # no program text can hide there
 _SHOWN: Final = 3  # ignored paths that a notice names
+_UNREAD: Final = "program text of it cannot be read in lines; where that is meant, leave the file out with paths: exclude"
+_LACKING: Final = "contents of it are not in this clone; fetch them (git fetch --refetch --no-filter)"
+_NO_PAST: Final = "the history before it is not in this shallow clone; fetch with full depth (fetch-depth: 0)"
 
 
 class Limits(NamedTuple):
@@ -120,13 +123,24 @@ class Policy:
         each = {self._of(path, general) for path in paths}
         return Limits(_strictest(one.comment for one in each), _strictest(one.fail_on for one in each))
 
-    def tripped(self, finding: Finding) -> str:
-        """That the level of a change reaches the gate of its files, in words; "" when it does not."""
+    def tripped(self, finding: Finding, *, is_shallow: bool) -> str:
+        """That a change does not pass the gate of its files, in words; "" when it does.
+
+        Its level reaches the gate, or it has none though it might: what could not be judged does not pass. A history of too few changes to
+        compare with gives no level either, and does: nobody could mend that.
+
+        Args:
+            is_shallow: whether it was screened in a shallow clone.
+        """
         limits = self.limits(finding.paths)
-        if not limits.fails(finding.level):
+        if limits.fail_on is Level.UNKNOWN:
+            return ""
+        why = _unjudged(finding, is_shallow) if finding.level is Level.UNKNOWN else ""
+        if not why and not limits.fails(finding.level):
             return ""
         source = self._who_asks(finding.paths, limits.fail_on)
-        return f"level {finding.level} reaches " + (f"--fail-on {limits.fail_on}" if source == "--fail-on" else f"fail-on {limits.fail_on} ({source})")
+        gate = f"--fail-on {limits.fail_on}" if source == "--fail-on" else f"fail-on {limits.fail_on} ({source})"
+        return f"no level could be told, and what could not be judged does not pass {gate}: {why}" if why else f"level {finding.level} reaches {gate}"
 
     def _of(self, path: str, general: Limits) -> Limits:
         if self.mutes(path):
@@ -162,6 +176,16 @@ class Policy:
                     Notice("ignore-expired", f"the configuration's ignore of {', '.join(entry.paths)} ended on {entry.until}; renew it or take it out")
                 )
         return found
+
+
+def _unjudged(finding: Finding, is_shallow: bool) -> str:
+    """Why a change has no level that might have one, and what to do; "" where nothing would give it one."""
+    codes = {notice.code for notice in finding.notices}
+    if UNREAD in codes:
+        return _UNREAD
+    if BLIND in codes:
+        return _LACKING
+    return _NO_PAST if is_shallow and (finding.paths or EDGE in codes) else ""
 
 
 def _strictest(found: Iterable[Level]) -> Level:

@@ -29,6 +29,7 @@ from codex_gate.own_words import Words
 from codex_gate.paths import role
 from codex_gate.policy import Heard, Policy, classifications, heard
 from codex_gate.types import (
+    EDGE,
     MIN_RELIEF,
     Classification,
     Commit,
@@ -267,7 +268,7 @@ class Screener:
                 if commit.sha in asked:
                     recent: Sequence[float] = () if self.repo.is_shallow else windows.before(commit.parents)
                     recent = recent[bisect_right(recent, _OUTSIDE) :] if self.policy.keep is not None else recent
-                    known = None if outside or any(n.code == "shallow-edge" for n in features.notices) else risk
+                    known = None if outside or any(n.code == EDGE for n in features.notices) else risk
                     found = _with_lines(self._brief(commit, features, seen, known, recent, self._limits(recent)), lines)
                     more = (*(OUTSIDE,) * outside, *self.of_many.notices, *(SHALLOW,) * self.repo.is_shallow)
                     yield replace(found, notices=(*found.notices, *more)) if more else found
@@ -300,6 +301,10 @@ class Screener:
             return
         with suppress(IndexDamagedError, IndexRefusedError), HistoryIndex(self.repo) as index:
             index.note_risks(self._version, scored)
+
+    def tripped(self, finding: Finding) -> str:
+        """That a change screened here does not pass the gate of its files, in words; "" when it does (`Policy.tripped`)."""
+        return self.policy.tripped(finding, is_shallow=self.repo.is_shallow)
 
     # -- steps ---------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 MIN_RELIEF: Final = 0.02  # what taking a file out must lower the risk by to be worth a word (chosen)
 BLIND: Final = "missing-blobs"  # the code of the notice that contents of files are missing in this clone
 UNREAD: Final = "unread-files"  # of the one that program text is here and cannot be read in lines
+EDGE: Final = "shallow-edge"  # of the one that a commit lies at the edge of a shallow clone, so that what it changed is not known
 
 Progress = Callable[[str, int, int], None]  # told (what, done, of) now and then
 

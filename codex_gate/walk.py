@@ -13,7 +13,7 @@ from codex_gate.globs import Filter
 from codex_gate.history import History, Past
 from codex_gate.messages import is_fix
 from codex_gate.own_words import OwnWords
-from codex_gate.types import Commit, CommitFeatures, FileChange, Notice
+from codex_gate.types import EDGE, Commit, CommitFeatures, FileChange, Notice
 
 
 class Row(NamedTuple):
@@ -147,5 +147,5 @@ def edge_features(features: CommitFeatures) -> CommitFeatures:
     values = {name: value if name in kept else float("nan") for name, value in features.values.items()}
     return CommitFeatures(
         values,
-        (Notice("shallow-edge", "this commit lies at the edge of a shallow clone: what it changed is not known here; fetch with full depth (fetch-depth: 0)"),),
+        (Notice(EDGE, "this commit lies at the edge of a shallow clone: what it changed is not known here; fetch with full depth (fetch-depth: 0)"),),
     )

@@ -439,7 +439,7 @@ def test_a_draft_and_fields_that_are_null_change_nothing(step: Steps, hub: GitHu
     assert {call.path for call in hub.calls if call.method == "POST" and "issues" in call.path} == {"/repos/acme/shop/issues/7/comments"}
 
 
-def test_a_shallow_clone_that_may_not_be_deepened_says_so(step: Steps, tmp_path: Path, repo: Repo) -> None:
+def test_a_shallow_clone_that_may_not_be_deepened_says_so(step: Steps, hub: GitHub, tmp_path: Path, repo: Repo) -> None:
     this = step()
     shallow = tmp_path / "shallow"
     repo.git("clone", "-q", "--depth=3", f"file://{repo.path}", shallow)
@@ -447,7 +447,12 @@ def test_a_shallow_clone_that_may_not_be_deepened_says_so(step: Steps, tmp_path:
     assert this.run() == 0
     assert this.outputs["level"] == "unknown"
     assert "fetch-depth" in this.summary
-    this.environ["INPUT_DEEPEN"] = "true"
+    this.environ["INPUT_FAIL_ON"] = "critical"
+    assert this.run() == 1, "what could not be judged does not pass"
+    assert hub.checks[-1]["conclusion"] == "failure"
+    for said in (this.log[-1], this.summary, hub.checks[-1]["output"]["summary"]):
+        assert "no level could be told, and what could not be judged does not pass" in said.replace("\\", "")
+    this.environ |= {"INPUT_DEEPEN": "true", "INPUT_FAIL_ON": ""}
     assert this.run() == 0
     assert this.outputs["level"] == "critical"
 

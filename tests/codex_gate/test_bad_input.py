@@ -235,7 +235,10 @@ def test_shallow_clone(repo: Repo, model: Path, tmp_path: Path, capsys: pytest.C
     assert (edge["risk"], edge["level"], edge["features"]["la"], edge["features"]["exp"]) == (None, "unknown", None, None)
     beyond = call(capsys, *common, "--commit", "HEAD~3")
     refused(beyond, "is not a commit", "this clone is shallow")
-    assert call(capsys, *common, "--commit", "HEAD~2", "--fail-on", "moderate").code == 0
+    for what in (("--commit", "HEAD~2"), ("--commit", "HEAD"), ("--each", "HEAD~2..HEAD"), ("HEAD~1..HEAD",)):
+        said = call(capsys, *common, *what, "--fail-on", "critical")
+        assert said.code == 1 and "no level could be told, and what could not be judged does not pass --fail-on critical" in said.err
+        assert "fetch with full depth" in said.err and call(capsys, *common, *what).code == 0
     for name in ("terminal", "markdown"):
         assert "shallow" in call(capsys, *common, "--commit", "HEAD", "--format", name).out
 
@@ -289,6 +292,8 @@ def test_program_text_that_cannot_be_read_in_lines_is_never_called_low(
     assert "risk of what could be read – no level" in said and "1 of 1 files could not be read" in said and why in said
     (row,) = [json.loads(text) for text in gate("--each", "HEAD~1..HEAD").out.splitlines()]
     assert row["level"] == "unknown"
+    gated = gate("--commit", "HEAD", "--fail-on", "critical")
+    assert gated.code == 1 and "program text of it cannot be read in lines; where that is meant, leave the file out" in gated.err
     assert "program text of 1 of 1 commits could not be read in lines" in " ".join(gate("--each", "HEAD~1..HEAD", "--format", "terminal").out.split())
     repo.git("mv", "src/a.js", "src/b.js")
     repo.commit("moved")

@@ -7,7 +7,7 @@ from datetime import date
 
 from codex_gate.config import Ignore, PathLevels, Settings, Source, load
 from codex_gate.policy import Limits, Policy, classifications, heard, marked
-from codex_gate.types import BLIND, UNREAD, Classification, Commit, CommitFeatures, Evidence, Finding, Level, Notice
+from codex_gate.types import BLIND, EDGE, UNREAD, Classification, Commit, CommitFeatures, Evidence, Finding, Level, Notice
 from tests.conftest import Repo
 
 NEVER = Level.UNKNOWN
@@ -182,14 +182,33 @@ def finding(paths: tuple[str, ...], level: Level) -> Finding:
     return Finding("a" * 40, "t", 0.1, level, None, (), CommitFeatures({}), paths=paths)
 
 
+def tripped(policy: Policy, paths: tuple[str, ...], level: Level, *codes: str, is_shallow: bool = False) -> str:
+    return policy.tripped(replace(finding(paths, level), notices=tuple(Notice(code, "x") for code in codes)), is_shallow=is_shallow)
+
+
 def test_the_gate_names_the_line_that_asks() -> None:
     settings = load(
         Source(".codex-gate.yaml", b"fail-on: high\nlevels:\n  - paths: docs/\n    comment: never\n  - paths: pay/\n    fail-on: moderate\n"), {}, {}
     )
     policy = Policy(settings)
-    assert policy.tripped(finding(("pay/a.py", "b.py"), Level.MODERATE)) == "level moderate reaches fail-on moderate (.codex-gate.yaml, line 5)"
-    assert policy.tripped(finding(("b.py",), Level.HIGH)) == "level high reaches fail-on high (.codex-gate.yaml, line 1)"
-    assert policy.tripped(finding(("b.py",), Level.MODERATE)) == policy.tripped(finding(("pay/a.py",), Level.LOW)) == ""
+    assert tripped(policy, ("pay/a.py", "b.py"), Level.MODERATE) == "level moderate reaches fail-on moderate (.codex-gate.yaml, line 5)"
+    assert tripped(policy, ("b.py",), Level.HIGH) == "level high reaches fail-on high (.codex-gate.yaml, line 1)"
+    assert tripped(policy, ("b.py",), Level.MODERATE) == tripped(policy, ("pay/a.py",), Level.LOW) == ""
     only = Policy(load(Source("c.yaml", b"levels:\n  - {paths: pay/, fail-on: high}\n"), {"CODEX_GATE_FAIL_ON": "high"}, {}))
-    assert only.tripped(finding(("b.py", "pay/a.py"), Level.HIGH)) == "level high reaches fail-on high (CODEX_GATE_FAIL_ON)"
-    assert only.tripped(finding(("pay/a.py",), Level.HIGH)) == "level high reaches fail-on high (c.yaml, line 2)"
+    assert tripped(only, ("b.py", "pay/a.py"), Level.HIGH) == "level high reaches fail-on high (CODEX_GATE_FAIL_ON)"
+    assert tripped(only, ("pay/a.py",), Level.HIGH) == "level high reaches fail-on high (c.yaml, line 2)"
+
+
+def test_what_could_not_be_judged_does_not_pass_a_gate() -> None:
+    levels = b"fail-on: critical\nlevels:\n  - {paths: docs/, fail-on: never}\nignore:\n  - {paths: old/, reason: x}\n"
+    policy, gate = Policy(load(Source("c.yaml", levels), {}, {})), "fail-on critical (c.yaml, line 1): "
+    told = "no level could be told, and what could not be judged does not pass " + gate
+    assert tripped(policy, ("a.py",), Level.UNKNOWN, UNREAD).startswith(told + "program text of it cannot be read")
+    assert tripped(policy, ("a.py",), Level.UNKNOWN, BLIND).startswith(told + "contents of it are not in this clone")
+    assert tripped(policy, ("a.py",), Level.UNKNOWN, is_shallow=True).startswith(told + "the history before it")
+    assert tripped(policy, (), Level.UNKNOWN, EDGE, is_shallow=True).startswith(told + "the history before it")
+    # a young history, nothing to look at, files without a gate, a level by the rest
+    assert not tripped(policy, ("a.py",), Level.UNKNOWN) and not tripped(policy, (), Level.UNKNOWN, "outside-paths", is_shallow=True)
+    assert not tripped(policy, ("docs/a.md", "old/b.py"), Level.UNKNOWN, UNREAD, BLIND, is_shallow=True)
+    assert not tripped(Policy(Settings()), ("a.py",), Level.UNKNOWN, UNREAD, BLIND, is_shallow=True)
+    assert not tripped(policy, ("a.py",), Level.HIGH, UNREAD)
