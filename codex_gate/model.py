@@ -7,9 +7,11 @@ This is the only module that imports onnxruntime, and only when it is asked for.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
+import stat
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -102,7 +104,7 @@ class Model:
         if self.kind is ModelKind.ADAPTED:
             return None
         try:
-            mean = json.loads((self.directory / "evaluation.json").read_bytes())["time_safe"]["mean"]
+            mean = json.loads(_bytes_of(self.directory / "evaluation.json"))["time_safe"]["mean"]
             found = float(mean["forest"]["ece"])
         except (OSError, ValueError, LookupError, TypeError):
             return None
@@ -121,6 +123,8 @@ class Model:
         names, calibration = _feature_names(manifest, where), _calibration(manifest, where)
         check_file(directory, manifest, FOREST_FILE)
         forest = Forest.open(directory / FOREST_FILE)
+        if directory != default_directory():
+            forest.check(str(directory / FOREST_FILE))
         if forest.n_features != len(names):
             raise ModelError(f"{directory / FOREST_FILE} takes {forest.n_features} features, {where} names {len(names)}; {AGAIN}")
         words, slopes = _words(directory, manifest), _slopes(manifest, names, where)
@@ -254,7 +258,7 @@ def json_object(path: Path, remedy: str, *, lost: str) -> dict[str, Any]:
         ModelError: missing, not JSON, no object.
     """
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(_bytes_of(path))
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror or error}); {lost}") from error
     except (ValueError, RecursionError) as error:
@@ -262,6 +266,20 @@ def json_object(path: Path, remedy: str, *, lost: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ModelError(f"{path} holds no JSON object; {remedy}")
     return found
+
+
+def _bytes_of(path: Path) -> bytes:
+    """What a plain file holds; a link may lead to a device that never ends, or to a pipe that never begins.
+
+    Raises:
+        OSError: no file, no plain one, or one of more than MAX_MODEL_BYTES.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "no plain file")
+    if found.st_size > MAX_MODEL_BYTES:
+        raise OSError(errno.EFBIG, f"more than {MAX_MODEL_BYTES >> 20} MB")
+    return path.read_bytes()
 
 
 def check_keys(found: Mapping[str, Any], keys: Sequence[str], path: Path, remedy: str) -> None:

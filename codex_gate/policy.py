@@ -28,6 +28,16 @@ _LACKING: Final = "contents of it are not in this clone; fetch them (git fetch -
 _NO_PAST: Final = "the history before it is not in this shallow clone; fetch with full depth (fetch-depth: 0)"
 
 
+class Gate(NamedTuple):
+    """Whether a gate stops a change, and why it does or could not be asked, in words; "" when there is nothing to say."""
+
+    is_shut: bool
+    text: str
+
+
+OPEN: Final = Gate(False, "")
+
+
 class Limits(NamedTuple):
     """From which level on a change is spoken about and fails; UNKNOWN means never."""
 
@@ -123,24 +133,25 @@ class Policy:
         each = {self._of(path, general) for path in paths}
         return Limits(_strictest(one.comment for one in each), _strictest(one.fail_on for one in each))
 
-    def tripped(self, finding: Finding, *, is_shallow: bool) -> str:
-        """That a change does not pass the gate of its files, in words; "" when it does.
+    def gate(self, finding: Finding, *, is_shallow: bool) -> Gate:
+        """What the gate of its files says of a change; open and without a word where none is set, or its level does not reach it.
 
-        Its level reaches the gate, or it has none though it might: what could not be judged does not pass. A history of too few changes to
-        compare with gives no level either, and does: nobody could mend that.
+        A change that has no level though it might does not pass: what could not be judged fails. A history of too few changes to compare
+        with gives no level either, and lets it pass, which is said: nobody could mend that.
 
         Args:
             is_shallow: whether it was screened in a shallow clone.
         """
-        limits = self.limits(finding.paths)
-        if limits.fail_on is Level.UNKNOWN:
-            return ""
-        why = _unjudged(finding, is_shallow) if finding.level is Level.UNKNOWN else ""
-        if not why and not limits.fails(finding.level):
-            return ""
-        source = self._who_asks(finding.paths, limits.fail_on)
-        gate = f"--fail-on {limits.fail_on}" if source == "--fail-on" else f"fail-on {limits.fail_on} ({source})"
-        return f"no level could be told, and what could not be judged does not pass {gate}: {why}" if why else f"level {finding.level} reaches {gate}"
+        limits = self.limits(finding.names)
+        if limits.fail_on is Level.UNKNOWN or not (finding.level is Level.UNKNOWN or limits.fails(finding.level)):
+            return OPEN
+        source = self._who_asks(finding.names, limits.fail_on)
+        name = f"--fail-on {limits.fail_on}" if source == "--fail-on" else f"fail-on {limits.fail_on} ({source})"
+        if finding.level is not Level.UNKNOWN:
+            return Gate(True, f"level {finding.level} reaches {name}")
+        if why := _unjudged(finding, is_shallow):
+            return Gate(True, f"no level could be told, and what could not be judged does not pass {name}: {why}")
+        return Gate(False, f"{name} was not asked: there are too few earlier changes to compare with for a level") if finding.names else OPEN
 
     def _of(self, path: str, general: Limits) -> Limits:
         if self.mutes(path):
@@ -185,7 +196,7 @@ def _unjudged(finding: Finding, is_shallow: bool) -> str:
         return _UNREAD
     if BLIND in codes:
         return _LACKING
-    return _NO_PAST if is_shallow and (finding.paths or EDGE in codes) else ""
+    return _NO_PAST if is_shallow and (finding.names or EDGE in codes) else ""
 
 
 def _strictest(found: Iterable[Level]) -> Level:

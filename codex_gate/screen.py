@@ -27,7 +27,7 @@ from codex_gate.messages import title
 from codex_gate.model import Model
 from codex_gate.own_words import Words
 from codex_gate.paths import role
-from codex_gate.policy import Heard, Policy, classifications, heard
+from codex_gate.policy import OPEN, Gate, Heard, Policy, classifications, heard
 from codex_gate.types import (
     EDGE,
     MIN_RELIEF,
@@ -72,12 +72,13 @@ OUTSIDE = Notice("outside-paths", "the paths that are looked at hold no changed 
 
 
 class _Seen(NamedTuple):
-    """What is left of a change when its diff is let go: its files, what it speaks for, which lines their author marked to be ignored, what a repair is likeliest about."""
+    """What is left of a change when its diff is let go: its files and their names before, what it speaks for, which lines their author marked to be ignored, what a repair is likeliest about."""
 
     paths: tuple[str, ...]
     categories: tuple[Classification, ...] = ()
     ignored: tuple[Evidence, ...] = ()
     likeliest: str | None = None
+    earlier: tuple[str, ...] = ()
 
 
 class Screener:
@@ -282,7 +283,7 @@ class Screener:
         for commit, features, found in rows:
             wanted = commit.sha in asked
             # Nobody looked where it was not asked for, or where its diff is not known.
-            seen = self._spoken(commit, found) if found is not None else self._seen(commit, self.of_many) if wanted else _Seen(_paths(commit))
+            seen = self._spoken(commit, found) if found is not None else self._seen(commit, self.of_many) if wanted else _Seen(commit.paths)
             lines = self._rank(commit, self.lines) if wanted else None
             yield Commit(commit.sha, commit.parents, commit.author, commit.time, commit.utc_offset, commit.message), features, seen, lines
 
@@ -302,9 +303,9 @@ class Screener:
         with suppress(IndexDamagedError, IndexRefusedError), HistoryIndex(self.repo) as index:
             index.note_risks(self._version, scored)
 
-    def tripped(self, finding: Finding) -> str:
-        """That a change screened here does not pass the gate of its files, in words; "" when it does (`Policy.tripped`)."""
-        return self.policy.tripped(finding, is_shallow=self.repo.is_shallow)
+    def gate(self, finding: Finding | None) -> Gate:
+        """What the gate of its files says of a change that was screened here (`Policy.gate`), of none that it passes."""
+        return self.policy.gate(finding, is_shallow=self.repo.is_shallow) if finding is not None else OPEN
 
     # -- steps ---------------------------------------------------------------------------------------
 
@@ -459,10 +460,10 @@ class Screener:
 
     def _spoken(self, commit: Commit, told: Heard) -> _Seen:
         """The same from what was heard in its diff."""
-        found, changed, likeliest = classifications(told), _paths(commit), told[2]
-        if likeliest and not self.policy.spoken([Classification(likeliest, 0.0)], changed):
+        found, changed, earlier, likeliest = classifications(told), commit.paths, commit.earlier, told[2]
+        if likeliest and not self.policy.spoken([Classification(likeliest, 0.0)], changed + earlier):
             likeliest = None
-        return _Seen(changed, self.policy.spoken(found, changed), tuple(Evidence(*mark) for mark in told[1]), likeliest)
+        return _Seen(changed, self.policy.spoken(found, changed + earlier), tuple(Evidence(*mark) for mark in told[1]), likeliest, earlier)
 
     def _brief(
         self,
@@ -493,6 +494,7 @@ class Screener:
             paths=seen.paths,
             ignored=seen.ignored,
             likeliest=seen.likeliest,
+            earlier=seen.earlier,
         )
 
     def _focus(self, commit: Commit, past: ChangePast | None, line_count: LineCount) -> tuple[FileFocus, ...]:
@@ -571,10 +573,6 @@ def _headline(metas: Sequence[CommitMeta]) -> str:
     if len(own) == 1:
         return title(own[0].message)
     return f"{len(own)} commits, the last: {title(own[-1].message)}" if own else title(metas[-1].message)
-
-
-def _paths(commit: Commit) -> tuple[str, ...]:
-    return tuple([f.path for f in commit.files])
 
 
 def pick(revisions: Sequence[str], repo: Repository) -> list[str]:

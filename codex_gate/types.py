@@ -118,6 +118,16 @@ class Commit:
     message: str | None
     files: tuple[FileChange, ...] = ()
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The changed files."""
+        return tuple([change.path for change in self.files])
+
+    @property
+    def earlier(self) -> tuple[str, ...]:
+        """The names that renamed ones among them had before."""
+        return tuple([change.old_path for change in self.files if change.old_path is not None])
+
 
 class Notice(NamedTuple):
     """Something the reader must know about a result: a short code and a sentence."""
@@ -245,7 +255,7 @@ class Finding:
     `risk` is the calibrated probability in [0, 1] that the change will need a fix, None where it cannot
     be said (a commit at the edge of a shallow clone). `percentile` is the share, in percent, of the
     repository's recent changes with a lower risk, None where there are too few. `paths` are the files that
-    were looked at; `ignored` the lines that the author marked with `codex-gate: ignore[reason]`, the reason as text.
+    were looked at, `earlier` the names that some of them had before; `ignored` the lines that the author marked with `codex-gate: ignore[reason]`, the reason as text.
     `lines` are the changed lines with their scores, None where nobody asked for them. `relief` says what would lower the risk, the most first,
     None where it was not measured: each of `files` in a change of its own, where that takes off MIN_RELIEF or more.
     `likeliest` is the category that a repair is likeliest about, however unsure: for counts over many changes, never to be said of one.
@@ -266,6 +276,12 @@ class Finding:
     lines: tuple[LineScore, ...] | None = None
     relief: tuple[Relief, ...] | None = None
     likeliest: str | None = None
+    earlier: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What settings for paths are asked about: the files under both names, so that a file which is moved takes its gate along."""
+        return self.paths + self.earlier
 
     @property
     def is_blind(self) -> bool:

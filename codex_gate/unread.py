@@ -1,7 +1,7 @@
 """Program text that a change adds and nobody here can read in lines.
 
-git calls a file with a NUL byte binary, and knows one line end alone. A change that hides its text behind either looks small, and small
-changes look harmless; so it is said, and the level is what it is where contents are missing.
+git calls a file with a NUL byte binary, knows one line end alone, and holds a pointer where git-lfs has the text. A change that hides its text behind one
+of these looks small, and small changes look harmless; so it is said, and the level is what it is where contents are missing.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ MANY_BREAKS: Final = 6  # breaks inside of the lines that one file adds; fewer a
 _NAMED: Final = 3  # files that a notice names
 # What ends a line for a language and not for git: a carriage return with text behind it, and in scripts two characters of Unicode.
 _BREAK: Final = re.compile(rb"\r(?=[^\r\n])|\xe2\x80[\xa8\xa9]")
+_POINTER: Final = b"\n+version https://git-lfs.github.com/spec/"
 _TEXT: Final = re.compile(rb"^\+[^\n]*", re.MULTILINE)
 
 _WHY: Final = {
     "binary": "program text without lines for git (a NUL byte, UTF-16, or larger than the diff limit)",
+    "pointer": "program text that git-lfs keeps elsewhere (a pointer to it)",
     "breaks": "program text with line ends that git does not take for any (a carriage return alone)",
 }
 
@@ -33,6 +35,8 @@ def why(change: FileChange) -> str:
         return "binary"
     if not change.added:
         return ""
+    if _POINTER in change.patch:
+        return "pointer"
     return "breaks" if _breaks(change.patch) >= MANY_BREAKS else ""
 
 

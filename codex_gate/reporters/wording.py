@@ -27,10 +27,12 @@ def percent(share: float, digits: int = 0) -> str:
 
 
 def digits(report: Report) -> int:
-    """Digits after the point, at most 2, without which the change's risk would read like a threshold that it exceeds."""
-    risk = None if report.change is None else report.change.risk
+    """Digits after the point, at most 2, without which a risk would read like a threshold that it exceeds, or two thresholds alike."""
+    risks = [finding.risk for finding in (report.change, *report.commits) if finding is not None and finding.risk is not None]
+    limits = set(report.thresholds.at.values())
     for n in (0, 1):
-        if risk is None or not any(risk > at and round(100 * risk, n) == round(100 * at, n) for at in report.thresholds.at.values()):
+        shown = {at: round(100 * at, n) for at in limits}
+        if len(set(shown.values())) == len(limits) and not any(risk > at and round(100 * risk, n) == shown[at] for risk in risks for at in limits):
             return n
     return 2
 

@@ -381,6 +381,62 @@ def test_a_forced_push_does_not_loosen_the_gate_that_it_comes_to(repo: Repo, hub
     assert f"{before[:9]}..{after[:9]}" in this.summary
 
 
+@pytest.mark.parametrize("place", ["fetched", "default", "nowhere"])
+def test_a_push_whose_old_tip_is_in_no_clone_is_a_range_all_the_same(repo: Repo, hub: GitHub, tmp_path: Path, place: str) -> None:
+    """A fresh checkout lacks the tip that a forced push left: with the newest commit alone a loud one hides below a quiet one."""
+    project(repo)
+    pull(repo)
+    repo.checkout("topic")
+    repo.write("f2.py", "x = 7\n")
+    after = repo.commit("quiet", date=START + 73 * DAY)
+    repo.git("checkout", "-q", "-B", "kept", "main")
+    repo.write("f2.py", "x = 8\n")
+    before = repo.commit("gone", date=START + 74 * DAY)
+    repo.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    repo.checkout("main")
+    repo.git("branch", "-q", "-D", "kept")
+    clone = tmp_path / "clone"
+    repo.git("clone", "-q", "--branch=topic", f"file://{repo.path}", clone)
+    assert subprocess.run(["git", "-C", clone, "cat-file", "-e", before], stderr=subprocess.DEVNULL).returncode
+    if place != "fetched":
+        repo.git("-C", str(clone), "remote", "set-url", "origin", "file:///nowhere")
+    if place == "nowhere":
+        repo.git("-C", str(clone), "update-ref", "-d", "refs/remotes/origin/main")
+    event = {"before": before, "after": after, "forced": True, "repository": {"default_branch": "main"}}
+    environ = {"GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/topic", "INPUT_FAIL_ON": "moderate", "INPUT_WORKING_DIRECTORY": str(clone)}
+    this = Step(repo, hub, tmp_path / "runner", event, environ)
+    assert this.run() == (0 if place == "nowhere" else 1)
+    said = this.summary
+    assert {"fetched": f"{before[:9]}..{after[:9]}", "default": f"origin/main..{after[:9]}", "nowhere": f"commit {after[:9]}"}[place] in said
+    assert {"fetched": "", "default": "what the default branch does not hold was screened", "nowhere": "its newest commit alone was screened"}[place] in said
+
+
+def test_a_new_branch_is_what_the_default_branch_does_not_hold(repo: Repo, hub: GitHub, tmp_path: Path) -> None:
+    project(repo)
+    pull(repo)
+    repo.checkout("topic")
+    repo.write("f2.py", "x = 7\n")
+    after = repo.commit("quiet", date=START + 73 * DAY)
+    repo.git("update-ref", "refs/remotes/origin/main", "main~1")
+    event = {"before": "0" * 40, "after": after, "repository": {"default_branch": "main"}}
+    this = Step(repo, hub, tmp_path / "runner", event, {"GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/topic", "INPUT_FAIL_ON": "moderate"})
+    assert this.run() == 1 and f"origin/main..{after[:9]}" in this.summary and "push-base" not in this.summary
+    this.environ["GITHUB_REF"] = "refs/heads/main"  # the first push of all
+    this.run()
+    assert f"commit {after[:9]}" in this.summary and "its newest commit alone was screened" in this.summary
+
+
+@pytest.mark.parametrize("given", [{"BASE": "mian"}, {"HEAD": "--help"}, {"WORKING_DIRECTORY": "/nowhere"}])
+def test_an_input_that_names_nothing_is_no_warning(step: Steps, given: dict[str, str]) -> None:
+    this = step(environ={f"INPUT_{name}": value for name, value in given.items()})
+    ((name, value),) = given.items()
+    with pytest.raises(ConfigError, match=f"input {name.lower().replace('_', '-')}: .*{value}"):
+        this.run()
+    this.environ |= {f"INPUT_{name}": "" if name == "WORKING_DIRECTORY" else "e" * 40}
+    if name != "WORKING_DIRECTORY":
+        assert this.run() == 0  # a SHA may lie beyond what was fetched
+
+
 @pytest.mark.parametrize("name", ["schedule", "workflow_dispatch"])
 def test_a_run_without_a_change_looks_at_the_newest_one_or_what_the_inputs_name(repo: Repo, hub: GitHub, tmp_path: Path, name: str) -> None:
     base = project(repo)
@@ -476,6 +532,11 @@ def test_a_checkout_of_one_commit_is_deepened_or_says_what_to_do(step: Steps, tm
     this.environ |= {"INPUT_WORKING_DIRECTORY": str(shallow), "INPUT_DEEPEN": "false"}
     assert this.run() == 0
     assert "fetch-depth: 0" in this.log[-1] and this.log[-1].startswith("::warning")
+    repo.git("-C", str(shallow), "remote", "set-url", "origin", "file:///nowhere")
+    this.environ["INPUT_DEEPEN"] = ""
+    assert this.run() == 0
+    assert "fetch-depth: 0; the history could not be fetched: " in this.log[-1] and "nowhere" in this.log[-1]
+    repo.git("-C", str(shallow), "remote", "set-url", "origin", f"file://{repo.path}")
     this.environ["INPUT_DEEPEN"] = ""
     assert this.run() == 0
     assert this.outputs["level"] == "critical"
@@ -503,7 +564,9 @@ def test_the_command_runs_it_and_an_internal_error_stops_a_gate_alone(step: Step
         raise RuntimeError("no such luck")
 
     monkeypatch.setattr("codex_gate.screen.Screener.range", broken)
-    assert call(capsys, "action").code == 0
+    said = call(capsys, "action")
+    assert said.code == 0 and "::warning" in said.out and "nothing was screened, by a fault of codex-gate: RuntimeError" in said.out
+    assert "by a fault of codex-gate" in this.summary
     monkeypatch.setenv("INPUT_FAIL_ON", "high")
     assert call(capsys, "action").code == 3
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+from codex_gate.errors import ConfigError
 from tests.codex_gate.actions import Step, payload, project
 from tests.conftest import DAY, START, Node, Repo
 from tests.github_double import GitHub
@@ -110,6 +111,11 @@ def test_what_cannot_be_screened_is_said_harmlessly(repo: Repo, hub: GitHub, tmp
     project(repo)
     odd = "x\x1b[31m\n::error::owned\n##[group] <img onerror=x> @everyone"
     step = Step(repo, hub, tmp_path / "runner", None, {"INPUT_BASE": odd})
+    with pytest.raises(ConfigError, match="input base"):
+        step.run()
+    repo.git("update-ref", "refs/heads/edge", "HEAD")
+    (repo.path / ".git" / "shallow").write_text(repo.git("rev-parse", "HEAD") + "\n")  # the name may lie beyond the edge
+    step.environ["INPUT_DEEPEN"] = "false"
     assert step.run() == 0
     (line,) = step.log
     assert line.startswith("::warning title=codex-gate::nothing was screened") and line.isprintable() and not re.search(r"##\w*\[", line)

@@ -175,8 +175,9 @@ def test_the_action_says_in_a_young_repository_that_nothing_can_be_compared(repo
 def test_a_screen_without_the_monitor_says_what_failed(repo: Repo, hub: GitHub, tmp_path: Path) -> None:
     repo.build(drifting.nodes(3, 0))
     run = step((repo, []), hub, tmp_path, INPUT_MONITOR="false", INPUT_HEAD="nowhere")
-    assert run.run() == 0
-    assert "nothing was screened: 'nowhere' is not a commit" in run.summary
+    with pytest.raises(ConfigError, match="input head: 'nowhere' is not a commit"):
+        run.run()
+    assert "nothing was screened: input head: 'nowhere' is not a commit" in run.summary
 
 
 def test_an_input_that_means_neither_yes_nor_no(drifted: tuple[Repo, list[str]], hub: GitHub, tmp_path: Path) -> None:

@@ -148,3 +148,25 @@ def test_trees_read_out_pack_into_the_same_file() -> None:
     forest = grown(3)
     again = Forest(pack(forest.trees(), forest.n_features))
     assert bytes(again._data) == bytes(forest._data)
+
+
+@pytest.mark.parametrize(
+    ("array", "node", "value"),
+    [
+        ("_child", 0, 0),  # a node that leads to itself
+        ("_child", 2, 1),  # back up
+        ("_child", 2, 5),  # the second of its pair lies beyond the end
+        ("_child", 1, 10**6),
+        ("_feature", 0, 2),  # of two features
+        ("_value", 3, math.nan),
+        ("_roots", 1, 6),
+    ],
+)
+def test_a_forest_that_does_not_lead_down_is_refused(array: str, node: int, value: float) -> None:
+    sound = small()
+    sound.check("x")
+    broken = bytearray(sound._data)
+    view = getattr(Forest(broken), array)  # type: ignore[arg-type]
+    view[node] = value
+    with pytest.raises(ModelError, match=r"mine\.forest is no sound forest"):
+        Forest(bytes(broken)).check("mine.forest")

@@ -242,10 +242,10 @@ def test_an_origin_that_cannot_be_reached_is_no_way_round_a_gate(lost: Lost, rep
 
 @pytest.mark.parametrize("fault", [Fault(403), Fault(200)])
 def test_where_github_does_not_show_the_base_s_configuration_the_clone_s_counts(lost: Lost, hub: GitHub, fault: Fault) -> None:
-    """A base that the input misspells, in a whole clone: the pull request has taken the gate out."""
-    this = lost("fail-on: moderate\n", "fail-on: never\n", "--no-single-branch", INPUT_BASE="mian")
+    """A base that is in no clone: the pull request has taken the gate out."""
+    this = lost("fail-on: moderate\n", "fail-on: never\n", "--no-single-branch", INPUT_BASE="e" * 40)
     hub.fail("GET", ".codex-gate.yaml", fault)
-    with pytest.raises(RangeError, match=r"'mian' is not a commit.*; a gate is set"):
+    with pytest.raises(RangeError, match=r"'e{40}' is not a commit.*; a gate is set"):
         this.run()
 
 
@@ -257,8 +257,9 @@ def test_of_a_branch_that_is_in_the_clone_the_configuration_counts_without_githu
         this.run()
 
 
-def test_without_a_clone_github_says_whether_a_gate_is_set(lost: Lost, hub: GitHub) -> None:
-    this = lost("", INPUT_WORKING_DIRECTORY="/nowhere")
+def test_without_a_clone_github_says_whether_a_gate_is_set(lost: Lost, hub: GitHub, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    this = lost("", INPUT_WORKING_DIRECTORY=str(tmp_path / "nothing"))
     assert this.run() == 0
     hub.files["main", ".codex-gate.yaml"] = b"fail-on: high\n"
     with pytest.raises(RangeError, match="a gate is set"):
@@ -300,9 +301,9 @@ def test_what_a_link_in_the_pull_request_leads_to_is_not_read(lost: Lost, repo: 
 
 @pytest.mark.parametrize("gate", ["", "fail-on: high\n"])
 def test_a_push_whose_base_cannot_be_found_has_the_gate_of_what_is_checked_out(lost: Lost, gate: str) -> None:
-    this = lost(gate, INPUT_BASE="mian", GITHUB_EVENT_NAME="push")
+    this = lost(gate, INPUT_BASE="e" * 40, GITHUB_EVENT_NAME="push")
     if gate:
-        with pytest.raises(RangeError, match=r"'mian' is not a commit.*; a gate is set"):
+        with pytest.raises(RangeError, match=r"'e{40}' is not a commit.*; a gate is set"):
             this.run()
     else:
         assert this.run() == 0

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from codex_gate.errors import ModelError
 from codex_gate.features import FEATURE_NAMES, HISTORY_NAMES, MESSAGE_NAMES, NAN, OWN_WORDS, vector
+from codex_gate.forest import Forest
 from codex_gate.model import Calibration, Model, default_directory
 from codex_gate.types import CommitFeatures, ModelKind
 
@@ -203,6 +205,34 @@ def test_the_manifest_says_what_the_probabilities_were_fitted_to(copy: Path, cha
     edit(copy, **changes)
     model = Model.load(copy)
     assert model.kind is kind and (model.typical_error is not None) == measured
+
+
+@pytest.mark.parametrize("name", ["model.json", "evaluation.json"])
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+def test_what_never_ends_or_never_begins_is_not_read(copy: Path, name: str, kind: str) -> None:
+    """A branch that was checked out may hold such links, and the hook reads its models."""
+    (copy / name).unlink()
+    if kind == "device":
+        (copy / name).symlink_to("/dev/zero")
+    else:
+        os.mkfifo(copy / name)
+    if name == "model.json":
+        with pytest.raises(ModelError, match=r"model\.json cannot be read \(no plain file\)"):
+            Model.load(copy)
+    else:
+        assert Model.load(copy).typical_error is None
+
+
+def test_a_forest_that_leads_in_circles_is_refused_though_its_hash_fits(copy: Path) -> None:
+    broken = bytearray((copy / "risk.forest").read_bytes())
+    Forest(broken)._child[0] = 0  # type: ignore[arg-type]
+    (copy / "risk.forest").write_bytes(broken)
+    manifest = json.loads((copy / "model.json").read_text())
+    manifest.pop("signed_off", None)
+    manifest["files"]["risk.forest"]["sha256"] = hashlib.sha256(broken).hexdigest()
+    (copy / "model.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match=r"risk\.forest is no sound forest"):
+        Model.load(copy)
 
 
 def test_altered_onnx_is_refused_only_where_it_is_used(copy: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from codex_gate import reread
-from codex_gate.errors import UsageError
+from codex_gate.errors import ConfigError, UsageError
 from codex_gate.reporters import machine, markdown
 from codex_gate.types import Level
 from tests.codex_gate.actions import LARGE, Step, payload, project, pull
@@ -106,6 +106,14 @@ def second(repo: Repo, hub: GitHub, folder: Path, report: Path, head: str, branc
     return Step(
         repo, hub, folder, {"workflow_run": run}, {"GITHUB_EVENT_NAME": "workflow_run", "INPUT_REPORT": str(report), "INPUT_WORKING_DIRECTORY": "/nowhere"}
     )
+
+
+def test_a_report_that_can_be_forged_is_no_gate(repo: Repo, hub: GitHub, tmp_path: Path) -> None:
+    project(repo)
+    then = second(repo, hub, tmp_path / "second", tmp_path / "none", "d" * 40)
+    then.environ["INPUT_FAIL_ON"] = "high"
+    with pytest.raises(ConfigError, match=r"input fail-on: .* it is no gate; set it in the workflow that screens"):
+        then.run()
 
 
 def test_a_forks_report_becomes_a_comment_on_its_pull_request(repo: Repo, hub: GitHub, tmp_path: Path) -> None:

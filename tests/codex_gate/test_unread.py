@@ -49,6 +49,17 @@ def test_what_is_binary_by_nature_or_has_nothing_to_read_is_not(change: FileChan
     assert why(change) == ""
 
 
+# -- a pointer in place of text ----------------------------------------------------------------------------
+
+
+def test_program_text_that_git_lfs_keeps_is_unread() -> None:
+    pointer = [b"version https://git-lfs.github.com/spec/v1", b"oid sha256:" + b"0" * 64, b"size 123456789"]
+    assert why(added("src/a.py", *pointer)) == "pointer"
+    assert why(added("logo.psd", *pointer)) == why(added("src/a.py", b"x = 'version https://git-lfs.github.com/spec/v1'")) == ""
+    (notice,) = notices([added("src/a.py", *pointer)])
+    assert "1 of 1 files could not be read (src/a.py): it is program text that git-lfs keeps elsewhere" in notice.text
+
+
 # -- breaks inside of lines --------------------------------------------------------------------------------
 
 

@@ -107,6 +107,11 @@ def test_a_risk_just_above_a_threshold_does_not_read_as_the_threshold() -> None:
     assert "38.5 % risk – high" in text or "38.4 % risk – high" in text
     assert "high above 38.3 %" in text
     assert [wording.digits(with_risk(risk)) for risk in (0.38305, 0.3831, 0.38315, 0.3845, 0.39)] == [0, 0, 2, 1, 0]
+    calm = with_risk(0.1)
+    loud = with_risk(0.38315).change
+    assert loud is not None and wording.digits(replace(calm, commits=(loud,))) == 2  # of a commit in the range
+    close = Thresholds(60, 0.01, {Level.MODERATE: 0.052, Level.HIGH: 0.058, Level.CRITICAL: 0.0626})
+    assert wording.digits(replace(calm, thresholds=close)) == 1  # 5 %, 6 % and 6 % would read like two
 
 
 def test_many_commits_are_cut_to_the_riskiest_in_their_own_order() -> None:
