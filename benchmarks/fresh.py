@@ -175,7 +175,7 @@ def page(found: Mapping[str, Any], options: argparse.Namespace) -> str:
                 "",
                 "Projects of `training/fresh.yaml` with commits from 2019 on: no measure and no recipe of the risk model and no rule for labels was chosen on them, and nothing that ships learned from them. "
                 "(pytest and sphinx are among the histories, read without labels, that drift was set up on: [drift.md](drift.md).) `automl-codex mine --corpus training/fresh.yaml --clones DIR --output TABLES` labelled them by SZZ. The model is of the recipe that ships, "
-                f"with {options.trees} trees: it learned from the whole corpus by what was known when 2018 began, and is asked of commits from 2019 on. No choice rests on this page; that of the regression within projects ([within.md](within.md)) was made on the selection window, with these figures in view.",
+                f"with {options.trees} trees: it learned from the whole corpus by what was known when 2018 began, and is asked of commits from 2019 on. Nothing was chosen by the figures of this page; that of the regression within projects ([within.md](within.md)) was made on the selection window while they were in view.",
                 "",
                 f"Mean AUC of {len(rows)} projects **{auc.value:.3f}** ({auc.low:.3f} to {auc.high:.3f}), against added lines **{over[LINES]}**, against added lines of program text {over[CODE]}; "
                 f"calibration error over all {found['n']:,} commits **{found['ece']:.3f}**, in the mean of the projects {found['mean_ece']:.3f}. Intervals are 95 %, {evaluate.DRAWS:,} draws of projects and of commits within them.",

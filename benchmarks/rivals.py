@@ -161,7 +161,7 @@ def projects(data: Dataset, corpus: evaluate.Corpus, source: Source, asked: Answ
         UsageError: a clone is missing, or lacks the commit that was labelled from.
     """
     ours = scored(data, corpus, source, options)
-    free = {OURS: ours, **{name: train.encode(data, (column,))[:, 0].astype(float) for name, column in ((LINES, "la"), (PROGRAM, "code_la"))}}
+    free = {OURS: ours, **{name: train.encode(data, (column,))[:, 0].astype(float) for name, column in ((LINES, "la"), (PROGRAM, "code_lines_added"))}}
     inside = (data.time >= source.scenario.test_from) & (data.time < source.scenario.test_to) & ~np.isnan(ours) & (data.traced() == source.traced)
     for entry in sorted(corpus.entries, key=lambda e: str(e["project"])):
         project = str(entry["project"])

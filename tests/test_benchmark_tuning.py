@@ -44,6 +44,9 @@ def test_slices_follow_time_and_know_no_later_fix() -> None:
     cut = data.time[by_time[120]]
     assert parts.fit[1].tolist() == [int(data.y[i] == 1 and data.fix_time[i] < cut) for i in by_time[:120]]
     assert parts.fit[1].sum() < data.y[by_time[:120]].sum()
+    later = data.time[by_time[160]]
+    assert parts.tune[1].tolist() == [int(data.y[i] == 1 and data.fix_time[i] < later) for i in by_time[120:160]]
+    assert parts.tune[1].sum() < data.y[by_time[120:160]].sum()
     assert parts.test[1].tolist() == data.y[by_time[160:]].tolist()
     assert not any(np.isnan(x).any() for x, _ in parts)
 

@@ -1,11 +1,13 @@
 import json
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 
-from automl_codex import cli, evaluate, export, release, tables, train
+from automl_codex import cli, evaluate, evaluation_report, export, release, tables, train
 from codex_gate.errors import UsageError
 from codex_gate.features import FEATURE_NAMES
 from codex_gate.model import Model, default_directory
@@ -118,9 +120,9 @@ def test_leaked_label_would_show(rows) -> None:
 
 def test_an_ablation_says_apart_what_either_kind_of_labels_says(rows) -> None:
     order = train.encode(rows, ("la",))[:, 0]
-    alone = evaluate._ablated(rows, "la", 1, order)
+    alone = evaluate._ablated(rows, corpus(), "la", 1, order)
     assert alone["mean_auc_szz"] == alone["mean_auc"] == evaluate.mean_auc(rows, evaluate.SELECTION, order) and np.isnan(alone["mean_auc_outside"])
-    both = evaluate._ablated(replace(rows, outside=rows.project == "alpha"), "la", 1, order)
+    both = evaluate._ablated(replace(rows, outside=rows.project == "alpha"), corpus(), "la", 1, order)
     assert both["mean_auc"] == alone["mean_auc"] and both["mean_auc_szz"] != both["mean_auc_outside"]
     assert export._figure(None) == "–" and export._figure(0.81234) == "0.8123"
 
@@ -185,9 +187,10 @@ def test_holdout_is_kept_apart() -> None:
     assert "held" not in training.project
 
 
-def table(gain: float, ece: float) -> dict:
+def table(gain: float, ece: float, skill: float = 0.1) -> dict:
     pooled = {"ece": ece, "f1_at_fpr_10_percent": 0.5, "fpr": 0.1}
-    return {"difference_to_lapredict": {"forest": {"value": gain}}, "pooled": {"forest": pooled}, "mean": {"forest": {"auc": 0.81}}}
+    found = {"difference_to_lapredict": {"forest": {"value": gain}}, "pooled": {"forest": pooled}, "mean": {"forest": {"auc": 0.81}}}
+    return found | {"constant": {"brier_skill": skill}}
 
 
 @pytest.mark.parametrize(
@@ -203,6 +206,46 @@ def test_gates_block_unless_accepted_by_name(gain: float, ece: float, accepted: 
     found = evaluate.gates(table(gain, ece), accepted)
     assert says in release.blocking_gates({"gates": found})
     assert bool(release.blocking_gates({"gates": found})) == bool(says)
+
+
+def test_probabilities_that_say_less_than_a_constant_block() -> None:
+    """Where few are buggy a constant has a low calibration error, and so has a model that says nothing."""
+    assert release.blocking_gates({"gates": evaluate.gates(table(0.05, 0.01, -0.02), [])}).startswith("gate missed: brier_skill is -0.020, must be >= 0")
+    assert not release.blocking_gates({"gates": evaluate.gates(table(0.05, 0.01, -0.02), ["brier_skill"])})
+
+
+def test_the_constant_is_the_share_of_the_other_repositories_as_it_was_known(rows) -> None:
+    scores = rows.columns(["la"])[:, 0]
+    found = evaluate.constant(rows, corpus(), evaluate.TIME_SAFE, scores)
+    labels, usable = evaluate.known(rows, corpus(), evaluate.TIME_SAFE)
+    others = usable & (rows.project != "alpha")
+    shares = [labels[others & (corpus().groups(rows) == group)].mean() for group in ("org/beta", "org/gamma")]
+    assert found[rows.project == "alpha"] == pytest.approx(np.mean(shares))
+    late = rows.time >= evaluate.TIME_SAFE.cut_off
+    turned = replace(rows, y=np.where(late, 1 - rows.y, rows.y), fix_time=np.where(late, rows.time + 1, rows.fix_time))
+    assert np.array_equal(found, evaluate.constant(turned, corpus(), evaluate.TIME_SAFE, scores))
+    table, _ = evaluate.compare(rows, corpus(), evaluate.TIME_SAFE, evaluate.entrants(SMALL)[:2], 1, lambda _: None)
+    tested = rows.time >= evaluate.TIME_SAFE.test_from
+    brier = float(np.mean((found[tested] - rows.y[tested]) ** 2))
+    assert table["constant"]["pooled"]["brier"] == pytest.approx(brier)
+    assert table["constant"]["brier_skill"] == pytest.approx(1 - table["pooled"]["forest"]["brier"] / brier)
+
+
+def test_tables_that_do_not_reach_the_calendar_are_judged_where_they_do() -> None:
+    data = dataset()
+    shift = 6 * train.YEAR
+    moved = replace(data, time=data.time + shift, fix_time=data.fix_time + shift)
+    early = replace(data, time=data.time - 5 * train.YEAR, fix_time=data.fix_time - 5 * train.YEAR)
+    assert (evaluate.Corpus.of_tables(data).selection, evaluate.Corpus.of_tables(data).time_safe) == (evaluate.SELECTION, evaluate.TIME_SAFE)
+    for rows in (moved, early):
+        found = evaluate.Corpus.of_tables(rows)
+        selection, safe = found.selection, found.time_safe
+        assert selection.cut_off + train.YEAR == selection.test_from < selection.test_to == safe.test_from == safe.cut_off + train.YEAR
+        assert safe.test_to <= rows.time.max() - train.YEAR + 86_400, "a year to be found out"
+        assert [evaluate.Scenario.of_json(one.name, one.as_json()) for one in (selection, safe)] == [selection, safe]
+        evaluate.refuse_short(rows, found)
+        assert safe.window in evaluate.protocol(found)["time_safe"]
+    assert evaluate.protocol(corpus()) is evaluate.PROTOCOL
 
 
 def test_specification_gates_are_reported_and_never_block() -> None:
@@ -236,6 +279,23 @@ def test_make_ship_and_reevaluate(tmp_path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_what_ships_knows_no_label_that_was_not_known_and_no_commit_that_had_no_time_to_be_found_out() -> None:
+    """Forest and knots alike: neither commits of the last year before the end of labels, nor fixes made after it."""
+    data = dataset()
+    ends = corpus().ends(data)
+    young, later = data.time >= ends - train.YEAR, data.fix_time >= ends
+    assert (young & (data.y == 1)).any() and (later & ~young).any()
+    turned = replace(
+        data,
+        y=np.where(young, 1 - data.y, np.where(later, 0, data.y)).astype(data.y.dtype),
+        fix_time=np.where(young, data.time + 1, np.where(later, np.nan, data.fix_time)),
+    )
+    made = [release.make(rows, corpus(), SMALL, TODAY, [], lambda _: None) for rows in (data, turned)]
+    forests, knots = ([one.files["risk.forest"] for one in made], [json.loads(one.files["model.json"])["calibration"] for one in made])
+    assert forests[0] == forests[1] and knots[0] == knots[1]
+
+
+@pytest.mark.usefixtures("quick")
 def test_command_leaves_the_old_model_when_a_gate_is_missed(tmp_path, monkeypatch, capsys) -> None:
     write_tables(tmp_path)
     output, report = tmp_path / "models", tmp_path / "report.json"
@@ -247,7 +307,12 @@ def test_command_leaves_the_old_model_when_a_gate_is_missed(tmp_path, monkeypatc
     arguments += ["--andon-log", str(tmp_path / "andon.jsonl")]
     assert cli.main([*arguments, "--eval-report", str(report)]) == 4
     assert [f.name for f in output.iterdir()] == ["keep.txt"]
-    assert not json.loads(report.read_text())["gates"][0]["met"]
+    found = json.loads(report.read_text())
+    assert not found["evaluation"]["gates"][0]["met"]
+    Draft202012Validator(json.loads(Path(evaluation_report.__file__).with_name("evaluation_report.schema.json").read_text())).validate(found)
+    assert found["seen_in_training"] == 0 and found["feature_importance"] and found["avg_latency_ms"] > 0
+    pooled = found["evaluation"]["time_safe"]["pooled"]["forest"]
+    assert (found["ece"], found["brier"], found["n"]) == (pooled["ece"], pooled["brier"], pooled["commits"])
     said = capsys.readouterr().err
     assert f"halted by a gate: {output}: auc_over_lapredict is " in said and f"{output} was left as it is" in said
     event = json.loads((tmp_path / "andon.jsonl").read_text())

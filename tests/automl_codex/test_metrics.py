@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from automl_codex import metrics
+from automl_codex import curves, metrics
 
 Y = np.array([0, 0, 1, 1, 0, 1])
 SCORE = np.array([0.1, 0.4, 0.35, 0.8, 0.4, 0.9])
@@ -106,3 +106,14 @@ def test_bootstrap_is_paired_and_repeatable() -> None:
     assert np.allclose(draws[0], 1 - draws[2])
     found = metrics.interval(float(draws[0].mean()), draws[0])
     assert found.low < found.value < found.high
+
+
+def test_ece_does_not_hang_on_the_order_of_rows_of_one_probability() -> None:
+    y, p = np.repeat([0, 1], 50), np.full(100, 0.5)
+    assert metrics.ece(y, p) == metrics.ece(y[::-1], p) == pytest.approx(0.0)
+    rng = np.random.default_rng(1)
+    y, p = rng.integers(0, 2, 400), rng.choice([0.1, 0.3, 0.31, 0.7], 400)
+    order = rng.permutation(400)
+    assert metrics.ece(y, p) == pytest.approx(metrics.ece(y[order], p[order]))
+    bins, again = (curves.calibration(labels, chances) for labels, chances in ((y, p), (y[order], p[order])))
+    assert [b.observed for b in bins] == pytest.approx([b.observed for b in again])

@@ -16,12 +16,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from automl_codex import blend, metrics, train
+from automl_codex import blend, evaluate, metrics, train
 from automl_codex import evaluation_report as reports
 from automl_codex.mine import Label
 from automl_codex.tables import Dataset, hash_sha
 from codex_gate.errors import UsageError
-from codex_gate.features import FEATURE_NAMES
+from codex_gate.features import FEATURE_NAMES, OWN_WORDS
 from codex_gate.model import Model
 from codex_gate.types import CommitFeatures
 
@@ -77,7 +77,6 @@ def assess(model: Model, data: Dataset, where: str, threshold: float, seed: int,
     importances = importance(model, data, np.random.default_rng(seed))
     say(f"{len(importances)} measures shuffled")
     evaluation = _evaluation(model.directory)
-    rows = [CommitFeatures(dict(zip(FEATURE_NAMES, row.tolist(), strict=True))) for row in data.X[:SPEED_CALLS]]
     return reports.from_predictions(
         data.y,
         p,
@@ -99,10 +98,65 @@ def assess(model: Model, data: Dataset, where: str, threshold: float, seed: int,
         importance_kind=f"Loss of AUC within projects when a measure is shuffled among the commits of each ({min(len(data), SHUFFLED_ROWS):,} commits, seed {seed}); "
         "measures that say the same stand in for each other, so each seems worth less than all of them together",
         ablation=_ablation(evaluation),
-        speed=reports.measure_speed(lambda i: model.risk(rows[i % len(rows)]), SPEED_CALLS),
+        speed=_speed(model, data),
         cpu_seconds=_training_seconds(evaluation) | {"scoring": scored - started, "this evaluation": process_time() - started},
         seen_in_training=None if seen is None else int(seen.sum()),
     )
+
+
+def of_training(
+    model: Model, data: Dataset, corpus: evaluate.Corpus, scores: np.ndarray, seed: int, today: date, say: Say, threshold: float = 0.5
+) -> reports.EvaluationReport:
+    """The report on the time-safe test commits of a training, by scores (n,) and probabilities of models that saw neither their repository nor later labels.
+
+    Args:
+        model: the one that was made of all rows: for its speed and for what its measures are worth to it, on commits that it learned from.
+        threshold: a risk above it counts as a flag, in [0, 1].
+    """
+    started = process_time()
+    window = corpus.time_safe
+    chances = evaluate.calibrated_elsewhere(data, corpus, window, scores)
+    tested = (data.time >= window.test_from) & (data.time < window.test_to) & ~np.isnan(chances)
+    rows, raw, p = data.where(tested), scores[tested], chances[tested]
+    importances = importance(model, rows, np.random.default_rng(seed))
+    say(f"{len(importances)} measures shuffled")
+    evaluation, n_projects = _evaluation(model.directory), len(set(rows.project.tolist()))
+    return reports.from_predictions(
+        rows.y,
+        p,
+        time=rows.time,
+        project=rows.project,
+        threshold=threshold,
+        base_rate=model.base_rate,
+        origin=reports.Origin(
+            model.version,
+            f"{len(rows):,} commits of {n_projects} project{'s' if n_projects != 1 else ''}, {window.window}.",
+            f"{evaluate.PROTOCOL['left_out'][0].upper()}{evaluate.PROTOCOL['left_out'][1:]}; {evaluate.protocol(corpus)['time_safe']}. {evaluate.PROTOCOL['calibration'][0].upper()}{evaluate.PROTOCOL['calibration'][1:]}."
+            + _ablation_words(evaluation),
+            today.isoformat(),
+        ),
+        rng=np.random.default_rng(seed),
+        score=raw,
+        lines=_lines(rows),
+        baselines={LAPREDICT: train.encode(rows, ("la",))[:, 0]},
+        importances=importances,
+        importance_kind=f"Loss of AUC within projects when a measure is shuffled among the commits of each ({min(len(rows), SHUFFLED_ROWS):,} commits, seed {seed}), "
+        "of the model made of all rows, on commits that it learned from: to be compared with each other alone",
+        ablation=_ablation(evaluation),
+        speed=_speed(model, rows),
+        cpu_seconds=_training_seconds(evaluation) | {"this evaluation": process_time() - started},
+        seen_in_training=0,
+    )
+
+
+def _speed(model: Model, data: Dataset) -> reports.Speed:
+    """Of one risk, all measures at hand and the words of a change weighed already."""
+    words = blend.by_words_of(model, data)[:SPEED_CALLS].tolist()
+    rows = [
+        CommitFeatures(dict(zip(FEATURE_NAMES, row.tolist(), strict=True)) | ({OWN_WORDS: told} if model.words is not None else {}))
+        for row, told in zip(data.X[:SPEED_CALLS], words, strict=True)
+    ]
+    return reports.measure_speed(lambda i: model.risk(rows[i % len(rows)]), SPEED_CALLS)
 
 
 def summary(report: reports.EvaluationReport) -> str:

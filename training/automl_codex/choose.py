@@ -53,7 +53,7 @@ class Objective:
 
     @classmethod
     def of(cls, rows: Dataset, corpus: evaluate.Corpus, recipe: train.Recipe) -> Objective:
-        return cls(rows.where(rows.time < evaluate.SELECTION.test_to), corpus, replace(recipe, n_trees=TRIAL_TREES))
+        return cls(rows.where(rows.time < corpus.selection.test_to), corpus, replace(recipe, n_trees=TRIAL_TREES))
 
     def __call__(self, params: Params) -> float:
         return self.score(recipe_of(params, self.recipe))
@@ -64,9 +64,10 @@ class Objective:
         Raises:
             UsageError: no project has enough commits in the window.
         """
-        evaluate.judged(self.rows, evaluate.SELECTION)  # before an hour of fitting
-        scores = evaluate.out_of_project(self.rows, self.corpus, evaluate.SELECTION, evaluate.forest_entrant("trial", recipe))
-        return evaluate.mean_auc(self.rows, evaluate.SELECTION, scores)
+        window = self.corpus.selection
+        evaluate.judged(self.rows, window)  # before an hour of fitting
+        scores = evaluate.out_of_project(self.rows, self.corpus, window, evaluate.forest_entrant("trial", recipe))
+        return evaluate.mean_auc(self.rows, window, scores)
 
     def subject(self) -> str:
         """What a trial's score depends on beside its parameters, as a hash: a log of other trials is not gone on with."""
@@ -117,7 +118,7 @@ def choose(
         **asdict(config),
         "n_jobs": n_jobs,
         "seed": recipe.seed,
-        "window": "cut-off 2015-01-01, test 2016-01-01 to 2017-12-31",
+        "window": f"cut-off {corpus.selection.as_json()['cut_off']}, test {corpus.selection.window}",
         "trees": TRIAL_TREES,
         "trials": len(found.trials),
         "failed": sum(result.score is None for result in found.trials),

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from automl_codex import metrics
 from codex_gate.intervals import wilson
 
 N_POINTS: Final = 200  # points of a curve that are kept: more cannot be told apart on a plot (chosen)
@@ -57,8 +58,10 @@ class Bin(NamedTuple):
 
 def calibration(y: np.ndarray, p: np.ndarray, bins: int = 10) -> tuple[Bin, ...]:
     """Reliability in bins of equal mass, those that `metrics.ece` averages over."""
-    parts = np.array_split(np.argsort(p, kind="stable"), min(bins, len(p)))
-    return tuple(Bin(len(i), float(p[i[0]]), float(p[i[-1]]), float(p[i].mean()), float(y[i].mean()), *wilson(int(y[i].sum()), len(i))[1:]) for i in parts)
+    parts, y = np.array_split(np.argsort(p, kind="stable"), min(bins, len(p))), metrics.tied(y, p)
+    return tuple(
+        Bin(len(i), float(p[i[0]]), float(p[i[-1]]), float(p[i].mean()), float(y[i].mean()), *wilson(round(float(y[i].sum())), len(i))[1:]) for i in parts
+    )
 
 
 def log_loss(y: np.ndarray, p: np.ndarray) -> float:

@@ -13,11 +13,11 @@ import json
 import math
 import os
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -38,16 +38,81 @@ ABLATION_TREES: Final = 30  # against 200 that ship: a seventh of the time
 N_FOLDS: Final = 6  # parts of the repositories that are left out together; one by one would take eight times as long (chosen)
 MIN_GAIN: Final = 0.04  # DESIGN §3, gates
 MAX_ECE: Final = 0.10
+DAY: Final = 86_400
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A cut-off (Unix seconds, None: each project's end of labels) and a test window [start, end)."""
+
+    name: str
+    cut_off: float | None
+    test_from: float
+    test_to: float
+
+    @property
+    def window(self) -> str:
+        """The test window in words, by its first and last day."""
+        if math.isinf(self.test_from):
+            return "all times"
+        return f"{_day(self.test_from)} on" if math.isinf(self.test_to) else f"{_day(self.test_from)} to {_day(self.test_to - DAY)}"
+
+    def as_json(self) -> dict[str, str | None]:
+        """Days of a scenario with a cut-off; `of_json` gives the same scenario again."""
+        assert self.cut_off is not None
+        return {"cut_off": _day(self.cut_off), "test_from": _day(self.test_from), "test_to": None if math.isinf(self.test_to) else _day(self.test_to)}
+
+    @classmethod
+    def of_json(cls, name: str, found: Mapping[str, str | None]) -> Scenario:
+        start, end, cut = (math.inf if (day := found[key]) is None else _midnight(day) for key in ("test_from", "test_to", "cut_off"))
+        return cls(name, cut, start, end)
+
+
+def _seconds(day: date | str) -> float:
+    found = date.fromisoformat(day) if isinstance(day, str) else day
+    return datetime(found.year, found.month, found.day, tzinfo=UTC).timestamp() + 86_399
+
+
+def _midnight(day: str) -> float:
+    found = date.fromisoformat(day)
+    return datetime(found.year, found.month, found.day, tzinfo=UTC).timestamp()
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+
+
+def _start(year: int) -> float:
+    return datetime(year, 1, 1, tzinfo=UTC).timestamp()
+
+
+SELECTION: Final = Scenario("selection", _start(2015), _start(2016), _start(2018))
+TIME_SAFE: Final = Scenario("time_safe", _start(2018), _start(2019), float("inf"))
+ALL_TIMES: Final = Scenario("all_times", None, float("-inf"), float("inf"))
+
+
+def _windows(data: Dataset) -> tuple[Scenario, Scenario]:
+    """Windows for tables that do not reach into those of the calendar: of the commits that had a year to be found out the third quarter and the last, each with a cut-off a year before."""
+    settled = data.time[data.time <= data.time.max() - train.YEAR]
+    if not len(settled):
+        return SELECTION, TIME_SAFE
+    half, late, end = (math.floor(edge / DAY) * DAY for edge in np.quantile(settled, [0.5, 0.75, 1.0]))
+    return (
+        Scenario("selection", half - train.YEAR, half, late),
+        Scenario("time_safe", late - train.YEAR, late, end + DAY),
+    )
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """What the corpus file says of each project: repository (the unit that is left out), end of labels, role."""
+    """What the corpus file says of each project: repository (the unit that is left out), end of labels, role; and the windows that it is judged in."""
 
     repository: Mapping[str, str]
     until: Mapping[str, float]
     role: Mapping[str, str]
     entries: tuple[Mapping[str, Any], ...]
+    selection: Scenario = SELECTION
+    time_safe: Scenario = TIME_SAFE
 
     @classmethod
     def of(cls, entries: Sequence[Mapping[str, Any]]) -> Corpus:
@@ -60,10 +125,14 @@ class Corpus:
 
     @classmethod
     def of_tables(cls, data: Dataset) -> Corpus:
-        """Without a corpus file: every project is a repository of its own, to be trained on up to its newest row."""
+        """Without a corpus file: every project is a repository of its own, to be trained on up to its newest row, and judged where the tables reach."""
         newest = {project: data.time[data.project == project].max() for project in np.unique(data.project).tolist()}
         days = {project: datetime.fromtimestamp(int(seconds), UTC).date() for project, seconds in newest.items()}
-        return cls.of([{"project": p, "repository": p, "until": day.isoformat(), "role": "train"} for p, day in days.items()])
+        corpus = cls.of([{"project": p, "repository": p, "until": day.isoformat(), "role": "train"} for p, day in days.items()])
+        if all(_enough(data, scenario) for scenario in (SELECTION, TIME_SAFE)):
+            return corpus
+        selection, time_safe = _windows(data)
+        return replace(corpus, selection=selection, time_safe=time_safe)
 
     def split(self, data: Dataset) -> tuple[Dataset, Dataset]:
         """Training rows and holdout rows; only commits up to the project's `until`.
@@ -93,30 +162,6 @@ class Corpus:
     def groups(self, data: Dataset) -> np.ndarray:
         """Repository of each row (n,): projects of one repository are left out together."""
         return np.array([self.repository[p] for p in data.project])
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A cut-off (Unix seconds, None: each project's end of labels) and a test window [start, end)."""
-
-    name: str
-    cut_off: float | None
-    test_from: float
-    test_to: float
-
-
-def _seconds(day: date | str) -> float:
-    found = date.fromisoformat(day) if isinstance(day, str) else day
-    return datetime(found.year, found.month, found.day, tzinfo=UTC).timestamp() + 86_399
-
-
-def _start(year: int) -> float:
-    return datetime(year, 1, 1, tzinfo=UTC).timestamp()
-
-
-SELECTION: Final = Scenario("selection", _start(2015), _start(2016), _start(2018))
-TIME_SAFE: Final = Scenario("time_safe", _start(2018), _start(2019), float("inf"))
-ALL_TIMES: Final = Scenario("all_times", None, float("-inf"), float("inf"))
 
 
 @dataclass(frozen=True)
@@ -235,15 +280,26 @@ def evenly(groups: np.ndarray) -> np.ndarray:
 
 def calibrated_elsewhere(data: Dataset, corpus: Corpus, scenario: Scenario, scores: np.ndarray) -> np.ndarray:
     """Probabilities (n,): each part of the repositories calibrated on the out-of-project scores of the others, on labels known at the cut-off."""
-    labels, usable = known(data, corpus, scenario)
-    groups = corpus.groups(data)
-    p = np.full(len(data), np.nan)
-    for fold in folds(data, corpus, scenario):
-        others = usable & ~fold.left_out & ~np.isnan(scores)
-        if (others & data.traced()).any():
-            others &= data.traced()
+    labels, groups, p = known(data, corpus, scenario)[0], corpus.groups(data), np.full(len(data), np.nan)
+    for fold, others in _elsewhere(data, corpus, scenario, scores):
         p[fold.left_out] = train.apply(train.calibrate(scores[others], labels[others], evenly(groups[others])), scores[fold.left_out])
     return p
+
+
+def constant(data: Dataset, corpus: Corpus, scenario: Scenario, scores: np.ndarray) -> np.ndarray:
+    """Probabilities (n,) of whoever says the same of every commit: the share of buggy ones among those that `calibrated_elsewhere` fits on, each repository counted alike."""
+    labels, groups, p = known(data, corpus, scenario)[0], corpus.groups(data), np.full(len(data), np.nan)
+    for fold, others in _elsewhere(data, corpus, scenario, scores):
+        p[fold.left_out] = np.average(labels[others], weights=evenly(groups[others]))
+    return p
+
+
+def _elsewhere(data: Dataset, corpus: Corpus, scenario: Scenario, scores: np.ndarray) -> Iterator[tuple[Fold, np.ndarray]]:
+    """Each fold with the rows (mask) of the other repositories that a calibration may rest on: scored, and labelled by SZZ where any of them is."""
+    _, usable = known(data, corpus, scenario)
+    for fold in folds(data, corpus, scenario):
+        others = usable & ~fold.left_out & ~np.isnan(scores)
+        yield fold, others & data.traced() if (others & data.traced()).any() else others
 
 
 def compare(
@@ -271,7 +327,23 @@ def compare(
             continue
         rows.append(head | {"models": {name: metrics.summary(data.y[mask], scores[name][mask], chances[name][mask]) for name in scores}})
     report = {"too_few_test_commits": left_out, "projects": rows, **_totals(data, tested, scores, chances, [r["project"] for r in rows], seed)}
-    return report, scores[contenders[0].name]
+    first = contenders[0].name
+    same = constant(data, corpus, scenario, scores[first])
+    return report | {"constant": _beside_constant(data, tested, same, chances[first])}, scores[first]
+
+
+def _beside_constant(data: Dataset, tested: np.ndarray, same: np.ndarray, p: np.ndarray) -> dict[str, Any]:
+    """Figures of the probability `same` for all, and by what share of its Brier score the probabilities `p` are better, over all test commits.
+
+    Where few commits are buggy a constant has a low calibration error too: only the Brier score tells whether the probabilities say more.
+    """
+    rows = tested & ~np.isnan(same) & ~np.isnan(p)
+    brier = metrics.brier(data.y[rows], same[rows])
+    return {
+        "pooled": {"brier": brier, "ece": metrics.ece(data.y[rows], same[rows])},
+        "mean_ece": mean_ece(data.y, same, large(data.project, tested)),
+        "brier_skill": 1 - metrics.brier(data.y[rows], p[rows]) / brier if brier else math.nan,
+    }
 
 
 def _totals(
@@ -358,16 +430,16 @@ def ablation(data: Dataset, corpus: Corpus, recipe: train.Recipe, progress: Prog
         "shipped, no monotonic constraints": replace(quick, monotone=False),
         "shipped, no masked copies": replace(quick, mask_share=0.0),
     }
-    found = [_ablated(data, "la alone (LApredict)", 1, train.encode(data, ("la",))[:, 0])]
+    found = [_ablated(data, corpus, "la alone (LApredict)", 1, train.encode(data, ("la",))[:, 0])]
     for name, variant in sets.items():
-        found.append(_ablated(data, name, len(variant.names), out_of_project(data, corpus, SELECTION, forest_entrant(name, variant))))
+        found.append(_ablated(data, corpus, name, len(variant.names), out_of_project(data, corpus, corpus.selection, forest_entrant(name, variant))))
         progress(f"ablation: {name}: {found[-1]['mean_auc']:.4f}")
     return found
 
 
-def _ablated(data: Dataset, name: str, n_features: int, scores: np.ndarray) -> dict[str, Any]:
+def _ablated(data: Dataset, corpus: Corpus, name: str, n_features: int, scores: np.ndarray) -> dict[str, Any]:
     """A row of the ablation: mean AUC over all projects, over those that SZZ labelled and over the others (NaN where there are none)."""
-    every = judged(data, SELECTION)
+    every = judged(data, corpus.selection)
     szz, outside = by_labels(data, every)
     means = {"mean_auc": every, "mean_auc_szz": szz, "mean_auc_outside": outside}
     return {"measures": name, "n_features": n_features} | {key: _mean_auc(data, masks, scores) for key, masks in means.items()}
@@ -394,12 +466,18 @@ def judged(data: Dataset, scenario: Scenario) -> list[np.ndarray]:
     Raises:
         UsageError: no project has.
     """
+    if enough := _enough(data, scenario):
+        return enough
+    raise UsageError(
+        f"no project has {MIN_TEST_ROWS} commits in the test window of {scenario.name} ({scenario.window}), 10 of them buggy and 10 clean; "
+        "mine longer histories, or more of them; one repository alone is for automl-codex retrain"
+    )
+
+
+def _enough(data: Dataset, scenario: Scenario) -> list[np.ndarray]:
     tested = (data.time >= scenario.test_from) & (data.time < scenario.test_to)
     masks = [tested & (data.project == p) for p in np.unique(data.project)]
-    enough = [m for m in masks if m.sum() >= MIN_TEST_ROWS and 10 <= data.y[m].sum() <= m.sum() - 10]
-    if not enough:
-        raise UsageError(f"no project has {MIN_TEST_ROWS} commits in the test window of {scenario.name}, 10 of them buggy and 10 clean; mine more history")
-    return enough
+    return [m for m in masks if m.sum() >= MIN_TEST_ROWS and 10 <= data.y[m].sum() <= m.sum() - 10]
 
 
 def refuse_unscorable(data: Dataset, corpus: Corpus, scenario: Scenario, calibrated: bool = True) -> None:
@@ -430,8 +508,8 @@ def refuse_short(data: Dataset, corpus: Corpus) -> None:
     Raises:
         UsageError: not for one of the scenarios, or SZZ's labels not for the calibration that ships.
     """
-    refuse_unscorable(data, corpus, SELECTION, calibrated=False)
-    for scenario in (TIME_SAFE, ALL_TIMES):
+    refuse_unscorable(data, corpus, corpus.selection, calibrated=False)
+    for scenario in (corpus.time_safe, ALL_TIMES):
         refuse_unscorable(data, corpus, scenario)
     if not (known(data, corpus, ALL_TIMES)[1] & data.traced()).any():
         raise UsageError(
@@ -441,11 +519,12 @@ def refuse_short(data: Dataset, corpus: Corpus) -> None:
 
 def without_history(data: Dataset, corpus: Corpus, recipe: train.Recipe) -> dict[str, float]:
     """The shipped recipe asked with all history unknown (shallow clone), time-safe: mean AUC, mean and pooled ECE."""
-    scores = out_of_project(data, corpus, TIME_SAFE, masked_forest_entrant("masked", recipe))
-    p = calibrated_elsewhere(data, corpus, TIME_SAFE, scores)
-    tested = (data.time >= TIME_SAFE.test_from) & ~np.isnan(p)
+    safe = corpus.time_safe
+    scores = out_of_project(data, corpus, safe, masked_forest_entrant("masked", recipe))
+    p = calibrated_elsewhere(data, corpus, safe, scores)
+    tested = (data.time >= safe.test_from) & (data.time < safe.test_to) & ~np.isnan(p)
     return {
-        "mean_auc": mean_auc(data, TIME_SAFE, scores),
+        "mean_auc": mean_auc(data, safe, scores),
         "mean_ece": mean_ece(data.y, p, large(data.project, tested)),
         "pooled_ece": metrics.ece(data.y[tested], p[tested]),
     }
@@ -486,6 +565,7 @@ def gates(time_safe: Mapping[str, Any], accepted: Sequence[str]) -> list[dict[st
     rows = [
         ("auc_over_lapredict", gain, ">=", MIN_GAIN, True),
         ("pooled_ece", pooled["ece"], "<=", MAX_ECE, True),
+        ("brier_skill", time_safe["constant"]["brier_skill"], ">=", 0.0, True),
         ("spec_auc", mean_auc, ">=", 0.80, False),
         ("spec_f1_at_fpr_10_percent", pooled["f1_at_fpr_10_percent"], ">=", 0.75, False),
     ]
@@ -527,10 +607,16 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def report(
-    data: Dataset, holdout: Dataset, corpus: Corpus, recipe: train.Recipe, today: date, accepted: Sequence[str], progress: Progress
-) -> tuple[dict[str, Any], list[tuple[float, float]]]:
-    """Everything that `evaluation.json` holds but the external holdout, and the calibration knots that ship.
+class Evaluated(NamedTuple):
+    """What `evaluation.json` holds but the external holdout, the calibration knots that ship, and the time-safe raw scores (n,) out of project."""
+
+    report: dict[str, Any]
+    knots: list[tuple[float, float]]
+    scores: np.ndarray
+
+
+def report(data: Dataset, holdout: Dataset, corpus: Corpus, recipe: train.Recipe, today: date, accepted: Sequence[str], progress: Progress) -> Evaluated:
+    """Compute it all.
 
     Raises:
         UsageError: the tables do not reach for it; no forest was grown.
@@ -540,7 +626,7 @@ def report(
         progress(f"{n} buggy commits have no time of their fix; they count as known to be so a year after they were made")
     contenders = entrants(recipe)
     table = ablation(data, corpus, recipe, progress)
-    time_safe, _ = compare(data, corpus, TIME_SAFE, contenders, recipe.seed, progress)
+    time_safe, scores = compare(data, corpus, corpus.time_safe, contenders, recipe.seed, progress)
     all_times, raw = compare(data, corpus, ALL_TIMES, contenders, recipe.seed, progress)
     labels, usable = known(data, corpus, ALL_TIMES)
     usable &= ~np.isnan(raw) & data.traced()
@@ -557,16 +643,23 @@ def report(
             "buggy": int(data.y.sum()),
             "projects": sorted(set(data.project.tolist())),
             "holdout": sorted(set(holdout.project.tolist())),
+            "labelled_outside": int((~data.traced()).sum()),
         },
-        "protocol": PROTOCOL,
+        "windows": {scenario.name: scenario.as_json() for scenario in (corpus.selection, corpus.time_safe)},
+        "protocol": protocol(corpus),
         "recipe": recipe.as_json(),
         "left_out_measures": [name for name in FEATURE_NAMES if name not in recipe.names],
-        "ablation": {"window": "cut-off 2015-01-01, test 2016-01-01 to 2017-12-31", "trees": ABLATION_TREES, "tried": len(table), "rows": table},
+        "ablation": {
+            "window": f"cut-off {corpus.selection.as_json()['cut_off']}, test {corpus.selection.window}",
+            "trees": ABLATION_TREES,
+            "tried": len(table),
+            "rows": table,
+        },
         "time_safe": time_safe,
         "without_history": without_history(data, corpus, recipe),
         "all_times": all_times,
     }
-    return found | {"gates": gates(time_safe, accepted)}, knots
+    return Evaluated(found | {"gates": gates(time_safe, accepted)}, knots, scores)
 
 
 SELECTION_NOTE: Final = (
@@ -581,12 +674,26 @@ SELECTION_NOTE: Final = (
 PROTOCOL: Final = {
     "unit": "commit",
     "left_out": f"whole repositories, in {N_FOLDS} parts (projects of one repository stay together); means are over projects",
-    "training_labels": "a commit counts as buggy only if its first fix was made before the cut-off, else it is clean, as it was for anybody then; commits of the year before the cut-off are not trained on; a label that says no time of its fix counts as known a year after the commit",
+    "training_labels": "a commit counts as buggy only if its first fix was made (by its author's date) before the cut-off, else it is clean, as it was for anybody then; commits of the year before the cut-off are not trained on; a label that says no time of its fix counts as known a year after the commit",
+    "doubt": "commits that only doubtful fixes accuse (docs/labels.md) are in no table, whenever these fixes were made: neither learned from nor judged. So what is left is easier to tell apart than all that comes in: judged as buggy with the others, where it was tried by hand, they halve the gain over added lines (docs/tried.md, doubtful accusations)",
     "test_labels": "as known at the head that was labelled, so that every test commit had eighteen months or more to be found out",
     "time_safe": "cut-off 2018-01-01, a gap of a year, test on commits from 2019-01-01 to the end of labels",
     "all_times": "cut-off at each project's end of labels; not time-safe, shown because it holds every project in full",
     "selection": SELECTION_NOTE,
     "calibration": "each part's probabilities come from knots fitted on the out-of-project scores of the others that SZZ labelled, on labels known at the cut-off, each repository with the same weight",
     "intervals": f"95 %, {DRAWS} bootstrap draws of projects and of commits within them, paired across models",
+    "constant": "what the same probability for every commit would reach, the share of buggy ones where the calibration was fitted; brier_skill is by what share of its Brier score the model is better, pooled",
     "gates": f"pooled_ece is over all test commits, also of projects with too few buggy ones for an AUC; the mean over projects with {MIN_TEST_ROWS} test commits, whose base rates differ, is larger and stands beside it",
 }
+
+
+def protocol(corpus: Corpus) -> dict[str, str]:
+    """The protocol in words; of tables without a corpus file in theirs."""
+    if (corpus.selection, corpus.time_safe) == (SELECTION, TIME_SAFE):
+        return PROTOCOL
+    safe = corpus.time_safe
+    return PROTOCOL | {
+        "test_labels": "as known at the head that was labelled; every test commit had a year or more to be found out",
+        "time_safe": f"cut-off {safe.as_json()['cut_off']}, a gap of a year, test on commits of {safe.window}: these tables do not reach into the windows of the calendar",
+        "selection": f"a search, where one was asked for, is scored on commits of {corpus.selection.window}; the recipe that it starts from is that of the model that ships, whose card says how it was chosen",
+    }

@@ -210,7 +210,7 @@ def training_sources(entries: Sequence[Mapping[str, Any]], used: Mapping[str, Ma
 def card(report: Mapping[str, Any]) -> str:
     """MODEL_CARD.md from the content of evaluation.json; `{version}` is filled in by `build`."""
     safe, every, bare = report["time_safe"], report["all_times"], report["without_history"]
-    gain = safe["difference_to_lapredict"]["forest"]
+    gain, window = safe["difference_to_lapredict"]["forest"], report["windows"]["time_safe"]
     parts = [
         "# Model card: {version}",
         "",
@@ -229,12 +229,13 @@ def card(report: Mapping[str, Any]) -> str:
         "",
         f"{report['final']['rows']} commits of {len(report['data']['projects'])} projects ({', '.join(report['data']['projects'])}), "
         f"{report['final']['period'][0]} to {report['final']['period'][1]}, {report['final']['share_buggy']:.3f} of them buggy; base rate of those that SZZ labelled, every repository counted alike, {report['final']['base_rate']:.3f}. "
-        "Labels: SZZ by this package (docs/labels.md), for the Apache projects of training-sources.json ApacheJIT; measures mined from the repositories by this package. "
-        "A label counts as buggy only if its fix was made before the end of the project's labels; the last year before it is left out.",
+        f"Labels: SZZ by this package (docs/labels.md){_outside(report)}; measures mined from the repositories by this package. "
+        "A label counts as buggy only if its fix was made before the end of the project's labels; the last year before it is left out. "
+        f"{report['protocol']['doubt'][0].upper()}{report['protocol']['doubt'][1:]}.",
         "",
         "## How good it is",
         "",
-        f"Whole repositories left out, trained on labels known on 2018-01-01, tested on commits from 2019 on. Mean AUC **{safe['mean']['forest']['auc']:.3f}** "
+        f"Whole repositories left out, trained on labels known on {window['cut_off']}, tested on commits from {window['test_from']} {'to ' + window['test_to'] if window['test_to'] else 'on'}. Mean AUC **{safe['mean']['forest']['auc']:.3f}** "
         f"({_span(safe['mean']['forest']['auc_interval'])}); against counting added lines (LApredict) **{gain['value']:+.3f}** ({_span([gain['low'], gain['high']])}). Nothing is searched on this window; what was looked at there while the measures of this package were chosen is told below.",
         "",
         _lowest(safe),
@@ -244,8 +245,12 @@ def card(report: Mapping[str, Any]) -> str:
         *_project_table(safe),
         "",
         *_too_few(safe),
-        "Leaving out projects but not time (all commits, every project). Not time-safe: measures that grow with a repository (exp, ndev, nuc) tell the year here, "
-        "and in the ApacheJIT labels the share of buggy commits runs from .02 to .97 by project and year, which favours models that read them:",
+        "Leaving out projects but not time (all commits, every project). Not time-safe: measures that grow with a repository (exp, ndev, nuc) tell the year here"
+        + (
+            ", and in labels from outside the share of buggy commits may run from .02 to .97 by project and year, which favours models that read them:"
+            if report["data"]["labelled_outside"]
+            else ":"
+        ),
         "",
         *_model_table(every),
         "",
@@ -259,6 +264,8 @@ def card(report: Mapping[str, Any]) -> str:
         "",
         f"Piecewise linear and monotone, fitted on out-of-project scores of the repositories that SZZ labelled, each counted alike. Over all {safe['pooled']['forest']['commits']:,} time-safe test commits, also of projects with too few buggy ones for an AUC, the expected calibration error is {safe['pooled']['forest']['ece']:.3f}; "
         f"the mean over the {safe['mean_ece_of']['projects']} projects with {safe['mean_ece_of']['test_commits_each']} of them is {safe['mean']['forest']['ece']:.3f}, because base rates differ from project to project (see the table) and a project that was never seen cannot tell its own. "
+        f"Where few commits are buggy that alone says little: the same probability for every commit would have {safe['constant']['pooled']['ece']:.3f} and {safe['constant']['mean_ece']:.3f}. "
+        f"What the probabilities say beyond it shows in the Brier score: {safe['pooled']['forest']['brier']:.4f} in place of {safe['constant']['pooled']['brier']:.4f}, {safe['constant']['brier_skill']:.1%} less. "
         "Trust the order and the percentile within a repository more than the absolute number.",
         "",
         *gates_section(report["gates"]),
@@ -284,10 +291,14 @@ def card(report: Mapping[str, Any]) -> str:
         "## Licence and reproduction",
         "",
         "MIT, as the package. No source text or message of others is part of the files. "
-        f"`automl-codex train --input training/data --corpus training/corpus.yaml --output models --seed {report['seed']}{_search(report.get('tuning'))}{_accepted(report)}` makes these files again "
+        f"`automl-codex train {report['made_by']} --seed {report['seed']}{_search(report.get('tuning'))}{_accepted(report)}` makes these files again "
         f"(data sha256 `{report['data']['sha256'][:16]}…`, {report['date']}, {report['machine']['processor']}, {report['machine']['cores']} cores, Python {report['machine']['python']}).",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _outside(report: Mapping[str, Any]) -> str:
+    return f", for {report['data']['labelled_outside']:,} commits others (training-sources.json)" if report["data"]["labelled_outside"] else ""
 
 
 def _beside(report: Mapping[str, Any]) -> list[str]:
@@ -340,7 +351,7 @@ def _tuning(found: Mapping[str, Any] | None) -> list[str]:
     return [
         "## How the recipe was chosen",
         "",
-        f"{found['trials']} trials by {found['strategy']} (seed {found['seed']}, {found['failed']} failed; {found['stopped']}), each scored by the mean AUC over projects, {found['window']}, "
+        f"{found['trials']} trial{'' if found['trials'] == 1 else 's'} by {found['strategy']} (seed {found['seed']}, {found['failed']} failed; {found['stopped']}), each scored by the mean AUC over projects, {found['window']}, "
         f"with {found['trees']} trees. The best, trial {found['best_trial']} ({params}), has {found['best_auc']:.4f}, the recipe without a search {found['untuned_auc']:.4f}: the {found['taken']} was taken. "
         "A best of many is a little too good on the window that it was chosen on; no trial saw a commit of the time-safe window.",
         "",

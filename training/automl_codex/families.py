@@ -142,10 +142,10 @@ def compare(data: Dataset, corpus: evaluate.Corpus, words: Words, families: Sequ
         UsageError: no project has enough of them to be judged.
     """
     traced = data.where(data.traced())
-    evaluate.judged(traced, evaluate.TIME_SAFE)
+    evaluate.judged(traced, corpus.time_safe)
     alone = evaluate.entrants(replace(recipe, within=False))[:2]
     contenders = [*(entrant(name, recipe, words) for name in families), *alone, evaluate.forest_entrant(SHIPPED, recipe)]
-    table, _ = evaluate.compare(traced, corpus, evaluate.TIME_SAFE, contenders, recipe.seed, progress)
+    table, _ = evaluate.compare(traced, corpus, corpus.time_safe, contenders, recipe.seed, progress)
     return table
 
 

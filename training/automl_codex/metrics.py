@@ -68,11 +68,20 @@ def brier(y: np.ndarray, p: np.ndarray) -> float:
     return float(np.mean((p - y) ** 2))
 
 
+def tied(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """The share of buggy rows (n,) among those of the same probability."""
+    _, place = np.unique(p, return_inverse=True)
+    return np.asarray((np.bincount(place, y) / np.bincount(place))[place])
+
+
 def ece(y: np.ndarray, p: np.ndarray, bins: int = 10) -> float:
     """Expected calibration error over `bins` bins of equal mass: mean |share of buggy − mean probability|.
 
+    Rows of one probability share their labels, so that none of it depends on the order of the rows.
+
     Source: Nixon et al. 2019, "Measuring calibration in deep learning" (adaptive bins).
     """
+    y = tied(y, p)
     order = np.argsort(p, kind="stable")
     parts = np.array_split(order, min(bins, len(order)))
     return float(sum(len(i) * abs(y[i].mean() - p[i].mean()) for i in parts) / len(order))
@@ -121,7 +130,7 @@ def bootstrap_means(labels: Mapping[str, np.ndarray], scores: Sequence[Mapping[s
 
 
 def auc_within(y: np.ndarray, score: np.ndarray, group: np.ndarray) -> float:
-    """AUC (0 to 1) of pairs within groups: the mean over groups (n,) with both kinds, each counting as many times as it has rows with y 1; nan when there is none."""
+    """AUC (0 to 1) within groups: the mean over groups (n,) with both kinds, each counting as many times as it has rows with y 1; nan when there is none."""
     found = [(auc(y[rows], score[rows]), int(y[rows].sum())) for rows in (group == name for name in np.unique(group))]
     told = [(value, n) for value, n in found if not np.isnan(value)]
     return float(np.average([value for value, _ in told], weights=[n for _, n in told])) if told else float("nan")

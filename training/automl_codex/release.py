@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from automl_codex import blend, evaluate, export, general, lines, said, train
+from automl_codex import assess, blend, evaluate, export, general, lines, said, train
 from automl_codex.evaluation_report import day
 from automl_codex.files import put
 from automl_codex.tables import Dataset
@@ -37,6 +38,14 @@ class Release:
         return str(json.loads(self.files[MANIFEST])["version"])
 
 
+@dataclass(frozen=True, eq=False)
+class Trained(Release):
+    """One that was made of many repositories, with the rows (n,) of those that it may learn from and their time-safe raw scores (n,) out of project."""
+
+    rows: Dataset
+    scores: np.ndarray
+
+
 def split(data: Dataset, corpus: evaluate.Corpus) -> tuple[Dataset, Dataset]:
     """Training rows and holdout rows.
 
@@ -57,10 +66,12 @@ def make(
     accepted: Sequence[str],
     progress: evaluate.Progress,
     tuning: Mapping[str, Any] | None = None,
-) -> Release:
+    made_by: str = "--input training/data --corpus training/corpus.yaml --output models",
+) -> Trained:
     """Evaluate the recipe, fit it on everything that may be trained on, and build the files.
 
     Args:
+        made_by: the options of `automl-codex train` that name tables, corpus and target, for the card.
         tuning: how the recipe was found (`choose.Chosen.facts`), for manifest, evaluation and card; None where nothing was searched.
     Raises:
         UsageError: tables that do not reach for a scenario, or one that the corpus does not name.
@@ -68,11 +79,12 @@ def make(
     """
     started = process_time()
     rows, holdout = split(data, corpus)
-    report, knots = evaluate.report(rows, holdout, corpus, recipe, today, accepted, progress)
+    report, knots, scores = evaluate.report(rows, holdout, corpus, recipe, today, accepted, progress)
     labels, usable = evaluate.known(rows, corpus, evaluate.ALL_TIMES)
     used, y = rows.where(usable), labels[usable]
     evaluated = process_time()
     model = general.fit(used, y, recipe)
+    report["made_by"] = made_by
     report["cpu_seconds"] = {"evaluation": round(evaluated - started, 2), "training": round(process_time() - evaluated, 2)}
     finals = {"forest": model.scores} | {e.name: e.fit(used, y) for e in evaluate.entrants(recipe)[1:]}
     report["external"] = evaluate.external(holdout, corpus, finals, lambda d: train.apply(knots, model.scores(d)), recipe.seed)
@@ -98,13 +110,25 @@ def make(
         "training-manifest.txt": export.training_manifest(used.sha256.tolist()),
         SOURCES: export.training_sources(corpus.entries, _counts(used, y, holdout)),
     }
-    return Release(export.build(model.forest, knots, recipe, probe_rows(used, recipe), facts, texts, model.within), report)
+    return Trained(export.build(model.forest, knots, recipe, probe_rows(used, recipe), facts, texts, model.within), report, rows, scores)
 
 
 def ship(release: Release, target: Path) -> Model:
     """Write the directory and load what was written; the line ranker of the old one, or of the package, comes along."""
     export.write_directory(lines.carried(release.files, target, default_directory()), target)
     return Model.load(target)
+
+
+def judged(release: Trained, corpus: evaluate.Corpus, seed: int, today: date, say: evaluate.Progress) -> dict[str, Any]:
+    """The EvaluationReport of the specification (§7.3) on the time-safe test commits, each by a model that saw neither its repository nor what was known later, with the whole evaluation beside it.
+
+    Raises:
+        InternalError: the files of the release cannot be read back.
+    """
+    with tempfile.TemporaryDirectory(prefix="automl-codex-") as place:
+        export.write_directory(release.files, target := Path(place) / "model")
+        found = assess.of_training(Model.load(target), release.rows, corpus, release.scores, seed, today, say)
+    return found.to_object() | {"evaluation": _rounded(release.report)}
 
 
 def reevaluate(directory: Path, data: Dataset, today: date, progress: evaluate.Progress) -> dict[str, Any]:
@@ -119,7 +143,7 @@ def reevaluate(directory: Path, data: Dataset, today: date, progress: evaluate.P
     recipe = train.Recipe.from_json(manifest["recipe"])
     accepted = [gate["gate"] for gate in earlier["gates"] if gate.get("accepted")]
     rows, holdout = split(data, corpus)
-    report, _ = evaluate.report(rows, holdout, corpus, recipe, today, accepted, progress)
+    report = evaluate.report(rows, holdout, corpus, recipe, today, accepted, progress).report
     labels, usable = evaluate.known(rows, corpus, evaluate.ALL_TIMES)
     model = Model.load(directory)
     shipped = partial(blend.scored, model)
@@ -154,7 +178,7 @@ def check(directory: Path, data: Dataset, progress: evaluate.Progress) -> Check:
     )
     if rows.said is None and WORDS_FILE in manifest["files"]:
         wrong.append(f"{said.FILE}: the model learned words, these tables hold none; make it with automl-codex common-words")
-    table, _ = evaluate.compare(rows, corpus, evaluate.TIME_SAFE, evaluate.entrants(recipe), recipe.seed, progress)
+    table, _ = evaluate.compare(rows, corpus, corpus.time_safe, evaluate.entrants(recipe), recipe.seed, progress)
     recorded, again = dict(_leaves(earlier["time_safe"], "time_safe")), dict(_leaves(_rounded(table), "time_safe"))
     largest = 0.0
     for name in dict.fromkeys([*recorded, *again]):
@@ -191,7 +215,9 @@ def _recorded(directory: Path) -> tuple[dict[str, Any], dict[str, Any], evaluate
     try:
         sources = json.loads((directory / SOURCES).read_bytes())["projects"]
         corpus = evaluate.Corpus.of([{**entry, "until": entry["labels_until"]} for entry in sources])
-        return manifest, json.loads((directory / "evaluation.json").read_bytes()), corpus
+        earlier = json.loads((directory / "evaluation.json").read_bytes())
+        selection, time_safe = (evaluate.Scenario.of_json(name, earlier["windows"][name]) for name in ("selection", "time_safe"))
+        return manifest, earlier, replace(corpus, selection=selection, time_safe=time_safe)
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(f"{directory}: {SOURCES} or evaluation.json is damaged ({error}); train the model again") from error
 

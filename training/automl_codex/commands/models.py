@@ -113,7 +113,11 @@ def _train(options: argparse.Namespace) -> int:
             evaluate.refuse_short(rows, corpus)  # before the search, not behind it
             chosen = choose.choose(rows, corpus, recipe, search, options.trials, say, tune.N_JOBS if options.parallel is None else options.parallel)
             recipe, tuning = chosen.recipe, chosen.facts | {"table": chosen.trials}
-        release_ = release.make(data, corpus, recipe, datetime.now(UTC).date(), options.accept_missed, say, tuning)
+        corpus_option = f"--corpus {options.corpus} " if options.corpus else ""
+        made_by = f"--input {options.input} {corpus_option}--output {options.output}"
+        release_ = release.make(data, corpus, recipe, datetime.now(UTC).date(), options.accept_missed, say, tuning, made_by)
+        if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
+            release.write_report(release.judged(release_, corpus, options.seed, datetime.now(UTC).date(), say), options.eval_report)
         _settle(release_.report, asked, andon, options)
     release.ship(release_, options.output)
     say(f"{release_.version} written to {options.output}")
@@ -121,16 +125,14 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _settle(report: Mapping[str, Any], asked: Gates, andon: Andon, options: argparse.Namespace) -> None:
-    """Write an evaluation where one is wanted, and hold it against the gates.
+    """Hold an evaluation against the gates.
 
     Raises:
         HaltedError: a gate is missed; the models stay where they are.
     """
-    from automl_codex import gating, release
+    from automl_codex import gating
     from codex_gate.errors import HaltedError
 
-    if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
-        release.write_report(report, options.eval_report)
     try:
         gating.settle(gating.of_evaluation(report, asked, str(options.output)), asked, andon)
     except HaltedError as error:
