@@ -129,10 +129,12 @@ class Corpus:
         newest = {project: data.time[data.project == project].max() for project in np.unique(data.project).tolist()}
         days = {project: datetime.fromtimestamp(int(seconds), UTC).date() for project, seconds in newest.items()}
         corpus = cls.of([{"project": p, "repository": p, "until": day.isoformat(), "role": "train"} for p, day in days.items()])
-        if all(_enough(data, scenario) for scenario in (SELECTION, TIME_SAFE)):
-            return corpus
-        selection, time_safe = _windows(data)
-        return replace(corpus, selection=selection, time_safe=time_safe)
+        try:
+            refuse_short(data, corpus)
+        except UsageError:
+            selection, time_safe = _windows(data)
+            return replace(corpus, selection=selection, time_safe=time_safe)
+        return corpus
 
     def split(self, data: Dataset) -> tuple[Dataset, Dataset]:
         """Training rows and holdout rows; only commits up to the project's `until`.
@@ -466,18 +468,14 @@ def judged(data: Dataset, scenario: Scenario) -> list[np.ndarray]:
     Raises:
         UsageError: no project has.
     """
-    if enough := _enough(data, scenario):
+    tested = (data.time >= scenario.test_from) & (data.time < scenario.test_to)
+    masks = [tested & (data.project == p) for p in np.unique(data.project)]
+    if enough := [m for m in masks if m.sum() >= MIN_TEST_ROWS and 10 <= data.y[m].sum() <= m.sum() - 10]:
         return enough
     raise UsageError(
         f"no project has {MIN_TEST_ROWS} commits in the test window of {scenario.name} ({scenario.window}), 10 of them buggy and 10 clean; "
         "mine longer histories, or more of them; one repository alone is for automl-codex retrain"
     )
-
-
-def _enough(data: Dataset, scenario: Scenario) -> list[np.ndarray]:
-    tested = (data.time >= scenario.test_from) & (data.time < scenario.test_to)
-    masks = [tested & (data.project == p) for p in np.unique(data.project)]
-    return [m for m in masks if m.sum() >= MIN_TEST_ROWS and 10 <= data.y[m].sum() <= m.sum() - 10]
 
 
 def refuse_unscorable(data: Dataset, corpus: Corpus, scenario: Scenario, calibrated: bool = True) -> None:
