@@ -221,6 +221,24 @@ def test_command_mines_one_repository(history, tmp_path: Path, capsys) -> None:
     assert "1 rows in" in capsys.readouterr().err
 
 
+def test_labels_of_no_commit_that_gives_a_row_are_refused_and_an_empty_table_is_not_kept(history, tmp_path: Path, capsys) -> None:
+    repo, shas = history
+    strangers = csv(tmp_path / "strangers.csv", f"sha,buggy\n{A},1\n{B},0\n")
+    command = ["mine", str(repo.path), "--output", str(tmp_path / "data"), "--labels"]
+    assert cli.main([*command, str(strangers)]) == 2
+    said = capsys.readouterr().err
+    assert f"none of the 2 labels in {strangers} is of a commit that lies in {repo.path}; is it the clone that they were made for" in said
+    early = csv(tmp_path / "early.csv", f"sha,buggy\n{shas[1]},1\n{B},0\n")
+    assert cli.main([*command, str(early), "--since", "2030-01-01"]) == 2
+    assert "none of the 2 labels" in (said := capsys.readouterr().err) and "gives a row: 1 are of commits of repo" in said
+    assert not list((tmp_path / "data").glob("*"))
+    job = mine.jobs_of([repo.path], None, early, szz.DEFAULT, None, None)[0]
+    (tmp_path / "data").mkdir(exist_ok=True)
+    tables.write(tmp_path / "data" / "repo.parquet", "repo", [], job.recipe())
+    assert cli.main([*command, str(early)]) == 0
+    assert "kept" not in capsys.readouterr().err and len(tables.read(tmp_path / "data")) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [(["--labels", "l.csv", "--output", "o"], "name a repository"), (["r", "--corpus", "c", "--labels", "l", "--output", "o"], "no repository")],

@@ -95,7 +95,9 @@ def parts(data: Dataset) -> list[slice]:
     """
     newest = max(len(data) // N_PARTS, MIN_ROWS)
     if len(data) < 2 * MIN_ROWS:
-        raise UsageError(f"{len(data)} commits can be learned from, {2 * MIN_ROWS} are needed: what comes first teaches, the rest judges; {REMEDY}")
+        raise UsageError(
+            f"{len(data)} commits can be learned from, {2 * MIN_ROWS} are needed beside those of the last year, whose bugs are not found yet: what comes first teaches, the rest judges; {REMEDY}"
+        )
     edges = [*np.linspace(0, len(data) - newest, N_PARTS).astype(int).tolist(), len(data)]
     judges = data.y[edges[-1 - N_JUDGES] :]
     if not MIN_JUDGES <= (buggy := int(judges.sum())) <= len(judges) - MIN_JUDGES:

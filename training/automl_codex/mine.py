@@ -184,7 +184,7 @@ class Job:
     `labels` is a CSV file, of which only rows of `labels_project` are taken unless that is None; without a file SZZ labels the
     history of `head` (a SHA). `since` and `until` are author times in Unix seconds, None for no limit. Of more rows than `most` those
     stay whose hash is lowest: a draw that depends on nothing else. `unit`: a row for each commit, or for each merge and squash on the first-parent line.
-    `remedy` and `longer` say what to do where a history has no fixes or too few commits, and where a period is too short. `keep`: the paths
+    `remedy` and `longer` say what to do where a history has no fixes or too few commits, and where a period is too short; `period` names that period. `keep`: the paths
     that are looked at, in measures and labels alike.
     """
 
@@ -200,6 +200,7 @@ class Job:
     unit: str = COMMITS
     remedy: str = OUTSIDE
     longer: str = LONGER
+    period: str = "in this period"
     keep: Filter | None = None
 
     def recipe(self) -> str:
@@ -233,19 +234,20 @@ def run(job: Job, output: Path, progress: Progress) -> None:
     alone, because these have changed since, gives the labels of SZZ for the new one: they cost most.
 
     Raises:
-        UsageError: nothing can be learnt here (a partial clone, a shallow one without labels from outside, no fixes, too few commits, one class only), labels from outside that
-            contradict themselves or the history, or another run writes there.
+        UsageError: nothing can be learnt here (a partial clone, a shallow one without labels from outside, no fixes, too few commits, one class only), labels from outside of which
+            none is of a commit that gets a row, or that contradict themselves or the history, or another run writes there.
     """
     target = output / f"{job.project}.parquet"
     recipe = job.recipe()
-    if _is_made_by(job, recipe, tables.recipe_of(target)):
+    if _is_made_by(job, recipe, tables.recipe_of(target)) and not tables.is_empty(target):
         progress(f"kept, {target} was made from the same history and labels")
         return
     with Journal(output / f"{job.project}.journal", recipe) as journal:
         if journal.entries:
             progress(f"going on behind {len(journal.entries)} entries of {journal.path}")
-        rows = list(mine(job.repo, _labels_of(job, target, journal, progress), job.until, progress, job.since, journal, job.keep))
-        if (refusal := _refusal(rows, job)) is None:
+        labels = _labels_of(job, target, journal, progress)
+        rows = list(mine(job.repo, labels, job.until, progress, job.since, journal, job.keep))
+        if (refusal := _refusal(rows, job, labels)) is None:
             rows = sorted(rows, key=lambda row: tables.hash_sha(row.sha))[: job.most]
             tables.write(target, job.project, rows, recipe)
         journal.finish()
@@ -314,16 +316,26 @@ def _labels_before(job: Job, target: Path) -> dict[str, Label]:
     return {key: Label(*label) for key, label in tables.labels_of(target).items()} if equal else {}
 
 
-def _refusal(rows: Sequence[tables.LabelledRow], job: Job) -> str | None:
-    """Why labels of SZZ teach nothing here; labels from outside are their owner's business."""
+def _refusal(rows: Sequence[tables.LabelledRow], job: Job, labels: Mapping[str, Label]) -> str | None:
+    """Why nothing can be learnt from these rows; that labels from outside are all alike is their owner's business."""
     buggy = sum(row.buggy for row in rows)
+    if job.labels and not rows:
+        return _strangers(job, labels)
     if job.labels or buggy not in (0, len(rows)):
         return None
     if not rows:
-        return f"no {job.unit} of {job.project} in this period changes program text; {job.longer}"
+        return f"no {job.unit} of {job.project} {job.period} changes program text; {job.longer}"
     kind = "buggy" if buggy else "clean"
     remedy = job.longer if job.unit == PULLS else " or ".join(dict.fromkeys([job.longer, job.remedy]))  # labels from outside are of commits
     return f"all {len(rows)} labelled {job.unit}s of {job.project} are {kind}; a model needs both kinds: {remedy}"
+
+
+def _strangers(job: Job, labels: Mapping[str, Label]) -> str:
+    """That no label from outside is of a commit that gets a row."""
+    here = len(job.repo.present_commits(labels))
+    if not here:
+        return f"none of the {len(labels)} labels in {job.labels} is of a commit that lies in {job.repo.top or job.repo.git_dir}; is it the clone that they were made for, and has it all branches?"
+    return f"none of the {len(labels)} labels in {job.labels} gives a row: {here} are of commits of {job.project}, and none of these lies in the period and in the paths that are looked at"
 
 
 # -- the corpus -------------------------------------------------------------------------------------------

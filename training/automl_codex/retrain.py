@@ -223,7 +223,9 @@ def history(asked: Asked, today: date, progress: Progress) -> tuple[tables.Datas
     now = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp()) + DAY
     last = newest(repo, head, now) or now  # when it came in: a picked commit was written earlier, and a clock can be wrong
     keep = asked.policy.keep
-    job = mine.Job(mine.name_of(repo), repo, head, until=last - train.YEAR, remedy=blend.REMEDY, longer=blend.REMEDY, keep=keep)
+    until = last - train.YEAR
+    period = f"from before {day(until)} (the last year is left out, since most of its bugs are not found yet)"
+    job = mine.Job(mine.name_of(repo), repo, head, until=until, remedy=blend.REMEDY, longer=blend.REMEDY, period=period, keep=keep)
     if paths := asked.policy.patterns:
         progress(f"looking at the paths of the configuration alone: {_listed(paths)}")
     mine.run(job, asked.place, progress)
