@@ -498,8 +498,11 @@ def test_a_history_that_teaches_too_little_is_refused(make_repo, shipped: Path, 
     assert cli.main(command(repo, tmp_path / "models", shipped)) == 2
     said = capsys.readouterr().err
     assert says in said and "Traceback" not in said
-    assert "stay with the shipped model until there is more history, or move its probabilities to this repository (automl-codex adapt)" in said
-    assert "--labels" not in said and "period, " not in said
+    assert (
+        "stay with the shipped model until there is more history, or label commits drawn at random and move its probabilities by these (automl-codex adapt"
+        in said
+    )
+    assert "from outside" not in said and "period, " not in said
     assert not (tmp_path / "models").exists()
 
 

@@ -110,7 +110,7 @@ def parts(data: Dataset) -> list[slice]:
     return found
 
 
-REMEDY: Final = "stay with the shipped model until there is more history, or move its probabilities to this repository (automl-codex adapt)"
+REMEDY: Final = "stay with the shipped model until there is more history, or label commits drawn at random and move its probabilities by these (automl-codex adapt --labels FILE)"
 
 
 def n_own(weight: float, shipped: Forest) -> int:

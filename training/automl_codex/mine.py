@@ -185,7 +185,7 @@ class Job:
     history of `head` (a SHA). `since` and `until` are author times in Unix seconds, None for no limit. Of more rows than `most` those
     stay whose hash is lowest: a draw that depends on nothing else. `unit`: a row for each commit, or for each merge and squash on the first-parent line.
     `remedy` and `longer` say what to do where a history has no fixes or too few commits, and where a period is too short; `period` names that period. `keep`: the paths
-    that are looked at, in measures and labels alike.
+    that are looked at, in measures and labels alike. `passing`: the table is needed once, so nobody is told where it lies.
     """
 
     project: str
@@ -202,6 +202,7 @@ class Job:
     longer: str = LONGER
     period: str = "in this period"
     keep: Filter | None = None
+    passing: bool = False
 
     def recipe(self) -> str:
         """All that the table depends on beside this program's code, as one line of JSON.
@@ -253,7 +254,7 @@ def run(job: Job, output: Path, progress: Progress) -> None:
         journal.finish()
     if refusal:
         raise UsageError(refusal)
-    progress(f"{len(rows)} rows in {target}, {sum(row.buggy for row in rows)} of them buggy")
+    progress(f"{len(rows)} rows{'' if job.passing else f' in {target}'}, {sum(row.buggy for row in rows)} of them buggy")
 
 
 def _is_made_by(job: Job, recipe: str, made: str | None) -> bool:

@@ -232,7 +232,14 @@ def _adapt(options: argparse.Namespace) -> int:
     model = prior.ship(made, options.output)
     print(f"{options.output}: {model.version}, log-odds moved by {made.shift:+.2f}, base rate {model.base_rate:.3f}")
     told = f"{made.share:.0%} of the newest {made.counted:,} changes of program text say that they fix something"
-    print(told + (f"; {made.buggy} of {made.labels} labelled commits are buggy" if options.labels else ""))
+    print(
+        told
+        + (
+            f"; {made.buggy} of {made.labels} labelled commits are buggy, {made.buggy / made.labels:.0%}: their mean risk was {made.before:.3f} and is {made.after:.3f}"
+            if made.labels
+            else ""
+        )
+    )
     if not made.labels:
         say(
             "by the messages alone: in later years than those that were learned from this made percentages no better (docs/calibration.md); labels of commits drawn at random do (--labels)"
