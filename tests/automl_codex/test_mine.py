@@ -231,9 +231,9 @@ def test_labels_of_no_commit_that_gives_a_row_are_refused_and_an_empty_table_is_
     early = csv(tmp_path / "early.csv", f"sha,buggy\n{shas[1]},1\n{B},0\n")
     assert cli.main([*command, str(early), "--since", "2030-01-01"]) == 2
     assert "none of the 2 labels" in (said := capsys.readouterr().err) and "gives a row: 1 are of commits of repo" in said
-    assert not list((tmp_path / "data").glob("*"))
+    assert not (tmp_path / "data").exists()
     job = mine.jobs_of([repo.path], None, early, szz.DEFAULT, None, None)[0]
-    (tmp_path / "data").mkdir(exist_ok=True)
+    (tmp_path / "data").mkdir()
     tables.write(tmp_path / "data" / "repo.parquet", "repo", [], job.recipe())
     assert cli.main([*command, str(early)]) == 0
     assert "kept" not in capsys.readouterr().err and len(tables.read(tmp_path / "data")) == 1
@@ -367,7 +367,7 @@ def test_a_history_that_teaches_nothing_is_refused_with_a_reason(make_repo, tmp_
     assert cli.main(["mine", str(repo.path), *options, "--output", str(tmp_path / "data")]) == 2
     said = capsys.readouterr().err
     assert says in said and "Traceback" not in said
-    assert not list((tmp_path / "data").glob("*"))
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("unit", mine.UNITS)

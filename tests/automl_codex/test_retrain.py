@@ -416,8 +416,8 @@ def test_a_half_written_directory_is_named_before_the_work(repo, monkeypatch, sh
         (output / name).write_bytes((output / name).read_bytes()[:100])
     assert cli.main(command(repo, output, shipped)) == 2
     said = capsys.readouterr().err
-    says = f"{output} is no model directory (it holds no model.json)" if damage == "file" else f"{output} holds no whole model"
-    assert says in said and ("restore it" in said) == (damage != "file") and said.count("\n") == 1
+    says = f"{output} is no directory; a model takes a directory of its own" if damage == "file" else f"{output} holds no whole model"
+    assert says in said and ("restore it" in said) == (damage != "file") and said.count("\n") == 1 and "install" not in said
 
 
 def test_a_model_of_an_older_schema_is_replaced(repo, known, shipped: Path, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ COMMITS, PULLS = UNITS = ("commit", "pull-request")  # what a row is
 OUTSIDE = "take labels from outside (--labels FILE)"
 LONGER = "take a longer period"
 CLOCKS = 86_400  # seconds that a fix may lie before what it repairs: of ApacheJIT's 20,253 220 do, by nine hours at most
+LONGEST_NAME = 200  # bytes: a file's name has at most 255, and the journal, and the part that becomes the table, add a host and a number
 _SAY_EVERY = 5000  # commits
 
 
@@ -490,12 +491,16 @@ def jobs_of(
     Args:
         since, until: the first and the last day (UTC, YYYY-MM-DD) of the commits that get rows.
     Raises:
-        UsageError: two tables would have one name, or a day is none.
+        UsageError: two tables would have one name, a name is that of no file, a day is none, or the first comes after the last.
         GitError: no repository there, or one without commits.
     """
     if project and len(paths) > 1:
         raise UsageError(f"--project {project} names one table, but {len(paths)} repositories are given; mine them one at a time")
+    if project:
+        check_name(project)
     start, end = _start_of(_day(since)) if since else None, _end_of(_day(until)) if until else None
+    if start is not None and end is not None and start > end:
+        raise UsageError(f"--since {since} comes after --until {until}, so that no commit lies between; turn them round")
     jobs = []
     for repo in (Repository.discover(path, os.environ) for path in paths):
         jobs.append(Job(project or name_of(repo), repo, repo.resolve("HEAD"), labels, project if labels else None, variant, start, end, unit=unit))
@@ -526,6 +531,23 @@ def mine_all(jobs: Sequence[Job], output: Path, progress: Progress) -> int:
     if len(refused) == len(jobs):
         raise refused[-1]
     return 5 if refused else 0
+
+
+def check_name(project: str) -> None:
+    """A table can be named so: it lies in the output folder itself, where a search for tables finds it.
+
+    Raises:
+        UsageError: the name leads elsewhere, hides the file, or none can have it.
+    """
+    if (
+        not project.strip()
+        or project.startswith(".")
+        or any(letter in "/\\" or not letter.isprintable() for letter in project)
+        or len(os.fsencode(project)) > LONGEST_NAME
+    ):
+        raise UsageError(
+            f"--project {project[:60]!r} is no name for a table; take a plain one, without slashes, no dot in front and at most {LONGEST_NAME} bytes"
+        )
 
 
 def name_of(repo: Repository) -> str:

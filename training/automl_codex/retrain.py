@@ -29,7 +29,7 @@ from automl_codex.files import listed
 from automl_codex.release import Release
 from codex_gate import szz
 from codex_gate.backtest import DAY
-from codex_gate.errors import ModelError, UsageError
+from codex_gate.errors import AGAIN, ModelError, UsageError
 from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
 from codex_gate.git import Repository
 from codex_gate.linear import KINDS_MANIFEST, TABLE, Linear
@@ -200,7 +200,14 @@ def in_use(output: Path) -> Model | None:
             return None
         if not (output / MANIFEST).exists():
             raise UsageError(f"{output} is no model directory (it holds no {MANIFEST}); name one that is new or empty, or that holds a model") from error
-        raise UsageError(f"{output} holds no whole model ({error}); restore it (git checkout -- {output}), remove it, or give another --output") from error
+        raise UsageError(
+            f"{output} holds no whole model ({_without_remedy(error)}); restore it (git checkout -- {output}), remove it, or give another --output"
+        ) from error
+
+
+def _without_remedy(error: ModelError) -> str:
+    """What is wrong with a model directory, without the remedy for the one that ships."""
+    return str(error).replace(f"; {AGAIN}", "").replace(f", {AGAIN}", "")
 
 
 def _outdated(output: Path) -> bool:
