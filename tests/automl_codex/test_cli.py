@@ -215,6 +215,22 @@ def test_a_model_that_was_named_is_the_users_to_mend(arguments: str, shipped: Pa
     assert said.endswith("restore it, or name another model\n") and "install" not in said
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    ["mine {} --output out", "retrain --output out --repo {}", "adapt --output out --repo {}", "monitor --model {model} --baseline empty --input {}"],
+)
+def test_what_git_refuses_points_to_no_option_of_another_command(arguments: str, shipped: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain").mkdir()
+    subprocess.run(["git", "init", "-q", "empty"], check=True)
+    subprocess.run(["git", "init", "-q", "other"], check=True)
+    assert cli.main(arguments.format("other", model=shipped).split()) == 2
+    assert capsys.readouterr().err.endswith("the repository has no commits yet; commit something first\n")
+    if not arguments.startswith("monitor"):  # a folder of rows serves as well
+        assert cli.main(arguments.format("plain", model=shipped).split()) == 2
+        assert capsys.readouterr().err == f"automl-codex: {tmp_path / 'plain'} is not inside a git repository; give the path of a clone\n"
+
+
 def test_the_model_that_ships_is_ours_to_mend(shipped: Path, make_repo, tmp_path: Path, monkeypatch, capsys) -> None:
     repo = make_repo()
     repo.write("a.py", "x = 1\n")
