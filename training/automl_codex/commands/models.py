@@ -376,6 +376,8 @@ def _retrain(options: argparse.Namespace) -> int:
 
 
 def _monitor(options: argparse.Namespace) -> int:
+    import time
+
     from automl_codex import monitor, pipeline_config
     from codex_gate import gates, watch
     from codex_gate.reporters.drift import SUFFIXES
@@ -386,7 +388,7 @@ def _monitor(options: argparse.Namespace) -> int:
     given = options.alert_threshold
     threshold = watch.checked(given, "--alert-threshold") if given is not None else asked.drift.kl_threshold
     with chosen("--model", options.model):
-        report = monitor.compare(options.model, options.input, options.baseline, asked.drift.monitoring_window, threshold, os.environ)
+        report = monitor.compare(options.model, options.input, options.baseline, asked.drift.monitoring_window, threshold, os.environ, int(time.time()))
     name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "yaml") if options.output else "yaml")
     return report_drift(report, asked, options.output, name, options)
 
