@@ -37,6 +37,8 @@ def test_every_judged_repository_was_left_out(monkeypatch: pytest.MonkeyPatch, t
     assert all(row["auc"]["blend"] > row["auc"]["trees"] for row in rows)  # they tell more than any measure here
     page = benchmark.markdown(rows, [{"name": "x", "commits": 5000, "rows": 900, "wall": 60.0, "cpu": 50.0, "load": 0.1}], OPTIONS, date(2026, 1, 1))
     assert "| alpha | 124 |" in page and "nan" not in page
+    looks = next(line for line in page.splitlines() if "No interval is made wider for these looks" in line)
+    assert looks in (ROOT / "docs" / "retraining.md").read_text("utf-8").splitlines()
     for block in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
         assert len({line.count("|") for line in block.splitlines()}) == 1
 
