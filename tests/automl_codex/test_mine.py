@@ -603,6 +603,7 @@ def test_a_table_is_named_after_the_folder_that_a_person_sees(make_repo, path: s
         ("projects: [{project: a, repository: o/a, until: 2020-01-01, role: train, most: many}]", "a has most: 'many'; expected a whole number of rows"),
         ("most: 0\nprojects: [{project: a, repository: o/a, until: 2020-01-01, role: train}]", "a has most: 0; expected a whole number of rows"),
         ("projects: [{project: 2048, repository: o/a, until: 2020-01-01, role: train}]", "entry 1 of projects has project: 2048; expected text"),
+        ("projects: [{project: ../a, repository: o/a, until: 2020-01-01, role: train}]", "project: '../a' is no name for a table"),
     ],
 )
 def test_a_corpus_file_that_cannot_be_meant_is_refused_in_a_sentence(tmp_path: Path, text: str, said: str) -> None:

@@ -428,6 +428,7 @@ def read_corpus(corpus: Path, *needed: str) -> list[dict[str, Any]]:
         for key in TEXTS:
             if not isinstance(entry.get(key, ""), str):
                 raise UsageError(f"{corpus}: entry {number} of projects has {key}: {entry[key]!r}; expected text, in quotes where it looks like a number")
+        check_name(entry["project"], f"{corpus}: project:")
         entry["until"] = _day(str(entry["until"]))
         if "since" in entry:
             _day(str(entry["since"]))
@@ -497,7 +498,7 @@ def jobs_of(
     if project and len(paths) > 1:
         raise UsageError(f"--project {project} names one table, but {len(paths)} repositories are given; mine them one at a time")
     if project:
-        check_name(project)
+        check_name(project, "--project")
     start, end = _start_of(_day(since)) if since else None, _end_of(_day(until)) if until else None
     if start is not None and end is not None and start > end:
         raise UsageError(f"--since {since} comes after --until {until}, so that no commit lies between; turn them round")
@@ -533,7 +534,7 @@ def mine_all(jobs: Sequence[Job], output: Path, progress: Progress) -> int:
     return 5 if refused else 0
 
 
-def check_name(project: str) -> None:
+def check_name(project: str, source: str) -> None:
     """A table can be named so: it lies in the output folder itself, where a search for tables finds it.
 
     Raises:
@@ -546,7 +547,7 @@ def check_name(project: str) -> None:
         or len(os.fsencode(project)) > LONGEST_NAME
     ):
         raise UsageError(
-            f"--project {project[:60]!r} is no name for a table; take a plain one, without slashes, no dot in front and at most {LONGEST_NAME} bytes"
+            f"{source} {project[:60]!r} is no name for a table; take a plain one, without slashes, no dot in front and at most {LONGEST_NAME} bytes"
         )
 
 
