@@ -218,7 +218,7 @@ def histories(clones: Path, cache: Path) -> dict[str, list[Observation]]:
     for name, repo in places(clones).items():
         kept = cache / f"{name}.{repo.resolve('HEAD')[:12]}.{by}.defects.pickle"
         if not kept.exists():
-            rows = monitor.observe(repo, model)
+            rows, _ = monitor.observe(repo, model)
             with whole(kept) as partial:
                 partial.write_bytes(pickle.dumps([(o.sha, o.time, o.category, o.kind, dict(o.measures or {}), o.defect) for o in rows]))
             print(f"{name}: {len(rows):,} changes", file=sys.stderr, flush=True)

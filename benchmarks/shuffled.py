@@ -257,7 +257,12 @@ def markdown(rows: Sequence[Row], later: Sequence[Row], lost: Sequence[Row], opt
         f"{own_let} of {total} where own trees alone are asked: the goal of 0 is {'not reached' if sum(let) or own_let else 'reached'}. By the figures alone {got} would be taken ({blends} {'blend' if blends == 1 else 'blends'} and {got - blends} times the shipped order "
         f"with another calibration) and {own} of own trees. The rule on labels was set with this question in view; it needs a model that was retrained here, with its labels beside it, and does not notice wrong labels that are only added. "
         "A first retraining has none: what the figures let through then is better than the shipped model for certain, on the changes that judge. "
-        "The intervals treat seeds as independent; they share the history and the changes that judge.",
+        + (
+            f"Nor is the rule corrected for looking several times, at two measures of two challengers: {let_first} of {len(first) * n}, {let_first / (len(first) * n):.1%}, is what it lets through of first retrainings. "
+            if first
+            else ""
+        )
+        + "The intervals treat seeds as independent; they share the history and the changes that judge.",
         "",
         *_later(later, [row["project"] for row in rows], options.later_seeds),
         *_lost(lost),

@@ -15,7 +15,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
@@ -211,8 +211,10 @@ class Andon:
         """Pull for each event; all are told before the line stops.
 
         Raises:
-            HaltedError: one of them is critical; the message tells which.
+            HaltedError: one of them is critical; the message tells which, a line each and the place once.
         """
         halting = [event for event in events if self.pull(event)]
         if halting:
-            raise HaltedError("halted by a gate: " + "; and ".join(words(event) for event in halting))
+            first, *more = halting
+            rest = (f"\n  and {words(replace(event, where='' if event.where == first.where else event.where))}" for event in more)
+            raise HaltedError(f"halted by a gate: {words(first)}{''.join(rest)}")

@@ -14,6 +14,8 @@ GateError                 something stopped the run
 """
 
 AGAIN = "install the package again"  # what mends a model that ships
+NAMED = "run this in one, or name one with -C PATH"  # where there is no repository
+UNBORN = "commit something first, or screen the index with --staged"  # where there is no commit
 RESTORE = "restore it, or name another model"  # the same of a model that somebody named
 
 

@@ -29,7 +29,7 @@ except ImportError:  # Windows
 
 from codex_gate import scratch
 from codex_gate.diffs import END, ZERO_ID, Entry, blobs_of, pair_lines, parse_listings, parse_pair, parse_raw, parse_stream
-from codex_gate.errors import GitError, RangeError
+from codex_gate.errors import NAMED, UNBORN, GitError, RangeError
 from codex_gate.types import FileChange
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -161,7 +161,7 @@ class Repository:
         if "ambiguous" in words and "unknown revision" not in words:
             raise GitError(f"{revision!r} is ambiguous here; give more characters of the SHA, or a full reference such as refs/heads/NAME")
         if revision == "HEAD" and self.is_unborn():
-            raise GitError("the repository has no commits yet; commit something first, or screen the index with --staged")
+            raise GitError(f"the repository has no commits yet; {UNBORN}")
         hint = "; this clone is shallow, the commit may lie beyond its edge (fetch with full depth)" if self.is_shallow else ""
         raise GitError(f"{revision!r} is not a commit in this repository{hint}; check the spelling or fetch it first")
 
@@ -589,7 +589,7 @@ def _not_a_repository(path: Path, stderr: bytes) -> str:
     if "dubious ownership" in words:
         return f"git refuses {path}: it belongs to another user; trust it with: git config --global --add safe.directory {words.partition('safe.directory ')[2] or path.resolve()}"
     if "not a git repository" in words:
-        return f"{path.resolve()} is not inside a git repository; run this in one, or name one with -C PATH"
+        return f"{path.resolve()} is not inside a git repository; {NAMED}"
     return f"git cannot open {path}: {words}"
 
 

@@ -70,15 +70,19 @@ def monitor(
     return replace(report, repository=where, model_version=model.version, notices=notices, seconds=time.perf_counter() - started)
 
 
-def observe(repo: Repository, model: Model) -> list[Observation]:
-    """The changes on HEAD's first-parent line, oldest first, each with what the model's rules predict for it.
+def observe(repo: Repository, model: Model, now: int | None = None) -> tuple[list[Observation], list[Notice]]:
+    """The changes on HEAD's first-parent line, oldest first, each with what the model's rules predict for it; and that dates were set right, where some were.
 
+    Args:
+        now: as in `monitor`.
     Raises:
         GitError: no commits.
     """
     line = first_parents(repo.log(stdin=[repo.resolve("HEAD")]))
-    when = landed(repo, line[-1].sha)
-    return [watch.observed(f, when[f.sha or ""]) for f in _found(repo, model, Policy(), line, unheard)]
+    said = landed(repo, line[-1].sha)
+    when = said if now is None else set_right(line, said, now)
+    found = [watch.observed(f, when[f.sha or ""]) for f in _found(repo, model, Policy(), line, unheard)]
+    return found, clocks([o.sha for o in found], said, when) if found else []
 
 
 def _found(repo: Repository, model: Model, policy: Policy, chosen: Sequence[CommitMeta], progress: Progress) -> list[Finding]:

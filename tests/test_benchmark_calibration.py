@@ -33,6 +33,28 @@ def test_pull_requests_are_scored_by_models_that_never_saw_their_repository(rows
     assert not np.array_equal(found.score[~own], other.score[~own]), "elsewhere its labels count"
 
 
+def test_pull_requests_are_calibrated_by_repositories_other_than_theirs(rows, monkeypatch) -> None:
+    """Scores that no label moves stand in, for those of the other repositories do see these labels."""
+    fixed = evaluate.Entrant("fixed", lambda data, y: lambda asked: 1 / (1 + np.exp(2 - np.log1p(asked.columns(("la",))[:, 0]))))
+    monkeypatch.setattr(evaluate, "forest_entrant", lambda name, recipe: fixed)
+    pulls = dataset(200, seed=9)
+    pulls = pulls.where(pulls.project != "held")
+    beta = rows.project == "beta"
+    turned = replace(rows, y=np.where(beta, 1 - rows.y, rows.y).astype(np.int8), fix_time=np.where(beta, rows.time + 1.0, rows.fix_time))
+    found, other = (calibration.screened(one, pulls, corpus(), SMALL) for one in (rows, turned))
+    own = found.rows.project == "beta"
+    assert np.array_equal(found.chance[own], other.chance[own]) and not np.array_equal(found.chance[~own], other.chance[~own])
+
+
+def test_the_labelled_commits_do_not_judge() -> None:
+    one, teachers = unseen(0.5, 40), [unseen(0.3 * (k % 5 - 2), k) for k in range(12)]
+    today = {other.name: other.share for other in teachers}
+    first = np.arange(len(one.y)) < calibration.N_LABELS
+    found, other = (calibration.corrections([each], teachers, today, 1) for each in (one, one._replace(y=np.where(first, 1 - one.y, one.y))))
+    assert found["as it is"] == other["as it is"] and found["messages"] == other["messages"]
+    assert found["first"] != other["first"]
+
+
 def unseen(moved: float, seed: int, n: int = 1200) -> calibration.Unseen:
     rng = np.random.default_rng(seed)
     p = 1 / (1 + np.exp(-rng.normal(-3, 1, n)))

@@ -41,6 +41,23 @@ def test_what_became_known_later_changes_no_score(rows) -> None:
     assert not np.array_equal(score, fresh.scored(early, corpus(), delta, SMALL)[0])
 
 
+def test_the_calibration_rests_on_no_score_of_a_forest_that_learned_the_commit(rows, monkeypatch) -> None:
+    """A forest that knows the commits that it learned from by heart gives the probabilities of one that does not."""
+
+    def plain(asked) -> np.ndarray:
+        return 1 / (1 + np.exp(2 - np.log1p(asked.columns(("la",))[:, 0])))
+
+    def by_heart(data, y: np.ndarray):
+        known = dict(zip(data.sha256.tolist(), y.tolist(), strict=True))
+        return lambda asked: np.array([known.get(sha, score) for sha, score in zip(asked.sha256.tolist(), plain(asked).tolist(), strict=True)])
+
+    found = []
+    for fit in (lambda data, y: plain, by_heart):
+        monkeypatch.setattr(evaluate, "forest_entrant", lambda name, recipe, fit=fit: evaluate.Entrant(name, fit))
+        found.append(fresh.scored(rows, corpus(), others(), SMALL))
+    assert np.array_equal(found[0][0], found[1][0]) and np.array_equal(found[0][1], found[1][1])
+
+
 def test_a_score_that_tells_is_above_added_lines_and_old_commits_do_not_count() -> None:
     delta = others()
     late = delta.time >= evaluate.TIME_SAFE.test_from

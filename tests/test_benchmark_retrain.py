@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,6 +37,8 @@ def test_every_judged_repository_was_left_out(monkeypatch: pytest.MonkeyPatch, t
     assert all(row["auc"]["blend"] > row["auc"]["trees"] for row in rows)  # they tell more than any measure here
     page = benchmark.markdown(rows, [{"name": "x", "commits": 5000, "rows": 900, "wall": 60.0, "cpu": 50.0, "load": 0.1}], OPTIONS, date(2026, 1, 1))
     assert "| alpha | 124 |" in page and "nan" not in page
+    looks = next(line for line in page.splitlines() if "No interval is made wider for these looks" in line)
+    assert looks in (ROOT / "docs" / "retraining.md").read_text("utf-8").splitlines()
     for block in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
         assert len({line.count("|") for line in block.splitlines()}) == 1
 
@@ -52,6 +55,22 @@ def case(monkeypatch: pytest.MonkeyPatch) -> benchmark.Case:
 def begun(rows: benchmark.Dataset) -> float:
     """When the newest fifth began."""
     return float(rows.time[benchmark.blend.parts(rows)[-1].start])
+
+
+def test_the_calibration_of_what_is_judged_never_saw_its_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores that no label moves stand in, for those of the other repositories do see these labels."""
+    fit = benchmark.general.fit
+    score = lambda rows: 1 / (1 + np.exp(2 - np.log1p(rows.columns(("la",))[:, 0])))  # noqa: E731
+    monkeypatch.setattr(benchmark.general, "fit", lambda *given: SimpleNamespace(forest=fit(*given).forest, within=None, scores=score))
+    monkeypatch.setattr(benchmark, "worded", lambda rows, clone: rows)
+    corpus = synthetic.corpus()
+    data, _ = corpus.split(synthetic.dataset())
+    alpha = data.project == "alpha"
+    turned = replace(data, y=np.where(alpha, 1 - data.y, data.y).astype(np.int8), fix_time=np.where(alpha, data.time + 1.0, data.fix_time))
+    (one,), (other,) = (list(benchmark.cases(rows, corpus, {"alpha": CLONE}, OPTIONS)) for rows in (data, turned))
+    assert one.knots == other.knots
+    (elsewhere,) = benchmark.cases(replace(data, y=np.where(alpha, data.y, 1 - data.y).astype(np.int8)), corpus, {"alpha": CLONE}, OPTIONS)
+    assert one.knots != elsewhere.knots
 
 
 def test_a_fifth_earlier_changes_were_a_year_old_and_had_the_labels_of_then(case: benchmark.Case) -> None:
@@ -78,6 +97,17 @@ def test_what_nobody_knew_then_decides_nothing_a_fifth_earlier(
     np.testing.assert_array_equal(found[1], other[1])
     challenge, same = asked
     assert (challenge.raw == same.raw).all() and (challenge.chance == same.chance).all() and (challenge.judges.y == same.judges.y).all()
+
+
+def test_what_is_said_of_the_newest_fifth_a_fifth_earlier_rests_on_none_of_its_labels(case: benchmark.Case) -> None:
+    case = case._replace(knots=[(0.0, 0.001), (1.0, 0.01)])
+    late = case.rows.time >= begun(case.rows)
+    turned = replace(
+        case.rows, y=np.where(late, 1 - case.rows.y, case.rows.y).astype(np.int8), fix_time=np.where(late, case.rows.time + 1.0, case.rows.fix_time)
+    )
+    found, other = (benchmark.decided_before(case._replace(rows=rows), 1) for rows in (case.rows, turned))
+    assert found[0] == other[0] == "calibration"
+    np.testing.assert_array_equal(found[1], other[1])
 
 
 def test_where_too_few_fixes_were_known_nothing_is_taken_a_fifth_earlier(case: benchmark.Case) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ pytest.importorskip("sklearn")
 from automl_codex import evaluate, train
 from benchmarks import within
 from tests.automl_codex.synthetic import corpus, dataset
+from tests.test_benchmark_fresh import others
 
 SMALL = train.Recipe(n_trees=10, leaf_size=10)
 
@@ -47,6 +49,26 @@ def test_gains_elsewhere_are_over_added_lines_and_small_projects_are_left_out(ro
     assert found["auc"][within.FOREST]["alpha"] == 1.0
     assert found["gain"][within.FOREST]["value"] == pytest.approx(1.0 - found["auc"][within.LINES]["alpha"]) and found["gain"][within.FOREST]["low"] > 0
     assert found["gain"][within.LINES] == {"value": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_what_came_before_the_test_window_judges_nothing_elsewhere(rows, tmp_path: Path, monkeypatch) -> None:
+    spoken = SimpleNamespace(words=("word",))
+    held, new = (replace(found, said=spoken) for found in (dataset(), others()))
+    early = new.time < evaluate.TIME_SAFE.test_from
+    turned = replace(new, y=np.where(early, 1 - new.y, new.y).astype(np.int8), X=np.where(early[:, None], new.X[::-1], new.X))
+    lines = [evaluate.logistic_entrant(name, ("la",)) for name in (within.FOREST, within.LINES)]
+    monkeypatch.setattr(evaluate, "DRAWS", 20)
+    monkeypatch.setattr(within, "entrants", lambda recipe: lines)
+    monkeypatch.setattr(within, "chosen", lambda *_: {})
+    monkeypatch.setattr(within.within, "fit", lambda *_: SimpleNamespace(n_words=1))
+    entry = {"project": "delta", "repository": "org/delta", "until": "2030-01-01", "role": "holdout"}
+    monkeypatch.setattr(within.mine, "read_corpus", lambda path: [entry] if path.name == "fresh.yaml" else list(corpus().entries))
+    found: list[object] = []
+    monkeypatch.setattr(within, "page", lambda told, options: found.append(told["fresh"]) or "")
+    for asked in (new, turned):
+        monkeypatch.setattr(within.tables, "read", lambda path, asked=asked: asked if path.name == "t" else held)
+        assert within.main(["--tables", str(tmp_path / "t"), "--output", str(tmp_path / "w.md")]) == 0
+    assert early.any() and found[0] == found[1]
 
 
 def test_page_says_what_was_found(rows, tmp_path: Path) -> None:

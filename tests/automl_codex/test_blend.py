@@ -86,6 +86,23 @@ def test_a_part_is_scored_by_what_was_known_at_its_first_moment() -> None:
     assert not np.array_equal(before[piece], blend.out_of_time(learned, [piece], recipe)[piece])
 
 
+def test_nothing_is_learned_of_the_half_year_before_a_part(good: Forest) -> None:
+    """Most bugs of these changes are not found yet: whatever they are, and are called, the part scores the same."""
+    data = synthetic.spoken(of("alpha"))
+    assert data.words is not None
+    one = blend.challenge(data, blend.Parts(good, NAMES), 1)
+    for place, piece in enumerate(blend.parts(data)[-3:]):
+        cut = float(data.time[piece.start])
+        young = np.flatnonzero((data.time >= cut - blend.GAP) & (data.time < cut))
+        assert len(young) > 10
+        X, y, fix_time, words = data.X.copy(), data.y.copy(), data.fix_time.copy(), data.words.copy()
+        X[young], y[young], words[young] = X[young[::-1]], 1 - y[young], words[young[::-1]]
+        fix_time[young] = np.where(y[young] == 1, data.time[young] + 1, np.nan)
+        other = blend.challenge(replace(data, X=X, y=y, fix_time=fix_time, words=words), blend.Parts(good, NAMES), 1)
+        assert (other.weight, other.words) == (blend.WEIGHT, blend.WORDS)
+        np.testing.assert_array_equal(one.raw[one.part == place], other.raw[other.part == place])
+
+
 def test_the_blend_gains_where_the_shipped_forest_ranks_badly(useless: Forest, good: Forest) -> None:
     data = of("alpha")
     found = blend.challenge(data, blend.Parts(useless, NAMES), 1)

@@ -200,8 +200,22 @@ def test_refuted_claims_count_twice_and_the_report_says_what_that_changed(
     said = " ".join(capsys.readouterr().out.split())
     report = json.loads((tmp_path / "models" / "evaluation.json").read_text())["feedback"]
     assert report["refuted"] == int((data.y[::3] == 1).sum()) and report["changed"] is True
-    assert report["auc"]["with"] != report["auc"]["without"] and set(report["mean_risk_of_claims"]) == {"with", "without"}
-    assert f"{report['refuted']} needed a fix all the same and count twice" in said and "That changed AUC 0." in said
+    assert set(report["mean_risk"]) == set(report["mean_risk_of_claims"]) == {"with", "without"}
+    assert report["mean_risk_of_claims"]["with"] > report["mean_risk_of_claims"]["without"]
+    assert f"{report['refuted']} needed a fix all the same and count twice" in said and "That moved the mean risk of these changes from 0." in said
+
+
+def test_no_claim_counts_in_what_is_judged(repo, known, shipped: Path, tmp_path: Path, monkeypatch) -> None:
+    """No claim says when it was made: at the moment of a part that judges nobody may have made it yet."""
+    data = known(of("alpha"))
+    asked = retrain.Asked(repo.open(), tmp_path / "models", shipped)
+    before = retrain.make(asked, date(2026, 1, 1), lambda _: None)
+    path = feedback(tmp_path / "f.jsonl", data, monkeypatch, np.ones(len(data), bool))
+    after = retrain.make(replace(asked, feedback=path), date(2026, 1, 1), lambda _: None)
+    assert before.files[FOREST_FILE] != after.files[FOREST_FILE]
+    assert before.report == {name: value for name, value in after.report.items() if name != "feedback"}
+    manifests = [json.loads(made.files[MANIFEST]) for made in (before, after)]
+    assert manifests[0]["calibration"] == manifests[1]["calibration"]
 
 
 def test_before_a_fix_is_known_nothing_is_refuted() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -154,6 +155,97 @@ def test_a_file_in_the_place_of_a_model_directory_is_refused_before_the_work(arg
     assert cli.main([*arguments.split(), "--output", str(target)]) == 2
     assert f"{target} is no directory; a model takes a directory of its own" in capsys.readouterr().err
     assert target.read_text() == "mine" and list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("train --input none --output file/x", "file/x cannot be written: {here}/file is no folder"),
+        ("train --input none --output x --eval-report file/r.json", "file/r.json cannot be written: file is no folder"),
+        ("adapt --output file/x", "is no folder"),
+        ("retrain --output file/x", "is no folder"),
+        ("retrain --output x --eval-report .", ". is a directory; a report takes a file"),
+        ("evaluate --model none --report .", ". is a directory; a report takes a file"),
+        ("evaluate --model none --html file/r.html", "is no folder"),
+        ("evaluate --model none --output file/r.json", "is no folder"),
+        ("mine . --output file", "file is no folder; give another --output"),
+        ("mine . --output file/x", "is no folder"),
+        ("mine . --output x --since 2024-02-02 --until 2024-02-01", "--since 2024-02-02 comes after --until 2024-02-01"),
+        ("mine . --output x --project ../zz", "--project '../zz' is no name for a table"),
+        ("mine . --output x --project a/b", "--project 'a/b' is no name for a table"),
+        ("mine . --output x --project .a", "no name for a table"),
+        ("mine . --output x --project a\nb", "no name for a table"),
+        ("evaluate --model none --report r.json --threshold 2", "--threshold is a risk and must lie in [0, 1], got 2"),
+        ("evaluate --model none --report r.json --threshold nan", "--threshold is a risk and must lie in [0, 1], got nan"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_the_work(
+    arguments: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    assert cli.main(arguments.split(" ")) == 2
+    said = capsys.readouterr().err
+    assert says.format(here=tmp_path) in said and said.count("\n") == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"] and (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "evaluate --report r.json --model",
+        "evaluate --check --model",
+        "evaluate --model",
+        "adapt --output out --model",
+        "retrain --output out --base",
+        "monitor --input a --baseline b --model",
+    ],
+)
+def test_a_model_that_was_named_is_the_users_to_mend(arguments: str, shipped: Path, make_repo, tmp_path: Path, monkeypatch, capsys) -> None:
+    repo = make_repo()
+    repo.write("a.py", "x = 1\n")
+    repo.commit("first")
+    monkeypatch.chdir(repo.path)
+    shutil.copytree(shipped, tmp_path / "half")
+    (tmp_path / "half" / "model.json").write_bytes(b"{half")
+    *_, option = words = arguments.split()
+    assert cli.main([*words, str(tmp_path / "half")]) == 2
+    said = capsys.readouterr().err
+    assert f"{option} {tmp_path / 'half'}: {tmp_path / 'half' / 'model.json'} is not valid JSON" in said
+    assert said.endswith("restore it, or name another model\n") and "install" not in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["mine {} --output out", "retrain --output out --repo {}", "adapt --output out --repo {}", "monitor --model {model} --baseline empty --input {}"],
+)
+def test_what_git_refuses_points_to_no_option_of_another_command(arguments: str, shipped: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain").mkdir()
+    subprocess.run(["git", "init", "-q", "empty"], check=True)
+    subprocess.run(["git", "init", "-q", "other"], check=True)
+    assert cli.main(arguments.format("other", model=shipped).split()) == 2
+    assert capsys.readouterr().err.endswith("the repository has no commits yet; commit something first\n")
+    if not arguments.startswith("monitor"):  # a folder of rows serves as well
+        assert cli.main(arguments.format("plain", model=shipped).split()) == 2
+        assert capsys.readouterr().err == f"automl-codex: {tmp_path / 'plain'} is not inside a git repository; give the path of a clone\n"
+
+
+def test_the_model_that_ships_is_ours_to_mend(shipped: Path, make_repo, tmp_path: Path, monkeypatch, capsys) -> None:
+    repo = make_repo()
+    repo.write("a.py", "x = 1\n")
+    repo.commit("first")
+    shutil.copytree(shipped, tmp_path / "half")
+    (tmp_path / "half" / "risk.forest").write_bytes(b"half")
+    monkeypatch.setattr("codex_gate.model.default_directory", lambda: tmp_path / "half")
+    assert cli.main(["adapt", "--repo", str(repo.path), "--output", str(tmp_path / "out")]) == 3
+    assert capsys.readouterr().err.endswith("install the package again\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_report_to_a_full_device_is_refused_before_the_work(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["retrain", "--repo", "none", "--output", "none", "--eval-report", "/dev/full"]) == 2
+    assert capsys.readouterr().err == "automl-codex: /dev/full cannot be written: No space left on device\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

@@ -9,7 +9,7 @@ import pytest
 
 from automl_codex import cli, gating, stages
 from codex_gate import gates
-from codex_gate.andon import Andon, DefaultAndonHandler, ModelDegradation
+from codex_gate.andon import Andon, DefaultAndonHandler, JsonLinesHandler, ModelDegradation
 from codex_gate.errors import ConfigError, HaltedError
 from codex_gate.gates import Gates
 
@@ -98,6 +98,20 @@ def test_training_keys_block_only_in_the_teams_own_file() -> None:
     assert gating.of_evaluation({"gates": rows}, asked("[training]\nmin_auc = 0.7\nmin_f1 = 0.5\nmax_fpr = 0.06\n"), "models") == []
     with pytest.raises(HaltedError, match=r"models: AUC is 0\.79 against 0\.8: off by 0\.01 \(training\.min_auc\); train on more history"):
         gating.settle(gating.of_evaluation({"gates": rows}, asked("[training]\nmin_auc = 0.8\n"), "models"), Gates(), Andon(DefaultAndonHandler(print)))
+
+
+def test_each_gate_that_is_missed_is_a_line_and_says_in_the_log_where(tmp_path: Path) -> None:
+    spec = [{"gate": name, "value": 0.9, "must": ">= 0.8", "met": True, "blocks": False} for name in ("spec_auc", "spec_f1_at_fpr_10_percent")]
+    missed = [{"gate": name, "value": -0.1, "must": ">= 0", "met": False, "blocks": True, "remedy": "it stays"} for name in ("order", "newest", "ece")]
+    log = tmp_path / "andon.jsonl"
+    with pytest.raises(HaltedError) as stopped:
+        gating.settle(
+            gating.of_evaluation({"gates": [*missed, *spec]}, Gates(), "models"), Gates(), Andon(DefaultAndonHandler(print), JsonLinesHandler(log, lambda: 0))
+        )
+    first, *rest = str(stopped.value).split("\n")
+    assert first == "halted by a gate: models: order is -0.1 against 0: off by 0.1; it must be >= 0"
+    assert [line.partition(" is ")[0] for line in rest] == ["  and newest", "  and ece"] and str(stopped.value).count("it stays") == 1
+    assert [json.loads(line)["where"] for line in log.read_text().splitlines()] == ["models"] * 3
 
 
 def test_options_are_held_against_the_gates_before_the_work() -> None:

@@ -64,3 +64,15 @@ def test_finished_work_leaves_nothing(tmp_path: Path) -> None:
     with Journal(tmp_path / "a.journal", "work") as journal:
         journal.finish()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_ends_before_its_first_entry_takes_the_folders_along_that_it_made(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    for folder in (tmp_path / "there", tmp_path / "new" / "data"):
+        with pytest.raises(KeyboardInterrupt), Journal(folder / "a.journal", "work"):
+            raise KeyboardInterrupt
+    assert [entry.name for entry in tmp_path.iterdir()] == ["there"]
+    with Journal(tmp_path / "new" / "a.journal", "work") as journal:
+        (tmp_path / "new" / "a.parquet").write_text("made")
+        journal.finish()
+    assert [entry.name for entry in (tmp_path / "new").iterdir()] == ["a.parquet"]

@@ -221,6 +221,24 @@ def test_command_mines_one_repository(history, tmp_path: Path, capsys) -> None:
     assert "1 rows in" in capsys.readouterr().err
 
 
+def test_labels_of_no_commit_that_gives_a_row_are_refused_and_an_empty_table_is_not_kept(history, tmp_path: Path, capsys) -> None:
+    repo, shas = history
+    strangers = csv(tmp_path / "strangers.csv", f"sha,buggy\n{A},1\n{B},0\n")
+    command = ["mine", str(repo.path), "--output", str(tmp_path / "data"), "--labels"]
+    assert cli.main([*command, str(strangers)]) == 2
+    said = capsys.readouterr().err
+    assert f"none of the 2 labels in {strangers} is of a commit that lies in {repo.path}; is it the clone that they were made for" in said
+    early = csv(tmp_path / "early.csv", f"sha,buggy\n{shas[1]},1\n{B},0\n")
+    assert cli.main([*command, str(early), "--since", "2030-01-01"]) == 2
+    assert "none of the 2 labels" in (said := capsys.readouterr().err) and "gives a row: 1 are of commits of repo" in said
+    assert not (tmp_path / "data").exists()
+    job = mine.jobs_of([repo.path], None, early, szz.DEFAULT, None, None)[0]
+    (tmp_path / "data").mkdir()
+    tables.write(tmp_path / "data" / "repo.parquet", "repo", [], job.recipe())
+    assert cli.main([*command, str(early)]) == 0
+    assert "kept" not in capsys.readouterr().err and len(tables.read(tmp_path / "data")) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [(["--labels", "l.csv", "--output", "o"], "name a repository"), (["r", "--corpus", "c", "--labels", "l", "--output", "o"], "no repository")],
@@ -349,7 +367,7 @@ def test_a_history_that_teaches_nothing_is_refused_with_a_reason(make_repo, tmp_
     assert cli.main(["mine", str(repo.path), *options, "--output", str(tmp_path / "data")]) == 2
     said = capsys.readouterr().err
     assert says in said and "Traceback" not in said
-    assert not list((tmp_path / "data").glob("*"))
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("unit", mine.UNITS)
@@ -585,6 +603,7 @@ def test_a_table_is_named_after_the_folder_that_a_person_sees(make_repo, path: s
         ("projects: [{project: a, repository: o/a, until: 2020-01-01, role: train, most: many}]", "a has most: 'many'; expected a whole number of rows"),
         ("most: 0\nprojects: [{project: a, repository: o/a, until: 2020-01-01, role: train}]", "a has most: 0; expected a whole number of rows"),
         ("projects: [{project: 2048, repository: o/a, until: 2020-01-01, role: train}]", "entry 1 of projects has project: 2048; expected text"),
+        ("projects: [{project: ../a, repository: o/a, until: 2020-01-01, role: train}]", "project: '../a' is no name for a table"),
     ],
 )
 def test_a_corpus_file_that_cannot_be_meant_is_refused_in_a_sentence(tmp_path: Path, text: str, said: str) -> None:

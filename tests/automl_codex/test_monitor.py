@@ -17,7 +17,7 @@ from codex_gate.model import Model
 from tests.codex_gate import drifting
 from tests.codex_gate.quality import SPECIFICATION
 from tests.codex_gate.samples import write_model
-from tests.conftest import Repo
+from tests.conftest import START, Repo
 
 SMALL = "[drift]\nmonitoring_window = 100\n"
 
@@ -95,6 +95,19 @@ def test_a_repository_is_observed(make_repo: Callable[..., Repo], capsys: pytest
     assert "file type" in [s["name"] for s in found["streams"] if s["drift"]] and found["notices"] == []
     assert run("--format", "markdown", model="models/model.json", baseline="old_commits") == 1
     assert "against the 200 changes of the baseline" in capsys.readouterr().out
+
+
+def test_a_commit_whose_committer_cannot_be_read_has_the_date_of_the_change_before(make_repo: Callable[..., Repo], capsys: pytest.CaptureFixture[str]) -> None:
+    repo = make_repo("new_commits")
+    shas = repo.build(drifting.nodes(0, 120))
+    tree = repo.git("rev-parse", f"{shas[-2]}^{{tree}}")
+    text = f"tree {tree}\nparent {shas[-1]}\nauthor Odd <odd@example.org> {START} +0000\ncommitter Odd <odd@example.org\n\nodd ident\n"
+    odd = repo.git("hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=text.encode())
+    repo.git("update-ref", "refs/heads/main", odd)
+    make_repo("old_commits").build(drifting.nodes(200, 0))
+    assert run("--format", "terminal", model="models/model.json", baseline="old_commits") == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1970-01-01" not in said and "1 of 121 changes are dated before 1972 or in the future" in said
 
 
 def test_alert_on_drift_false_reports_and_ends_in_0(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from automl_codex import cli, metrics, prior
+from automl_codex import cli, evaluate, metrics, mine, prior, tables
 from automl_codex.files import listed
+from benchmarks import calibration
 from codex_gate.errors import UsageError
 from codex_gate.hybrid import HybridClassifier
 from codex_gate.model import Model
@@ -133,6 +134,59 @@ def test_labels_move_it_further(repo: Repo, shipped: Path, tmp_path: Path, capsy
     assert "54 of 60 labelled commits are buggy" in said.out
     assert told["shift"] > 0.5
     assert re.search(r"without labels [\d.]+ of these 60 would be expected to be buggy: right if they were drawn at random", said.err)
+
+
+def test_what_is_said_of_labels_is_their_share_and_mean_risk_which_is_the_base_rate(repo: Repo, shipped: Path, tmp_path: Path, capsys) -> None:
+    shas = repo.build(history(81, 4))
+    (tmp_path / "labels.csv").write_text("sha,buggy\n" + "".join(f"{sha},{k % 2}\n" for k, sha in enumerate(shas[1:61])))
+    command = ["adapt", "--repo", str(repo.path), "--model", str(shipped), "--labels", str(tmp_path / "labels.csv"), "--output", str(tmp_path / "out")]
+    assert cli.main(command) == 0
+    said, rate = capsys.readouterr(), Model.load(tmp_path / "out").base_rate
+    assert re.search(rf"30 of 60 labelled commits are buggy, 50%: their mean risk was 0\.\d+ and is {rate:.3f}\n", said.out)
+    assert f"base rate {rate:.3f}" in said.out and 0.3 < rate < 0.55
+    assert "60 rows, 30 of them buggy" in said.err and ".parquet" not in said.err
+
+
+def test_labels_that_are_all_buggy_or_ask_for_more_than_is_tried_are_refused(repo: Repo, shipped: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    shas = repo.build(history(81, 4))
+    command = ["adapt", "--repo", str(repo.path), "--model", str(shipped), "--labels", str(tmp_path / "labels.csv"), "--output", str(tmp_path / "out")]
+    (tmp_path / "labels.csv").write_text("sha,buggy\n" + "".join(f"{sha},1\n" for sha in shas[1:61]))
+    assert cli.main(command) == 2
+    assert re.search(
+        r"60 of the 60 labelled commits are buggy, where the model gives them a mean risk of 0\.\d+: no base rate can be told", capsys.readouterr().err
+    )
+    (tmp_path / "labels.csv").write_text("sha,buggy\n" + "".join(f"{sha},{int(k > 0)}\n" for k, sha in enumerate(shas[1:61])))
+    monkeypatch.setattr(prior, "SHIFTS", np.linspace(-0.5, 0.5, 101))
+    assert cli.main(command) == 2
+    assert "59 of the 60 labelled commits are buggy" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_the_shares_that_say_something_are_those_that_the_correction_was_learned_on() -> None:
+    root = Path(__file__).resolve().parents[2] / "training"
+    corpus = evaluate.Corpus.of(mine.read_corpus(root / "corpus.yaml"))
+    data, _ = corpus.split(tables.read(root / "data"))
+    shares = []
+    for name in np.unique(data.project[data.traced()]).tolist():
+        rows = np.flatnonzero(data.project == name)
+        rows = rows[np.argsort(data.time[rows], kind="stable")]
+        if len(rows) >= calibration.MIN_ROWS and data.y[rows].sum() >= calibration.MIN_BUGGY:
+            fixes = data.columns(("fix",))[rows, 0]
+            shares += [prior.fix_share(float(some.sum()), len(some)) for some in (fixes, fixes[-prior.NEWEST :])]
+    assert len(shares) == 2 * 35
+    low, high = prior.SHARES
+    assert low <= min(shares) < low + 0.01 and high - 0.01 < max(shares) <= high
+
+
+@pytest.mark.parametrize(("every", "says"), [(1000, "1% of the newest 80 changes"), (1, "99% of the newest 80 changes")])
+def test_messages_without_a_convention_are_no_evidence(repo: Repo, shipped: Path, tmp_path: Path, capsys, every: int, says: str) -> None:
+    shas = repo.build(history(81, every))
+    command = ["adapt", "--repo", str(repo.path), "--model", str(shipped), "--output", str(tmp_path / "out")]
+    assert cli.main(command) == 2
+    said = capsys.readouterr().err
+    assert says in said and "it was 7.5% to 75%" in said and "(automl-codex adapt --labels FILE)" in said and not (tmp_path / "out").exists()
+    (tmp_path / "labels.csv").write_text("sha,buggy\n" + "".join(f"{sha},{int(k == 0)}\n" for k, sha in enumerate(shas[1:31])))
+    assert cli.main([*command, "--labels", str(tmp_path / "labels.csv")]) == 0
+    assert abs(json.loads((tmp_path / "out" / "model.json").read_text())["adapted"]["shift"]) < 1.5, "labels start from the model as it is"
 
 
 def test_labels_are_held_against_what_the_words_of_their_commits_say(repo: Repo, shipped: Path, tmp_path: Path, monkeypatch) -> None:

@@ -416,8 +416,8 @@ def test_a_half_written_directory_is_named_before_the_work(repo, monkeypatch, sh
         (output / name).write_bytes((output / name).read_bytes()[:100])
     assert cli.main(command(repo, output, shipped)) == 2
     said = capsys.readouterr().err
-    says = f"{output} is no model directory (it holds no model.json)" if damage == "file" else f"{output} holds no whole model"
-    assert says in said and ("restore it" in said) == (damage != "file") and said.count("\n") == 1
+    says = f"{output} is no directory; a model takes a directory of its own" if damage == "file" else f"{output} holds no whole model"
+    assert says in said and ("restore it" in said) == (damage != "file") and said.count("\n") == 1 and "install" not in said
 
 
 def test_a_model_of_an_older_schema_is_replaced(repo, known, shipped: Path, tmp_path: Path) -> None:
@@ -485,8 +485,11 @@ def test_a_real_history_is_mined_into_the_git_directory_and_goes_on(make_repo, s
     [
         (long_history(60, fixes=False), "none of 61 commits says that it repairs a defect"),
         (long_history(9), "has 10 commits; labels by SZZ need at least 50"),
-        (long_history(60)[:-1], "no commit of repo in this period changes program text"),
-        (long_history(120), "119 commits can be learned from, 200 are needed"),
+        (
+            long_history(60)[:-1],
+            "no commit of repo from before 2023-06-27 (the last year is left out, since most of its bugs are not found yet) changes program text; stay with",
+        ),
+        (long_history(120), "119 commits can be learned from, 200 are needed beside those of the last year"),
     ],
 )
 def test_a_history_that_teaches_too_little_is_refused(make_repo, shipped: Path, tmp_path: Path, capsys, nodes: list[Node], says: str) -> None:
@@ -495,8 +498,11 @@ def test_a_history_that_teaches_too_little_is_refused(make_repo, shipped: Path, 
     assert cli.main(command(repo, tmp_path / "models", shipped)) == 2
     said = capsys.readouterr().err
     assert says in said and "Traceback" not in said
-    assert "stay with the shipped model until there is more history, or move its probabilities to this repository (automl-codex adapt)" in said
-    assert "--labels" not in said and "period, " not in said
+    assert (
+        "stay with the shipped model until there is more history, or label commits drawn at random and move its probabilities by these (automl-codex adapt"
+        in said
+    )
+    assert "from outside" not in said and "period, " not in said
     assert not (tmp_path / "models").exists()
 
 

@@ -46,6 +46,16 @@ def test_projects_come_in_name_order_and_can_be_picked(tmp_path: Path) -> None:
     assert len(tables.read(tmp_path / "zeta.parquet")) == 2
 
 
+def test_tables_without_rows_are_refused_and_one_with_some_serves(tmp_path: Path, shipped: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tables.write(tmp_path / "alpha.parquet", "alpha", [])
+    assert tables.is_empty(tmp_path / "alpha.parquet")
+    for command in (["evaluate", "--model", str(shipped), "--report", str(tmp_path / "r.json")], ["train", "--output", str(tmp_path / "m")]):
+        assert cli.main([*command, "--input", str(tmp_path)]) == 2
+        assert f"the tables in {tmp_path} have no rows; mine them again" in capsys.readouterr().err
+    tables.write(tmp_path / "zeta.parquet", "zeta", [row("c", 5)])
+    assert len(tables.read(tmp_path)) == 1 and not tables.is_empty(tmp_path / "zeta.parquet")
+
+
 def test_no_text_is_stored(tmp_path: Path) -> None:
     path = tmp_path / "alpha.parquet"
     tables.write(path, "alpha", [row("a", 1)])

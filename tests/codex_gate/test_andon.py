@@ -116,7 +116,7 @@ def test_all_are_told_before_the_line_stops() -> None:
         andon.check(EVERY)
     assert len(seen) == 5
     assert stopped.value.exit_code == 4
-    assert str(stopped.value) == "halted by a gate: AUC is 0.71 against 0.8: off by 0.09; and no model came of the training: all 5 trials failed"
+    assert str(stopped.value) == "halted by a gate: AUC is 0.71 against 0.8: off by 0.09\n  and no model came of the training: all 5 trials failed"
 
 
 def test_nothing_stops_for_alerts() -> None:

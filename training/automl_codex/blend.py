@@ -95,7 +95,9 @@ def parts(data: Dataset) -> list[slice]:
     """
     newest = max(len(data) // N_PARTS, MIN_ROWS)
     if len(data) < 2 * MIN_ROWS:
-        raise UsageError(f"{len(data)} commits can be learned from, {2 * MIN_ROWS} are needed: what comes first teaches, the rest judges; {REMEDY}")
+        raise UsageError(
+            f"{len(data)} commits can be learned from, {2 * MIN_ROWS} are needed beside those of the last year, whose bugs are not found yet: what comes first teaches, the rest judges; {REMEDY}"
+        )
     edges = [*np.linspace(0, len(data) - newest, N_PARTS).astype(int).tolist(), len(data)]
     judges = data.y[edges[-1 - N_JUDGES] :]
     if not MIN_JUDGES <= (buggy := int(judges.sum())) <= len(judges) - MIN_JUDGES:
@@ -108,7 +110,7 @@ def parts(data: Dataset) -> list[slice]:
     return found
 
 
-REMEDY: Final = "stay with the shipped model until there is more history, or move its probabilities to this repository (automl-codex adapt)"
+REMEDY: Final = "stay with the shipped model until there is more history, or label commits drawn at random and move its probabilities by these (automl-codex adapt --labels FILE)"
 
 
 def n_own(weight: float, shipped: Forest) -> int:
@@ -121,29 +123,28 @@ def own_recipe(names: Sequence[str], n_trees: int, seed: int) -> train.Recipe:
     return train.Recipe(names=tuple(names), n_trees=n_trees, leaf_size=LEAF_SIZE, within=False, words=False, seed=seed)
 
 
-def own_forest(data: Dataset, cut: float, recipe: train.Recipe, gap: float, claims: Claims | None) -> RandomForestClassifier | None:
+def own_forest(data: Dataset, cut: float, recipe: train.Recipe, gap: float) -> RandomForestClassifier | None:
     """The forest that could have been grown at `cut` (Unix seconds); None where too little of a kind was known."""
-    if (found := _known(data, cut, gap, claims)) is None:
+    if (found := _known(data, cut, gap)) is None:
         return None
-    usable, y, emphasis = found
-    return train.fit(data.where(usable), y, recipe, emphasis)
+    usable, y = found
+    return train.fit(data.where(usable), y, recipe)
 
 
-def _known(data: Dataset, cut: float, gap: float, claims: Claims | None) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
-    """Which rows (mask) could be learned from at `cut`, their labels as known then, and what they count; None where too little of a kind was known."""
+def _known(data: Dataset, cut: float, gap: float) -> tuple[np.ndarray, np.ndarray] | None:
+    """Which rows (mask) could be learned from at `cut`, and their labels as known then; None where too little of a kind was known."""
     y, usable = train.labels_at(data, cut), data.time < cut - gap
     if not MIN_OF_A_KIND <= y[usable].sum() <= usable.sum() - MIN_OF_A_KIND:
         return None
-    return usable, y[usable], claims.emphasis(y)[usable] if claims else None
+    return usable, y[usable]
 
 
-def challenge(data: Dataset, base: Base, seed: int, claims: Claims | None = None, weight: float = WEIGHT, words: float = WORDS) -> Challenge:
+def challenge(data: Dataset, base: Base, seed: int, weight: float = WEIGHT, words: float = WORDS) -> Challenge:
     """Try the blend on the parts that judge, each as it could have been made at its first moment.
 
     Args:
         data: one repository's rows in the order of time, all old enough to be judged.
         base: the model to blend with.
-        claims: what people said about the rows.
         weight, words: of the own forest, and the share of what the words say; both 0 leave the order to the base and learn the calibration.
             Of rows whose words are not known, or say nothing where they are judged, the share is 0; both are where too little of a kind was known when the newest part began.
     Raises:
@@ -155,13 +156,13 @@ def challenge(data: Dataset, base: Base, seed: int, claims: Claims | None = None
         within.by_slopes(base.slopes, data),
         words if data.words is not None else 0.0,
     )
-    if _known(data, float(data.time[pieces[-1].start]), GAP, claims) is None:
+    if _known(data, float(data.time[pieces[-1].start]), GAP) is None:
         weight = share = 0.0  # what could be judged nowhere does not ship
     recipe = own_recipe(base.feature_names, n_own(weight, base.forest), seed)
-    blended = out_of_time(data, pieces[1:], recipe, GAP, claims, base.forest) if weight else of_forest
+    blended = out_of_time(data, pieces[1:], recipe, GAP, base.forest) if weight else of_forest
     raw = np.where(np.isnan(blended), of_forest, blended)
     judging, chance = pieces[-N_JUDGES:], np.empty(len(data))
-    told = by_words(data, moved(of_forest, by), pieces[1:], share, base.words, claims) if share else np.zeros(len(data))
+    told = by_words(data, moved(of_forest, by), pieces[1:], share, base.words) if share else np.zeros(len(data))
     common = by_words_of(base, data)
     beside = by_either(told, common)
     share = share if (beside != common)[judging[0].start :].any() else 0.0
@@ -177,30 +178,26 @@ def challenge(data: Dataset, base: Base, seed: int, claims: Claims | None = None
     return Challenge(weight, share, data.where(_mask(data, places)), part, raw[places], chance[places], knots)
 
 
-def out_of_time(
-    data: Dataset, pieces: Sequence[slice], recipe: train.Recipe, gap: float = GAP, claims: Claims | None = None, shipped: Forest | None = None
-) -> np.ndarray:
+def out_of_time(data: Dataset, pieces: Sequence[slice], recipe: train.Recipe, gap: float = GAP, shipped: Forest | None = None) -> np.ndarray:
     """Scores (n,) of each part by the own forest of its first moment, blended with the `shipped` one if there is one; NaN elsewhere, and where there was none."""
     scores = np.full(len(data), np.nan)
     for piece in pieces:
-        forest = own_forest(data, float(data.time[piece.start]), recipe, gap, claims)
+        forest = own_forest(data, float(data.time[piece.start]), recipe, gap)
         if forest is not None:
             x = train.encode(data.where(_mask(data, piece)), recipe.names)
             scores[piece] = train.score(forest, x) if shipped is None else predict(Forest(blended_bytes(forest, shipped)), x)
     return scores
 
 
-def by_words(
-    data: Dataset, base: np.ndarray, pieces: Sequence[slice], share: float = WORDS, before: OwnWords | None = None, claims: Claims | None = None
-) -> np.ndarray:
+def by_words(data: Dataset, base: np.ndarray, pieces: Sequence[slice], share: float = WORDS, before: OwnWords | None = None) -> np.ndarray:
     """Shifts (n,) of each part by a share of the words that could have been learned at its first moment, beside scores `base` (n,) and upon the words of `before`;
     0 elsewhere, and where too little of a kind was known."""
     assert data.words is not None
     found, prior = np.zeros(len(data)), before or own_words.NONE
     for piece in pieces:
-        if (known := _known(data, float(data.time[piece.start]), GAP, claims)) is not None:
-            usable, y, emphasis = known
-            words = own_words.learn(data.words[usable].tolist(), metrics.log_odds(base[usable], HELD), y, emphasis, prior)
+        if (known := _known(data, float(data.time[piece.start]), GAP)) is not None:
+            usable, y = known
+            words = own_words.learn(data.words[usable].tolist(), metrics.log_odds(base[usable], HELD), y, None, prior)
             found[piece] = shifts(own_words.part(words, share, prior), data.where(_mask(data, piece)))
     return found
 
@@ -254,7 +251,7 @@ def blended_bytes(own: RandomForestClassifier, shipped: Forest) -> bytes:
 
 
 def final_forest(data: Dataset, base: Base, weight: float, seed: int, claims: Claims | None = None) -> bytes:
-    """The blend that ships: the own part grown on all rows with the labels of today."""
+    """The blend that ships: the own part grown on all rows with the labels of today, and with what people said of them, which has no time and so judges nothing."""
     if not weight:
         return pack(base.forest.trees(), base.forest.n_features)
     recipe = own_recipe(base.feature_names, n_own(weight, base.forest), seed)

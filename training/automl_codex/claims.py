@@ -3,7 +3,7 @@
 A dispute ("this was not useful") and a mark (`codex-gate: ignore[why]`) are claims that a change is harmless. History answers:
 a later fix refutes a claim, none within a year bears it out. A refuted claim makes its row count twice when the own trees are
 grown, because that is where people and the model were both wrong. A claim that was borne out changes nothing: the row is clean
-already. So nobody lowers a risk by ticking or marking, least of all their own; only a history without fixes does.
+already. No claim says when it was made, so the models that are judged, each of an earlier moment, know none of them. So nobody lowers a risk by ticking or marking, least of all their own; only a history without fixes does.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from automl_codex.arguments import parser
 from automl_codex.commands import extra_of, lacking, models, say, students, synthetic
-from codex_gate.errors import GateError
+from codex_gate.errors import NAMED, UNBORN, GateError
 from codex_gate.signals import unwinding
 from codex_gate.stdio import FULL, close_output, open_closed, settled
 
@@ -41,7 +41,7 @@ def _main(argv: Sequence[str] | None) -> int:
         sys.stdout.flush()
         return code
     except GateError as error:
-        say(f"automl-codex: {error}")
+        say(f"automl-codex: {_ours(str(error))}")
         return error.exit_code
     except KeyboardInterrupt:
         say("automl-codex: interrupted")
@@ -57,6 +57,11 @@ def _main(argv: Sequence[str] | None) -> int:
         code, text = _meant(error, str(options.command))
         say(f"automl-codex: {text}")
         return code
+
+
+def _ours(text: str) -> str:
+    """A sentence of the runtime, whose remedies are options of `codex-gate`, with those of these commands."""
+    return text.replace(NAMED, "give the path of a clone").replace(UNBORN, "commit something first")
 
 
 def _meant(error: Exception, command: str) -> tuple[int, str]:

@@ -148,7 +148,7 @@ def of_evaluation(report: Mapping[str, Any], gates: Gates, where: str) -> list[A
     own = [gate for gate in report["gates"] if gate["blocks"] and not gate["met"]]
     found: list[AndonEvent] = [
         ModelDegradation(
-            gate["gate"], gate["value"], float(gate["must"].split()[1]), gate=gate["gate"], where="" if k else where,
+            gate["gate"], gate["value"], float(gate["must"].split()[1]), gate=gate["gate"], where=where,
             remedy=f"it must be {gate['must']}{_once(own, k)}",
         )
         for k, gate in enumerate(own)

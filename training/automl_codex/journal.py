@@ -34,6 +34,7 @@ class Journal:
         self.entries: list[tuple[str, Any]] = []
         self._unsynced = 0
         self._is_empty = True
+        self._made = [folder for folder in path.parents if not folder.exists()]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+b")
@@ -72,9 +73,12 @@ class Journal:
         return [value for found, value in self.entries if found == kind]
 
     def finish(self) -> None:
-        """The work is done and stored elsewhere: the journal goes away."""
+        """The work is done and stored elsewhere, or nothing came of it: the journal goes away, and the folders that were made for it where nothing else lies in them."""
         with suppress(FileNotFoundError):
             self.path.unlink()
+        with suppress(OSError):
+            for folder in self._made:
+                folder.rmdir()
 
     def _take_up(self, work: str) -> None:
         self._file.seek(0)

@@ -41,6 +41,7 @@ COMMITS, PULLS = UNITS = ("commit", "pull-request")  # what a row is
 OUTSIDE = "take labels from outside (--labels FILE)"
 LONGER = "take a longer period"
 CLOCKS = 86_400  # seconds that a fix may lie before what it repairs: of ApacheJIT's 20,253 220 do, by nine hours at most
+LONGEST_NAME = 200  # bytes: a file's name has at most 255, and the journal, and the part that becomes the table, add a host and a number
 _SAY_EVERY = 5000  # commits
 
 
@@ -184,8 +185,8 @@ class Job:
     `labels` is a CSV file, of which only rows of `labels_project` are taken unless that is None; without a file SZZ labels the
     history of `head` (a SHA). `since` and `until` are author times in Unix seconds, None for no limit. Of more rows than `most` those
     stay whose hash is lowest: a draw that depends on nothing else. `unit`: a row for each commit, or for each merge and squash on the first-parent line.
-    `remedy` and `longer` say what to do where a history has no fixes or too few commits, and where a period is too short. `keep`: the paths
-    that are looked at, in measures and labels alike.
+    `remedy` and `longer` say what to do where a history has no fixes or too few commits, and where a period is too short; `period` names that period. `keep`: the paths
+    that are looked at, in measures and labels alike. `passing`: the table is needed once, so nobody is told where it lies.
     """
 
     project: str
@@ -200,7 +201,9 @@ class Job:
     unit: str = COMMITS
     remedy: str = OUTSIDE
     longer: str = LONGER
+    period: str = "in this period"
     keep: Filter | None = None
+    passing: bool = False
 
     def recipe(self) -> str:
         """All that the table depends on beside this program's code, as one line of JSON.
@@ -233,25 +236,26 @@ def run(job: Job, output: Path, progress: Progress) -> None:
     alone, because these have changed since, gives the labels of SZZ for the new one: they cost most.
 
     Raises:
-        UsageError: nothing can be learnt here (a partial clone, a shallow one without labels from outside, no fixes, too few commits, one class only), labels from outside that
-            contradict themselves or the history, or another run writes there.
+        UsageError: nothing can be learnt here (a partial clone, a shallow one without labels from outside, no fixes, too few commits, one class only), labels from outside of which
+            none is of a commit that gets a row, or that contradict themselves or the history, or another run writes there.
     """
     target = output / f"{job.project}.parquet"
     recipe = job.recipe()
-    if _is_made_by(job, recipe, tables.recipe_of(target)):
+    if _is_made_by(job, recipe, tables.recipe_of(target)) and not tables.is_empty(target):
         progress(f"kept, {target} was made from the same history and labels")
         return
     with Journal(output / f"{job.project}.journal", recipe) as journal:
         if journal.entries:
             progress(f"going on behind {len(journal.entries)} entries of {journal.path}")
-        rows = list(mine(job.repo, _labels_of(job, target, journal, progress), job.until, progress, job.since, journal, job.keep))
-        if (refusal := _refusal(rows, job)) is None:
+        labels = _labels_of(job, target, journal, progress)
+        rows = list(mine(job.repo, labels, job.until, progress, job.since, journal, job.keep))
+        if (refusal := _refusal(rows, job, labels)) is None:
             rows = sorted(rows, key=lambda row: tables.hash_sha(row.sha))[: job.most]
             tables.write(target, job.project, rows, recipe)
         journal.finish()
     if refusal:
         raise UsageError(refusal)
-    progress(f"{len(rows)} rows in {target}, {sum(row.buggy for row in rows)} of them buggy")
+    progress(f"{len(rows)} rows{'' if job.passing else f' in {target}'}, {sum(row.buggy for row in rows)} of them buggy")
 
 
 def _is_made_by(job: Job, recipe: str, made: str | None) -> bool:
@@ -314,16 +318,26 @@ def _labels_before(job: Job, target: Path) -> dict[str, Label]:
     return {key: Label(*label) for key, label in tables.labels_of(target).items()} if equal else {}
 
 
-def _refusal(rows: Sequence[tables.LabelledRow], job: Job) -> str | None:
-    """Why labels of SZZ teach nothing here; labels from outside are their owner's business."""
+def _refusal(rows: Sequence[tables.LabelledRow], job: Job, labels: Mapping[str, Label]) -> str | None:
+    """Why nothing can be learnt from these rows; that labels from outside are all alike is their owner's business."""
     buggy = sum(row.buggy for row in rows)
+    if job.labels and not rows:
+        return _strangers(job, labels)
     if job.labels or buggy not in (0, len(rows)):
         return None
     if not rows:
-        return f"no {job.unit} of {job.project} in this period changes program text; {job.longer}"
+        return f"no {job.unit} of {job.project} {job.period} changes program text; {job.longer}"
     kind = "buggy" if buggy else "clean"
     remedy = job.longer if job.unit == PULLS else " or ".join(dict.fromkeys([job.longer, job.remedy]))  # labels from outside are of commits
     return f"all {len(rows)} labelled {job.unit}s of {job.project} are {kind}; a model needs both kinds: {remedy}"
+
+
+def _strangers(job: Job, labels: Mapping[str, Label]) -> str:
+    """That no label from outside is of a commit that gets a row."""
+    here = len(job.repo.present_commits(labels))
+    if not here:
+        return f"none of the {len(labels)} labels in {job.labels} is of a commit that lies in {job.repo.top or job.repo.git_dir}; is it the clone that they were made for, and has it all branches?"
+    return f"none of the {len(labels)} labels in {job.labels} gives a row: {here} are of commits of {job.project}, and none of these lies in the period and in the paths that are looked at"
 
 
 # -- the corpus -------------------------------------------------------------------------------------------
@@ -414,6 +428,7 @@ def read_corpus(corpus: Path, *needed: str) -> list[dict[str, Any]]:
         for key in TEXTS:
             if not isinstance(entry.get(key, ""), str):
                 raise UsageError(f"{corpus}: entry {number} of projects has {key}: {entry[key]!r}; expected text, in quotes where it looks like a number")
+        check_name(entry["project"], f"{corpus}: project:")
         entry["until"] = _day(str(entry["until"]))
         if "since" in entry:
             _day(str(entry["since"]))
@@ -477,12 +492,16 @@ def jobs_of(
     Args:
         since, until: the first and the last day (UTC, YYYY-MM-DD) of the commits that get rows.
     Raises:
-        UsageError: two tables would have one name, or a day is none.
+        UsageError: two tables would have one name, a name is that of no file, a day is none, or the first comes after the last.
         GitError: no repository there, or one without commits.
     """
     if project and len(paths) > 1:
         raise UsageError(f"--project {project} names one table, but {len(paths)} repositories are given; mine them one at a time")
+    if project:
+        check_name(project, "--project")
     start, end = _start_of(_day(since)) if since else None, _end_of(_day(until)) if until else None
+    if start is not None and end is not None and start > end:
+        raise UsageError(f"--since {since} comes after --until {until}, so that no commit lies between; turn them round")
     jobs = []
     for repo in (Repository.discover(path, os.environ) for path in paths):
         jobs.append(Job(project or name_of(repo), repo, repo.resolve("HEAD"), labels, project if labels else None, variant, start, end, unit=unit))
@@ -513,6 +532,23 @@ def mine_all(jobs: Sequence[Job], output: Path, progress: Progress) -> int:
     if len(refused) == len(jobs):
         raise refused[-1]
     return 5 if refused else 0
+
+
+def check_name(project: str, source: str) -> None:
+    """A table can be named so: it lies in the output folder itself, where a search for tables finds it.
+
+    Raises:
+        UsageError: the name leads elsewhere, hides the file, or none can have it.
+    """
+    if (
+        not project.strip()
+        or project.startswith(".")
+        or any(letter in "/\\" or not letter.isprintable() for letter in project)
+        or len(os.fsencode(project)) > LONGEST_NAME
+    ):
+        raise UsageError(
+            f"{source} {project[:60]!r} is no name for a table; take a plain one, without slashes, no dot in front and at most {LONGEST_NAME} bytes"
+        )
 
 
 def name_of(repo: Repository) -> str:

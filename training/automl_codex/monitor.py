@@ -21,12 +21,13 @@ from codex_gate.types import Notice
 from codex_gate.watch import DriftReport, Observation
 
 
-def compare(model: Path, source: Path, baseline: Path, window: int, threshold: float | None, environ: Mapping[str, str]) -> DriftReport:
+def compare(model: Path, source: Path, baseline: Path, window: int, threshold: float | None, environ: Mapping[str, str], now: int | None = None) -> DriftReport:
     """The newest `window` observations of `source` against those of `baseline`.
 
     Args:
         model: a model directory, its manifest, or a file in it.
         source, baseline: a git repository, a folder of jsonl rows as `screen --format jsonl` writes them, or one of Parquet rows with categories.
+        now: Unix seconds; dates of a repository that no clock can have shown are set right then. None: they stay.
     Raises:
         UsageError: too few observations, rows of another model or taxonomy, a folder with neither.
     """
@@ -35,7 +36,7 @@ def compare(model: Path, source: Path, baseline: Path, window: int, threshold: f
         raise UsageError(f"--input and --baseline are both {source}; codex-gate monitor -C {source} compares a repository with its own earlier changes")
     loaded = Model.load(directory_of(model))
     size = watch.fitting(window)
-    new, old = (_observed(folder, loaded, environ) for folder in (source, baseline))
+    (new, odd), (old, older) = (_observed(folder, loaded, environ, now) for folder in (source, baseline))
     if len(new) < size:
         raise UsageError(f"{source} holds {len(new):,} changes, fewer than the window of {size:,}; give more, or a smaller monitoring_window in the gates file")
     if 4 * len(old) < size:  # fewer blocks cannot be reshuffled in enough ways to be sure of anything
@@ -46,7 +47,7 @@ def compare(model: Path, source: Path, baseline: Path, window: int, threshold: f
     if any(o.measures is None for o in (*new, *old)):  # then neither side's are looked at
         new, old = ([Observation(o.sha, o.time, o.category) for o in side] for side in (new, old))
     report = watch.judge(old, new, threshold, Random(watch.SEED))
-    notices = () if _is_repository(baseline) else (Notice("foreign-baseline", FOREIGN),)
+    notices = (*odd, *older) if _is_repository(baseline) else (*odd, Notice("foreign-baseline", FOREIGN))
     return replace(report, repository=str(source), model_version=loaded.version, notices=notices, seconds=time.perf_counter() - started, is_foreign=True)
 
 
@@ -72,24 +73,24 @@ def _is_repository(folder: Path) -> bool:
     return (folder / ".git").exists() or ((folder / "HEAD").is_file() and (folder / "objects").is_dir())
 
 
-def _observed(folder: Path, model: Model, environ: Mapping[str, str]) -> list[Observation]:
-    """What a folder holds, oldest first."""
+def _observed(folder: Path, model: Model, environ: Mapping[str, str], now: int | None) -> tuple[list[Observation], list[Notice]]:
+    """What a folder holds, oldest first, and what is to be said of it."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder; expected a git repository, or a folder of jsonl or Parquet rows")
     if _is_repository(folder):
         try:
-            return monitor.observe(Repository.discover(folder, environ), model)
+            return monitor.observe(Repository.discover(folder, environ), model, now)
         except GitError as error:
             raise UsageError(f"{folder}: {error}") from error
     rows = sorted(folder.glob("*.jsonl"))
     if rows:
-        return [observation for path in rows for observation in _from_jsonl(path, model)]
+        return [observation for path in rows for observation in _from_jsonl(path, model)], []
     tables = sorted(folder.glob("*.parquet"))
     if not tables:
         raise UsageError(f"{folder} holds neither a git repository nor *.jsonl (codex-gate screen --format jsonl) nor *.parquet rows")
     if (folder / stages.MANIFEST).exists():
         stages.manifest_of(folder)  # refuses one that is half written
-    return [Observation("", 0, _known(name, path)) for path in tables for name in _categories(path)]
+    return [Observation("", 0, _known(name, path)) for path in tables for name in _categories(path)], []
 
 
 def _categories(path: Path) -> list[str]:

@@ -30,9 +30,18 @@ from codex_gate.paths import role
 
 SHIFTS: Final = np.linspace(-6.0, 6.0, 1201)  # those that are tried, all of them since two may be likely; 6 takes a base rate of .04 to .94
 NEWEST: Final = 1000  # changes whose messages are counted
+SHARES: Final = (
+    0.075,
+    0.75,
+)  # of fixes: the repositories that LEARNED was fitted to had .076 (automapper's newest) to .745 (eslint, all of it); one outside them has another way with messages
 MIN_CHANGES: Final = 50  # fewer say nothing of how often a repository fixes
 SURPRISE: Final = 0.01  # the chance of so many buggy labels from which on it is asked how they were drawn (chosen)
 MIN_LABELS: Final = 20  # with the two or three bugs among fewer the prior says all there is to say (chosen)
+
+
+def says_something(share: float) -> bool:
+    """Whether a share of fixes is one of those that the correction was learned on."""
+    return SHARES[0] <= share <= SHARES[1]
 
 
 class Prior(NamedTuple):
@@ -95,7 +104,7 @@ def learn(shifts: Sequence[float], shares: Sequence[float], today: Sequence[floa
 class Adapted:
     """A model directory's files with shifted probabilities, and what the shift rests on: changes counted, share of fixes among them, labels and those of them that are buggy.
 
-    `expected`: how many of them would be buggy by what is said without labels.
+    `expected`: how many of them would be buggy by what is said without labels. `before` and `after`: the mean risk of the labelled, 0 without any.
     """
 
     files: dict[str, bytes]
@@ -105,6 +114,8 @@ class Adapted:
     labels: int
     buggy: int
     expected: float = 0.0
+    before: float = 0.0
+    after: float = 0.0
 
 
 def adapt(repo: Repository, model: Model, labels: Path | None, work: Path, progress: mine.Progress, keep: Filter | None = None) -> Adapted:
@@ -115,7 +126,8 @@ def adapt(repo: Repository, model: Model, labels: Path | None, work: Path, progr
         work: folder for the table of labelled commits.
         keep: the paths that are looked at, as in a screen.
     Raises:
-        UsageError: too few changes or labels, or a file of labels that cannot be meant.
+        UsageError: too few changes or labels, a share of fixes that says nothing and no labels, labels that are all of buggy commits or ask for
+            more than SHIFTS holds, or a file of labels that cannot be meant.
         ModelError: a file of the model is missing or altered.
     """
     if kind := next((kind for kind in ("retrained", "adapted") if kind in model.manifest), ""):
@@ -123,24 +135,57 @@ def adapt(repo: Repository, model: Model, labels: Path | None, work: Path, progr
             f"{model.directory} holds a model that was {kind} for one repository: its probabilities are of that one already; give --model one that was not (default: the shipped one)"
         )
     counted, share = _fixes(repo, keep)
-    centre, n, buggy = LEARNED.shift(share), 0, 0
-    by, expected = centre, 0.0
-    if labels:
-        job = mine.Job(mine.name_of(repo), repo, "", labels, keep=keep)
-        mine.run(job, work, progress)
-        data = tables.read(work / f"{job.project}.parquet")
-        n, buggy = len(data), int(data.y.sum())
-        if n < MIN_LABELS:
-            raise UsageError(
-                f"{labels} has labels of {n} commits of this repository; {MIN_LABELS} are needed, or leave --labels out and go by the messages alone"
-            )
-        if model.words is not None:
-            data = own_words.spoken(repo, data, repo.metas(repo.present_commits(mine.read_labels(labels, job.labels_project))), "HEAD", keep)
-        raw = blend.scored(model, data)
-        p = np.array([model.calibration(score) for score in raw.tolist()])
-        by, expected = from_labels(p, data.y, centre, LEARNED.spread), float(shifted(p, centre).sum())
-    facts = {"base": model.version, "shift": round(by, 4), "changes": counted, "share_of_fixes": round(share, 4), "labels": n, "buggy": buggy}
-    return Adapted(_files(model, by, facts), by, counted, share, n, buggy, expected)
+    if labels is None:
+        _refuse_speechless(counted, share)
+        by = LEARNED.shift(share)
+        return Adapted(_files(model, by, _facts(model, by, counted, share), _moved(model.base_rate, by)), by, counted, share, 0, 0)
+    centre = LEARNED.shift(share) if says_something(share) else 0.0
+    p, y = _labelled(repo, model, labels, work, progress, keep)
+    by = from_labels(p, y, centre, LEARNED.spread)
+    n, buggy, before, after = len(y), int(y.sum()), float(p.mean()), float(shifted(p, by).mean())
+    if buggy == n or abs(by) >= SHIFTS[-1]:
+        raise UsageError(
+            f"{buggy} of the {n} labelled commits are buggy, where the model gives them a mean risk of {before:.3f}: no base rate can be told from that; "
+            "label commits drawn at random, those that turned out clean too"
+        )
+    facts = _facts(model, by, counted, share) | {"labels": n, "buggy": buggy}
+    return Adapted(_files(model, by, facts, after), by, counted, share, n, buggy, float(shifted(p, centre).sum()), before, after)
+
+
+def _refuse_speechless(counted: int, share: float) -> None:
+    """Refuse to go by messages that hold to no convention which the correction knows.
+
+    Raises:
+        UsageError: the share of fixes lies outside SHARES.
+    """
+    if not says_something(share):
+        low, high = SHARES
+        raise UsageError(
+            f"{share:.0%} of the newest {counted:,} changes of program text say that they fix something; where the correction was learned it was {low:.1%} to {high:.0%}, "
+            f"so that here it tells nothing of how many need a fix: label commits drawn at random, {MIN_LABELS} or more (automl-codex adapt --labels FILE), or stay with the shipped model"
+        )
+
+
+def _labelled(repo: Repository, model: Model, labels: Path, work: Path, progress: mine.Progress, keep: Filter | None) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (n,) of the labelled commits by the model as it is, and their labels (n,)."""
+    job = mine.Job(mine.name_of(repo), repo, "", labels, keep=keep, passing=True)
+    mine.run(job, work, progress)
+    data = tables.read(work / f"{job.project}.parquet")
+    if len(data) < MIN_LABELS:
+        raise UsageError(
+            f"{labels} has labels of {len(data)} commits of this repository; {MIN_LABELS} are needed, or leave --labels out and go by the messages alone"
+        )
+    if model.words is not None:
+        data = own_words.spoken(repo, data, repo.metas(repo.present_commits(mine.read_labels(labels, job.labels_project))), "HEAD", keep)
+    return np.array([model.calibration(score) for score in blend.scored(model, data).tolist()]), data.y
+
+
+def _facts(model: Model, by: float, counted: int, share: float) -> dict[str, Any]:
+    return {"base": model.version, "shift": round(by, 4), "changes": counted, "share_of_fixes": round(share, 4), "labels": 0, "buggy": 0}
+
+
+def _moved(p: float, by: float) -> float:
+    return float(shifted(np.array([p]), by)[0])
 
 
 def _fixes(repo: Repository, keep: Filter | None) -> tuple[int, float]:
@@ -155,18 +200,18 @@ def _fixes(repo: Repository, keep: Filter | None) -> tuple[int, float]:
     return len(spoken), fix_share(sum(spoken), len(spoken))
 
 
-def _files(model: Model, by: float, facts: dict[str, Any]) -> dict[str, bytes]:
+def _files(model: Model, by: float, facts: dict[str, Any], base_rate: float) -> dict[str, bytes]:
+    """The files of the moved model; no level begins below `base_rate`, which is the mean risk of commits drawn here where there are some."""
     moved = shifted(np.array(model.calibration.risks), by)
     knots = [[raw, round(float(risk), 7)] for raw, risk in zip(model.calibration.scores, moved, strict=True)]
     name = hashlib.sha256(json.dumps([model.manifest["files"], knots], sort_keys=True).encode()).hexdigest()[:8]
-    rate = float(shifted(np.array([model.base_rate]), by)[0])
     version, listing = f"risk-{model.manifest['format']}-{name}", dict(model.manifest["files"])
     held = {name: (model.directory / name).read_bytes() for name in listing}
     if CARD in held:
         note = f"> **{version}**: the model below with its log-odds moved by {by:+.2f} for one repository (`automl-codex adapt`). All that follows is of the model before.\n\n"
         held[CARD] = note.encode() + held[CARD]
         listing[CARD] = listed(held[CARD])
-    manifest = {**model.manifest, "version": version, "calibration": knots, "base_rate": rate, "adapted": facts, "files": listing}
+    manifest = {**model.manifest, "version": version, "calibration": knots, "base_rate": base_rate, "adapted": facts, "files": listing}
     manifest["signed_off"] = signed_off(manifest, "automl-codex adapt", [])
     return held | {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
 

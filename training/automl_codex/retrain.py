@@ -29,8 +29,9 @@ from automl_codex.files import listed
 from automl_codex.release import Release
 from codex_gate import szz
 from codex_gate.backtest import DAY
-from codex_gate.errors import ModelError, UsageError
+from codex_gate.errors import AGAIN, ModelError, UsageError
 from codex_gate.features import FEATURE_SCHEMA, UNKNOWN
+from codex_gate.forest import Forest
 from codex_gate.git import Repository
 from codex_gate.linear import KINDS_MANIFEST, TABLE, Linear
 from codex_gate.model import FOREST_FILE, FORMAT, MANIFEST, STUDENT_MANIFEST, Model, check_file, default_directory, signed_off
@@ -92,29 +93,25 @@ def make(asked: Asked, today: date, progress: Progress) -> Release:
     data, head = history(asked, today, progress)
     heard = claims.found(said, asked.repo, head, data) if said else Claims.none(len(data))
     progress(f"{len(data)} changes can be learned from, {int(data.y.sum())} of them needed a fix; comparing in the order of time")
-    found, report = _contest(asked, data, head, base, held, heard, today)
+    found, report = _contest(asked, data, head, base, held, today)
     progress("growing the forest that ships")
-    flat = blend.final_forest(data, base, found.weight, asked.seed, heard)
-    words = blend.final_words(data, base, found.words, heard) or base.words
+    flat, words = _final(asked, data, base, found, heard)
+    if asked.feedback:
+        report["feedback"] = claims.report(heard, data) | _changed(asked, data, base, found, heard, flat, words)
     return Release(_files(asked, data, base, found, flat, words, report), report)
 
 
-def _contest(
-    asked: Asked, data: tables.Dataset, head: str, base: Model, held: Model | None, heard: Claims, today: date
-) -> tuple[blend.Challenge, dict[str, Any]]:
+def _contest(asked: Asked, data: tables.Dataset, head: str, base: Model, held: Model | None, today: date) -> tuple[blend.Challenge, dict[str, Any]]:
     """The challenger and its report: the blend, or where that is refused the base model's order with an own calibration, if that is taken; else the blend."""
-    found = blend.challenge(data, base, asked.seed, heard)
+    found = blend.challenge(data, base, asked.seed)
     report = _report(asked, data, head, base, held, found, today)
-    if asked.feedback:
-        report["feedback"] = claims.report(heard, data) | _changed(asked, data, base, heard, found)
     if not (found.weight or found.words) or taken(report["gates"]):
         return found, report
     second = blend.challenge(data, base, asked.seed, weight=0.0, words=0.0)
     other = _report(asked, data, head, base, held, second, today)
     if not taken(other["gates"]):
         return found, report | {"refused_too": {"gates": other["gates"]}}
-    kept = {name: report[name] for name in ("feedback",) if name in report}
-    return second, other | kept | {
+    return second, other | {
         "refused_first": {"weight": found.weight, "words": found.words, "difference": report["judged"]["difference"], "gates": report["gates"]}
     }
 
@@ -124,18 +121,22 @@ def taken(gates: Iterable[Mapping[str, Any]]) -> bool:
     return all(gate["met"] for gate in gates if gate["blocks"])
 
 
-def _changed(asked: Asked, data: tables.Dataset, base: Model, heard: Claims, found: blend.Challenge) -> dict[str, Any]:
-    """What the claims changed: AUC and mean risk on the parts that judge with and without them, and the risk of the rows that they are about."""
+def _final(asked: Asked, data: tables.Dataset, base: Model, found: blend.Challenge, heard: Claims | None) -> tuple[bytes, OwnWords | None]:
+    """The forest and the words that ship."""
+    return blend.final_forest(data, base, found.weight, asked.seed, heard), blend.final_words(data, base, found.words, heard) or base.words
+
+
+def _changed(asked: Asked, data: tables.Dataset, base: Model, found: blend.Challenge, heard: Claims, flat: bytes, words: OwnWords | None) -> dict[str, Any]:
+    """What the claims changed in what ships: the mean risk of all rows and of those that they are about, with and without them; it learned from these rows."""
     if not bool((heard.emphasis(data.y) > 1).any()):
         return {"changed": False}
-    without = blend.challenge(data, base, asked.seed)
-    about = np.isin(found.judges.sha256, data.sha256[heard.rows])
-    sides = {"with": found, "without": without}
+    parts = {"with": (flat, words), "without": _final(asked, data, base, found, None)}
+    raw = {side: blend.scored(blend.Parts(Forest(forest), base.feature_names, base.slopes, said), data) for side, (forest, said) in parts.items()}
+    risk = {side: train.apply(found.knots, one) for side, one in raw.items()}
     return {
-        "changed": not np.array_equal(found.raw, without.raw),
-        "auc": {name: metrics.auc_within(one.judges.y, one.raw, one.part) for name, one in sides.items()},
-        "mean_risk": {name: float(one.chance.mean()) for name, one in sides.items()},
-        "mean_risk_of_claims": {name: float(one.chance[about].mean()) if about.any() else None for name, one in sides.items()},
+        "changed": not np.array_equal(raw["with"], raw["without"]),
+        "mean_risk": {side: float(one.mean()) for side, one in risk.items()},
+        "mean_risk_of_claims": {side: float(one[heard.rows].mean()) for side, one in risk.items()},
     }
 
 
@@ -200,7 +201,14 @@ def in_use(output: Path) -> Model | None:
             return None
         if not (output / MANIFEST).exists():
             raise UsageError(f"{output} is no model directory (it holds no {MANIFEST}); name one that is new or empty, or that holds a model") from error
-        raise UsageError(f"{output} holds no whole model ({error}); restore it (git checkout -- {output}), remove it, or give another --output") from error
+        raise UsageError(
+            f"{output} holds no whole model ({_without_remedy(error)}); restore it (git checkout -- {output}), remove it, or give another --output"
+        ) from error
+
+
+def _without_remedy(error: ModelError) -> str:
+    """What is wrong with a model directory, without the remedy for the one that ships."""
+    return str(error).replace(f"; {AGAIN}", "").replace(f", {AGAIN}", "")
 
 
 def _outdated(output: Path) -> bool:
@@ -223,7 +231,9 @@ def history(asked: Asked, today: date, progress: Progress) -> tuple[tables.Datas
     now = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp()) + DAY
     last = newest(repo, head, now) or now  # when it came in: a picked commit was written earlier, and a clock can be wrong
     keep = asked.policy.keep
-    job = mine.Job(mine.name_of(repo), repo, head, until=last - train.YEAR, remedy=blend.REMEDY, longer=blend.REMEDY, keep=keep)
+    until = last - train.YEAR
+    period = f"from before {day(until)} (the last year is left out, since most of its bugs are not found yet)"
+    job = mine.Job(mine.name_of(repo), repo, head, until=until, remedy=blend.REMEDY, longer=blend.REMEDY, period=period, keep=keep)
     if paths := asked.policy.patterns:
         progress(f"looking at the paths of the configuration alone: {_listed(paths)}")
     mine.run(job, asked.place, progress)
@@ -434,7 +444,7 @@ PROTOCOL: Final = {
     "words": f"a logistic regression on the words that a change adds to program text and on those of its paths, beside the log-odds of the base model, whose words are where it starts, learned as the own forest is; {blend.WORDS:g} of what it moves them counts",
     "calibration": f"judged with knots fitted on the part before, or the {blend.CALIBRATED} commits before it, with the labels known then; the knots that ship are fitted likewise on the most recent scores, with today's labels",
     "final": "the own trees that ship are grown, and the words learned, on all commits, those that judged too, so they are not the ones that were judged but their successors",
-    "decision": f"taken when the AUC is not lower, its interval (95 %) stays above -{MAX_LOSS:g} and so does the difference on the newest part alone (where it holds {blend.MIN_OF_A_KIND} of each kind), the Brier score of the newest part is not worse for certain, the calibration error there is at most {evaluate.MAX_ECE:g}, that of the base model or what chance explains, and one of the two is better for certain; where a blend is refused so, the base model's order with this repository's calibration is tried",
+    "decision": f"taken when the AUC is not lower, its interval (95 %) stays above -{MAX_LOSS:g} and so does the difference on the newest part alone (where it holds {blend.MIN_OF_A_KIND} of each kind), the Brier score of the newest part is not worse for certain, the calibration error there is at most {evaluate.MAX_ECE:g}, that of the base model or what chance explains, and one of the two is better for certain; where a blend is refused so, the base model's order with this repository's calibration is tried; no interval is made wider for looking so often (docs/retraining.md)",
     "labels kept": f"of the changes that the model in use learned as having needed a fix {MIN_KEPT:.0%} must still count so, where the same labeller says it of the same paths and {blend.MIN_OF_A_KIND} of them are still here",
     "comparison": "with the base model on all that judges, also where it learned from some of it (that favours it); with the model in use on commits that it did not learn from, if those are enough to tell",
 }
@@ -586,11 +596,13 @@ def _heard(found: Mapping[str, Any]) -> str:
         f"Said by people: {found['disputes']} disputes and {found['marks']} marks, {found['about_no_row']} about no change that is learned from; of the {found['rows']} changes that they are about "
         f"{found['refuted']} needed a fix all the same and count twice, {found['borne_out']} did not and count once."
     )
-    if "auc" not in found:
+    if not found["changed"]:
         return f"{text} So nothing changed."
-    auc, risk = found["auc"], found["mean_risk"]
-    moved = f"AUC {auc['without']:.4f} → {auc['with']:.4f}, mean risk {risk['without']:.4f} → {risk['with']:.4f}"
-    return f"{text} That changed " + (f"{moved}." if found["changed"] else "no score of those that judge.")
+    about, every = found["mean_risk_of_claims"], found["mean_risk"]
+    return (
+        f"{text} That moved the mean risk of these changes from {about['without']:.4f} to {about['with']:.4f} and that of all from {every['without']:.4f} to {every['with']:.4f}, "
+        "in what ships, which learned from them; no claim says when it was made, so none counts in what was judged."
+    )
 
 
 def _words_read(report: Mapping[str, Any]) -> str:

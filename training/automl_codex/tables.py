@@ -109,6 +109,11 @@ def recipe_of(path: Path) -> str | None:
     return found.decode() if found else None
 
 
+def is_empty(path: Path) -> bool:
+    """Whether a table that is there has no rows."""
+    return bool(pq.read_metadata(path).num_rows == 0)
+
+
 def labels_of(path: Path) -> dict[str, tuple[bool, int | None]]:
     """By the hash of the SHA: buggy or not, and the time of the first fix. The measures are not read, so that their schema may be any."""
     table = pq.read_table(path, columns=["sha256", "buggy", "fix_time"])
@@ -136,7 +141,7 @@ def read(folder: Path) -> Dataset:
     """All `*.parquet` tables of a folder (or one file), project by project in name order.
 
     Raises:
-        UsageError: nothing there, the output of a stage, damaged words, a file that is no Parquet, or a table of another feature schema.
+        UsageError: nothing there, the output of a stage, damaged words, a file that is no Parquet, a table of another feature schema, or no row in all of them.
     """
     if stage := _stage_of(folder):
         raise UsageError(
@@ -160,6 +165,10 @@ def read(folder: Path) -> Dataset:
         tables.append(table)
         outside.append(np.full(len(table), _is_outside((table.schema.metadata or {}).get(b"recipe", b"{}"))))
     table = pa.concat_tables([t.cast(t.schema.set(0, pa.field("project", pa.string()))) for t in tables])
+    if not len(table):
+        raise UsageError(
+            f"the tables in {folder} have no rows; mine them again, with labels of commits that the clone holds: automl-codex mine REPO --output {folder}"
+        )
 
     def column(name: str) -> np.ndarray:
         return np.asarray(table[name].to_numpy(zero_copy_only=False))

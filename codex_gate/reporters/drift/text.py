@@ -24,7 +24,7 @@ def layout(report: DriftReport, width: int) -> list[Line]:
 
 def _head(report: DriftReport, width: int) -> list[Line]:
     return [
-        (Span(fit(words.verdict(report), width), "high" if report.drift else "low"),),
+        *prose(words.verdict(report), width, "high" if report.drift else "low"),
         *prose(words.scope(report), width),
         *prose(words.advice(report), width),
     ]

@@ -50,6 +50,12 @@ def test_no_line_is_wider_than_the_terminal(make: Callable[[], DriftReport], wid
         assert cells(line) <= width, line
 
 
+def test_a_headline_that_is_longer_than_a_line_is_whole() -> None:
+    shifts = tuple(Shift(name, 9.0, 0.1, True, 20, 80, (), 90.0) for name in MEASURES)[:5]
+    long = report(shifts=shifts)
+    assert words.verdict(long) in " ".join(render("terminal", long, width=40).split()) and len(words.verdict(long)) > 40
+
+
 def test_the_terminal_says_what_counts() -> None:
     said = " ".join(render("terminal", report()).split())
     assert said.startswith("Drift: category, file type, calibration The last 100 changes, 2024-01-01 to 2024-04-09, against the 200 before them")

@@ -56,6 +56,23 @@ def watched(options: argparse.Namespace) -> Iterator[Andon]:
             say(f"automl-codex: {problem}")
 
 
+@contextmanager
+def chosen(option: str, named: Path | None) -> Iterator[None]:
+    """Work with a model that the user may have named, by its directory or a file in it: what is wrong there is theirs to mend, and in the one that ships our fault.
+
+    Raises:
+        UsageError: in place of a ModelError that is of what was named.
+    """
+    from codex_gate.errors import AGAIN, RESTORE, ModelError
+
+    try:
+        yield
+    except ModelError as error:
+        if named is None or str(named.parent if named.is_file() else named) not in str(error):
+            raise
+        raise UsageError(f"{option} {named}: {str(error).replace(AGAIN, RESTORE)}") from error
+
+
 def extra_of(module: str) -> str:
     """The extra that brings a module, or one inside it; "" where none does."""
     return next((extra for extra, modules in EXTRAS.items() if module.partition(".")[0] in modules), "")

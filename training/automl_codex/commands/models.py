@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl_codex.commands import Command, need_torch, report_drift, say, trained_on_rows, watched
+from automl_codex.commands import Command, chosen, need_torch, report_drift, say, trained_on_rows, watched
 from codex_gate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _mine(options: argparse.Namespace) -> int:
-    from automl_codex import mine
+    from automl_codex import files, mine
 
     if options.corpus:
         if options.repositories or options.until or options.project or not options.clones:
@@ -32,6 +32,7 @@ def _mine(options: argparse.Namespace) -> int:
         raise UsageError("--labels are of commits; leave it out for --unit pull-request, whose labels come from SZZ")
     if not options.repositories:
         raise UsageError("name a repository to mine, or give --corpus FILE")
+    files.check_folder(options.output)
     jobs = mine.jobs_of(options.repositories, options.project, options.labels, options.szz, options.since, options.until, options.unit)
     return mine.mine_all(jobs, options.output, say)
 
@@ -87,6 +88,7 @@ def _train(options: argparse.Namespace) -> int:
     from automl_codex import files
 
     files.check_directory(options.output)  # before the work
+    files.check_report(options.eval_report)
     if options.models:
         return _train_models(options)
     if options.base_model:
@@ -229,12 +231,19 @@ def _adapt(options: argparse.Namespace) -> int:
     retrain.refuse_installed(options.output)
     prior.refuse_retrained(options.output)
     repo = Repository.discover(options.repo, os.environ)
-    with tempfile.TemporaryDirectory() as work:
+    with tempfile.TemporaryDirectory() as work, chosen("--model", options.model):
         made = prior.adapt(repo, Model.load(options.model or default_directory()), options.labels, Path(work), say, _policy(repo).keep)
     model = prior.ship(made, options.output)
     print(f"{options.output}: {model.version}, log-odds moved by {made.shift:+.2f}, base rate {model.base_rate:.3f}")
     told = f"{made.share:.0%} of the newest {made.counted:,} changes of program text say that they fix something"
-    print(told + (f"; {made.buggy} of {made.labels} labelled commits are buggy" if options.labels else ""))
+    print(
+        told
+        + (
+            f"; {made.buggy} of {made.labels} labelled commits are buggy, {made.buggy / made.labels:.0%}: their mean risk was {made.before:.3f} and is {made.after:.3f}"
+            if made.labels
+            else ""
+        )
+    )
     if not made.labels:
         say(
             "by the messages alone: in later years than those that were learned from this made percentages no better (docs/calibration.md); labels of commits drawn at random do (--labels)"
@@ -281,7 +290,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     alone = [name for name, value in of_report.items() if value is not None]
     if alone and not judged:
         raise UsageError(f"{', '.join(alone)} shape{'s' if len(alone) == 1 else ''} the report of a model; say where it goes with --report FILE or --html FILE")
-    return _judge(options) if judged else _check(options) if options.check else _reevaluate(options)
+    with chosen("--model", options.model):
+        return _judge(options) if judged else _check(options) if options.check else _reevaluate(options)
 
 
 def _judge(options: argparse.Namespace) -> int:
@@ -291,6 +301,10 @@ def _judge(options: argparse.Namespace) -> int:
     from codex_gate.model import Model
 
     threshold = 0.5 if options.threshold is None else options.threshold
+    if not 0 <= threshold <= 1:
+        raise UsageError(f"--threshold is a risk and must lie in [0, 1], got {threshold:g}")
+    for path in (options.report, options.html):
+        files.check_report(path)
     seed = 42 if options.seed is None else options.seed
     model, data = Model.load(options.model), tables.read(options.input)
     if options.corpus:
@@ -322,8 +336,9 @@ def _check(options: argparse.Namespace) -> int:
 def _reevaluate(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
-    from automl_codex import release, tables
+    from automl_codex import files, release, tables
 
+    files.check_report(options.output)
     release.refuse_one_repository(options.model)
     report = release.reevaluate(options.model, tables.read(options.input), datetime.now(UTC).date(), say)
     if options.output:
@@ -339,15 +354,18 @@ def _reevaluate(options: argparse.Namespace) -> int:
 def _retrain(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
-    from automl_codex import retrain
+    from automl_codex import files, retrain
     from codex_gate import gates
     from codex_gate.git import Repository
 
+    files.check_directory(options.output)
+    files.check_report(options.eval_report)
     asked = gates.find(options.repo, options.gates)
     repo = Repository.discover(options.repo, os.environ)
     wanted = retrain.Asked(repo, options.output, options.base, options.work, options.seed, options.feedback, _policy(repo))
     with watched(options) as andon:
-        made = retrain.make(wanted, datetime.now(UTC).date(), say)
+        with chosen("--base", options.base), chosen("--output", options.output):
+            made = retrain.make(wanted, datetime.now(UTC).date(), say)
         print(retrain.summary(made.report), end="", flush=True)
         _settle(made.report, asked, andon, options)
     if retrain.is_in_use(made, options.output):
@@ -360,6 +378,8 @@ def _retrain(options: argparse.Namespace) -> int:
 
 
 def _monitor(options: argparse.Namespace) -> int:
+    import time
+
     from automl_codex import monitor, pipeline_config
     from codex_gate import gates, watch
     from codex_gate.reporters.drift import SUFFIXES
@@ -369,7 +389,8 @@ def _monitor(options: argparse.Namespace) -> int:
         asked = gates.with_monitoring(asked, pipeline_config.load(options.config).monitoring, str(options.config))
     given = options.alert_threshold
     threshold = watch.checked(given, "--alert-threshold") if given is not None else asked.drift.kl_threshold
-    report = monitor.compare(options.model, options.input, options.baseline, asked.drift.monitoring_window, threshold, os.environ)
+    with chosen("--model", options.model):
+        report = monitor.compare(options.model, options.input, options.baseline, asked.drift.monitoring_window, threshold, os.environ, int(time.time()))
     name = options.format or (SUFFIXES.get(options.output.suffix.lower(), "yaml") if options.output else "yaml")
     return report_drift(report, asked, options.output, name, options)
 

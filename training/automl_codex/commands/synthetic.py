@@ -104,6 +104,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _run_models(plan: Plan, config: Config, options: argparse.Namespace) -> int:
     """Stages 5 and 6 of a run, where they are asked for; the first whose gate breaks ends it."""
+    import time
+
     from automl_codex import examples, monitor, pipeline
     from codex_gate import gates
     from codex_gate.errors import HaltedError
@@ -118,7 +120,7 @@ def _run_models(plan: Plan, config: Config, options: argparse.Namespace) -> int:
     if plan.new_commits:
         asked = pipeline.watched(asked, config)
         drift = asked.drift
-        found = monitor.compare(default_directory(), plan.new_commits, verified, drift.monitoring_window, drift.kl_threshold, os.environ)
+        found = monitor.compare(default_directory(), plan.new_commits, verified, drift.monitoring_window, drift.kl_threshold, os.environ, int(time.time()))
         return report_drift(found, asked, plan.folder / pipeline.DRIFT, "yaml", options)
     return 0
 
