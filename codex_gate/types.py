@@ -208,7 +208,7 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why the risk is what it is: a feature, its value, its share of the risk (log-free, additive) and a sentence."""
+    """Why the risk is what it is: a sentence that pools some measures, what they add to the risk together, and the one that adds most, with its value."""
 
     feature: str
     value: float

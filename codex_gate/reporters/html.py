@@ -134,7 +134,11 @@ def _reasons(change: Finding) -> list[Html]:
         rows.append(
             f'<li><b>{page.text(wording.points(reason.contribution))}</b><span class="push">{bar}</span><span>{page.text(shown(reason.text, 400))}</span></li>'
         )
-    how = page.paragraph("Points of risk that each measure adds (right) or takes off (left), from where a change of which nothing is known begins.", "dim")
+    how = page.paragraph(
+        "Points of risk that the measures behind each sentence together add (right) or take off (left), "
+        "counted from where the forest begins: the mean of what it learned from.",
+        "dim",
+    )
     return [page.heading("Why"), how, Html(f'<ul class="reasons">{"".join(rows)}</ul>')]
 
 
