@@ -586,4 +586,6 @@ def pick(revisions: Sequence[str], repo: Repository) -> list[str]:
     lost = [r for r in full if r not in present]
     if lost:
         raise UsageError(f"{len(lost)} of {len(revisions)} commits are not in this repository, the first is {lost[0]}; fetch them or take them out of the list")
-    return [r if is_sha(r) else repo.resolve(r) for r in revisions]
+    short = [r for r in revisions if not is_sha(r)]
+    named = dict(zip(short, repo.resolve_all(short), strict=True))
+    return [named.get(r, r) for r in revisions]
