@@ -482,12 +482,13 @@ class Screener:
         level = levels.level(risk, limits)
         if level is Level.LOW and features.is_blind:
             level = Level.UNKNOWN  # what could not be read may be the risky part; where the rest alone stands out, it does
+        others = recent if level is not Level.UNKNOWN else ()
         return Finding(
             sha=commit.sha,
             title=title(commit.message) if commit.message is not None else "staged changes",
             risk=risk,
             level=level,
-            percentile=levels.percentile(risk, recent) if risk is not None and level is not Level.UNKNOWN else None,
+            percentile=None if risk is None else levels.percentile(risk, others),
             classifications=seen.categories,
             features=features,
             notices=tuple(notices),
@@ -495,6 +496,7 @@ class Screener:
             ignored=seen.ignored,
             likeliest=seen.likeliest,
             earlier=seen.earlier,
+            above=None if risk is None else levels.above(risk, others),
         )
 
     def _focus(self, commit: Commit, past: ChangePast | None, line_count: LineCount) -> tuple[FileFocus, ...]:

@@ -319,7 +319,7 @@ def _history(report: Report) -> list[Html]:
 
 def _alike(risk: float, kind: ModelKind) -> Html:
     """A hundred changes scored like this one, those marked that needed a fix where the model was calibrated."""
-    n = round(100 * risk)
+    n = wording.hundredths(risk)
     dots = "".join(f'<circle class="{"hit" if k < n else "rest"}" cx="{7 + 14 * (k % 20)}" cy="{7 + 14 * (k // 20)}" r="5"/>' for k in range(100))
     label = page.text(f"{n} of 100 dots are marked")
     drawn = f'<svg class="alike" viewBox="0 0 280 70" role="img" aria-label="{label}">{dots}</svg>'
