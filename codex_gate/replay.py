@@ -114,7 +114,8 @@ def look_back(
             f"{len(inside)} of {len(found)} changes touch the paths that are looked at; at least {least} {'is' if least == 1 else 'are'} needed"
             f"{' to compare with' if least > 1 else ''}, take an earlier date or more changes, or other paths"
         )
-    changes = tuple(_change(meta, times, found[meta.sha], traced.first.get(place), place in traced.doubtful) for place, meta in inside)
+    large = szz.too_large(repo, [(meta, found[meta.sha].features) for _, meta in inside], policy.keep)
+    changes = tuple(_change(meta, times, found[meta.sha], meta.sha in large, traced.first.get(place), place in traced.doubtful) for place, meta in inside)
     notices = (*traced.notices, *clocks([m.sha for m in line[start:]], said, times))
     where = str(repo.top or repo.git_dir)
     judged = {place for place, _ in inside}
@@ -261,10 +262,9 @@ def headline(message: str) -> str:
     return lines[1] if merged else title(message)
 
 
-def _change(meta: CommitMeta, landed: Mapping[str, int], finding: Finding, found: tuple[str, str] | None, doubtful: bool) -> Change:
+def _change(meta: CommitMeta, landed: Mapping[str, int], finding: Finding, large: bool, found: tuple[str, str] | None, doubtful: bool) -> Change:
     assert finding.risk is not None
     measures = finding.features
-    large = szz.is_large(meta, measures)
     lines = 0.0 if math.isnan(measures["la"]) else measures["la"]
     repair = Repair(*found, landed[found[1]]) if found else None
     return Change(meta.sha, headline(meta.message), landed[meta.sha], finding.risk, finding.level, lines, measures["code_files"] > 0, large, repair, doubtful)

@@ -187,6 +187,39 @@ def test_a_change_too_large_to_blame_is_not_judged(repo: Repo, model: Model) -> 
     assert not found.changes[-1].is_code
 
 
+def test_a_change_with_links_as_large_as_can_be_blamed_is_judged(repo: Repo, model: Model) -> None:
+    """Measures count a link as a file of program text; what can be blamed does not."""
+    shas = replayed.build(repo)
+    repo.git("checkout", "-q", "-f", "main")
+    for k in range(100):
+        repo.write(f"gen/g{k}.py", f"value = {k}\n")
+    (repo.path / "gen" / "link.py").symlink_to("g1.py")
+    largest = repo.commit("generate", date=START + 71 * DAY)
+    repo.write("gen/g7.py", "value = 70\n")
+    fix = repo.commit("fix: wrong value", date=START + 72 * DAY)
+    for k in range(40):
+        repo.write("note.md", f"{k}\n")
+        repo.commit("note", date=START + (73 + k) * DAY)
+    found = {c.sha: c for c in run(repo, model).changes}
+    assert found[largest].blamable and (repair := found[largest].repair) is not None and repair.change == fix and shas[0] in found
+
+
+def test_a_change_is_as_large_as_all_its_files_whatever_paths_are_looked_at(repo: Repo, model: Model) -> None:
+    shas = replayed.build(repo)
+    repo.git("checkout", "-q", "-f", "main")
+    for k in range(101):
+        repo.write(f"{'src' if k < 2 else 'gen'}/g{k}.py", f"value = {k}\n")
+    large = repo.commit("generate", date=START + 71 * DAY)
+    repo.write("src/g1.py", "value = 10\n")
+    repo.commit("fix: wrong value", date=START + 72 * DAY)
+    for k in range(40):
+        repo.write("src/note.py", f"note = {k}\n")
+        repo.commit("note", date=START + (73 + k) * DAY)
+    found = run(repo, model, policy=Policy(Settings(exclude=("gen/",))))
+    assert [c.sha for c in found.changes if not c.blamable] == [large]  # SZZ does not blame it, so that no repair is known means nothing
+    assert found.changes[0].sha == shas[0]
+
+
 def test_changes_whose_lines_only_a_doubtful_fix_repaired_are_not_judged(repo: Repo, model: Model) -> None:
     shas = replayed.build(repo)
     repo.git("checkout", "-q", "-f", "main")
