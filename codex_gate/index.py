@@ -277,12 +277,16 @@ class HistoryIndex:
         self.tips = [t for t in self.tips if t in gone] + [tip]
         if len(self.tips) > _MAX_TIPS:
             raise IndexDamagedError("too many tips that no current branch holds: the history was rewritten")
+        written: dict[str, bytes] | None = None
         with self._writing() as db:
             if db is not None:
                 held = _held(db) or {"tips": [], "n_commits": 0, "partial_with": ""}
                 if (held["tips"], held["n_commits"]) == before:  # else another run was quicker; its work stands
                     self._partial_with = held["partial_with"] or (self._packs if self.history.is_partial else "")
-                    self._write()
+                    written = self._write()
+        if written is not None and self.problem is None:
+            self._names, self._n_authors = written, len(written["authors"]) // 8
+            self._known.clear()
         self.history.touched_files.clear()
         self.history.touched_authors.clear()
 
@@ -311,7 +315,8 @@ class HistoryIndex:
             return self.path.stat().st_ino == self._inode
         return False
 
-    def _write(self) -> None:
+    def _write(self) -> dict[str, bytes]:
+        """Put what was touched, and the state; the lists of keys as they are then."""
         history = self.history
         entries = {path: entry for path in history.touched_files if (entry := history.files[path]) is not None}
         self._put("files", ((path, _pack_file(entry)) for path, entry in entries.items()))
@@ -320,6 +325,7 @@ class HistoryIndex:
         names = {"files": self._with_new("files", entries), "authors": self._with_new("authors", history.touched_authors)}
         state = {"tips": self.tips, "n_commits": self.size, "n_authors": len(names["authors"]) // 8, "partial_with": self._partial_with}
         self._put("meta", {"state": json.dumps(state).encode("ascii"), "shas": self._shas, **names}.items())
+        return names
 
     def _with_new(self, table: str, keys: Iterable[str]) -> bytes:
         """The list of a table's keys with these; in ordinal order it grows at its end."""

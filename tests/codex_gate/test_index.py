@@ -186,6 +186,26 @@ def test_an_index_that_grows_a_few_commits_at_a_time_agrees_with_the_walk(make_r
         assert sorted(index.history.author_ids.values()) == list(range(len(people)))
 
 
+@pytest.mark.parametrize("seed", [5, 6])
+def test_what_one_run_adds_in_parts_is_listed_in_full(make_repo: MakeRepo, seed: int) -> None:
+    repo = make_repo()
+    shas = repo.build(with_people_who_only_merge(seed))
+    (expected,) = walked(repo, shas[-1]).values()
+    gate = repo.open()
+    with HistoryIndex(gate) as index:
+        screener = Screener(gate, FakeModel())
+        for sha in (shas[30], shas[60], shas[-1]):
+            screener._recent(index, sha)
+    with HistoryIndex(gate) as index:
+        people = {meta.author for meta in gate.log(*index.tips) if len(meta.parents) < 2}
+        assert all(index.history.author(person) is not None for person in people)
+        assert sorted(index.history.author_ids.values()) == list(range(len(people)))
+        for table in ("files", "authors"):
+            keys = [key for (key,) in sqlite3.connect(database(repo)).execute(f"SELECT key FROM {table}")]
+            assert len(index._listed(table)) == len(keys) and all(index_module._digest(key) in index._listed(table) for key in keys)
+    assert indexed(gate, shas[-1]) == expected
+
+
 def test_somebody_who_only_merges_takes_no_number_from_others(make_repo: MakeRepo) -> None:
     repo = make_repo()
     nodes = [*line(50), Node({"src/f1.py": "topic\n"}, [49], BOB, START + 50 * WEEK)]

@@ -206,7 +206,8 @@ def test_drift_is_drawn_as_a_share_of_its_threshold_up_to_three() -> None:
     ratios = {f"{s.ratio:.2f}" for p in full().periods if p.drift for s in p.drift.shifts}
     assert told and set(told) <= ratios
     streams = [s for p in json.loads(render("json", full()))["periods"] if p["drift"] for s in p["drift"]["streams"]]
-    assert all(set(s) == {"name", "divergence", "threshold", "drift"} for s in streams) and any(s["divergence"] > 0 for s in streams)
+    assert {f"{s['ratio']:.2f}" for s in streams} == ratios and any(s["divergence"] > 0 for s in streams)
+    assert all(s["drift"] == (s["ratio"] > 1) == (s["newest"] is not None) for s in streams) and any(s["drift"] and s["since"] for s in streams)
 
 
 def test_the_page_lists_every_period_and_says_hostile_words_aloud() -> None:
