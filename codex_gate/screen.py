@@ -19,7 +19,7 @@ from codex_gate.diffs import first_line
 from codex_gate.errors import GitError, UsageError
 from codex_gate.features import LineCount, extract
 from codex_gate.git import CommitMeta, Repository, author_key, is_sha
-from codex_gate.history import ChangePast, History, Past
+from codex_gate.history import ChangePast, History
 from codex_gate.hybrid import HybridClassifier
 from codex_gate.index import HistoryIndex, IndexDamagedError, IndexRefusedError
 from codex_gate.linecounts import LineCounts
@@ -411,8 +411,9 @@ class Screener:
         roots = {parent for meta in metas for parent in meta.parents} - inside
         if len(roots) > _FAR_BEHIND and wanted is not None:
             raise IndexDamagedError("the index is far behind; a walk from the root is quicker")
-        base: dict[str, Past] = {root: index.past(root, len(metas)) for root in roots}
-        yield from walk(self.repo, metas, wanted, index.history, base, index.size, keep=self.policy.keep, patches=patches, words=self.model.words)
+        yield from walk(
+            self.repo, metas, wanted, index.history, index.pasts(roots, len(metas)), index.size, keep=self.policy.keep, patches=patches, words=self.model.words
+        )
 
     def _finding(self, commit: Commit, past_of: PastOf, recent: Sequence[float], limits: Thresholds, heading: str) -> Finding:
         """The full verdict on one change: with complexity, reasons, the files to look at first and what would lower the risk."""

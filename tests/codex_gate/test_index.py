@@ -63,6 +63,59 @@ def test_a_past_is_worked_out_once_for_all_who_ask_for_it_in_turn(straight: Repo
         assert asked == [earlier, tip, earlier]
 
 
+def behind(seed: int, n: int) -> list[Node]:
+    """A branch that main was merged into again and again, while main merged other branches, and criss-cross."""
+    rng, nodes = random.Random(seed), list(line(60))
+    main, topic, side = 59, 40, 50
+    for k in range(n):
+        when, mine, theirs = START + (60 + k) * WEEK, len(nodes), len(nodes) + 1
+        nodes.append(Node({f"src/f{k % 7}.py": f"main = {k}\n"}, [main, side] if k % 3 == 0 else [main], BOB, when))
+        main = mine
+        nodes.append(Node({f"lib/g{k % 5}.py": f"topic = {k}\n"}, [topic, main] if rng.random() < 0.8 else [topic], EVE, when + 60))
+        topic = theirs
+        if k % 4 == 0:
+            nodes.append(Node({f"side/h{k}.py": f"side = {k}\n"}, [side, rng.randrange(60)], BOB, when + 120))
+            side = len(nodes) - 1
+    nodes.append(Node({"src/f0.py": "main = 0\n"}, [main], BOB, START + (60 + n) * WEEK))
+    nodes.append(Node({"lib/g0.py": "topic = 0\n"}, [topic], EVE, START + (60 + n) * WEEK + 60))
+    return nodes
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_pasts_of_many_are_those_of_each(make_repo: MakeRepo, seed: int) -> None:
+    repo = make_repo()
+    shas = repo.build(behind(seed, 20))
+    main, topic = shas[-2], shas[-1]
+    for tip in (main, shas[-20]):  # the second may lie beside the first
+        indexed(repo, tip)
+    with HistoryIndex(repo.open()) as index:
+        held = [sha for sha in shas if index._holds(sha)]
+        for some in (held, held[-3:], [topic, *held[-9:]], held[:2], held[:1], []):
+            found = index.pasts(some, 4)
+            assert {sha: past.flags for sha, past in found.items()} == {sha: index.past(sha, 4).flags for sha in some}
+
+
+def test_a_branch_that_merged_main_often_takes_no_more_processes(make_repo: MakeRepo, git_calls: list[list[str]]) -> None:
+    counts = []
+    for n in (6, 40):
+        repo = make_repo(f"merged-{n}")
+        shas = repo.build(behind(7, n))
+        repo.git("branch", "base", shas[-2])
+        indexed(repo, "base")
+        gate = repo.open()
+        git_calls.clear()
+        report = Screener(gate, FakeModel()).range("base", shas[-1], "x")
+        counts.append(len(git_calls))
+        expected = walked(repo, *[str(f.sha) for f in report.commits])
+        for finding in report.commits:
+            found, wanted = verdict(finding), expected[str(finding.sha)]
+            assert {name: found[name] for name in found.keys() - {"level", "percentile"}} == {
+                name: wanted[name] for name in found.keys() - {"level", "percentile"}
+            }
+        assert len(gate.rev_list("--merges", "--first-parent", f"base..{shas[-1]}")) > n // 2
+    assert counts[1] - counts[0] <= 2, counts
+
+
 class Forgetful(Screener):
     """Takes no risk from the index and notes none: an independent reference."""
 
