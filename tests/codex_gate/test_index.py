@@ -441,6 +441,29 @@ def test_another_format_is_left_alone(straight: Repo) -> None:
 # -- places that cannot be written ---------------------------------------------------------------------
 
 
+def test_nothing_is_written_into_an_index_that_was_thrown_away(straight: Repo) -> None:
+    indexed(straight, "main")
+    tip = straight.git("rev-parse", "main")
+    with HistoryIndex(straight.open()) as index:
+        with HistoryIndex(straight.open(), fresh=True):
+            pass
+        index.note_risks("other", {tip: 0.5})
+        assert index.risks("other", [tip]) == {} and index.problem is None
+    with HistoryIndex(straight.open()) as index:
+        index.note_risks("other", {tip: 0.5})
+        assert index.risks("other", [tip]) == {tip: 0.5}
+
+
+@pytest.mark.parametrize("suffix", ["-journal", "-wal", "-shm"])
+def test_what_would_be_played_back_into_a_fresh_index_goes_with_the_old_one(straight: Repo, suffix: str) -> None:
+    indexed(straight, "main")
+    beside = database(straight).with_name(database(straight).name + suffix)
+    beside.write_bytes(b"")
+    (beside.with_name("kept")).write_bytes(b"")
+    with HistoryIndex(straight.open(), fresh=True) as index:
+        assert index.size == 0 and not beside.exists() and beside.with_name("kept").exists()
+
+
 def test_a_file_in_place_of_the_folder_is_said_once_and_costs_the_cache_only(straight: Repo) -> None:
     folder = straight.path / ".git" / "codex-gate"
     folder.write_text("in the way")

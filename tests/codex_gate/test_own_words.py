@@ -83,6 +83,12 @@ def test_no_choice_of_words_moves_further_than_the_past_did() -> None:
     assert stuffed.shift(Words(frozenset(stuffed.added), frozenset())) == pytest.approx(-0.7)  # the sum would say -4
 
 
+def test_a_sum_of_words_is_exact_and_so_the_same_in_any_order() -> None:
+    many = [f"word{k}" for k in range(16)]
+    own = OwnWords({word.encode(): 0.1 for word in many}, {}, 0.0, -1.0, 1.0)
+    assert own.shift(words(*many)) == 0.4  # added one by one they give 1.6000000000000003
+
+
 def test_what_is_written_is_read_again() -> None:
     assert OwnWords.read(Path("x"), json.loads(json.dumps(OWN.as_json()))) == OWN
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from codex_gate import szz
 from codex_gate.backtest import Backtest
 from codex_gate.config import Settings
 from codex_gate.errors import GitError, UsageError
@@ -236,6 +237,26 @@ def test_changes_whose_lines_only_a_doubtful_fix_repaired_are_not_judged(repo: R
     assert [c.sha for c in found.changes if not c.blamable] == [other, accused]  # the fix took lines of both out
     assert not {other, accused} & set(found.judged) and shas[0] in found.judged
     assert {c.sha for c in found.changes if c.doubtful} == {other, accused} and found.n_doubtful == 2
+
+
+def test_a_doubtful_fix_inside_a_change_puts_that_change_in_no_doubt(repo: Repo) -> None:
+    """Made before the change came in, like a sure one on its branch."""
+    shas = repo.build(
+        [
+            Node({"a.py": "a = 1\n"}, time=START),
+            Node({"a.py": "a = 2\n"}, (0,), time=START + DAY),
+            Node({"b.py": "first(one, two)\n"}, (0,), time=START + 2 * DAY),  # the branch
+            Node({"b.py": "first(one, two)\nsecond(three, four)\n"}, (2,), time=START + 3 * DAY),
+            Node({"b.py": "third()\n"}, (3,), time=START + 4 * DAY, message="fix a crash"),
+            Node({"b.py": "third()\n"}, (1, 4), time=START + 5 * DAY, message="Merge pull request #7"),
+        ]
+    )
+    opened = repo.open()
+    metas = opened.log("HEAD")
+    line = first_parents(metas)
+    (found,) = szz.trace(opened, [(shas[4], START + 4 * DAY)], szz.VARIANTS[szz.DEFAULT])
+    assert found.doubt == "several" and found.touched == {shas[2], shas[3]}
+    assert repairs(opened, metas, [m.sha for m in line], brought(metas, line), 0, lambda *_: None).doubtful == frozenset()
 
 
 def test_a_merge_that_comes_first_answers_for_its_own_lines_alone(repo: Repo) -> None:
