@@ -173,7 +173,7 @@ def set_right(line: Sequence[CommitMeta], said: Mapping[str, int], now: int) -> 
 def clocks(shas: Sequence[str], said: Mapping[str, int], times: Mapping[str, int]) -> list[Notice]:
     """That dates of these changes were set right, and how many."""
     n = sum(said[sha] != times[sha] for sha in shas)
-    text = f"{n:,} of {len(shas):,} changes are dated before 1972 or in the future; each is counted at the date of the change before it"
+    text = f"{n:,} of {len(shas):,} changes {'is' if n == 1 else 'are'} dated before 1972 or in the future{', and' if n == 1 else '; each is'} counted at the date of the change before it"
     if not n and all(said[sha] < EARLIEST for sha in shas):
         return [Notice("clock", "none of these changes has a date that can be: what is said of days and weeks means nothing")]
     return [Notice("clock", text)] if n else []
@@ -215,7 +215,8 @@ class Repairs(NamedTuple):
     @property
     def notices(self) -> list[Notice]:
         """What a reader must know of the gaps."""
-        text = f"{self.unread} files of fixes could not be blamed because objects are missing here or damaged; they accuse nobody"
+        who = "1 file of a fix" if self.unread == 1 else f"{self.unread:,} files of fixes"
+        text = f"{who} could not be blamed because objects are missing here or damaged; {'it accuses' if self.unread == 1 else 'they accuse'} nobody"
         return [Notice("unread", text)] if self.unread else []
 
 

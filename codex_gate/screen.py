@@ -478,7 +478,8 @@ class Screener:
         """The verdict in short."""
         notices = [*features.notices, *self.policy.notices(seen.paths)]
         if seen.ignored:
-            text = f"{explain.count(len(seen.ignored), 'line')} marked codex-gate: ignore by the author: nothing is said about them, the risk stays"
+            them = "it" if len(seen.ignored) == 1 else "them"
+            text = f"{explain.count(len(seen.ignored), 'line')} marked codex-gate: ignore by the author: nothing is said about {them}, the risk stays"
             notices.append(Notice("marked", text))
         level = levels.level(risk, limits)
         if level is Level.LOW and features.is_blind:

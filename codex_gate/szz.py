@@ -482,7 +482,10 @@ def label(
                 progress(f"{done} of {len(rest)} fixes traced")
     unread = sum(t.unread for t in traces.values())
     if unread:
-        progress(f"{unread} files could not be blamed because objects are missing or damaged; they accuse nobody")
+        one = unread == 1
+        progress(
+            f"{unread} {'file' if one else 'files'} could not be blamed because objects are missing or damaged; {'it accuses' if one else 'they accuse'} nobody"
+        )
     return _labels(repo, metas, fixes, traces, keep)
 
 

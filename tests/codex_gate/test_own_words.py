@@ -204,7 +204,7 @@ def test_every_way_to_ask_gives_one_change_the_same_risk(repo: Repo, tmp_path: P
     whole = Screener(gate, model).range(shas[1], shas[2], "range").change
     assert whole is not None and whole.risk == one.risk
     (reason,) = [reason for reason in one.reasons if reason.feature == OWN_WORDS]
-    assert reason.text.endswith("let expect: release, lock, src")
+    assert reason.text.endswith("suggest: release, lock, src")
 
 
 def test_what_a_change_is_compared_with_was_read_with_its_words(repo: Repo, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from codex_gate.config import Settings
 from codex_gate.errors import GitError, UsageError
 from codex_gate.model import Model
 from codex_gate.policy import Policy
-from codex_gate.replay import brought, first_parents, headline, repairs, replay
+from codex_gate.replay import Repairs, brought, first_parents, headline, repairs, replay
 from codex_gate.screen import Screener
 from codex_gate.types import Level
 from tests.codex_gate import replayed
@@ -283,6 +283,12 @@ def test_a_merge_that_comes_first_answers_for_its_own_lines_alone(repo: Repo) ->
     for start in (0, 2):
         found = repairs(opened, metas, line, places, start, lambda *_: None)
         assert {place: fix for place, (fix, _) in found.first.items() if place >= 2} == {2: shas[5]}
+
+
+@pytest.mark.parametrize(("n", "said"), [(1, "1 file of a fix could not be blamed"), (2, "2 files of fixes could not be blamed")])
+def test_files_of_fixes_that_could_not_be_read_are_counted(n: int, said: str) -> None:
+    (notice,) = Repairs({}, frozenset(), n).notices
+    assert notice.text.startswith(said) and notice.text.endswith("; it accuses nobody" if n == 1 else "; they accuse nobody")
 
 
 def test_everything_a_merge_brings_belongs_to_it() -> None:

@@ -810,6 +810,7 @@ def test_a_marked_line_hushes_no_other_that_says_the_same(repo: Repo) -> None:
     repo.commit()
     change = Screener(repo.open(), FakeModel()).commit("HEAD", "s").change
     assert change is not None and change.ignored == (Evidence("a.py", 2, "ours"),)
+    assert "1 line marked codex-gate: ignore by the author: nothing is said about it, the risk stays" in [n.text for n in change.notices]
     assert {(e.where, e.line) for c in change.classifications for e in c.evidence} == {("a.py", 3)}
 
 

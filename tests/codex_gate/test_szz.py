@@ -378,7 +378,7 @@ def test_a_file_whose_objects_are_missing_is_skipped_and_counted(repo: Repo) -> 
     gate = repo.open()
     found = szz.label(gate, gate.log("HEAD"), progress=said.append)
     assert found[bad].fixes == (fix,)
-    assert "1 files could not be blamed because objects are missing or damaged; they accuse nobody" in said
+    assert "1 file could not be blamed because objects are missing or damaged; it accuses nobody" in said
 
 
 def test_what_else_git_cannot_blame_is_an_error_and_no_missing_object(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:

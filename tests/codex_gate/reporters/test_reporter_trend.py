@@ -109,7 +109,7 @@ def test_the_terminal_says_what_counts() -> None:
     text = render("terminal", full())
     said = " ".join(text.split())
     assert said.startswith("Trend 505 changes, 2024-01-01 to 2024-06-28, by month 127 changes are fixes (25 %).")
-    assert "changes at least 20 days old, by when half of the fixes here had come" in said
+    assert "changes at least 20 days old, the age by which half of the fixes here had come" in said
     assert "Drift in 1 of 3 months that could be compared: 2024-06." in said
     rows = {line.split()[0]: line.split() for line in text.splitlines() if re.match(r"2024-\d\d ", line)}
     assert list(rows) == [f"2024-0{m}" for m in range(1, 7)]
