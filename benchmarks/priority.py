@@ -26,8 +26,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training")]
 from automl_codex.mine import refuse_off_limits
 from benchmarks.measure import machine
 from codex_gate import intervals, szz
+from codex_gate.diffs import count_lines
 from codex_gate.errors import GateError, UsageError
-from codex_gate.git import CommitMeta, Repository, count_lines
+from codex_gate.git import CommitMeta, Repository
 from codex_gate.model import default_directory
 from codex_gate.policy import Policy
 from codex_gate.priority import WEIGHTS, Priorities

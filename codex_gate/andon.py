@@ -143,7 +143,7 @@ class DefaultAndonHandler:
 class JsonLinesHandler:
     """Appends every event to a log, one JSON object a line with its time; never halts.
 
-    Raises UsageError where the log cannot be written.
+    Raises UsageError where the log cannot be written, or takes a part of the line alone.
     """
 
     def __init__(self, path: Path, now: Callable[[], float]) -> None:
@@ -157,11 +157,13 @@ class JsonLinesHandler:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             target = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
-                os.write(target, line.encode("ascii"))  # one write: lines of two processes do not mix
+                written = os.write(target, line.encode("ascii"))  # one write: lines of two processes do not mix
             finally:
                 os.close(target)
         except OSError as error:
             raise UsageError(f"the Andon log {self._path} cannot be written: {error.strerror}") from error
+        if written < len(line):  # a disk that is nearly full takes a part without a word
+            raise UsageError(f"the Andon log {self._path} took {written} of the {len(line)} bytes of an event, so its last line is torn; is the disk full?")
 
     def should_halt(self, event: AndonEvent) -> bool:
         return False

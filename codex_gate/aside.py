@@ -22,9 +22,9 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, Self
 
-from codex_gate.diffs import parse_stream
+from codex_gate.diffs import parse_stream, widen
 from codex_gate.features import DiffSide, diff_side
-from codex_gate.git import Repository, widen
+from codex_gate.git import Repository
 from codex_gate.globs import Filter
 from codex_gate.linecounts import LineCounts, ahead
 from codex_gate.own_words import OwnWords

@@ -568,7 +568,7 @@ def _doctor(options: argparse.Namespace) -> int:
     from codex_gate.git import Repository
     from codex_gate.model import default_directory, folder
 
-    directory, configuration = options.model or default_directory(), []
+    directory, configuration, settings = options.model or default_directory(), [], None
     try:
         repo = Repository.discover(options.repository, os.environ)
         settings = _settings(options, repo, None)
@@ -584,7 +584,7 @@ def _doctor(options: argparse.Namespace) -> int:
         configuration.append(Check("fail", "tier", str(error)))
     except GateError:
         pass  # no repository: the examination says so
-    found = [*examine(options.repository, os.environ, directory), *configuration]
+    found = [*examine(options.repository, os.environ, directory, settings), *configuration]
     width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
     for check in found:
         print(written(check, width))

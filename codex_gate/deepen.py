@@ -34,7 +34,7 @@ def complete(repo: Repository) -> str:
             return ""
         _fetch_blobs(repo, _recent_blobs(repo))
     except GateError as error:
-        return str(error).removeprefix("git -c failed: ")
+        return str(error).removeprefix("git fetch failed: ")
     return ""
 
 
@@ -43,7 +43,7 @@ def bring(repo: Repository, sha: str) -> str:
     try:
         _fetch(repo, "--", REMOTE, sha)
     except GateError as error:
-        return str(error).removeprefix("git -c failed: ")
+        return str(error).removeprefix("git fetch failed: ")
     return ""
 
 
@@ -90,4 +90,4 @@ def _fetch(repo: Repository, *args: str, stdin: bytes = b"") -> None:
     # What a server is asked for by id it need not negotiate about.
     negotiation = ("-c", "fetch.negotiationAlgorithm=noop") if stdin else ()
     repo.run(*_OPTIONS, *negotiation, "fetch", *_QUIET, *args, stdin=stdin, extra=_NETWORK)
-    vars(repo).pop("_local_objects", None)  # which objects are here is to be looked at again
+    repo.forget()

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 from codex_gate.errors import GitError
 from codex_gate.types import FileChange
@@ -16,6 +22,7 @@ from codex_gate.types import FileChange
 ZERO_ID = "0" * 40
 END = b"end of diffs"  # diff-tree --stdin echoes a line that names no object: the proof that it came to the end
 _CHUNK = 1 << 20
+_PIPE = 1 << 20  # bytes; the largest that Linux gives an ordinary user
 _SECTION = b"\ndiff --git "
 _HUNK = re.compile(rb"@@ -\d+(?:,\d+)? \+(\d+)")
 
@@ -102,6 +109,11 @@ def _lines_of(parts: Sequence[bytes], differs: bool) -> tuple[int | None, int | 
     return body.count(b"\n+"), body.count(b"\n-"), body
 
 
+def count_lines(data: bytes) -> int:
+    """Lines as a diff counts them: a last line without a line end is a line."""
+    return data.count(b"\n") + (bool(data) and not data.endswith(b"\n"))
+
+
 def line_after(patch: bytes, start: int) -> int:
     """The 1-based line of the new file where the line of the patch at `start` stands.
 
@@ -124,6 +136,14 @@ def first_line(change: FileChange) -> int:
     """The 1-based line of the new file where its first change stands; 0 for a file that was deleted or has no lines to compare."""
     places = [at + 1 for at in map(change.patch.find, (b"\n+", b"\n-")) if at >= 0]
     return line_after(change.patch, min(places)) if places and change.status != "D" else 0
+
+
+def widen(pipe: int) -> None:
+    """Let git work ahead while its reader is busy with what came before; where a pipe's size is fixed, nothing happens."""
+    size = getattr(fcntl, "F_SETPIPE_SZ", None)
+    if size is not None:
+        with suppress(OSError):  # above the user's limit
+            fcntl.fcntl(pipe, size, _PIPE)
 
 
 def parse_stream(pipe: IO[bytes], expected: Sequence[str]) -> Iterator[tuple[FileChange, ...]]:

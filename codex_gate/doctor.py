@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from codex_gate import __version__, config, workflows, yaml_text
+from codex_gate.config import Settings
 from codex_gate.deepen import n_blind
-from codex_gate.errors import AGAIN, RESTORE, GateError, UsageError
+from codex_gate.errors import AGAIN, RESTORE, GateError, NoGitError, UsageError
 from codex_gate.explain import count
 from codex_gate.git import Repository
 from codex_gate.hybrid import HybridClassifier
@@ -25,7 +26,6 @@ from codex_gate.model import MANIFEST, Model, default_directory
 from codex_gate.reporters.hostile import visible
 from codex_gate.types import Level
 
-MIN_GIT: Final = (2, 31)  # rev-parse --path-format
 MAX_WORKFLOWS: Final = 200  # more are not looked at (chosen)
 TOKENS: Final = ("GITHUB_TOKEN", "GH_TOKEN", "INPUT_TOKEN")
 
@@ -84,8 +84,12 @@ def tiered(asked: int | None, model_dir: Path) -> Check:
     return Check("warn", "tier", found.missing) if found.missing else Check("ok", "tier", f"{found.tier} tells kinds of defects")
 
 
-def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator[Check]:
-    """Look at the interpreter, git, the repository, its history and index, the author and the model."""
+def examine(path: Path, environ: Mapping[str, str], model_dir: Path, settings: Settings | None = None) -> Iterator[Check]:
+    """Look at the interpreter, git, the repository, its history and index, the author, the model and the workflows.
+
+    Args:
+        settings: what is in force here, None where they cannot be read: workflows are then held against the defaults.
+    """
     yield Check("ok", "codex-gate", f"{__version__}, Python {platform.python_version()} at {sys.executable}")
     try:
         model = Model.load(model_dir)
@@ -101,10 +105,13 @@ def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator
         yield Check("ok", "numpy", "not installed; tier 1 needs none (pip install 'codex-gate[onnx]' makes bulk scoring quicker)")
     try:
         repo = Repository.discover(path, environ)
+    except NoGitError as error:
+        yield Check("fail", "git", str(error))
+        return
     except GateError as error:
         yield Check("fail", "repository", str(error))
         return
-    yield _git_version(repo)
+    yield Check("ok", "git", repo.run("version").decode("ascii", "replace").strip())
     yield Check("ok", "repository", f"{repo.top or repo.git_dir}{'' if repo.top else ' (bare)'}")
     try:
         yield from _history(repo)
@@ -116,25 +123,19 @@ def examine(path: Path, environ: Mapping[str, str], model_dir: Path) -> Iterator
         )
         yield Check("fail", "history", f"{error}; {remedy}")
     yield _author(repo, environ)
-    yield from _workflows(repo, environ)
+    yield from _workflows(repo, settings)
     if environ.get("GITHUB_ACTIONS") == "true" and not any(environ.get(name) for name in TOKENS):
         text = "this step has no token: nothing can be written to the pull request, the result is in the log and the step summary alone"
         yield Check("warn", "token", text, "        env:\n          GITHUB_TOKEN: ${{ github.token }}")
 
 
-def _switches(repo: Repository, environ: Mapping[str, str]) -> workflows.Switches:
-    try:
-        settings = config.load(config.find(repo, None), environ, {})
-    except GateError:  # said elsewhere
-        return workflows.Switches()
-    return workflows.Switches(settings.comment is not Level.UNKNOWN, settings.check, settings.sarif, settings.labels)
-
-
-def _workflows(repo: Repository, environ: Mapping[str, str]) -> Iterator[Check]:
+def _workflows(repo: Repository, settings: Settings | None) -> Iterator[Check]:
     """What the workflows that run codex-gate lack; one check for each thing."""
     if repo.top is None:
         return
-    folder, ran, sound, switches = repo.top / ".github" / "workflows", 0, True, _switches(repo, environ)
+    folder, ran, sound, switches = repo.top / ".github" / "workflows", 0, True, workflows.Switches()
+    if settings is not None:
+        switches = workflows.Switches(settings.comment is not Level.UNKNOWN, settings.check, settings.sarif, settings.labels)
     own = (repo.top / "action.yml").is_file() and (repo.top / "codex_gate").is_dir()
     for path in sorted(folder.glob("*.y*ml"))[:MAX_WORKFLOWS]:
         name = f".github/workflows/{path.name}"
@@ -160,14 +161,6 @@ def _text(path: Path, name: str) -> str:
             return stream.read(yaml_text.MAX_CHARACTERS + 1)
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from error
-
-
-def _git_version(repo: Repository) -> Check:
-    text = repo.run("version").decode("ascii", "replace").strip()
-    found = re.search(r"(\d+)\.(\d+)", text)
-    if found and (int(found[1]), int(found[2])) < MIN_GIT:
-        return Check("fail", "git", f"{text}; {MIN_GIT[0]}.{MIN_GIT[1]} or newer is needed")
-    return Check("ok", "git", text)
 
 
 def _history(repo: Repository) -> Iterator[Check]:

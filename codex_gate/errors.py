@@ -4,6 +4,7 @@ GateError                 something stopped the run
 ├── UsageError     (2)    wrong use, configuration or input
 │   ├── ConfigError       .codex-gate.yaml, an option or a variable holds what cannot be meant
 │   ├── GitError          git refused: not a repository, unknown revision, ownership
+│   │   ├── NoGitError    there is no git, or an old one
 │   │   └── LostError     what git had to read is missing here, or damaged
 │   └── RangeError        a range that cannot be screened: unrelated histories, no default branch
 ├── TrainingFailure (4)   no model came of a training; what was there before stays
@@ -37,6 +38,10 @@ class ConfigError(UsageError):
 
 class GitError(UsageError):
     """Git refused; the message holds git's own words."""
+
+
+class NoGitError(GitError):
+    """Git is not there, or too old; the message says which version is needed."""
 
 
 class LostError(GitError):

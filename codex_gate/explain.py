@@ -97,10 +97,9 @@ def _text(v: dict[str, float]) -> str:
     if not v.get("code_lines_added"):
         gone = v.get("code_lines_deleted")
         return f"{count(gone, 'line')} of program text deleted, none added" if gone else "no line of program text added or deleted"
-    text = f"{count(v['code_lines_added'], 'line')} of program text added, comments aside, with {count(v['words_added'], 'word')}"
-    if v.get("code_lines_deleted"):
-        text += f", {v['code_lines_deleted']:,.0f} deleted"
-    return f"{text}; {count(v['pairs_new'], 'new pair') if v['pairs_new'] else 'no new pair'} of neighbouring words"
+    deleted = f" and {v['code_lines_deleted']:,.0f} deleted" if v.get("code_lines_deleted") else ""
+    pairs = f"{count(v['pairs_new'], 'new pair') if v['pairs_new'] else 'no new pair'} of neighbouring words"
+    return f"{count(v['code_lines_added'], 'line')} of program text added{deleted}, comments aside; {count(v['words_added'], 'word')} added, {pairs}"
 
 
 def _spread(v: dict[str, float]) -> str:
@@ -175,7 +174,7 @@ def _message(v: dict[str, float]) -> str:
 
 
 def _own_words(v: dict[str, float]) -> str:
-    return f"its words and paths went with {'more' if v['own_words'] > 0 else 'fewer'} fixes where the model learned than the other measures let expect"
+    return f"its words and paths went with {'more' if v['own_words'] > 0 else 'fewer'} fixes, where the model learned, than the other measures suggest"
 
 
 def _clock(v: dict[str, float]) -> str:

@@ -16,26 +16,21 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, NamedTuple
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 from codex_gate import scratch
-from codex_gate.diffs import END, ZERO_ID, Entry, blobs_of, pair_lines, parse_listings, parse_pair, parse_raw, parse_stream
-from codex_gate.errors import NAMED, UNBORN, GitError, RangeError
+from codex_gate.diffs import END, ZERO_ID, Entry, blobs_of, pair_lines, parse_listings, parse_pair, parse_raw, parse_stream, widen
+from codex_gate.errors import NAMED, UNBORN, GitError, NoGitError, RangeError
 from codex_gate.types import FileChange
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 MAX_DIFF_MB = 8  # a larger file is treated as binary: memory stays bounded, nobody reviews such a diff (chosen)
 MAX_TIME = 253_402_300_799  # the last second of the year 9999; a later date is a broken clock
-_PIPE = 1 << 20  # bytes; the largest that Linux gives an ordinary user
 _LISTED = 2048  # pairs whose files are listed at once; bounds memory (chosen)
 _LONGEST = 4096  # characters of a revision (chosen)
 _AROUND = 256  # pairs that are listed at once where blobs are missing (chosen)
@@ -96,10 +91,11 @@ class Repository:
         """Find the repository around `path`.
 
         Raises:
-            GitError: no git, no repository there, or git refuses its ownership.
+            NoGitError: no git, or one before 2.31.
+            GitError: no repository there, or git refuses its ownership.
         """
         if shutil.which("git", path=environ.get("PATH")) is None:
-            raise GitError("git was not found on PATH; install git 2.31 or newer")
+            raise NoGitError("git was not found on PATH; install git 2.31 or newer")
         if not path.is_dir():
             raise GitError(f"{path} is not a directory; give the path of a git repository")
         env = _environment(environ)
@@ -111,6 +107,9 @@ class Repository:
                "--show-object-format", "--git-path", "index", "--show-toplevel"]  # fmt: skip
         done = subprocess.run(ask, cwd=path, env=env, capture_output=True)
         answers = os.fsdecode(done.stdout).rstrip("\n").split("\n")
+        if ask[2] in answers:  # an older git says again what it does not know
+            found = subprocess.run(["git", "version"], env=env, capture_output=True).stdout.decode("ascii", "replace").strip()
+            raise NoGitError(f"git 2.31 or newer is needed, found {found}")
         if done.returncode and len(answers) < 6:
             raise GitError(_not_a_repository(path, done.stderr))
         if len(answers) != (6 if done.returncode else 7):
@@ -137,7 +136,8 @@ class Repository:
         """Standard output of a git command; with `check` an exit code that is not `fine` is a GitError with git's words."""
         done = subprocess.run(self._command(args), cwd=self.git_dir, env=self._env(extra), input=stdin, capture_output=True)
         if check and done.returncode not in fine:
-            raise GitError(f"git {args[0]} failed: {_words(done.stderr)}")
+            command = next(arg for before, arg in pairwise(("", *args)) if "-c" not in (before, arg))
+            raise GitError(f"git {command} failed: {_words(done.stderr)}")
         return done.stdout if done.returncode == 0 else b""
 
     # -- revisions -----------------------------------------------------------------------------------
@@ -164,6 +164,18 @@ class Repository:
             raise GitError(f"the repository has no commits yet; {UNBORN}")
         hint = "; this clone is shallow, the commit may lie beyond its edge (fetch with full depth)" if self.is_shallow else ""
         raise GitError(f"{revision!r} is not a commit in this repository{hint}; check the spelling or fetch it first")
+
+    def resolve_all(self, revisions: Sequence[str]) -> list[str]:
+        """`resolve` of each, by one process where all are there.
+
+        Raises:
+            GitError: as of `resolve`, for the first that is none.
+        """
+        plain = [r for r in dict.fromkeys(revisions) if r and len(r) <= _LONGEST and r[0] not in ":^" and not {"\0", "\n"} & set(r)]
+        lines = b"".join(os.fsencode(f"{r}^{{commit}}\n") for r in plain)
+        raw = self.run("cat-file", "--batch-check=%(objectname)", stdin=lines, check=False) if plain else b""
+        found = {r: said for r, said in zip(plain, raw.decode("utf-8", "replace").split("\n"), strict=False) if is_sha(said)}
+        return [found.get(r) or self.resolve(r) for r in revisions]
 
     def head(self) -> str | None:
         """The SHA of HEAD, None before the first commit.
@@ -401,6 +413,10 @@ class Repository:
         answers = (line.split() for line in done.stdout.decode("ascii", "replace").splitlines())
         return {words[0]: words[1] for words in answers if len(words) == 2 and words[1] in ("blob", "tree", "commit", "tag")}
 
+    def forget(self) -> None:
+        """Look again which objects are here: some were fetched."""
+        vars(self).pop("_local_objects", None)
+
     @cached_property
     def _local_objects(self) -> dict[str, str]:
         out = self.run("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname) %(objecttype)").decode("ascii")
@@ -511,11 +527,6 @@ def object_name(kind: bytes, data: bytes) -> str:
     return hashlib.sha1(b"%s %d\0" % (kind, len(data)) + data, usedforsecurity=False).hexdigest()
 
 
-def count_lines(data: bytes) -> int:
-    """Lines as a diff counts them: a last line without a line end is a line."""
-    return data.count(b"\n") + (bool(data) and not data.endswith(b"\n"))
-
-
 # -- parsing -------------------------------------------------------------------------------------------
 
 
@@ -561,14 +572,6 @@ def _minutes(zone: str) -> int:
 
 
 # -- small helpers -------------------------------------------------------------------------------------
-
-
-def widen(pipe: int) -> None:
-    """Let git work ahead while its reader is busy with what came before; where a pipe's size is fixed, nothing happens."""
-    size = getattr(fcntl, "F_SETPIPE_SZ", None)
-    if size is not None:
-        with suppress(OSError):  # above the user's limit
-            fcntl.fcntl(pipe, size, _PIPE)
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

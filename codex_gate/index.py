@@ -20,6 +20,7 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
@@ -216,17 +217,42 @@ class HistoryIndex:
             self._flags, self._asked = self._flags_of(sha), (sha, self.size)
         return Past(bytearray(self._flags) + bytearray(room))
 
+    def pasts(self, shas: Collection[str], room: int = 0) -> dict[str, Past]:
+        """`past` of each of many, by two git processes for all of them."""
+        if len(shas) < 2:
+            return {sha: self.past(sha, room) for sha in shas}
+        asked = sorted(shas)
+        found = [bytearray(b"\1") * self.size + bytearray(room) for _ in asked]
+        every, held, ordinal = (1 << len(asked)) - 1, 1 << len(asked), self._ordinal()
+        seen_from = Counter(dict.fromkeys(self.tips, held))  # by commit: a bit for each one asked for that it lies before, and one for the tips
+        for place, sha in enumerate(asked):
+            seen_from[sha] |= 1 << place
+        for name, *parents in self._since_shared(asked):
+            seen = seen_from.pop(name)
+            for parent in parents:
+                seen_from[parent] |= seen
+            if seen & held and (missed := every & ~seen):
+                at = self._place(ordinal, name)
+                for place, flags in enumerate(found):
+                    if missed >> place & 1:
+                        flags[at] = 0
+        return {sha: Past(flags) for sha, flags in zip(asked, found, strict=True)}
+
     def _flags_of(self, sha: str) -> bytes:
         flags = bytearray(b"\1") * self.size
-        if self.tips != [sha]:
-            outside = self._not_before(sha)
-            if outside:
-                ordinal = {self._shas[at : at + 20]: at // 20 for at in range(0, len(self._shas), 20)}
-                for name in outside:
-                    if (at := ordinal.get(bytes.fromhex(name))) is None:
-                        raise self._unheld(name)
-                    flags[at] = 0
+        outside = self._not_before(sha) if self.tips != [sha] else []
+        ordinal = self._ordinal() if outside else {}
+        for name in outside:
+            flags[self._place(ordinal, name)] = 0
         return bytes(flags)
+
+    def _ordinal(self) -> dict[bytes, int]:
+        return {self._shas[at : at + 20]: at // 20 for at in range(0, len(self._shas), 20)}
+
+    def _place(self, ordinal: Mapping[bytes, int], sha: str) -> int:
+        if (at := ordinal.get(bytes.fromhex(sha))) is None:
+            raise self._unheld(sha)
+        return at
 
     def ordinals(self, shas: Collection[str]) -> dict[str, int]:
         """Ordinals of commits that the index holds; one that it does not is damage."""
@@ -247,6 +273,16 @@ class HistoryIndex:
             return self._repo.rev_list(stdin=[*self.tips, f"^{sha}"]) if self.tips else []
         except GitError as error:
             raise self._pruned(error) from error
+
+    def _since_shared(self, shas: Sequence[str]) -> list[list[str]]:
+        """Commits of the index, and what is asked about, that not all of `shas` are known to grow from: each with its parents, children before parents."""
+        try:
+            shared = self._repo.run("merge-base", "--octopus", *shas, check=False).decode("ascii").split()
+            revisions = "".join(f"{name}\n" for name in (*self.tips, *shas, *(f"^{sha}" for sha in shared)))
+            raw = self._repo.run("rev-list", "--topo-order", "--parents", "--stdin", stdin=revisions.encode("ascii"))
+        except GitError as error:
+            raise self._pruned(error) from error
+        return [line.split() for line in raw.decode("ascii").splitlines()]
 
     def _pruned(self, error: GitError) -> Exception:
         """What to raise when git does not find a commit: a tip that was pruned is the index's affair alone."""
@@ -277,12 +313,16 @@ class HistoryIndex:
         self.tips = [t for t in self.tips if t in gone] + [tip]
         if len(self.tips) > _MAX_TIPS:
             raise IndexDamagedError("too many tips that no current branch holds: the history was rewritten")
+        written: dict[str, bytes] | None = None
         with self._writing() as db:
             if db is not None:
                 held = _held(db) or {"tips": [], "n_commits": 0, "partial_with": ""}
                 if (held["tips"], held["n_commits"]) == before:  # else another run was quicker; its work stands
                     self._partial_with = held["partial_with"] or (self._packs if self.history.is_partial else "")
-                    self._write()
+                    written = self._write()
+        if written is not None and self.problem is None:
+            self._names, self._n_authors = written, len(written["authors"]) // 8
+            self._known.clear()
         self.history.touched_files.clear()
         self.history.touched_authors.clear()
 
@@ -311,7 +351,8 @@ class HistoryIndex:
             return self.path.stat().st_ino == self._inode
         return False
 
-    def _write(self) -> None:
+    def _write(self) -> dict[str, bytes]:
+        """Put what was touched, and the state; the lists of keys as they are then."""
         history = self.history
         entries = {path: entry for path in history.touched_files if (entry := history.files[path]) is not None}
         self._put("files", ((path, _pack_file(entry)) for path, entry in entries.items()))
@@ -320,6 +361,7 @@ class HistoryIndex:
         names = {"files": self._with_new("files", entries), "authors": self._with_new("authors", history.touched_authors)}
         state = {"tips": self.tips, "n_commits": self.size, "n_authors": len(names["authors"]) // 8, "partial_with": self._partial_with}
         self._put("meta", {"state": json.dumps(state).encode("ascii"), "shas": self._shas, **names}.items())
+        return names
 
     def _with_new(self, table: str, keys: Iterable[str]) -> bytes:
         """The list of a table's keys with these; in ordinal order it grows at its end."""

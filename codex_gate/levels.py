@@ -38,6 +38,11 @@ def percentile(risk: float, recent: Sequence[float]) -> float | None:
     return 50.0 * (bisect_left(recent, risk) + bisect_right(recent, risk)) / len(recent)
 
 
+def above(risk: float, recent: Sequence[float]) -> float | None:
+    """Share of the recent changes that the risk exceeds, in percent, ties left out; None with too few."""
+    return 100.0 * bisect_left(recent, risk) / len(recent) if len(recent) >= MIN_CHANGES else None
+
+
 def level(risk: float | None, limits: Thresholds) -> Level:
     """The highest level whose threshold the risk exceeds; unknown where nothing can be compared."""
     if risk is None or not limits.at:

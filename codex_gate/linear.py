@@ -34,7 +34,7 @@ FORMAT: Final = 1
 ROW: Final = len(KINDS) + 1  # bytes
 _REMEDY: Final = f"{AGAIN}, or make it anew with automl-codex kinds"
 KEPT: Final = 1 << 16  # terms whose rows are at hand
-_SIDE_BY_SIDE: Final = Struct(f"<{ROW}I")  # 32 bits for each number: room for the sum over 65,000 terms
+_SIDE_BY_SIDE: Final = Struct(f"<{ROW}I")  # 32 bits for each number: room for the sum over the 65,000 terms that `terms.of` gives at most
 ZERO: Final = 128  # what stands for a weight of 0
 LARGEST: Final = 1e100  # a bias or a scale that is no smaller is none; of numbers below it every score is finite
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
-from codex_gate.git import MAX_DIFF_MB, Repository, count_lines, object_name
+from codex_gate.diffs import count_lines
+from codex_gate.git import MAX_DIFF_MB, Repository, object_name
 from codex_gate.types import FileChange
 
 _PLAIN: Final = (0o100644, 0o100755)

@@ -186,7 +186,10 @@ class Model:
 
     @property
     def expected_risk(self) -> float:
-        """Calibrated risk of a change of which nothing is known; `explain` counts from here."""
+        """Where the forest begins: the calibrated mean of what its trees learned from; `explain` counts from here.
+
+        No change needs to have this risk, one with no known measure neither: a tree sends an unknown value down one of its branches.
+        """
         base = math.fsum(self.forest.root_values()) / self.forest.n_trees
         return self.calibration(base)
 

@@ -207,11 +207,12 @@ def _fit(
     notices = traced.notices
     ripe = median(after.values()) if after else 0
     newest = when[line[-1].sha]
+    large = szz.too_large(repo, [(meant[f.sha or ""], f.features) for side in (spans.before, spans.window) for f in side], keep)
     before, now = (
         [
             (f.risk or 0.0, after.get(f.sha or "", ripe + 1) <= ripe)
             for f in side
-            if newest - when[f.sha or ""] >= ripe and not szz.is_large(meant[f.sha or ""], f.features) and f.sha not in doubtful
+            if newest - when[f.sha or ""] >= ripe and f.sha not in large and f.sha not in doubtful
         ]
         for side in (spans.before, spans.window)
     )

@@ -23,10 +23,11 @@ _END: Final = re.compile(r"\s*# codex-gate init, end\s*$")
 
 
 class Edit(NamedTuple):
-    """The new text, None where nothing is to be written; why not, or what was found."""
+    """The new text, None where nothing is to be written; why not, or what was found; whether it is left to be done by hand."""
 
     text: str | None
     why: str = ""
+    by_hand: bool = False
 
 
 def digest(lines: Sequence[str]) -> str:
@@ -55,7 +56,7 @@ def added(text: str, entry: str, repository: str) -> Edit:
         return Edit(None, f"names {name} already; it is left as it is")
     place = _place(lines, yaml_text.parse(text, FILE))
     if place is None:
-        return Edit(None, "writes `repos` in one line, in brackets, so the entry cannot be put in; add it by hand")
+        return Edit(None, "writes `repos` in one line, in brackets, so the entry cannot be put in; add it by hand", by_hand=True)
     at, indent, with_key = place
     body = [*(["repos:"] if with_key else []), *(f"{' ' * indent}{line}" for line in entry.splitlines())]
     marks = (f"{' ' * indent}# codex-gate init, begin {digest(body)}: uninstall takes out what is unchanged", f"{' ' * indent}# codex-gate init, end")
@@ -66,7 +67,7 @@ def added(text: str, entry: str, repository: str) -> Edit:
     new = "".join((*before, *(f"{line}{end}" for line in (marks[0], *body, marks[1])), *after))
     ours = yaml_text.values(entry, FILE)
     if _repos(yaml_text.values(new, FILE)) != [*_repos(old), *ours] or _rest(yaml_text.values(new, FILE)) != _rest(old):
-        return Edit(None, "is laid out in a way that the entry does not fit into; add it by hand")
+        return Edit(None, "is laid out in a way that the entry does not fit into; add it by hand", by_hand=True)
     return Edit(new)
 
 
@@ -81,7 +82,7 @@ def removed(text: str) -> Edit:
     if found is None:
         return Edit(None, "holds nothing that init wrote")
     if not found.unchanged:
-        return Edit(None, "holds an entry that was changed since init wrote it; take it out by hand")
+        return Edit(None, "holds an entry that was changed since init wrote it; take it out by hand", by_hand=True)
     new = "".join((*lines[: found.first], *lines[found.last + 1 :]))
     old = yaml_text.values(text, FILE)
     try:
@@ -90,7 +91,7 @@ def removed(text: str) -> Edit:
     except ConfigError:
         fits = False
     if not fits:
-        return Edit(None, "would be no list of hooks without the entry; take it out by hand")
+        return Edit(None, "would be no list of hooks without the entry; take it out by hand", by_hand=True)
     return Edit(new if new.strip() else "")
 
 

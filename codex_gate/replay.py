@@ -114,7 +114,8 @@ def look_back(
             f"{len(inside)} of {len(found)} changes touch the paths that are looked at; at least {least} {'is' if least == 1 else 'are'} needed"
             f"{' to compare with' if least > 1 else ''}, take an earlier date or more changes, or other paths"
         )
-    changes = tuple(_change(meta, times, found[meta.sha], traced.first.get(place), place in traced.doubtful) for place, meta in inside)
+    large = szz.too_large(repo, [(meta, found[meta.sha].features) for _, meta in inside], policy.keep)
+    changes = tuple(_change(meta, times, found[meta.sha], meta.sha in large, traced.first.get(place), place in traced.doubtful) for place, meta in inside)
     notices = (*traced.notices, *clocks([m.sha for m in line[start:]], said, times))
     where = str(repo.top or repo.git_dir)
     judged = {place for place, _ in inside}
@@ -172,7 +173,7 @@ def set_right(line: Sequence[CommitMeta], said: Mapping[str, int], now: int) -> 
 def clocks(shas: Sequence[str], said: Mapping[str, int], times: Mapping[str, int]) -> list[Notice]:
     """That dates of these changes were set right, and how many."""
     n = sum(said[sha] != times[sha] for sha in shas)
-    text = f"{n:,} of {len(shas):,} changes are dated before 1972 or in the future; each is counted at the date of the change before it"
+    text = f"{n:,} of {len(shas):,} changes {'is' if n == 1 else 'are'} dated before 1972 or in the future{', and' if n == 1 else '; each is'} counted at the date of the change before it"
     if not n and all(said[sha] < EARLIEST for sha in shas):
         return [Notice("clock", "none of these changes has a date that can be: what is said of days and weeks means nothing")]
     return [Notice("clock", text)] if n else []
@@ -214,7 +215,8 @@ class Repairs(NamedTuple):
     @property
     def notices(self) -> list[Notice]:
         """What a reader must know of the gaps."""
-        text = f"{self.unread} files of fixes could not be blamed because objects are missing here or damaged; they accuse nobody"
+        who = "1 file of a fix" if self.unread == 1 else f"{self.unread:,} files of fixes"
+        text = f"{who} could not be blamed because objects are missing here or damaged; {'it accuses' if self.unread == 1 else 'they accuse'} nobody"
         return [Notice("unread", text)] if self.unread else []
 
 
@@ -261,10 +263,9 @@ def headline(message: str) -> str:
     return lines[1] if merged else title(message)
 
 
-def _change(meta: CommitMeta, landed: Mapping[str, int], finding: Finding, found: tuple[str, str] | None, doubtful: bool) -> Change:
+def _change(meta: CommitMeta, landed: Mapping[str, int], finding: Finding, large: bool, found: tuple[str, str] | None, doubtful: bool) -> Change:
     assert finding.risk is not None
     measures = finding.features
-    large = szz.is_large(meta, measures)
     lines = 0.0 if math.isnan(measures["la"]) else measures["la"]
     repair = Repair(*found, landed[found[1]]) if found else None
     return Change(meta.sha, headline(meta.message), landed[meta.sha], finding.risk, finding.level, lines, measures["code_files"] > 0, large, repair, doubtful)

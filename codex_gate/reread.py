@@ -80,6 +80,7 @@ def _finding(value: object) -> Finding:
         risk=_known(row, "risk"),
         level=_level(row.get("level")),
         percentile=_known(row, "percentile", 100),
+        above=_known(row, "above", 100),
         classifications=_list(row, "categories", _category),
         features=CommitFeatures({}),
         reasons=_list(row, "reasons", lambda v: Reason(_text(v, "feature"), math.nan, _number(v, "contribution", least=-1), _text(v, "text"))),

@@ -207,7 +207,7 @@ def _entered(piece: Piece, there: str, action: str, repository: str) -> Step:
     except ConfigError as error:
         return Step(piece.path, "keep", f"{error}; mend it and run init again", blocked=True)
     if edit.text is None:
-        return Step(piece.path, "keep", edit.why, blocked="by hand" in edit.why)
+        return Step(piece.path, "keep", edit.why, blocked=edit.by_hand)
     return Step(piece.path, "add to", piece.purpose, edit.text)
 
 

@@ -19,7 +19,7 @@ from codex_gate.diffs import first_line
 from codex_gate.errors import GitError, UsageError
 from codex_gate.features import LineCount, extract
 from codex_gate.git import CommitMeta, Repository, author_key, is_sha
-from codex_gate.history import ChangePast, History, Past
+from codex_gate.history import ChangePast, History
 from codex_gate.hybrid import HybridClassifier
 from codex_gate.index import HistoryIndex, IndexDamagedError, IndexRefusedError
 from codex_gate.linecounts import LineCounts
@@ -411,8 +411,9 @@ class Screener:
         roots = {parent for meta in metas for parent in meta.parents} - inside
         if len(roots) > _FAR_BEHIND and wanted is not None:
             raise IndexDamagedError("the index is far behind; a walk from the root is quicker")
-        base: dict[str, Past] = {root: index.past(root, len(metas)) for root in roots}
-        yield from walk(self.repo, metas, wanted, index.history, base, index.size, keep=self.policy.keep, patches=patches, words=self.model.words)
+        yield from walk(
+            self.repo, metas, wanted, index.history, index.pasts(roots, len(metas)), index.size, keep=self.policy.keep, patches=patches, words=self.model.words
+        )
 
     def _finding(self, commit: Commit, past_of: PastOf, recent: Sequence[float], limits: Thresholds, heading: str) -> Finding:
         """The full verdict on one change: with complexity, reasons, the files to look at first and what would lower the risk."""
@@ -477,17 +478,19 @@ class Screener:
         """The verdict in short."""
         notices = [*features.notices, *self.policy.notices(seen.paths)]
         if seen.ignored:
-            text = f"{explain.count(len(seen.ignored), 'line')} marked codex-gate: ignore by the author: nothing is said about them, the risk stays"
+            them = "it" if len(seen.ignored) == 1 else "them"
+            text = f"{explain.count(len(seen.ignored), 'line')} marked codex-gate: ignore by the author: nothing is said about {them}, the risk stays"
             notices.append(Notice("marked", text))
         level = levels.level(risk, limits)
         if level is Level.LOW and features.is_blind:
             level = Level.UNKNOWN  # what could not be read may be the risky part; where the rest alone stands out, it does
+        others = recent if level is not Level.UNKNOWN else ()
         return Finding(
             sha=commit.sha,
             title=title(commit.message) if commit.message is not None else "staged changes",
             risk=risk,
             level=level,
-            percentile=levels.percentile(risk, recent) if risk is not None and level is not Level.UNKNOWN else None,
+            percentile=None if risk is None else levels.percentile(risk, others),
             classifications=seen.categories,
             features=features,
             notices=tuple(notices),
@@ -495,6 +498,7 @@ class Screener:
             ignored=seen.ignored,
             likeliest=seen.likeliest,
             earlier=seen.earlier,
+            above=None if risk is None else levels.above(risk, others),
         )
 
     def _focus(self, commit: Commit, past: ChangePast | None, line_count: LineCount) -> tuple[FileFocus, ...]:
@@ -586,4 +590,6 @@ def pick(revisions: Sequence[str], repo: Repository) -> list[str]:
     lost = [r for r in full if r not in present]
     if lost:
         raise UsageError(f"{len(lost)} of {len(revisions)} commits are not in this repository, the first is {lost[0]}; fetch them or take them out of the list")
-    return [r if is_sha(r) else repo.resolve(r) for r in revisions]
+    short = [r for r in revisions if not is_sha(r)]
+    named = dict(zip(short, repo.resolve_all(short), strict=True))
+    return [named.get(r, r) for r in revisions]

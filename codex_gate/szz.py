@@ -138,6 +138,11 @@ class Facts:
     n_lines: int
     textless: bool
 
+    @property
+    def is_large(self) -> bool:
+        """Whether it is above MAX_FILES or MAX_LINES."""
+        return _is_large(self.n_files, self.n_lines)
+
 
 # -- which commits are fixes -----------------------------------------------------------------------------
 
@@ -159,7 +164,7 @@ def is_code(change: FileChange, tests: bool) -> bool:
 def targets(repo: Repository, files: Sequence[FileChange], variant: Variant) -> list[Target]:
     """The lines to trace for one fix; nothing when the fix is too large or changes no program text."""
     changed = [f for f in files if is_code(f, variant.tests) and f.status in "MRDT" and f.deleted is not None]
-    if variant.size and _too_large(files):
+    if variant.size and _is_large(*_size(files)):
         return []
     texts = repo.blobs(f.old_id for f in changed) if variant.cosmetic else {}
     for way in _WAYS[: None if variant.fall_back else 1] if variant.cosmetic else (_any_deleted,):
@@ -225,8 +230,7 @@ def _beside(change: FileChange, text: bytes | None) -> tuple[int, ...]:
 _WAYS: tuple[_Way, ...] = (_deleted, _laid_out, _beside)
 
 
-def _too_large(files: Sequence[FileChange]) -> bool:
-    n_files, n_lines = _size(files)
+def _is_large(n_files: int, n_lines: int) -> bool:
     return n_files > MAX_FILES or n_lines > MAX_LINES
 
 
@@ -412,7 +416,7 @@ def _accuse(fix: str, when: int, found: Sequence[tuple[Target, Blamed]], variant
 def _can_be_blamed(commit: Facts, fix_time: int, variant: Variant) -> bool:
     if variant.meta and _is_meta(commit):
         return False
-    if variant.size and (not commit.n_parents or commit.n_files > MAX_FILES or commit.n_lines > MAX_LINES):
+    if variant.size and (not commit.n_parents or commit.is_large):
         return False
     return commit.time <= fix_time
 
@@ -420,9 +424,20 @@ def _can_be_blamed(commit: Facts, fix_time: int, variant: Variant) -> bool:
 # -- labels ----------------------------------------------------------------------------------------------
 
 
-def is_large(commit: CommitMeta, measures: CommitFeatures) -> bool:
-    """Whether a change is too large for a variant that looks at size to blame it; a merge never is, for its commits are blamed one by one."""
-    return len(commit.parents) < 2 and (measures["code_files"] > MAX_FILES or measures["code_share"] * (measures["la"] + measures["ld"]) > MAX_LINES)
+def too_large(repo: Repository, changes: Iterable[tuple[CommitMeta, CommitFeatures]], keep: Filter | None = None) -> set[str]:
+    """The changes that are too large for a variant that looks at size to blame them; a merge never is, for its commits are blamed one by one.
+
+    Args:
+        changes: each with its measures, which tell the few that are looked at again.
+        keep: the paths that were measured; with them all are looked at, for what is blamed is a commit with all its files.
+    """
+    near = [meta.sha for meta, measures in changes if len(meta.parents) < 2 and (keep is not None or _may_be_large(measures))]
+    return {sha for sha, found in facts(repo, near).items() if found.is_large} if near else set()
+
+
+def _may_be_large(measures: CommitFeatures) -> bool:
+    """Measures count links and submodules too, and a share of lines is rounded: no less than what counts here."""
+    return measures["code_files"] > MAX_FILES or measures["code_share"] * (measures["la"] + measures["ld"]) > MAX_LINES - 1
 
 
 def label(
@@ -467,7 +482,10 @@ def label(
                 progress(f"{done} of {len(rest)} fixes traced")
     unread = sum(t.unread for t in traces.values())
     if unread:
-        progress(f"{unread} files could not be blamed because objects are missing or damaged; they accuse nobody")
+        one = unread == 1
+        progress(
+            f"{unread} {'file' if one else 'files'} could not be blamed because objects are missing or damaged; {'it accuses' if one else 'they accuse'} nobody"
+        )
     return _labels(repo, metas, fixes, traces, keep)
 
 
@@ -489,9 +507,5 @@ def _labels(repo: Repository, metas: Sequence[CommitMeta], fixes: Sequence[Fix],
     times = {fix.sha: fix.time for fix in fixes}
     known = facts(repo, [meta.sha for meta in metas if len(meta.parents) == 1], keep)
     doubtful -= by_commit.keys()
-    eligible = [
-        meta.sha
-        for meta in metas
-        if meta.sha in known and meta.sha not in doubtful and 0 < known[meta.sha].n_lines <= MAX_LINES and known[meta.sha].n_files <= MAX_FILES
-    ]
+    eligible = [meta.sha for meta in metas if meta.sha in known and meta.sha not in doubtful and known[meta.sha].n_lines and not known[meta.sha].is_large]
     return {sha: Label(True, times[found[0]], tuple(found)) if (found := by_commit.get(sha)) else Label(False) for sha in eligible}

@@ -2,7 +2,7 @@
 
 Names and operators of the changed lines are left to the rules and to the student: as terms they were worth nothing (docs/ablations.md), and cost more than the rest.
 
-Work is bounded: at most MAX_MESSAGE characters of message and the paths of MAX_FILES files are read.
+Work is bounded: at most MAX_MESSAGE characters of message and the paths of MAX_FILES files are read, and of long paths the first MAX_TERMS terms are kept.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from codex_gate.types import Commit, FileChange
 
 MAX_MESSAGE: Final = 2000
 MAX_FILES: Final = 200
+MAX_TERMS: Final = 65_000  # what the 32 bits of a sum in `linear` have room for: each adds at most 255²
 MAX_WORD: Final = 24  # characters of a word; what is longer is no word
 
 _WORD = re.compile(r"[a-z][a-z0-9+_'-]*[a-z0-9+]|[a-z]")
@@ -28,8 +29,8 @@ _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 def of(commit: Commit, fired: Iterable[str]) -> list[str]:
-    """The distinct terms of a change, in a fixed order; `fired` are the names of the rules that matched."""
-    return list(dict.fromkeys([*_of_message(commit.message or ""), *[f"r:{name}" for name in fired], *_of_files(commit.files)]))
+    """The distinct terms of a change, at most MAX_TERMS, in a fixed order; `fired` are the names of the rules that matched."""
+    return list(dict.fromkeys([*_of_message(commit.message or ""), *[f"r:{name}" for name in fired], *_of_files(commit.files)]))[:MAX_TERMS]
 
 
 def _of_message(message: str) -> list[str]:

@@ -208,7 +208,7 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why the risk is what it is: a feature, its value, its share of the risk (log-free, additive) and a sentence."""
+    """Why the risk is what it is: a sentence that pools some measures, what they add to the risk together, and the one that adds most, with its value."""
 
     feature: str
     value: float
@@ -254,7 +254,7 @@ class Finding:
 
     `risk` is the calibrated probability in [0, 1] that the change will need a fix, None where it cannot
     be said (a commit at the edge of a shallow clone). `percentile` is the share, in percent, of the
-    repository's recent changes with a lower risk, None where there are too few. `paths` are the files that
+    repository's recent changes with a lower risk, ties counted half, `above` the same with ties left out; None where there are too few. `paths` are the files that
     were looked at, `earlier` the names that some of them had before; `ignored` the lines that the author marked with `codex-gate: ignore[reason]`, the reason as text.
     `lines` are the changed lines with their scores, None where nobody asked for them. `relief` says what would lower the risk, the most first,
     None where it was not measured: each of `files` in a change of its own, where that takes off MIN_RELIEF or more.
@@ -277,6 +277,7 @@ class Finding:
     relief: tuple[Relief, ...] | None = None
     likeliest: str | None = None
     earlier: tuple[str, ...] = ()
+    above: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

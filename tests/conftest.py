@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,6 +169,20 @@ class Repo:
     def open(self, path: Path | None = None, **environ: str) -> Repository:
         """The repository as codex-gate sees it; keywords are further variables of its environment."""
         return Repository.discover(path or self.path, {**self.environ, **environ})
+
+
+@pytest.fixture
+def git_calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The command line of every process that is started from now on, in their order."""
+    calls: list[list[str]] = []
+
+    class Counted(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, args: list[str], *rest: Any, **more: Any) -> None:
+            calls.append(args)
+            super().__init__(args, *rest, **more)
+
+    monkeypatch.setattr(subprocess, "Popen", Counted)
+    return calls
 
 
 @pytest.fixture(scope="session")

@@ -188,10 +188,10 @@ def _sure(change: Finding | None, trust: Trust) -> Section:
     parts = []
     if trust.error is not None and not change.is_blind:
         parts.append(
-            f"in repositories that the model had not seen, its percentage was off by {100 * trust.error:.0f} points on average, so trust the order of changes before the number"
+            f"in repositories that the model had not seen, its percentage was off by {wording.count(round(100 * trust.error), 'point')} on average, so trust the order of changes before the number"
         )
     if trust.unknown:
-        parts.append(f"{trust.unknown} of {wording.count(trust.measures, 'measure')} are unknown here")
+        parts.append(f"{trust.unknown} of {wording.count(trust.measures, 'measure')} {'is' if trust.unknown == 1 else 'are'} unknown here")
     return [f"**How sure is this**: {'; '.join(parts)}."] if parts else []
 
 

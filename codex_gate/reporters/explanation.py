@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Final
 
 from codex_gate.reporters import layout, machine, wording
@@ -70,22 +72,34 @@ def _layout(found: Explanation, width: int) -> list[Line]:
 
 
 def _measures(found: Explanation, width: int) -> list[Line]:
-    """The shares as a sum: where a change of which nothing is known begins, each measure, the rest, the risk."""
+    """The shares as a sum: where the forest begins, each measure, the rest, the risk; it holds for the printed numbers."""
     shown = [share for share in found.shares if abs(share.contribution) >= _SHOWN_SHARE]
     rest = [share.contribution for share in found.shares if abs(share.contribution) < _SHOWN_SHARE]
-    lines: list[Line] = [(Span("Measures", "heading"), Span(" (points of risk, they add up)", "dim"))]
-    first, *more = layout.wrap("where a change of which nothing is known begins", width - 10)
-    lines += [_term(found.base, first, "dim", sign=False), *((Span(f"{' ' * 10}{part}"),) for part in more)]
-    for share in shown:
+    risk = found.base + sum(share.contribution for share in found.shares)
+    base, *parts, total = _tenths([found.base, *(share.contribution for share in shown), *([sum(rest)] if rest else [])], risk)
+    lines: list[Line] = [(Span("Measures", "heading"), Span(" (one by one; points of risk, they add up)", "dim"))]
+    first, *more = layout.wrap("where the forest begins: the mean of what it learned from", width - 10)
+    lines += [_term(base, first, "dim", sign=False), *((Span(f"{' ' * 10}{part}"),) for part in more)]
+    for share, part in zip(shown, parts, strict=False):
         value = "unknown" if share.value != share.value else f"{share.value:,.6g}"
-        lines.append(_term(share.contribution, layout.fit(f"{share.feature} = {value}", width - 12), "up" if share.contribution > 0 else "down"))
+        lines.append(_term(part, layout.fit(f"{share.feature} = {value}", width - 12), "up" if share.contribution > 0 else "down"))
     if rest:
-        lines.append(_term(sum(rest), f"{wording.count(len(rest), 'other measure')} together", "dim"))
-    return [*lines, _term(found.base + sum(share.contribution for share in found.shares), "the risk", "strong", sign=False)]
+        lines.append(_term(parts[-1], f"{wording.count(len(rest), 'other measure')} together", "dim"))
+    return [*lines, _term(total, "the risk", "strong", sign=False)]
 
 
-def _term(points: float, what: str, role: str, *, sign: bool = True) -> Line:
-    number = f"{100 * points:+.1f}" if sign else f"{100 * points:.1f}"
+def _tenths(terms: Sequence[float], total: float) -> list[int]:
+    """Terms of a sum in [0, 1], and the sum, in tenths of a point; the terms with the largest remainders are rounded up until all add up to the rounded sum."""
+    whole = [math.floor(1000 * term) for term in terms]
+    rounded = round(10 * round(100 * total, 1))
+    by_remainder = sorted(range(len(terms)), key=lambda i: whole[i] - 1000 * terms[i])
+    for i in by_remainder[: rounded - sum(whole)]:
+        whole[i] += 1
+    return [*whole, rounded]
+
+
+def _term(tenths: int, what: str, role: str, *, sign: bool = True) -> Line:
+    number = f"{tenths / 10:+.1f}" if sign else f"{tenths / 10:.1f}"
     return (Span("  "), Span(f"{number.replace('-', '−'):>6}", role), Span(f"  {what}"))
 
 

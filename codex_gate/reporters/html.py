@@ -134,7 +134,11 @@ def _reasons(change: Finding) -> list[Html]:
         rows.append(
             f'<li><b>{page.text(wording.points(reason.contribution))}</b><span class="push">{bar}</span><span>{page.text(shown(reason.text, 400))}</span></li>'
         )
-    how = page.paragraph("Points of risk that each measure adds (right) or takes off (left), from where a change of which nothing is known begins.", "dim")
+    how = page.paragraph(
+        "Points of risk that the measures behind each sentence together add (right) or take off (left), "
+        "counted from where the forest begins: the mean of what it learned from.",
+        "dim",
+    )
     return [page.heading("Why"), how, Html(f'<ul class="reasons">{"".join(rows)}</ul>')]
 
 
@@ -315,7 +319,7 @@ def _history(report: Report) -> list[Html]:
 
 def _alike(risk: float, kind: ModelKind) -> Html:
     """A hundred changes scored like this one, those marked that needed a fix where the model was calibrated."""
-    n = round(100 * risk)
+    n = wording.hundredths(risk)
     dots = "".join(f'<circle class="{"hit" if k < n else "rest"}" cx="{7 + 14 * (k % 20)}" cy="{7 + 14 * (k // 20)}" r="5"/>' for k in range(100))
     label = page.text(f"{n} of 100 dots are marked")
     drawn = f'<svg class="alike" viewBox="0 0 280 70" role="img" aria-label="{label}">{dots}</svg>'

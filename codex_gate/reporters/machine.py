@@ -85,6 +85,7 @@ def _row(finding: Finding, tier: int, model_version: str, measures: Object | str
         "risk": number(finding.risk),
         "level": finding.level.value,
         "percentile": number(finding.percentile, 2),
+        "above": number(finding.above, 2),
         "category": UNCLASSIFIED if top.category is None else str(top.category),
         "confidence": number(top.confidence) or 0.0,
         "features": measures,

@@ -152,7 +152,7 @@ def _notices(report: Report) -> Section:
     found = wording.notices(report)
     lines = [f"> {prose(shown(notice.text, 600))}" for notice in found[:_MAX_NOTICES]]
     if len(found) > _MAX_NOTICES:
-        lines.append(f"> and {len(found) - _MAX_NOTICES} more notices")
+        lines.append(f"> and {wording.count(len(found) - _MAX_NOTICES, 'more notice')}")
     return ["> [!NOTE]", *"\n>\n".join(lines).split("\n")] if lines else []
 
 

@@ -33,7 +33,8 @@ def render(report: Report) -> str:
     notes = [_notification(notice.code, notice.text) for notice in wording.notices(report)]
     notes += [_notification("no-place", text) for finding in spoken for text in _placeless(report, finding, n)]
     if len(results) > MAX_RESULTS:
-        notes.append(_notification("results-cut", f"{len(results) - MAX_RESULTS} results of the least risky commits are left out."))
+        cut = len(results) - MAX_RESULTS
+        notes.append(_notification("results-cut", f"{wording.count(cut, 'result')} of the least risky commits {'is' if cut == 1 else 'are'} left out."))
         results = results[:MAX_RESULTS]
     rules = [
         _rule(identifier) for identifier in sorted({RISK_RULE, *(f"codex-gate/{name}" for name in _definitions()), *(result["ruleId"] for result in results)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -15,10 +16,15 @@ MAX_EVIDENCE: Final = 2
 MAX_FILES: Final = 3
 
 
+def hundredths(share: float) -> int:
+    """A probability in [0, 1] as so many of a hundred, half up: the number in a headline, in a natural frequency and of marked dots."""
+    return math.floor(100 * share + 0.5)
+
+
 def percent(share: float, digits: int = 0) -> str:
     """A probability in [0, 1] as a person would write it: "31 %", never a false 0 or 100."""
     least = 10.0**-digits
-    value = 100 * share
+    value = 100 * share if digits else hundredths(share)
     if round(value, digits) < least:
         return f"<{least:g} %"
     if round(value, digits) > 100 - least:
@@ -31,8 +37,8 @@ def digits(report: Report) -> int:
     risks = [finding.risk for finding in (report.change, *report.commits) if finding is not None and finding.risk is not None]
     limits = set(report.thresholds.at.values())
     for n in (0, 1):
-        shown = {at: round(100 * at, n) for at in limits}
-        if len(set(shown.values())) == len(limits) and not any(risk > at and round(100 * risk, n) == shown[at] for risk in risks for at in limits):
+        shown = {share: round(100 * share, n) if n else hundredths(share) for share in (*limits, *risks)}
+        if len({shown[at] for at in limits}) == len(limits) and not any(risk > at and shown[risk] == shown[at] for risk in risks for at in limits):
             return n
     return 2
 
@@ -56,12 +62,12 @@ def verdict(finding: Finding, n: int) -> str:
 
 def standing(finding: Finding, thresholds: Thresholds) -> str:
     """How the risk compares with this repository's recent changes, "" where it cannot be said."""
-    if finding.risk is None or finding.percentile is None:
+    if finding.risk is None or finding.above is None:
         return ""
     others = f"of this repository's last {thresholds.n_changes:,} changes" if thresholds.n_changes else "of the recent changes before it"
-    if finding.percentile >= 100:
+    if finding.above >= 100:
         return f"more than any {others}"
-    whole = int(finding.percentile)  # rounded down: "more than 100 %" of 1,000 would be untrue at 99.9
+    whole = int(finding.above)  # rounded down: "more than 100 %" of 1,000 would be untrue at 99.9
     return f"more than {whole} % {others}" if whole else f"among the lowest {others}"
 
 
@@ -77,13 +83,13 @@ def meaning(finding: Finding, kind: ModelKind) -> str:
     """The calibrated risk as a natural frequency, claimed for what the model was calibrated on alone; "" without one, and for a part of a change, which nothing there was."""
     if finding.risk is None or finding.is_blind:
         return ""
-    tenths, hundredths = round(10 * finding.risk), round(100 * finding.risk)
-    if hundredths == 0:
+    tenths, of_hundred = math.floor(10 * finding.risk + 0.5), hundredths(finding.risk)
+    if of_hundred == 0:
         often = "fewer than 1 in 100"
-    elif hundredths >= 100:
+    elif of_hundred >= 100:
         often = "nearly all"
-    elif hundredths < 20 or tenths == 10:
-        often = f"about {hundredths} in 100"
+    elif of_hundred < 50 or tenths == 10:
+        often = f"about {of_hundred} in 100"
     else:
         often = f"about {tenths} in 10"
     where = WHERE[kind]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import threading
 from dataclasses import fields
 from pathlib import Path
@@ -139,6 +141,15 @@ def test_a_log_that_cannot_be_written_is_a_problem_not_an_end(tmp_path: Path) ->
     andon = Andon(JsonLinesHandler(tmp_path / "file" / "andon.jsonl", lambda: 0.0))
     assert andon.pull(EVERY[4]) is False
     assert andon.problems == [f"the Andon log {tmp_path / 'file' / 'andon.jsonl'} cannot be written: File exists"]
+
+
+def test_a_log_that_takes_a_part_of_a_line_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, write = tmp_path / "andon.jsonl", os.write
+    monkeypatch.setattr(os, "write", lambda target, data: write(target, data[:10]))
+    andon = Andon(JsonLinesHandler(log, lambda: 0.0))
+    assert andon.pull(EVERY[4]) is False
+    (said,) = andon.problems
+    assert re.fullmatch(rf"the Andon log {re.escape(str(log))} took 10 of the \d+ bytes of an event, so its last line is torn; is the disk full\?", said)
 
 
 def test_events_of_many_threads_come_one_at_a_time(tmp_path: Path) -> None:

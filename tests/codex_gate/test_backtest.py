@@ -133,6 +133,8 @@ def test_without_a_fix_nothing_is_judged_and_it_says_so() -> None:
 def test_all_at_once_is_a_week_and_not_a_flood() -> None:
     found = backtest(tuple(replace(c, time=1_000_000_000, repair=None) for c in twenty()))
     assert found.weeks == 1.0
+    burst = backtest(tuple(replace(c, time=1_000_000_000 + k * 3600, repair=None) for k, c in enumerate(twenty())))
+    assert burst.weeks == 1.0 and burst.above(0.59).per_week == 8
 
 
 def test_a_fix_dated_before_its_change_took_no_time() -> None:

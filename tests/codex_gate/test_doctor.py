@@ -12,7 +12,6 @@ import pytest
 
 from codex_gate import doctor
 from codex_gate.doctor import Check, examine
-from codex_gate.git import Repository
 from codex_gate.index import INDEX_FORMAT
 from codex_gate.model import default_directory
 from codex_gate.screen import Screener
@@ -180,11 +179,16 @@ def test_no_author_is_a_warning(repo: Repo, model: Path) -> None:
     assert "user.email" in found.found
 
 
-def test_an_old_git_is_a_failure(repo: Repo, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("script", ["echo --path-format=absolute", ""])
+def test_an_old_git_or_none_is_a_failure_of_git(repo: Repo, model: Path, tmp_path: Path, script: str) -> None:
     build(repo, 60)
-    run = Repository.run
-    monkeypatch.setattr(Repository, "run", lambda self, *args, **more: b"git version 2.17.1\n" if args == ("version",) else run(self, *args, **more))
-    assert checks(repo, model)["git"] == Check("fail", "git", "git version 2.17.1; 2.31 or newer is needed")
+    (tmp_path / "bin").mkdir()
+    if script:
+        (tmp_path / "bin" / "git").write_text(f'#!/bin/sh\n[ "$1" = version ] && echo git version 2.17.1 || {script}\n')
+        (tmp_path / "bin" / "git").chmod(0o755)
+    found = checks(repo, model, PATH=str(tmp_path / "bin"))
+    says = "git 2.31 or newer is needed, found git version 2.17.1" if script else "git was not found on PATH; install git 2.31 or newer"
+    assert found["git"] == Check("fail", "git", says) and "repository" not in found
 
 
 def test_without_numpy_it_says_that_none_is_needed(repo: Repo, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,17 +256,20 @@ def test_what_the_configuration_holds_is_counted_by_place() -> None:
     assert doctor.configured({}).found == "none: the defaults hold"
 
 
-def test_the_configuration_says_what_a_workflow_needs(repo: Repo, model: Path) -> None:
+def test_the_configuration_says_what_a_workflow_needs(
+    repo: Repo, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     build(repo, 60)
     repo.write(".github/workflows/gate.yml", SHALLOW)
+    asked, lacks = ("doctor", "-C", repo.path, "--model", model), "lacks pull-requests: write"
     repo.write(".codex-gate.yaml", "comment: never\ncheck: false\n")
-    assert "permissions" not in checks_by_name(repo, model)
+    assert lacks not in call(capsys, *asked).out
     repo.write(".codex-gate.yaml", "comment: [\n")
-    assert "permissions" in checks_by_name(repo, model)
-
-
-def checks_by_name(repo: Repo, model: Path) -> set[str]:
-    return {check.what for check in examine(repo.path, repo.environ, model)}
+    assert lacks in call(capsys, *asked).out
+    (tmp_path / "quiet.yaml").write_text("comment: never\ncheck: false\n")
+    assert lacks not in call(capsys, *asked, "--config", tmp_path / "quiet.yaml").out
+    monkeypatch.setenv("CODEX_GATE_CONFIG", str(tmp_path / "quiet.yaml"))
+    assert lacks not in call(capsys, *asked).out
 
 
 def test_a_sound_workflow_is_ok(repo: Repo, model: Path, capsys: pytest.CaptureFixture[str]) -> None:

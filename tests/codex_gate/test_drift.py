@@ -145,6 +145,8 @@ def test_a_category_never_seen_is_drift_and_no_error() -> None:
 def test_change_point_finds_where_the_stream_turned() -> None:
     assert change_point([0] * 600 + [1] * 400, smoothed([900, 100])) == 600
     assert change_point([0, 1] * 200, smoothed([1, 1])) >= 0
+    assert change_point([0] * 600 + [1] * 20, smoothed([600, 20])) == 600
+    assert change_point([0] * 600 + [1] * 10, smoothed([600, 10])) == 590  # fewer than twenty are not looked at
 
 
 # -- compare ---------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ def test_words_are_quoted_with_their_direction(value: float, says: str) -> None:
     features = CommitFeatures({OWN_WORDS: value})
     (reason,) = reasons([(OWN_WORDS, value, value / 10)], features, ["retry", "lock"])
     assert (
-        reason.text == f"its words and paths went with {says} fixes where the model learned than the other measures let expect: retry, lock"
+        reason.text == f"its words and paths went with {says} fixes, where the model learned, than the other measures suggest: retry, lock"
         and reason.contribution == value / 10
     )
 
@@ -119,8 +119,8 @@ def test_a_change_without_program_text_is_not_said_to_delete_0_lines_of_it() -> 
 def test_what_brings_no_news_is_said_to() -> None:
     text = next(theme.say for theme in THEMES if "pairs_new" in theme.features)
     moved = {"code_lines_added": 2.0, "code_lines_deleted": 2.0, "words_added": 9.0, "pairs_new": 0.0}
-    assert text(moved) == "2 lines of program text added, comments aside, with 9 words, 2 deleted; no new pair of neighbouring words"
-    assert text(moved | {"pairs_new": 1.0}).endswith("; 1 new pair of neighbouring words")
+    assert text(moved) == "2 lines of program text added and 2 deleted, comments aside; 9 words added, no new pair of neighbouring words"
+    assert text(moved | {"pairs_new": 1.0}).endswith("; 9 words added, 1 new pair of neighbouring words")
 
 
 def test_lines_in_source_files_are_not_called_lines_of_program_text() -> None:
@@ -128,7 +128,7 @@ def test_lines_in_source_files_are_not_called_lines_of_program_text() -> None:
     values = {"la": 6379.0, "ld": 0.0, "code_la": 1270.0, "code_lines_added": 919.0, "words_added": 5000.0, "pairs_new": 1.0, "code_share": 0.199}
     size, text, mix = (next(theme.say for theme in THEMES if name in theme.features)(values) for name in ("code_la", "code_lines_added", "code_share"))
     assert size == "6,379 lines added and 0 deleted, 1,270 of them added in source files"
-    assert text.startswith("919 lines of program text added, comments aside, with 5,000 words")
+    assert text.startswith("919 lines of program text added, comments aside; 5,000 words added, ")
     assert mix == "of the changed lines 20 % in source files"
 
 

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from codex_gate.model import default_directory
+from codex_gate.reporters.explanation import _tenths
 from codex_gate.reporters.layout import cells
 from tests.codex_gate.samples import Said, add_ranker, call, write_model
 from tests.conftest import ADA, BOB, START, Node, Repo
@@ -82,10 +83,36 @@ def test_contributions_of_the_shipped_model_add_up_to_the_risk(project: Repo, ca
 
 
 def test_terms_of_the_terminal_add_up_too(gate: Callable[..., Said]) -> None:
-    block = gate("explain", "HEAD").out.split("Measures (points of risk, they add up)\n")[1].split("\n\n")[0].splitlines()
-    numbers = [float(line.split()[0].replace("−", "-")) for line in block]
-    assert sum(numbers[:-1]) == pytest.approx(numbers[-1], abs=0.06 * len(numbers))
+    numbers = printed(gate("explain", "HEAD").out)
+    assert sum(numbers[:-1]) == numbers[-1] == 600
     assert len(numbers) >= 4
+
+
+def printed(text: str) -> list[int]:
+    """The numbers of the sum of measures as they are printed, in tenths of a point."""
+    block = text.split("Measures (one by one; points of risk, they add up)\n")[1].split("\n\n")[0].splitlines()
+    return [round(10 * float(line.split()[0].replace("−", "-"))) for line in block if line[:10].strip()]
+
+
+@pytest.mark.parametrize("revision", ["HEAD", "HEAD~1", "HEAD~7", "HEAD~61"])
+def test_terms_of_the_shipped_model_add_up_as_they_are_printed(project: Repo, capsys: pytest.CaptureFixture[str], revision: str) -> None:
+    numbers = printed(call(capsys, "explain", revision, "--model", default_directory()).out)
+    assert sum(numbers[:-1]) == numbers[-1]
+
+
+@pytest.mark.parametrize(
+    ("terms", "tenths"),
+    [
+        ([0.30004, 0.10004, -0.05004], [300, 100, -50, 350]),
+        ([0.3004, 0.1003, 0.0502, 0.0501], [301, 100, 50, 50, 501]),  # each rounded alone: 500
+        ([0.00046, 0.00046, 0.00046], [1, 0, 0, 1]),
+        ([0.1, -0.00045, -0.00046], [100, 0, -1, 99]),
+        ([0.2], [200, 200]),
+    ],
+)
+def test_rounded_terms_add_up_to_the_rounded_sum(terms: list[float], tenths: list[int]) -> None:
+    assert _tenths(terms, sum(terms)) == tenths
+    assert all(abs(1000 * term - whole) < 1 for term, whole in zip(terms, tenths, strict=False))
 
 
 def test_explained_lines_are_all_there_riskiest_first_with_their_text(gate: Callable[..., Said], project: Repo) -> None:

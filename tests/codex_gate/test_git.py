@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from codex_gate.diffs import ZERO_ID
-from codex_gate.errors import GitError, RangeError
-from codex_gate.git import EMPTY_TREE, MAX_DIFF_MB, MAX_TIME, CommitMeta, Repository, count_lines, is_sha
+from codex_gate.diffs import ZERO_ID, count_lines
+from codex_gate.errors import GitError, NoGitError, RangeError
+from codex_gate.git import EMPTY_TREE, MAX_DIFF_MB, MAX_TIME, CommitMeta, Repository, is_sha
 from codex_gate.types import FileChange, Hunk
 from tests.conftest import ADA, BOB, HOUR, START, Node, Repo, has_children
 
@@ -984,6 +985,30 @@ def test_no_repository_and_no_directory_are_clear_errors(tmp_path: Path, git_env
 def test_no_git_is_a_clear_error(tmp_path: Path, git_environ: dict[str, str]) -> None:
     with pytest.raises(GitError, match="git was not found on PATH"):
         Repository.discover(tmp_path, {**git_environ, "PATH": str(tmp_path)})
+
+
+OLD_GIT = """#!/bin/sh
+case "$1" in
+version) echo git version 2.25.1 ;;
+rev-parse)
+    echo --path-format=absolute
+    shift 2
+    exec {git} rev-parse "$@" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_an_old_git_is_named_with_the_version_that_is_needed(repo: Repo, tmp_path: Path, bare: bool) -> None:
+    (tmp_path / "git").write_text(OLD_GIT.format(git=shutil.which("git")))
+    (tmp_path / "git").chmod(0o755)
+    with pytest.raises(NoGitError, match=r"^git 2\.31 or newer is needed, found git version 2\.25\.1$"):
+        repo.open(repo.path / ".git" if bare else None, PATH=str(tmp_path))
+
+
+def test_a_git_that_fails_is_named_by_its_command(repo: Repo) -> None:
+    with pytest.raises(GitError, match=r"^git ls-tree failed: Not a valid object name nothing$"):
+        repo.open().run("-c", "a.b=c", "-c", "core.abbrev=9", "ls-tree", "nothing")
 
 
 def test_ownership_refusal_says_how_to_trust(repo: Repo) -> None:

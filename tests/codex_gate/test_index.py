@@ -63,6 +63,59 @@ def test_a_past_is_worked_out_once_for_all_who_ask_for_it_in_turn(straight: Repo
         assert asked == [earlier, tip, earlier]
 
 
+def behind(seed: int, n: int) -> list[Node]:
+    """A branch that main was merged into again and again, while main merged other branches, and criss-cross."""
+    rng, nodes = random.Random(seed), list(line(60))
+    main, topic, side = 59, 40, 50
+    for k in range(n):
+        when, mine, theirs = START + (60 + k) * WEEK, len(nodes), len(nodes) + 1
+        nodes.append(Node({f"src/f{k % 7}.py": f"main = {k}\n"}, [main, side] if k % 3 == 0 else [main], BOB, when))
+        main = mine
+        nodes.append(Node({f"lib/g{k % 5}.py": f"topic = {k}\n"}, [topic, main] if rng.random() < 0.8 else [topic], EVE, when + 60))
+        topic = theirs
+        if k % 4 == 0:
+            nodes.append(Node({f"side/h{k}.py": f"side = {k}\n"}, [side, rng.randrange(60)], BOB, when + 120))
+            side = len(nodes) - 1
+    nodes.append(Node({"src/f0.py": "main = 0\n"}, [main], BOB, START + (60 + n) * WEEK))
+    nodes.append(Node({"lib/g0.py": "topic = 0\n"}, [topic], EVE, START + (60 + n) * WEEK + 60))
+    return nodes
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_pasts_of_many_are_those_of_each(make_repo: MakeRepo, seed: int) -> None:
+    repo = make_repo()
+    shas = repo.build(behind(seed, 20))
+    main, topic = shas[-2], shas[-1]
+    for tip in (main, shas[-20]):  # the second may lie beside the first
+        indexed(repo, tip)
+    with HistoryIndex(repo.open()) as index:
+        held = [sha for sha in shas if index._holds(sha)]
+        for some in (held, held[-3:], [topic, *held[-9:]], held[:2], held[:1], []):
+            found = index.pasts(some, 4)
+            assert {sha: past.flags for sha, past in found.items()} == {sha: index.past(sha, 4).flags for sha in some}
+
+
+def test_a_branch_that_merged_main_often_takes_no_more_processes(make_repo: MakeRepo, git_calls: list[list[str]]) -> None:
+    counts = []
+    for n in (6, 40):
+        repo = make_repo(f"merged-{n}")
+        shas = repo.build(behind(7, n))
+        repo.git("branch", "base", shas[-2])
+        indexed(repo, "base")
+        gate = repo.open()
+        git_calls.clear()
+        report = Screener(gate, FakeModel()).range("base", shas[-1], "x")
+        counts.append(len(git_calls))
+        expected = walked(repo, *[str(f.sha) for f in report.commits])
+        for finding in report.commits:
+            found, wanted = verdict(finding), expected[str(finding.sha)]
+            assert {name: found[name] for name in found.keys() - {"level", "percentile"}} == {
+                name: wanted[name] for name in found.keys() - {"level", "percentile"}
+            }
+        assert len(gate.rev_list("--merges", "--first-parent", f"base..{shas[-1]}")) > n // 2
+    assert counts[1] - counts[0] <= 2, counts
+
+
 class Forgetful(Screener):
     """Takes no risk from the index and notes none: an independent reference."""
 
@@ -184,6 +237,26 @@ def test_an_index_that_grows_a_few_commits_at_a_time_agrees_with_the_walk(make_r
         people = {meta.author for meta in gate.log(*index.tips) if len(meta.parents) < 2}
         assert all(index.history.author(person) is not None for person in people)
         assert sorted(index.history.author_ids.values()) == list(range(len(people)))
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_what_one_run_adds_in_parts_is_listed_in_full(make_repo: MakeRepo, seed: int) -> None:
+    repo = make_repo()
+    shas = repo.build(with_people_who_only_merge(seed))
+    (expected,) = walked(repo, shas[-1]).values()
+    gate = repo.open()
+    with HistoryIndex(gate) as index:
+        screener = Screener(gate, FakeModel())
+        for sha in (shas[30], shas[60], shas[-1]):
+            screener._recent(index, sha)
+    with HistoryIndex(gate) as index:
+        people = {meta.author for meta in gate.log(*index.tips) if len(meta.parents) < 2}
+        assert all(index.history.author(person) is not None for person in people)
+        assert sorted(index.history.author_ids.values()) == list(range(len(people)))
+        for table in ("files", "authors"):
+            keys = [key for (key,) in sqlite3.connect(database(repo)).execute(f"SELECT key FROM {table}")]
+            assert len(index._listed(table)) == len(keys) and all(index_module._digest(key) in index._listed(table) for key in keys)
+    assert indexed(gate, shas[-1]) == expected
 
 
 def test_somebody_who_only_merges_takes_no_number_from_others(make_repo: MakeRepo) -> None:
@@ -366,6 +439,29 @@ def test_another_format_is_left_alone(straight: Repo) -> None:
 
 
 # -- places that cannot be written ---------------------------------------------------------------------
+
+
+def test_nothing_is_written_into_an_index_that_was_thrown_away(straight: Repo) -> None:
+    indexed(straight, "main")
+    tip = straight.git("rev-parse", "main")
+    with HistoryIndex(straight.open()) as index:
+        with HistoryIndex(straight.open(), fresh=True):
+            pass
+        index.note_risks("other", {tip: 0.5})
+        assert index.risks("other", [tip]) == {} and index.problem is None
+    with HistoryIndex(straight.open()) as index:
+        index.note_risks("other", {tip: 0.5})
+        assert index.risks("other", [tip]) == {tip: 0.5}
+
+
+@pytest.mark.parametrize("suffix", ["-journal", "-wal", "-shm"])
+def test_what_would_be_played_back_into_a_fresh_index_goes_with_the_old_one(straight: Repo, suffix: str) -> None:
+    indexed(straight, "main")
+    beside = database(straight).with_name(database(straight).name + suffix)
+    beside.write_bytes(b"")
+    (beside.with_name("kept")).write_bytes(b"")
+    with HistoryIndex(straight.open(), fresh=True) as index:
+        assert index.size == 0 and not beside.exists() and beside.with_name("kept").exists()
 
 
 def test_a_file_in_place_of_the_folder_is_said_once_and_costs_the_cache_only(straight: Repo) -> None:

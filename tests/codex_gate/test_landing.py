@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from codex_gate import landing
+from codex_gate import deepen, event, landing
 from codex_gate.errors import ConfigError, GateError, RangeError
+from codex_gate.reporters.github import Parting
 from tests.codex_gate.actions import LARGE, Step, payload, project, pull
 from tests.conftest import DAY, START, Repo
 from tests.github_double import Fault, GitHub
@@ -63,6 +65,17 @@ def test_the_newest_configuration_of_the_base_branch_counts_however_early_a_bran
     assert this.run() == 1
     assert any("level critical reaches fail-on high (.codex-gate.yaml of " + at.tip[:9] in line for line in this.log)
     assert (len(hub.comments), hub.checks[0]["head_sha"], hub.checks[0]["conclusion"]) == (1, at.head, "failure")
+
+
+@pytest.mark.parametrize("may_fetch", [False, True])
+def test_a_tip_that_is_here_is_the_base_and_is_not_fetched(land: Land, repo: Repo, monkeypatch: pytest.MonkeyPatch, may_fetch: bool) -> None:
+    at = land()
+    monkeypatch.setattr(landing, "_parting", lambda *_: Parting(at.tip, at.fork))
+    monkeypatch.setattr(deepen, "bring", lambda *_: pytest.fail("it is here"))
+    repo.git("checkout", "-q", "--detach", at.head)
+    happened = event.Event("pull_request", "acme/shop", 7, at.opened_at, at.head, branch="release/1")
+    run: Any = None  # nothing is asked of it
+    assert landing.change(run, happened, repo.open(), may_fetch=may_fetch) == event.Change(at.tip, at.head, "#7")
 
 
 def test_the_numbers_are_those_of_the_whole_clone(land: Land, hub: GitHub, repo: Repo, tmp_path: Path) -> None:

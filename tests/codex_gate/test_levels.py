@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from codex_gate.levels import MIN_CHANGES, SHARES, level, percentile, thresholds
+from codex_gate.levels import MIN_CHANGES, SHARES, above, level, percentile, thresholds
 from codex_gate.types import Level, Thresholds
 
 
@@ -56,7 +56,7 @@ def test_fewer_than_fifty_changes_give_no_level_and_no_percentile() -> None:
     limits = thresholds(few, 0.3)
     assert limits == Thresholds(49, 0.3, {})
     assert level(0.99, limits) is Level.UNKNOWN
-    assert percentile(0.99, few) is None
+    assert percentile(0.99, few) is None and above(0.99, few) is None
 
 
 def test_fifty_changes_are_enough() -> None:
@@ -72,21 +72,22 @@ def test_unknown_risk_has_no_level() -> None:
 
 
 @pytest.mark.parametrize(
-    ("risk", "expected"),
+    ("risk", "expected", "lower"),
     [
-        (-1.0, 0.0),
-        (0.1, 20.0),  # 20 of 50 are equal, none is lower: half of 40 %
-        (0.15, 40.0),
-        (0.2, 65.0),  # 40 % are lower, 50 % equal
-        (0.3, 95.0),  # 90 % are lower, 10 % equal
-        (1.0, 100.0),
+        (-1.0, 0.0, 0.0),
+        (0.1, 20.0, 0.0),  # 20 of 50 are equal, none is lower: half of 40 %
+        (0.15, 40.0, 40.0),
+        (0.2, 65.0, 40.0),  # 40 % are lower, 50 % equal
+        (0.3, 95.0, 90.0),  # 90 % are lower, 10 % equal
+        (1.0, 100.0, 100.0),
     ],
 )
-def test_percentile_counts_ties_half(risk: float, expected: float) -> None:
+def test_percentile_counts_ties_half_and_above_not_at_all(risk: float, expected: float, lower: float) -> None:
     recent = [0.1] * 20 + [0.2] * 25 + [0.3] * 5
     found = percentile(risk, recent)
     assert found is not None
     assert math.isclose(found, expected)
+    assert above(risk, recent) == lower
 
 
 def test_percentile_never_falls_with_the_risk() -> None:

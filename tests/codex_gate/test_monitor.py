@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from codex_gate import watch
 from codex_gate.andon import ConceptDrift, words
 from codex_gate.config import Settings
 from codex_gate.decks import BLOCKS
+from codex_gate.drift import Shift, Stream
 from codex_gate.errors import UsageError
 from codex_gate.model import Model
 from codex_gate.monitor import monitor
@@ -280,6 +281,22 @@ def test_observations_without_measures_are_judged_by_category_alone() -> None:
     assert [s.name for s in found.shifts] == ["category", "kind of defect"] and found.drift
     assert found.shifts[0].divergence > found.kl_divergence > found.threshold
     assert not watch.judge(old[:300], old[300:], None, Random(0)).drift
+
+
+def test_drift_of_the_categories_from_the_baseline_alone_is_drift(monkeypatch: pytest.MonkeyPatch) -> None:
+    """KL(baseline ‖ window) has no row of its own, and is asked all the same where no threshold was given."""
+    still = [Observation(str(k), 0, ("LogicErrors", "TypeErrors")[k % 2]) for k in range(400)]
+    compared = watch.compare
+    assert not watch.judge(still[:300], still[300:], None, Random(0)).drift
+
+    def moved(streams: Sequence[Stream], window: int, rng: Random) -> list[Shift]:
+        first, *rest = compared(streams, window, rng)
+        return [replace(first, drifted=True), *rest]
+
+    monkeypatch.setattr(watch, "compare", moved)
+    found = watch.judge(still[:300], still[300:], None, Random(0))
+    assert found.drift and not any(shift.drifted for shift in found.shifts)
+    assert not watch.judge(still[:300], still[300:], 0.5, Random(0)).drift
 
 
 def test_half_of_a_kind_that_few_changes_are_about_is_seen_in_its_own_row() -> None:

@@ -83,6 +83,12 @@ def test_no_choice_of_words_moves_further_than_the_past_did() -> None:
     assert stuffed.shift(Words(frozenset(stuffed.added), frozenset())) == pytest.approx(-0.7)  # the sum would say -4
 
 
+def test_a_sum_of_words_is_exact_and_so_the_same_in_any_order() -> None:
+    many = [f"word{k}" for k in range(16)]
+    own = OwnWords({word.encode(): 0.1 for word in many}, {}, 0.0, -1.0, 1.0)
+    assert own.shift(words(*many)) == 0.4  # added one by one they give 1.6000000000000003
+
+
 def test_what_is_written_is_read_again() -> None:
     assert OwnWords.read(Path("x"), json.loads(json.dumps(OWN.as_json()))) == OWN
 
@@ -198,7 +204,7 @@ def test_every_way_to_ask_gives_one_change_the_same_risk(repo: Repo, tmp_path: P
     whole = Screener(gate, model).range(shas[1], shas[2], "range").change
     assert whole is not None and whole.risk == one.risk
     (reason,) = [reason for reason in one.reasons if reason.feature == OWN_WORDS]
-    assert reason.text.endswith("let expect: release, lock, src")
+    assert reason.text.endswith("suggest: release, lock, src")
 
 
 def test_what_a_change_is_compared_with_was_read_with_its_words(repo: Repo, tmp_path: Path) -> None:

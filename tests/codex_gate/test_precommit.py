@@ -6,7 +6,7 @@ import pytest
 
 from codex_gate import yaml_text
 from codex_gate.errors import ConfigError
-from codex_gate.precommit import added, removed
+from codex_gate.precommit import Edit, added, removed
 from codex_gate.scaffold import REPOSITORY
 from tests.codex_gate.samples import call
 from tests.conftest import Repo
@@ -50,20 +50,20 @@ def test_an_entry_that_somebody_changed_stays() -> None:
     edit = added(FILES["indented"], ENTRY, REPOSITORY)
     assert edit.text is not None
     mine = edit.text.replace("v1.2.3", "v2.0.0")
-    assert added(mine, ENTRY, REPOSITORY) == (None, "holds an entry that was changed since init wrote it; it is left as it is")
-    assert removed(mine) == (None, "holds an entry that was changed since init wrote it; take it out by hand")
+    assert added(mine, ENTRY, REPOSITORY) == (None, "holds an entry that was changed since init wrote it; it is left as it is", False)
+    assert removed(mine) == (None, "holds an entry that was changed since init wrote it; take it out by hand", True)
     without_end = "".join(line for line in edit.text.splitlines(keepends=True) if "init, end" not in line)
     assert removed(without_end).text is None
 
 
 def test_an_entry_by_hand_is_seen() -> None:
-    assert added(f"repos:\n{ENTRY}", ENTRY, REPOSITORY) == (None, "names codex-gate already; it is left as it is")
+    assert added(f"repos:\n{ENTRY}", ENTRY, REPOSITORY) == (None, "names codex-gate already; it is left as it is", False)
 
 
 @pytest.mark.parametrize("text", ["repos: []\n", "{repos: [{repo: local, hooks: []}]}\n", "repos: {a: b}\n"])
 def test_where_no_line_can_be_added_it_says_so(text: str) -> None:
     edit = added(text, ENTRY, REPOSITORY)
-    assert edit.text is None and "add it by hand" in edit.why
+    assert edit.text is None and edit.by_hand and "add it by hand" in edit.why
 
 
 def test_a_list_of_which_ours_is_the_head_is_left() -> None:
@@ -71,7 +71,7 @@ def test_a_list_of_which_ours_is_the_head_is_left() -> None:
     assert edit.text is not None
     grown = edit.text + OTHERS
     assert len(yaml_text.values(grown, "x")["repos"]) == 2  # without the line `repos:` theirs would hang in the air
-    assert removed(grown) == (None, "would be no list of hooks without the entry; take it out by hand")
+    assert removed(grown) == (None, "would be no list of hooks without the entry; take it out by hand", True)
 
 
 @pytest.mark.parametrize("text", ["repos:\n- [\n", "\tx: y\n", "a: b: c\n", "[" * 200])
@@ -92,6 +92,13 @@ def test_the_command_says_that_it_is_done_in_part(repo: Repo, capsys: pytest.Cap
     assert said.code == 5 and words in said.out
     assert (repo.path / ".pre-commit-config.yaml").read_text() == text
     assert (repo.path / ".codex-gate.yaml").is_file()
+
+
+def test_what_the_reason_says_decides_no_exit_code(repo: Repo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.write(".pre-commit-config.yaml", "repos: []\n")
+    for by_hand, code in ((True, 5), (False, 0)):
+        monkeypatch.setattr("codex_gate.precommit.added", lambda *_, by_hand=by_hand: Edit(None, "was put together by hand", by_hand))
+        assert call(capsys, "init", "-C", repo.path, "--pre-commit").code == code
 
 
 def test_the_command_edits_a_file_of_others_and_mends_it_again(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:

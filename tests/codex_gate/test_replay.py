@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from codex_gate import szz
 from codex_gate.backtest import Backtest
 from codex_gate.config import Settings
 from codex_gate.errors import GitError, UsageError
 from codex_gate.model import Model
 from codex_gate.policy import Policy
-from codex_gate.replay import brought, first_parents, headline, repairs, replay
+from codex_gate.replay import Repairs, brought, first_parents, headline, repairs, replay
 from codex_gate.screen import Screener
 from codex_gate.types import Level
 from tests.codex_gate import replayed
@@ -187,6 +188,39 @@ def test_a_change_too_large_to_blame_is_not_judged(repo: Repo, model: Model) -> 
     assert not found.changes[-1].is_code
 
 
+def test_a_change_with_links_as_large_as_can_be_blamed_is_judged(repo: Repo, model: Model) -> None:
+    """Measures count a link as a file of program text; what can be blamed does not."""
+    shas = replayed.build(repo)
+    repo.git("checkout", "-q", "-f", "main")
+    for k in range(100):
+        repo.write(f"gen/g{k}.py", f"value = {k}\n")
+    (repo.path / "gen" / "link.py").symlink_to("g1.py")
+    largest = repo.commit("generate", date=START + 71 * DAY)
+    repo.write("gen/g7.py", "value = 70\n")
+    fix = repo.commit("fix: wrong value", date=START + 72 * DAY)
+    for k in range(40):
+        repo.write("note.md", f"{k}\n")
+        repo.commit("note", date=START + (73 + k) * DAY)
+    found = {c.sha: c for c in run(repo, model).changes}
+    assert found[largest].blamable and (repair := found[largest].repair) is not None and repair.change == fix and shas[0] in found
+
+
+def test_a_change_is_as_large_as_all_its_files_whatever_paths_are_looked_at(repo: Repo, model: Model) -> None:
+    shas = replayed.build(repo)
+    repo.git("checkout", "-q", "-f", "main")
+    for k in range(101):
+        repo.write(f"{'src' if k < 2 else 'gen'}/g{k}.py", f"value = {k}\n")
+    large = repo.commit("generate", date=START + 71 * DAY)
+    repo.write("src/g1.py", "value = 10\n")
+    repo.commit("fix: wrong value", date=START + 72 * DAY)
+    for k in range(40):
+        repo.write("src/note.py", f"note = {k}\n")
+        repo.commit("note", date=START + (73 + k) * DAY)
+    found = run(repo, model, policy=Policy(Settings(exclude=("gen/",))))
+    assert [c.sha for c in found.changes if not c.blamable] == [large]  # SZZ does not blame it, so that no repair is known means nothing
+    assert found.changes[0].sha == shas[0]
+
+
 def test_changes_whose_lines_only_a_doubtful_fix_repaired_are_not_judged(repo: Repo, model: Model) -> None:
     shas = replayed.build(repo)
     repo.git("checkout", "-q", "-f", "main")
@@ -203,6 +237,26 @@ def test_changes_whose_lines_only_a_doubtful_fix_repaired_are_not_judged(repo: R
     assert [c.sha for c in found.changes if not c.blamable] == [other, accused]  # the fix took lines of both out
     assert not {other, accused} & set(found.judged) and shas[0] in found.judged
     assert {c.sha for c in found.changes if c.doubtful} == {other, accused} and found.n_doubtful == 2
+
+
+def test_a_doubtful_fix_inside_a_change_puts_that_change_in_no_doubt(repo: Repo) -> None:
+    """Made before the change came in, like a sure one on its branch."""
+    shas = repo.build(
+        [
+            Node({"a.py": "a = 1\n"}, time=START),
+            Node({"a.py": "a = 2\n"}, (0,), time=START + DAY),
+            Node({"b.py": "first(one, two)\n"}, (0,), time=START + 2 * DAY),  # the branch
+            Node({"b.py": "first(one, two)\nsecond(three, four)\n"}, (2,), time=START + 3 * DAY),
+            Node({"b.py": "third()\n"}, (3,), time=START + 4 * DAY, message="fix a crash"),
+            Node({"b.py": "third()\n"}, (1, 4), time=START + 5 * DAY, message="Merge pull request #7"),
+        ]
+    )
+    opened = repo.open()
+    metas = opened.log("HEAD")
+    line = first_parents(metas)
+    (found,) = szz.trace(opened, [(shas[4], START + 4 * DAY)], szz.VARIANTS[szz.DEFAULT])
+    assert found.doubt == "several" and found.touched == {shas[2], shas[3]}
+    assert repairs(opened, metas, [m.sha for m in line], brought(metas, line), 0, lambda *_: None).doubtful == frozenset()
 
 
 def test_a_merge_that_comes_first_answers_for_its_own_lines_alone(repo: Repo) -> None:
@@ -229,6 +283,12 @@ def test_a_merge_that_comes_first_answers_for_its_own_lines_alone(repo: Repo) ->
     for start in (0, 2):
         found = repairs(opened, metas, line, places, start, lambda *_: None)
         assert {place: fix for place, (fix, _) in found.first.items() if place >= 2} == {2: shas[5]}
+
+
+@pytest.mark.parametrize(("n", "said"), [(1, "1 file of a fix could not be blamed"), (2, "2 files of fixes could not be blamed")])
+def test_files_of_fixes_that_could_not_be_read_are_counted(n: int, said: str) -> None:
+    (notice,) = Repairs({}, frozenset(), n).notices
+    assert notice.text.startswith(said) and notice.text.endswith("; it accuses nobody" if n == 1 else "; they accuse nobody")
 
 
 def test_everything_a_merge_brings_belongs_to_it() -> None:

@@ -57,6 +57,7 @@ READ = [
     "commits.0.risk",
     "commits.0.level",
     "commits.0.percentile",
+    "commits.0.above",
     "commits.0.categories",
     "change.categories.0",
     "change.categories.0.category",

@@ -648,6 +648,23 @@ def test_pick_takes_names_short_and_full_ones(long: Repo) -> None:
     assert pick(["main", tip, tip[:12], tip.upper(), "HEAD~1"], long.open()) == [tip, tip, tip, tip, long.git("rev-parse", "HEAD~1")]
 
 
+def test_pick_asks_git_once_for_all_short_names(long: Repo, git_calls: list[list[str]]) -> None:
+    full, repo = long.git("rev-list", "main").split(), long.open()
+    git_calls.clear()
+    assert pick([sha[:12] for sha in full] + full[:2] + [full[0][:12]], repo) == [*full, *full[:2], full[0]]
+    assert len(full) > 50 and len(git_calls) == 2
+
+
+def test_pick_says_of_a_list_what_it_says_of_one(long: Repo) -> None:
+    repo, tip = long.open(), long.git("rev-parse", "main")
+    for what in ("no such branch", "main:src", "a\0b", "a\nb", "", "^main", "^{commit}", ":/no such message", "0" * 12, "main..main"):
+        with pytest.raises(GitError) as alone:
+            repo.resolve(what)
+        with pytest.raises(GitError) as among:
+            pick([tip[:12], what, "main"], repo)
+        assert str(among.value) == str(alone.value)
+
+
 def test_pick_counts_what_is_not_there(long: Repo) -> None:
     lost = ["1" * 40, "2" * 40]
     with pytest.raises(UsageError, match=f"2 of 3 commits are not in this repository, the first is {lost[0]}"):
@@ -793,6 +810,7 @@ def test_a_marked_line_hushes_no_other_that_says_the_same(repo: Repo) -> None:
     repo.commit()
     change = Screener(repo.open(), FakeModel()).commit("HEAD", "s").change
     assert change is not None and change.ignored == (Evidence("a.py", 2, "ours"),)
+    assert "1 line marked codex-gate: ignore by the author: nothing is said about it, the risk stays" in [n.text for n in change.notices]
     assert {(e.where, e.line) for c in change.classifications for e in c.evidence} == {("a.py", 3)}
 
 

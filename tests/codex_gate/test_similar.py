@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import jsonschema
@@ -266,6 +267,15 @@ def test_hostile_text_takes_bounded_time(name: str, data: str) -> None:
     found = similar.program(data, name)
     assert time.process_time() - began < 10  # seconds; quadratic work would take hours
     assert len(found.lines) <= similar.MAX_TOKENS and found.whole == (name in ("a.js", "c.py", "d.js", "g.lua"))  # one name, one text, one comment
+
+
+def test_a_stretch_is_tried_at_so_many_places_of_repetitive_text_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: Counter[int] = Counter()
+    shared = similar._shared
+    monkeypatch.setattr(similar, "_shared", lambda ours, start, theirs, place: tried.update([start]) or shared(ours, start, theirs, place))
+    again = "call(a, b)\n" * 200
+    similar.compare(similar.program("x = 1\n" + again, "a.py"), similar.program(again, "b.py"))
+    assert tried and max(tried.values()) == similar.MAX_PLACES
 
 
 def test_the_same_file_twice(good: Path, capsys: pytest.CaptureFixture[str]) -> None:

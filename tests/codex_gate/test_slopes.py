@@ -50,6 +50,11 @@ def test_a_slope_moves_the_log_odds_by_how_far_a_measure_lies_from_its_centre(di
     assert with_slopes(directory, {}).risk(change()) == bare
 
 
+def test_a_measure_of_zero_is_known_and_moves_the_log_odds(directory: Path) -> None:
+    bare = Model.load(directory).risk(change(exp=0.0))
+    assert with_slopes(directory, {"exp": [-0.25, 3.0]}).risk(change(exp=0.0)) == pytest.approx(shifted(bare, 0.75), abs=1e-12) != bare
+
+
 def test_what_is_unknown_moves_nothing(directory: Path) -> None:
     bare = Model.load(directory).risk(change(la=NAN))
     assert with_slopes(directory, {"la": [0.5, 2.0]}).risk(change(la=NAN)) == bare

@@ -271,6 +271,21 @@ def test_what_only_doubtful_fixes_accuse_gets_no_label(repo: Repo) -> None:
     assert found[shas[5]] == szz.Label(True, START + 6 * DAY, (shas[6],))
 
 
+def test_what_a_doubtful_fix_accuses_beside_a_sure_one_keeps_its_label(repo: Repo) -> None:
+    one, two = LINES + "one(a, b);\nfirst(c, d);\n", LINES + "one(a, b);\nfirst(c, d);\ntwo();\n"
+    shas = repo.build(
+        [
+            *line_of([{"a.c": LINES}, {"a.c": one}]),
+            node({"a.c": one.replace("first(c, d)", "other(e)")}, (1,), "fix a leak", 2),
+            node({"a.c": two.replace("first(c, d)", "other(e)")}, (2,), day=3),
+            node({"a.c": LINES}, (3,), "fix a crash", 4),
+        ]
+    )
+    assert doubt(repo, shas[2]) is None and doubt(repo, shas[4]) == "several"
+    found = labelled(repo)
+    assert found[shas[1]] == szz.Label(True, START + 2 * DAY, (shas[2],)) and not found.keys() & {shas[3]}
+
+
 # -- labels -------------------------------------------------------------------------------------------------
 
 
@@ -363,7 +378,7 @@ def test_a_file_whose_objects_are_missing_is_skipped_and_counted(repo: Repo) -> 
     gate = repo.open()
     found = szz.label(gate, gate.log("HEAD"), progress=said.append)
     assert found[bad].fixes == (fix,)
-    assert "1 files could not be blamed because objects are missing or damaged; they accuse nobody" in said
+    assert "1 file could not be blamed because objects are missing or damaged; it accuses nobody" in said
 
 
 def test_what_else_git_cannot_blame_is_an_error_and_no_missing_object(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:

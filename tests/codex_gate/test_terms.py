@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import pytest
 
 from codex_gate import terms
+from codex_gate.linear import ROW, ZERO, Linear
+from codex_gate.taxonomy import KINDS
 from codex_gate.types import Commit, FileChange
 
 
@@ -74,6 +77,14 @@ def test_of_many_files_the_paths_of_some_are_read() -> None:
     files = [change(f"src/f{number}x.py") for number in range(3000)]
     found = told(None, *files)
     assert f"p:f{terms.MAX_FILES - 1}x" in found and f"p:f{terms.MAX_FILES}x" not in found and found[-1] == "n:9"
+
+
+def test_no_more_terms_are_told_of_long_paths_than_the_sums_of_the_model_have_room_for() -> None:
+    long = [change("/".join(f"w{number:x}y{word:x}" for word in range(560)) + ".py") for number in range(terms.MAX_FILES)]
+    found, short = told("fix crash", *long), told("fix crash", *long[:100])
+    assert len(found) == terms.MAX_TERMS > len(short) and found[: len(short) - 3] == short[:-3] and short[-3:] == ["a:7", "d:7", "n:7"]
+    most = Linear("1", (0.0,) * len(KINDS), (1.0,) * len(KINDS), 1, b"\xff" * ROW)  # all terms in one bucket of the largest numbers
+    assert most.scores(found) == pytest.approx([(255 - ZERO) * terms.MAX_TERMS / math.sqrt(255**2 * terms.MAX_TERMS)] * len(KINDS))
 
 
 def test_bytes_and_surrogates_that_are_no_text_are_passed_over() -> None:

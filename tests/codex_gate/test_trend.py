@@ -137,6 +137,12 @@ def test_dates_that_no_clock_can_have_shown_are_set_right_and_said(repo: Repo, m
     assert max(c.time for c in found.replayed.changes) == START + 51 * DAY  # so age is judged by a date that can be
 
 
+def test_one_date_that_cannot_be_is_one(repo: Repo, model: Model) -> None:
+    dated(repo, [*(START + k * DAY for k in range(12)), FAR, *(START + k * DAY for k in range(40, 52))])
+    (notice,) = run(repo, model).replayed.notices
+    assert notice.text == "1 of 25 changes is dated before 1972 or in the future, and counted at the date of the change before it"
+
+
 def test_a_date_before_1970_is_set_right_too(repo: Repo, model: Model) -> None:
     (first,) = dated(repo, [START])
     tree = repo.git("rev-parse", f"{first}^{{tree}}")

@@ -52,5 +52,5 @@ def label(repo: Repository, head: str, since: int | None, until: int | None, pro
     for notice in found.notices:
         progress(notice.text)
     known = szz.facts(repo, [shas[place] for place in pulls])
-    sized = [p for p in pulls if 0 < known[shas[p]].n_lines <= szz.MAX_LINES and known[shas[p]].n_files <= szz.MAX_FILES and p not in found.doubtful]
+    sized = [p for p in pulls if known[shas[p]].n_lines and not known[shas[p]].is_large and p not in found.doubtful]
     return {shas[p]: (True, times[found.first[p][1]]) if p in found.first else (False, None) for p in sized}

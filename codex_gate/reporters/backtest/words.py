@@ -89,7 +89,10 @@ def judgement(found: Backtest) -> str:
     if missing := found.missing():
         return missing[:1].upper() + missing[1:] + "."
     young = len(found.changes) - len(found.judged) - sum(not c.blamable and c.sha not in found.judged for c in found.changes)
-    text = f"{len(found.judged):,} are at least {about(found.ripening)} old, by when half of the fixes here had come; {found.n_fixed:,} of them ({share(found.n_fixed / len(found.judged))}) needed a fix."
+    n, ripe = len(found.judged), f"at least {about(found.ripening)} old, the age by which half of the fixes here had come"
+    text = f"{n:,} are {ripe}; {found.n_fixed:,} of them ({share(found.n_fixed / n)}) needed a fix."
+    if n == 1:
+        text = f"1 is {ripe}; it needed {'a' if found.n_fixed else 'no'} fix."
     left = [f"{count(young, 'younger one')}" if young else "", f"{count(found.n_untold, 'very large or doubtful one')}" if found.n_untold else ""]
     left = [part for part in left if part]
     several = young + found.n_untold > 1
@@ -99,7 +102,8 @@ def judgement(found: Backtest) -> str:
 def proposed(proposal: Proposal, found: Backtest) -> str:
     """The proposal and what is to be expected of it."""
     flags = proposal.flags
-    text = f"For {budget(proposal.budget)}, flag a risk {limit(proposal.threshold, found)}: {count(flags.n, 'flag')} in {len(found.changes):,} changes, {rate(flags.per_week)}."
+    flagged, often = (count(flags.n, "flag"), f", {rate(flags.per_week)}") if flags.n else ("no flag", "")
+    text = f"For {budget(proposal.budget)}, flag a risk {limit(proposal.threshold, found)}: {flagged} in {len(found.changes):,} changes{often}."
     if not flags.judged:
         return text + _in_doubt(flags, found)
     rest = f" Of the {flags.judged:,} that can be judged, {flags.fixed:,} needed a fix: {share(flags.precision.value)} ({100 * flags.precision.low:.0f} to {100 * flags.precision.high:.0f} %)"

@@ -52,7 +52,7 @@ def as_object(report: DriftReport) -> Object:
         "window_period": [_day(t) for t in report.periods[1]],
         "baseline": {name: round(share, 6) for name, share in report.baseline.items()},
         "current": {name: round(share, 6) for name, share in report.current.items()},
-        "streams": [_stream(report, shift) for shift in report.shifts],
+        "streams": [stream(report, shift) for shift in report.shifts],
         "calibration": None
         if fit is None
         else {
@@ -68,7 +68,8 @@ def as_object(report: DriftReport) -> Object:
     }
 
 
-def _stream(report: DriftReport, shift: Shift) -> Object:
+def stream(report: DriftReport, shift: Shift) -> Object:
+    """One thing that is watched, the same object in a trend."""
     start = report.starts.get(shift.name)
     return {
         "name": shift.name,

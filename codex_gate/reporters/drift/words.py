@@ -47,8 +47,9 @@ def divergence(report: DriftReport) -> str:
 def method() -> str:
     """What calibrated means."""
     return (
-        f"Divergences are PSI, below .1 is called stable. Thresholds are what reshuffling the same changes in blocks of neighbours passes in {100 * LEVEL:g} % of the cases, all rows together, and at least {LEAST:g}. "
-        f"Of the {DEFECT} it is the evidence that half of one kind has become another, as a logarithm of likelihoods, and {100 * MIX_LEVEL:g} % for it and a PSI of its own together, counted where a change is about one: what is said of it, or what a repair is likeliest about. "
+        f"Divergences are PSI; below .1 is called stable. A threshold is what the same changes, reshuffled in blocks of neighbours, pass in {100 * LEVEL:g} % of the cases, all rows together, and at least {LEAST:g}. "
+        f"The row {DEFECT} is of the changes that are about a defect, by what is said of them or by what a repair is likeliest about. It holds the evidence that half of one kind has become another, as a logarithm of likelihoods; "
+        f"a PSI beside it counts too, and both together pass in {100 * MIX_LEVEL:g} % of the cases. "
         "Newest parts of the window, from a fifth on, are looked at for themselves too, by thresholds of their own, so a row can have drifted before its whole window has."
     )
 

@@ -48,7 +48,13 @@ def _row(row: Row) -> Object:
     return {"category": row.category.value, "fixes": row.n, "share": share, **grades}
 
 
+def _down(score: float) -> float:
+    """The score with two digits, rounded down: what is given as 95 has reached 95."""
+    n = round(100 * score)
+    return n / 100 if n / 100 <= score else (n - 1) / 100
+
+
 def _file(file: HotFile) -> Object:
     parts = {name: number(part) for name, part in file.parts.items()}
     facts = {"complexity": number(file.complexity), "commits": file.commits, "fixes": file.fixes, "authors": file.authors, "owner": number(file.owner)}
-    return {"path": writable(file.path), "score": number(file.score, 2), "parts": parts, **facts}
+    return {"path": writable(file.path), "score": _down(file.score), "parts": parts, **facts}

@@ -10,6 +10,7 @@ from codex_gate.backtest import DAY
 from codex_gate.intervals import Interval
 from codex_gate.periods import Period, Trend
 from codex_gate.reporters.backtest.words import day
+from codex_gate.reporters.drift.machine import stream
 from codex_gate.reporters.hostile import writable
 from codex_gate.reporters.machine import encoded, number
 from codex_gate.watch import DriftReport
@@ -70,7 +71,7 @@ def _period(period: Period) -> Object:
 
 
 def _drift(report: DriftReport) -> Object:
-    streams = [{"name": s.name, "divergence": number(s.divergence, 6), "threshold": number(s.threshold, 6), "drift": s.drifted} for s in report.shifts]
+    streams = [stream(report, shift) for shift in report.shifts]
     return {"drift": report.drift, "n": report.n_window, "n_before": report.n_baseline, "since": day(report.periods[1][0]), "streams": streams}
 
 

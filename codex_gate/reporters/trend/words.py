@@ -36,7 +36,8 @@ def calibration(found: Trend) -> str:
     if not past.judged:
         return "No change here is old enough to be judged: whether the risks fit cannot be said."
     predicted, observed = past.fit()
-    text = f"Of {len(past.judged):,} changes at least {about(past.ripening)} old, by when half of the fixes here had come, {share(observed)} needed a fix; predicted were {share(predicted)}."
+    old = f"at least {about(past.ripening)} old, the age by which half of the fixes here had come"
+    text = f"Of {count(len(past.judged), 'change')} {old}, {share(observed)} needed a fix; {share(predicted)} was predicted."
     told = [p for p in found.periods if p.fits is not None]
     off = [p.name for p in told if not p.fits]
     if not told:

@@ -74,7 +74,8 @@ def commit(name: object, risk: float | None, level: Level, title: str, **more: o
         "classifications": (),
         "features": measures(nf=2, la=31, ld=4, entropy=0.918296),
     }
-    return Finding(sha(name), title, risk, level, **(values | more))  # type: ignore[arg-type]
+    values |= more
+    return Finding(sha(name), title, risk, level, **({"above": values["percentile"]} | values))  # type: ignore[arg-type]
 
 
 def high() -> Report:

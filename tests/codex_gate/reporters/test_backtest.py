@@ -13,11 +13,11 @@ import jsonschema
 import pytest
 
 import codex_gate
-from codex_gate.backtest import Backtest
+from codex_gate.backtest import Backtest, Change, Repair
 from codex_gate.intervals import Interval
 from codex_gate.reporters.backtest import FORMATS, render, words
 from codex_gate.reporters.layout import cells
-from codex_gate.types import Notice
+from codex_gate.types import Level, Notice
 from tests.codex_gate import replayed
 from tests.codex_gate.samples import call, write_model
 from tests.codex_gate.test_backtest import DAY, backtest, twenty
@@ -239,12 +239,32 @@ def test_wrong_use_is_a_sentence_and_2(where: tuple[str | Path, ...], options: t
     assert said.code == 2 and said.out == "" and words_ in said.err
 
 
+def test_one_change_that_can_be_judged_is_one() -> None:
+    def one(*after: int) -> Backtest:
+        """Changes a day apart; each of the first ones was repaired after so many days."""
+        repairs = [Repair("f" * 40, "e" * 40, (k + days) * DAY) for k, days in enumerate(after)]
+        changes = [
+            Change(f"{k:040x}", "t", k * DAY, 0.1, Level.LOW, 1.0, True, False, repair) for k, repair in enumerate([*repairs, *[None] * (12 - len(repairs))])
+        ]
+        return Backtest("/r", "test-1", tuple(changes), "labels are made up", 0, (), 1.0, 0.1)
+
+    assert (
+        words.judgement(one(11))
+        == "1 is at least 11 days old, the age by which half of the fixes here had come; it needed a fix. 11 younger ones are counted as flagged or not, but not judged."
+    )
+    assert words.judgement(one(10)).startswith("2 are at least 10 days old, the age by which half of the fixes here had come; 1 of them (50 %) needed a fix.")
+    quiet = one(10)
+    assert f"{words.proposed(quiet.proposal(), quiet)} ".startswith(
+        f"For at most 1 in 10 changes, flag a risk {words.limit(quiet.proposal().threshold, quiet)}: no flag in 12 changes."
+    )
+
+
 def test_without_a_fix_the_command_is_done_in_part(repo: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for k in range(55):
         repo.write("a.py", f"x = {k}\n")
         repo.commit("work")
     said = call(capsys, "backtest", "-C", repo.path, "--model", write_model(tmp_path / "model"))
-    assert said.code == 5 and "done in part: no later commit repairs" in said.err and "flags in 55 changes" in said.out
+    assert said.code == 5 and "done in part: no later commit repairs" in said.err and "no flag in 55 changes." in said.out
 
 
 def test_the_configuration_holds_for_a_backtest(where: tuple[str | Path, ...], repo: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

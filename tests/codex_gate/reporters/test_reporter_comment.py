@@ -31,6 +31,8 @@ def test_the_comment_says_what_would_lower_the_risk_and_how_sure_it_is() -> None
     assert "- `src/net/worker.py` in a change of its own: &lt;1 % for the rest, 29 % for it\n" in text
     assert "off by 23 points on average" in text
     assert "3 of 28 measures are unknown here." in text
+    one = comment.loud(relieved(), LINKS, TRUST._replace(error=0.012, unknown=1))
+    assert "off by 1 point on average" in one and "1 of 28 measures is unknown here." in one
     report = relieved()
     assert report.change is not None
     blind = replace(report, change=replace(report.change, notices=(*report.change.notices, Notice(BLIND, "1 of 2 files could not be read"))))

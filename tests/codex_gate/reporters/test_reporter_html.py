@@ -103,7 +103,7 @@ def test_the_page_says_it_all() -> None:
     said = check(render("html", with_lines(high(), lines("-3 old", "+3 new = 1")))).text
     for words in (
         "41\u00a0% risk – high",
-        "about 4 in 10",
+        "about 41 in 100",
         "commits that speak of a fix touched these files 19 times",
         "src/net/pool.py:88",
         "ConcurrencyBugs",

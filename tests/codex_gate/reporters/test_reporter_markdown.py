@@ -19,6 +19,7 @@ def test_the_least_risky_rows_are_shed_first() -> None:
     assert "| `349 long" not in text
     assert "and 350 more, none of them riskier" in text
     assert "and 40 more notices" in text
+    assert "> and 1 more notice\n" in render("markdown", replace(crowded(), notices=tuple(Notice("index", f"{i}") for i in range(21))))
     assert "**Why**" in text
 
 

@@ -53,12 +53,12 @@ def test_no_line_is_wider_than_asked(report: Report, width: int) -> None:
         assert sum(1 + (east_asian_width(char) in "WF") for char in line if category(char) != "Mn") <= width + (len(escaped) if escaped in line else 0)
 
 
-@pytest.mark.parametrize("percentile", [None, 97.0])
+@pytest.mark.parametrize("above", [None, 97.0])
 @pytest.mark.parametrize("width", range(40, 46))
-def test_a_headline_that_is_wider_than_the_window_is_wrapped_in_its_colour(width: int, percentile: float | None) -> None:
+def test_a_headline_that_is_wider_than_the_window_is_wrapped_in_its_colour(width: int, above: float | None) -> None:
     change = REPORTS["high"].change
     assert change is not None
-    blind = replace(change, risk=0.0335, level=Level.MODERATE, percentile=percentile, notices=(Notice(BLIND, "1 of 2 files could not be read"),))
+    blind = replace(change, risk=0.0335, level=Level.MODERATE, above=above, notices=(Notice(BLIND, "1 of 2 files could not be read"),))
     report = replace(REPORTS["high"], change=blind)
     lines = layout.verdict(report, blind, 2, width)
     assert all(layout.cells(layout.text(line)) <= width for line in lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -83,6 +84,14 @@ def test_a_young_repository_is_told_what_cannot_be_said() -> None:
 def test_what_trips_is_named_a_few_at_a_time() -> None:
     assert tripped(REPORT, "") == ""
     assert tripped(GATED, "--fail-on-score").startswith("2 files reach --fail-on-score 95: src/shop/cart.py (97), src/shop/deep/")
+
+
+@pytest.mark.parametrize("score", [94.996, 94.9999999, 95.0, 95.001, 58.0, 1.15, 0.0, 100.0, 200 / 3])
+def test_json_rounds_no_score_up_to_the_gate(score: float) -> None:
+    found = replace(GATED, files=(GATED.files[0]._replace(score=score),))
+    (row,) = json.loads(render("json", found))["files"]
+    assert score - 0.01 < row["score"] <= score and row["score"] == round(row["score"], 2)
+    assert (row["score"] >= 95) == bool(found.over)
 
 
 @pytest.mark.parametrize("found", ALL)

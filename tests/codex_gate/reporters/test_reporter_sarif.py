@@ -106,7 +106,10 @@ def test_results_keep_to_what_is_kept() -> None:
     seen = (Classification("LogicErrors", 0.7, tuple(Evidence("a.py", i, "x") for i in range(MAX_RESULTS + 7))),)
     run = run_of(replace(report, change=replace(report.change, classifications=seen)))
     assert len(run["results"]) == MAX_RESULTS
-    assert "8 results" in run["invocations"][0]["toolExecutionNotifications"][-1]["message"]["text"]
+    assert "8 results of the least risky commits are left out" in run["invocations"][0]["toolExecutionNotifications"][-1]["message"]["text"]
+    fewer = replace(seen[0], evidence=seen[0].evidence[:MAX_RESULTS])
+    run = run_of(replace(report, change=replace(report.change, classifications=(fewer,))))
+    assert "1 result of the least risky commits is left out" in run["invocations"][0]["toolExecutionNotifications"][-1]["message"]["text"]
 
 
 NODE = Path(__file__).parents[3] / ".venv" / "node" / "node_modules" / "@microsoft" / "sarif-multitool-linux"  # where scripts/test puts it

@@ -109,7 +109,7 @@ def test_the_terminal_says_what_counts() -> None:
     text = render("terminal", full())
     said = " ".join(text.split())
     assert said.startswith("Trend 505 changes, 2024-01-01 to 2024-06-28, by month 127 changes are fixes (25 %).")
-    assert "changes at least 20 days old, by when half of the fixes here had come" in said
+    assert "changes at least 20 days old, the age by which half of the fixes here had come" in said
     assert "Drift in 1 of 3 months that could be compared: 2024-06." in said
     rows = {line.split()[0]: line.split() for line in text.splitlines() if re.match(r"2024-\d\d ", line)}
     assert list(rows) == [f"2024-0{m}" for m in range(1, 7)]
@@ -206,7 +206,8 @@ def test_drift_is_drawn_as_a_share_of_its_threshold_up_to_three() -> None:
     ratios = {f"{s.ratio:.2f}" for p in full().periods if p.drift for s in p.drift.shifts}
     assert told and set(told) <= ratios
     streams = [s for p in json.loads(render("json", full()))["periods"] if p["drift"] for s in p["drift"]["streams"]]
-    assert all(set(s) == {"name", "divergence", "threshold", "drift"} for s in streams) and any(s["divergence"] > 0 for s in streams)
+    assert {f"{s['ratio']:.2f}" for s in streams} == ratios and any(s["divergence"] > 0 for s in streams)
+    assert all(s["drift"] == (s["ratio"] > 1) == (s["newest"] is not None) for s in streams) and any(s["drift"] and s["since"] for s in streams)
 
 
 def test_the_page_lists_every_period_and_says_hostile_words_aloud() -> None:

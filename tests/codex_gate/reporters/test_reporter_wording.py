@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 import codex_gate
 from codex_gate import reread
 from codex_gate.errors import UsageError
+from codex_gate.levels import above, percentile
 from codex_gate.reporters import Terminal, render, wording, workflow
 from codex_gate.reporters.layout import cells, fit, wrap
 from codex_gate.taxonomy import DefectCategory
@@ -45,8 +46,12 @@ def test_percent_never_claims_certainty(share: float, digits: int, expected: str
         (0.0949, "about 9 in 100"),
         (0.14, "about 14 in 100"),  # not 1 in 10
         (0.194, "about 19 in 100"),
-        (0.196, "about 2 in 10"),
-        (0.31, "about 3 in 10"),
+        (0.125, "about 13 in 100"),
+        (0.25, "about 25 in 100"),  # not 2 in 10 beside 25 dots
+        (0.494, "about 49 in 100"),
+        (0.496, "about 5 in 10"),
+        (0.65, "about 7 in 10"),
+        (0.85, "about 9 in 10"),
         (0.949, "about 9 in 10"),
         (0.97, "about 97 in 100"),
         (0.999, "nearly all"),
@@ -84,16 +89,24 @@ def test_a_risk_of_a_part_of_a_change_claims_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("percentile", "expected"),
+    ("share", "expected"),
     [(None, ""), (0.4, "among the lowest of this repository's last 1,000 changes"), (94.9, "more than 94 % of this repository's last 1,000 changes"),
      (99.95, "more than 99 % of this repository's last 1,000 changes"), (100.0, "more than any of this repository's last 1,000 changes")],
 )  # fmt: skip
-def test_standing_is_rounded_down(percentile: float | None, expected: str) -> None:
-    assert wording.standing(commit(1, 0.5, Level.HIGH, "", percentile=percentile), LIMITS) == expected
+def test_standing_is_rounded_down(share: float | None, expected: str) -> None:
+    assert wording.standing(commit(1, 0.5, Level.HIGH, "", above=share), LIMITS) == expected
+
+
+def test_standing_claims_nothing_of_changes_with_the_same_risk() -> None:
+    recent = [0.1] * 60 + [0.5] * 40
+    found = commit(1, 0.5, Level.HIGH, "", percentile=percentile(0.5, recent), above=above(0.5, recent))
+    assert (found.percentile, found.above) == (80.0, 60.0)
+    assert wording.standing(found, LIMITS).startswith("more than 60 % of")
+    assert wording.standing(commit(1, 0.1, Level.LOW, "", above=above(0.1, recent)), LIMITS).startswith("among the lowest of")
 
 
 def test_standing_of_a_commit_among_many_names_no_false_number() -> None:
-    assert wording.standing(commit(1, 0.5, Level.HIGH, "", percentile=50.0), Thresholds(0, 0.2)) == "more than 50 % of the recent changes before it"
+    assert wording.standing(commit(1, 0.5, Level.HIGH, "", above=50.0), Thresholds(0, 0.2)) == "more than 50 % of the recent changes before it"
 
 
 def test_a_risk_just_above_a_threshold_does_not_read_as_the_threshold() -> None:
