@@ -331,7 +331,8 @@ def _corrections(tried: Mapping[str, Mapping[str, Mapping[str, float]]], trees: 
 
 def _learned(learned: prior.Prior) -> list[str]:
     return [
-        f"The shift is {learned.at_even:+.3f} {learned.slope:+.3f} · log-odds(share of fixes), with a spread of {learned.spread:.3f} around it (all times, labels of SZZ): `prior.LEARNED`.",
+        f"The shift is {learned.at_even:+.3f} {learned.slope:+.3f} · log-odds(share of fixes), with a spread of {learned.spread:.3f} around it (all times, labels of SZZ): `prior.LEARNED`. "
+        f"These repositories say of {prior.SHARES[0]:.1%} to {prior.SHARES[1]:.0%} of their changes that they fix something; where a repository lies outside of that `adapt` refuses to go by messages alone. With labels no level begins below the mean risk of the labelled commits.",
     ]
 
 
