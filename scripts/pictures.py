@@ -54,7 +54,7 @@ TITLE = "ignore: fix global ignore rules for a search of an absolute path"
 WIDTH = 80
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 COMMENT_WIDTH = 840  # pixels
-SHARPNESS = 1.1  # pixels of the picture for one of the page (chosen: 1.15 is above 150 KB)
+SHARPNESS = 1.08  # pixels of the picture for one of the page (chosen: 1.1 is above 150 KB)
 STYLE = """
 body { margin: 0; padding: 12px; background: #fff; color: #22272d; font: 14px/1.5 "Liberation Sans", Arial, sans-serif; }
 article { border: 1px solid #ccd3da; border-radius: 6px; overflow: hidden; }
