@@ -107,7 +107,7 @@ def test_a_commit_whose_committer_cannot_be_read_has_the_date_of_the_change_befo
     make_repo("old_commits").build(drifting.nodes(200, 0))
     assert run("--format", "terminal", model="models/model.json", baseline="old_commits") == 1
     said = " ".join(capsys.readouterr().out.split())
-    assert "1970-01-01" not in said and "1 of 121 changes are dated before 1972 or in the future" in said
+    assert "1970-01-01" not in said and "1 of 121 changes is dated before 1972 or in the future" in said
 
 
 def test_alert_on_drift_false_reports_and_ends_in_0(capsys: pytest.CaptureFixture[str]) -> None:
