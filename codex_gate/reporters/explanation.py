@@ -77,7 +77,7 @@ def _measures(found: Explanation, width: int) -> list[Line]:
     rest = [share.contribution for share in found.shares if abs(share.contribution) < _SHOWN_SHARE]
     risk = found.base + sum(share.contribution for share in found.shares)
     base, *parts, total = _tenths([found.base, *(share.contribution for share in shown), *([sum(rest)] if rest else [])], risk)
-    lines: list[Line] = [(Span("Measures", "heading"), Span(" (one by one; points of risk, they add up)", "dim"))]
+    lines: list[Line] = [(Span("Measures", "heading"), Span(" (one by one, in points of risk)", "dim"))]
     first, *more = layout.wrap("where the forest begins: the mean of what it learned from", width - 10)
     lines += [_term(base, first, "dim", sign=False), *((Span(f"{' ' * 10}{part}"),) for part in more)]
     for share, part in zip(shown, parts, strict=False):

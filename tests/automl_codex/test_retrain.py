@@ -372,7 +372,7 @@ def test_a_retrained_model_still_tells_kinds_of_defects(repo, known, shipped: Pa
 
 
 def test_chance_alone_explains_an_error_of_a_small_sample() -> None:
-    small, large = (retrain.ece_by_chance(np.full(n, 0.3), np.random.default_rng(1)) for n in (100, 10_000))
+    small, large = (retrain.ece_by_chance(np.linspace(0.2, 0.4, n), np.random.default_rng(1)) for n in (100, 10_000))
     assert 0.1 < small < 0.25 and large < 0.025
 
 

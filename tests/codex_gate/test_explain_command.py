@@ -90,7 +90,7 @@ def test_terms_of_the_terminal_add_up_too(gate: Callable[..., Said]) -> None:
 
 def printed(text: str) -> list[int]:
     """The numbers of the sum of measures as they are printed, in tenths of a point."""
-    block = text.split("Measures (one by one; points of risk, they add up)\n")[1].split("\n\n")[0].splitlines()
+    block = text.split("Measures (one by one, in points of risk)\n")[1].split("\n\n")[0].splitlines()
     return [round(10 * float(line.split()[0].replace("−", "-"))) for line in block if line[:10].strip()]
 
 

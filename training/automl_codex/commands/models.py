@@ -354,7 +354,7 @@ def _reevaluate(options: argparse.Namespace) -> int:
 def _retrain(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
-    from automl_codex import files, retrain
+    from automl_codex import files, release, retrain
     from codex_gate import gates
     from codex_gate.git import Repository
 
@@ -367,6 +367,8 @@ def _retrain(options: argparse.Namespace) -> int:
         with chosen("--base", options.base), chosen("--output", options.output):
             made = retrain.make(wanted, datetime.now(UTC).date(), say)
         print(retrain.summary(made.report), end="", flush=True)
+        if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
+            release.write_report(made.report, options.eval_report)
         _settle(made.report, asked, andon, options)
     if retrain.is_in_use(made, options.output):
         say(f"{made.version} is what lies in {options.output} already; nothing was written")
