@@ -170,3 +170,11 @@ def test_a_forest_that_does_not_lead_down_is_refused(array: str, node: int, valu
     view[node] = value
     with pytest.raises(ModelError, match=r"mine\.forest is no sound forest"):
         Forest(bytes(broken)).check("mine.forest")
+
+
+def test_a_leaf_makes_up_for_no_node_that_leads_to_itself() -> None:
+    broken = bytearray(small()._data)
+    child = Forest(broken)._child  # type: ignore[arg-type]
+    child[1], child[2] = 3, 2
+    with pytest.raises(ModelError, match="no sound forest"):
+        Forest(bytes(broken)).check("x")
