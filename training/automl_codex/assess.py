@@ -77,6 +77,35 @@ def assess(model: Model, data: Dataset, where: str, threshold: float, seed: int,
     importances = importance(model, data, np.random.default_rng(seed))
     say(f"{len(importances)} measures shuffled")
     evaluation = _evaluation(model.directory)
+    origin = reports.Origin(
+        model.version,
+        _data(data, where, seen, learned_projects(model.directory)) + _wordless(model, data),
+        PROTOCOL + _ablation_words(evaluation),
+        today.isoformat(),
+    )
+    kind = (
+        f"Loss of AUC within projects when a measure is shuffled among the commits of each ({min(len(data), SHUFFLED_ROWS):,} commits, seed {seed}); "
+        "measures that say the same stand in for each other, so each seems worth less than all of them together"
+    )
+    spent = {"scoring": scored - started, "this evaluation": process_time() - started}
+    return _report(model, data, raw, p, threshold, seed, origin, importances, kind, spent, None if seen is None else int(seen.sum()))
+
+
+def _report(
+    model: Model,
+    data: Dataset,
+    raw: np.ndarray,
+    p: np.ndarray,
+    threshold: float,
+    seed: int,
+    origin: reports.Origin,
+    importances: list[tuple[str, float]],
+    kind: str,
+    spent: Mapping[str, float],
+    seen: int | None,
+) -> reports.EvaluationReport:
+    """The report on rows by raw scores and probabilities (n,): beside added lines, with what the evaluation of the model knows of its ablation and of its making."""
+    evaluation = _evaluation(model.directory)
     return reports.from_predictions(
         data.y,
         p,
@@ -84,23 +113,17 @@ def assess(model: Model, data: Dataset, where: str, threshold: float, seed: int,
         project=data.project,
         threshold=threshold,
         base_rate=model.base_rate,
-        origin=reports.Origin(
-            model.version,
-            _data(data, where, seen, learned_projects(model.directory)) + _wordless(model, data),
-            PROTOCOL + _ablation_words(evaluation),
-            today.isoformat(),
-        ),
+        origin=origin,
         rng=np.random.default_rng(seed),
         score=raw,
         lines=_lines(data),
         baselines={LAPREDICT: train.encode(data, ("la",))[:, 0]},
         importances=importances,
-        importance_kind=f"Loss of AUC within projects when a measure is shuffled among the commits of each ({min(len(data), SHUFFLED_ROWS):,} commits, seed {seed}); "
-        "measures that say the same stand in for each other, so each seems worth less than all of them together",
+        importance_kind=kind,
         ablation=_ablation(evaluation),
         speed=_speed(model, data),
-        cpu_seconds=_training_seconds(evaluation) | {"scoring": scored - started, "this evaluation": process_time() - started},
-        seen_in_training=None if seen is None else int(seen.sum()),
+        cpu_seconds=_training_seconds(evaluation) | dict(spent),
+        seen_in_training=seen,
     )
 
 
@@ -121,32 +144,18 @@ def of_training(
     importances = importance(model, rows, np.random.default_rng(seed))
     say(f"{len(importances)} measures shuffled")
     evaluation, n_projects = _evaluation(model.directory), len(set(rows.project.tolist()))
-    return reports.from_predictions(
-        rows.y,
-        p,
-        time=rows.time,
-        project=rows.project,
-        threshold=threshold,
-        base_rate=model.base_rate,
-        origin=reports.Origin(
-            model.version,
-            f"{len(rows):,} commits of {n_projects} project{'s' if n_projects != 1 else ''}, {window.window}.",
-            f"{evaluate.PROTOCOL['left_out'][0].upper()}{evaluate.PROTOCOL['left_out'][1:]}; {evaluate.protocol(corpus)['time_safe']}. {evaluate.PROTOCOL['calibration'][0].upper()}{evaluate.PROTOCOL['calibration'][1:]}."
-            + _ablation_words(evaluation),
-            today.isoformat(),
-        ),
-        rng=np.random.default_rng(seed),
-        score=raw,
-        lines=_lines(rows),
-        baselines={LAPREDICT: train.encode(rows, ("la",))[:, 0]},
-        importances=importances,
-        importance_kind=f"Loss of AUC within projects when a measure is shuffled among the commits of each ({min(len(rows), SHUFFLED_ROWS):,} commits, seed {seed}), "
-        "of the model made of all rows, on commits that it learned from: to be compared with each other alone",
-        ablation=_ablation(evaluation),
-        speed=_speed(model, rows),
-        cpu_seconds=_training_seconds(evaluation) | {"this evaluation": process_time() - started},
-        seen_in_training=0,
+    left_out, calibrated = (evaluate.PROTOCOL[key][0].upper() + evaluate.PROTOCOL[key][1:] for key in ("left_out", "calibration"))
+    origin = reports.Origin(
+        model.version,
+        f"{len(rows):,} commits of {n_projects} project{'s' if n_projects != 1 else ''}, {window.window}.",
+        f"{left_out}; {evaluate.protocol(corpus)['time_safe']}. {calibrated}." + _ablation_words(evaluation),
+        today.isoformat(),
     )
+    kind = (
+        f"Loss of AUC within projects when a measure is shuffled among the commits of each ({min(len(rows), SHUFFLED_ROWS):,} commits, seed {seed}), "
+        "of the model made of all rows, on commits that it learned from: to be compared with each other alone"
+    )
+    return _report(model, rows, raw, p, threshold, seed, origin, importances, kind, {"this evaluation": process_time() - started}, 0)
 
 
 def _speed(model: Model, data: Dataset) -> reports.Speed:

@@ -118,12 +118,18 @@ def _train(options: argparse.Namespace) -> int:
         corpus_option = f"--corpus {options.corpus} " if options.corpus else ""
         made_by = f"--input {options.input} {corpus_option}--output {options.output}"
         release_ = release.make(data, corpus, recipe, datetime.now(UTC).date(), options.accept_missed, say, tuning, made_by)
-        if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
-            release.write_report(release.judged(release_, corpus, options.seed, datetime.now(UTC).date(), say), options.eval_report)
+        if report := _beside(options):
+            release.write_report(release.judged(release_, corpus, options.seed, datetime.now(UTC).date(), say), report)
         _settle(release_.report, asked, andon, options)
     release.ship(release_, options.output)
     say(f"{release_.version} written to {options.output}")
     return 0
+
+
+def _beside(options: argparse.Namespace) -> Path | None:
+    """Where a report is wanted beside the one in the model directory, None for nowhere."""
+    wanted: Path | None = options.eval_report
+    return wanted if wanted and wanted.resolve() != (options.output / "evaluation.json").resolve() else None
 
 
 def _settle(report: Mapping[str, Any], asked: Gates, andon: Andon, options: argparse.Namespace) -> None:
@@ -367,8 +373,8 @@ def _retrain(options: argparse.Namespace) -> int:
         with chosen("--base", options.base), chosen("--output", options.output):
             made = retrain.make(wanted, datetime.now(UTC).date(), say)
         print(retrain.summary(made.report), end="", flush=True)
-        if options.eval_report and options.eval_report.resolve() != (options.output / "evaluation.json").resolve():
-            release.write_report(made.report, options.eval_report)
+        if report := _beside(options):
+            release.write_report(made.report, report)
         _settle(made.report, asked, andon, options)
     if retrain.is_in_use(made, options.output):
         say(f"{made.version} is what lies in {options.output} already; nothing was written")
