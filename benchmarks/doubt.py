@@ -119,7 +119,7 @@ def left_out(repo: Repository, head: str, until: float) -> Left:
                 fixed = max(made[trace.fix], time[sha])  # clocks differ
                 first[sha] = min(fixed, first.get(sha, fixed))
     sizes = szz.facts(repo, sorted(first))
-    fit = {sha: when for sha, when in first.items() if sha in sizes and 0 < sizes[sha].n_lines <= szz.MAX_LINES and sizes[sha].n_files <= szz.MAX_FILES}
+    fit = {sha: when for sha, when in first.items() if sha in sizes and sizes[sha].n_lines and not sizes[sha].is_large}
     return Left(fit, len(labelled.keys() & time.keys()))
 
 
