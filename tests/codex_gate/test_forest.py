@@ -156,7 +156,7 @@ def test_trees_read_out_pack_into_the_same_file() -> None:
         ("_child", 0, 0),  # a node that leads to itself
         ("_child", 2, 1),  # back up
         ("_child", 2, 5),  # the second of its pair lies beyond the end
-        ("_child", 1, 10**6),
+        ("_child", 2, 10**6),
         ("_feature", 0, 2),  # of two features
         ("_value", 3, math.nan),
         ("_roots", 1, 6),
